@@ -1,0 +1,82 @@
+"""K-means on codes, with clusters that are too small dissolved."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """A partition of codes.
+
+    Args:
+        centres: Means of the clusters' rows, ``[K, d]``.
+        k: Cluster of each row, ``[N]``.
+        counts: Rows of each cluster, ``[K]``.
+        spread: Root mean square distance to the centre, per dimension, ``[K]``.
+        dissolved: Clusters that K-means made too small, whose rows went to the nearest other.
+    """
+
+    centres: Tensor
+    k: Tensor
+    counts: Tensor
+    spread: Tensor
+    dissolved: int
+
+
+def fit_clusters(
+    eps: Tensor, num_clusters: int, *, min_rows: int, max_iter: int, mini_batch_above: int, seed: int
+) -> Clusters:
+    """Partition codes by K-means (k-means++ start), in mini-batches where there are many rows.
+
+    Args:
+        eps: Codes, ``[N, d]``.
+        num_clusters: K asked for; fewer come back where the codes have fewer distinct values or clusters are small.
+        min_rows: Clusters with fewer rows are dissolved into the nearest of the others.
+        max_iter: Most iterations.
+        mini_batch_above: More rows than this are clustered in mini-batches.
+        seed: Of the start.
+
+    Returns:
+        The partition; each cluster has at least ``min_rows`` rows, or there is one cluster.
+
+    Source: [SCGAN] Sec. 2.2, [LLOYD].
+    """
+    from sklearn.cluster import KMeans, MiniBatchKMeans
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
+    common = {"n_clusters": min(num_clusters, len(eps)), "n_init": 1, "max_iter": max_iter, "random_state": seed}
+    if len(eps) > mini_batch_above:
+        kmeans = MiniBatchKMeans(**common, batch_size=max(4096, 16 * num_clusters))
+    else:
+        kmeans = KMeans(**common)
+    with warnings.catch_warnings(), threadpool_limits(1):  # the order of sums, and so the result, depends on threads
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct codes than clusters: dissolved below
+        labels = kmeans.fit_predict(eps.numpy().astype(np.float64))
+    k = torch.from_numpy(labels.astype(np.int64))
+    centres = torch.from_numpy(kmeans.cluster_centers_).float()
+    counts = torch.bincount(k, minlength=len(centres))
+    keep = counts >= min_rows
+    if not keep.any():
+        keep[counts.argmax()] = True
+    moving = ~keep[k]
+    number = keep.cumsum(0) - 1
+    nearest = torch.cdist(eps[moving], centres[keep]).argmin(1)
+    k = number[k]
+    k[moving] = nearest
+    return _summarise(eps, k, int(keep.sum()), dissolved=int((~keep).sum()))
+
+
+def _summarise(eps: Tensor, k: Tensor, num_clusters: int, dissolved: int) -> Clusters:
+    counts = torch.bincount(k, minlength=num_clusters)
+    sums = torch.zeros(num_clusters, eps.shape[1], dtype=torch.float64).index_add_(0, k, eps.double())
+    centres = sums / counts[:, None]
+    squares = (eps.double() - centres[k]).square().mean(1)
+    spread = (torch.zeros(num_clusters, dtype=torch.float64).index_add_(0, k, squares) / counts).sqrt()
+    return Clusters(centres.float(), k, counts, spread.float(), dissolved)

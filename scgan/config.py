@@ -1,0 +1,122 @@
+"""Typed settings: frozen, validated, overridden by dotted keys.
+
+A config is a tree of :class:`Settings`. Presets are Python values in the system's file; the command line changes single
+leaves (``decoder.lambda_x=0.5``), and whatever is wrong with one is said in a line that names the key and what is allowed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+C = TypeVar("C", bound="Settings")
+
+
+class Settings(BaseModel):
+    """Base of every config: frozen, unknown keys refused, floats finite."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+def leaves(config: Settings, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every setting as ``(dotted key, value)``, sections in order."""
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if isinstance(value, Settings):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def override(config: C, changes: Mapping[str, Any]) -> C:
+    """Return ``config`` with dotted keys replaced and everything validated again.
+
+    Args:
+        config: The settings to start from.
+        changes: Dotted key to new value; text is converted to the setting's type (``"0.5"``, ``"true"``, ``"a,b"``,
+            ``"none"``).
+
+    Returns:
+        A new config of the same class.
+
+    Raises:
+        ValueError: For an unknown key (the nearest one is named) or a value that is not allowed.
+    """
+    tree = config.model_dump()
+    known = dict(leaves(config))
+    for key, value in changes.items():
+        if key not in known:
+            raise ValueError(f"unknown setting {key!r}{suggest(key, known)}")
+        *sections, leaf = key.split(".")
+        node, owner = tree, type(config)
+        for section in sections:
+            node, owner = node[section], owner.model_fields[section].annotation
+        node[leaf] = _from_text(value, owner.model_fields[leaf].annotation) if isinstance(value, str) else value
+    return build(type(config), tree)
+
+
+def build(kind: type[C], tree: Mapping[str, Any]) -> C:
+    """Validate a tree of plain values as ``kind``.
+
+    Args:
+        kind: The config's class.
+        tree: Nested plain values, as :meth:`pydantic.BaseModel.model_dump` gives them.
+
+    Returns:
+        The config.
+
+    Raises:
+        ValueError: In one line, naming the first wrong key, its value and what is allowed.
+    """
+    try:
+        return kind.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            raise ValueError(f"unknown setting {key!r}{suggest(key, _schema_keys(kind))}") from None
+        given = "" if isinstance(first["input"], Mapping) else f" (given: {first['input']!r})"
+        raise ValueError(f"{key}: {message[:1].lower()}{message[1:]}{given}" if key else message) from None
+
+
+def suggest(name: str, allowed: typing.Iterable[str]) -> str:
+    """Say which allowed names are nearest: ``"; did you mean 'x'?"``, or list them where there are few."""
+    names = list(allowed)
+    lowered = {n.lower(): n for n in names}
+    near = [lowered[m] for m in difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)]
+    last = name.rsplit(".", 1)[-1]
+    near = near or [n for n in names if n.rsplit(".", 1)[-1] == last][:1]
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; allowed: {', '.join(names)}" if len(names) <= 12 else ""
+
+
+def _schema_keys(kind: type[Settings], prefix: str = "") -> list[str]:
+    keys = []
+    for name, field in kind.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
+            keys += _schema_keys(field.annotation, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys
+
+
+def _from_text(text: str, annotation: Any) -> Any:
+    """Turn a command line's text into something pydantic can check against ``annotation``."""
+    options = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
+    if text.lower() in {"none", "null"} and type(None) in options:
+        return None
+    if any(typing.get_origin(option) is tuple for option in options):
+        return tuple(part for part in text.split(",") if part)
+    return text
+
+
+def _is_union(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in {typing.Union, types.UnionType}

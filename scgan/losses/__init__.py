@@ -1,0 +1,1 @@
+"""The papers' equations: pure functions from tensors to scalars, each implemented once."""

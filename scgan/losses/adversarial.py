@@ -1,0 +1,117 @@
+"""Adversarial losses in discriminator/generator pairs, on logits.
+
+Each takes logits of any shape and returns per-element losses of that shape, so that a caller with many models stacked
+can reduce within each; ``PAIRS`` names them for configs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def non_saturating_d_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    r"""Cross-entropy of telling real from fake, :math:`-\log\sigma(D(x)) - \log(1 - \sigma(D(\tilde x)))`.
+
+    Args:
+        real_logits: Discriminator output on real samples, any shape.
+        fake_logits: On generated samples, the same shape.
+
+    Returns:
+        Loss per element, in nats; ``2 log 2`` where both logits are 0.
+
+    Source: [GAN] Eq. (1).
+    """
+    return F.softplus(-real_logits) + F.softplus(fake_logits)
+
+
+def non_saturating_g_loss(fake_logits: Tensor) -> Tensor:
+    r"""The generator's side, :math:`-\log\sigma(D(\tilde x))`.
+
+    Args:
+        fake_logits: Discriminator output on generated samples, any shape.
+
+    Returns:
+        Loss per element, in nats; ``log 2`` at logit 0.
+
+    Source: [GAN] Sec. 3.
+    """
+    return F.softplus(-fake_logits)
+
+
+def hinge_d_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    r"""Hinge on both sides, :math:`\max(0, 1 - D(x)) + \max(0, 1 + D(\tilde x))`.
+
+    Args:
+        real_logits: Discriminator output on real samples, any shape.
+        fake_logits: On generated samples, the same shape.
+
+    Returns:
+        Loss per element; 2 where both logits are 0.
+
+    Source: [EIGENGAN] code, hinge. Differs: none.
+    """
+    return F.relu(1 - real_logits) + F.relu(1 + fake_logits)
+
+
+def hinge_g_loss(fake_logits: Tensor) -> Tensor:
+    r"""The generator's side of the hinge, :math:`-D(\tilde x)`.
+
+    Args:
+        fake_logits: Discriminator output on generated samples, any shape.
+
+    Returns:
+        Loss per element, unbounded below.
+
+    Source: [GEOMETRIC-GAN] Eq. (8). Differs from [EIGENGAN]'s code, which clips it at logit 1.
+    """
+    return -fake_logits
+
+
+def least_squares_d_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    r"""Least squares, :math:`(D(x) - 1)^2 + D(\tilde x)^2`.
+
+    Args:
+        real_logits: Discriminator output on real samples, any shape.
+        fake_logits: On generated samples, the same shape.
+
+    Returns:
+        Loss per element; 1 where both logits are 0.
+
+    Source: [LSGAN] Eq. (9). Differs: no factor 1/2.
+    """
+    return (real_logits - 1).square() + fake_logits.square()
+
+
+def least_squares_g_loss(fake_logits: Tensor) -> Tensor:
+    r"""The generator's side of least squares, :math:`(D(\tilde x) - 1)^2`.
+
+    Args:
+        fake_logits: Discriminator output on generated samples, any shape.
+
+    Returns:
+        Loss per element; 1 at logit 0.
+
+    Source: [LSGAN] Eq. (9). Differs: no factor 1/2.
+    """
+    return (fake_logits - 1).square()
+
+
+AdversarialName = Literal["non_saturating", "hinge", "least_squares"]
+
+
+class Pair(NamedTuple):
+    """The two sides of one adversarial loss."""
+
+    d_loss: Callable[[Tensor, Tensor], Tensor]
+    g_loss: Callable[[Tensor], Tensor]
+
+
+PAIRS: dict[AdversarialName, Pair] = {
+    "non_saturating": Pair(non_saturating_d_loss, non_saturating_g_loss),
+    "hinge": Pair(hinge_d_loss, hinge_g_loss),
+    "least_squares": Pair(least_squares_d_loss, least_squares_g_loss),
+}

@@ -1,0 +1,1 @@
+"""Networks: tensor in, tensor out, no loss and no optimiser."""

@@ -1,0 +1,40 @@
+"""Plain fully connected networks, their weights drawn from an explicit generator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def initialise(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw every linear layer's weights and biases anew, U(-1/sqrt(fan_in), 1/sqrt(fan_in)), from ``generator``.
+
+    PyTorch's constructors draw from the global generator; this makes a network a function of its seed alone.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            bound = 1 / math.sqrt(layer.in_features)
+            for parameter in (layer.weight, layer.bias):
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
+
+class MLP(nn.Sequential):
+    """Linear layers with an activation between them.
+
+    Args:
+        sizes: Widths from input to output, at least two.
+        activation: Makes the activation between layers.
+    """
+
+    def __init__(self, sizes: Sequence[int], activation: type[nn.Module] = nn.SiLU) -> None:
+        layers: list[nn.Module] = []
+        for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+            layers += [nn.Linear(before, after), activation()]
+        super().__init__(*layers[:-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``[..., sizes[0]]`` to ``[..., sizes[-1]]``."""
+        return super().forward(x)

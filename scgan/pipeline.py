@@ -1,0 +1,374 @@
+"""A run: a system's stages in order, each taken from the store or trained, then scored.
+
+Where a stage's units are trained is the executor's business; what is trained, and under which key it is stored, is
+decided here, so that a run here, under Ray, killed and taken up again, or repeated, ends in the same artifacts.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol
+
+import torch
+
+from scgan import systems
+from scgan.artifacts import Artifact, ArtifactStore, digest
+from scgan.config import Settings, build, suggest
+from scgan.data.dataset import DataConfig, Dataset
+from scgan.data.dataset import load as load_data
+from scgan.data.schema import Schema
+from scgan.metrics.scores import Score
+from scgan.systems.base import Inputs, Model, Stage, System, Units
+from scgan.training.runtime import Progress, Runtime, StoredCheckpoints
+
+
+@dataclass(frozen=True)
+class Spec:
+    """All that determines a run's result.
+
+    Args:
+        system: The system's name.
+        data: Which data.
+        config: The system's settings.
+        seed: Of everything random.
+    """
+
+    system: str
+    data: DataConfig
+    config: Settings
+    seed: int = 0
+
+    @property
+    def run_id(self) -> str:
+        """The run's name: system, data and the hash of everything."""
+        source = self.data.source.rstrip("/").rsplit("/", 1)[-1].partition(".")[0]
+        return f"{self.system}-{source}-{digest(self.to_json())[:8]}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values that :meth:`from_json` takes back."""
+        return {
+            "system": self.system,
+            "data": self.data.model_dump(mode="json"),
+            "config": self.config.model_dump(mode="json"),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> Spec:
+        """The spec that :meth:`to_json` wrote down."""
+        config = build(systems.load(tree["system"]).Config, tree["config"])
+        return cls(tree["system"], build(DataConfig, tree["data"]), config, tree["seed"])
+
+
+@dataclass(frozen=True)
+class Job:
+    """One stage of a run, ready to be fitted anywhere.
+
+    Args:
+        system: The system's name.
+        stage: The stage's name.
+        config: The system's settings.
+        key: The artifact's key in the store.
+        provenance: What the key is the hash of, for the manifest.
+        inputs: What the fit may read.
+        store_url: Where artifacts and checkpoints lie.
+    """
+
+    system: str
+    stage: str
+    config: Settings
+    key: str
+    provenance: Mapping[str, Any]
+    inputs: Inputs
+    store_url: str
+
+    @property
+    def definition(self) -> Stage:
+        """The stage itself."""
+        return next(stage for stage in systems.load(self.system).stages if stage.name == self.stage)
+
+    def part_key(self, units: Units) -> str:
+        """Key of the part that holds these units."""
+        return f"{self.key}.part-{digest(list(units))[:16]}"
+
+
+def fit_part(job: Job, units: Units, runtime: Runtime) -> None:
+    """Fit some units of a stage and store the part; called wherever an executor puts it.
+
+    Args:
+        job: The stage.
+        units: Names of the units.
+        runtime: Where it runs; its checkpoints are set here.
+    """
+    store = ArtifactStore(job.store_url)
+    checkpoint = f"{job.part_key(units)}.checkpoint"
+    runtime = replace(runtime, checkpoints=StoredCheckpoints(store, checkpoint))
+    artifact = job.definition.fit(job.config, units, job.inputs, runtime)
+    if runtime.rank == 0:
+        meta = {**artifact.meta, "units": list(units)}
+        store.save(job.part_key(units), Artifact(artifact.tensors, meta), job.provenance)
+        store.delete(checkpoint)
+
+
+class Executor(Protocol):
+    """Who maps over a stage's units."""
+
+    def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
+        """Have every unit fitted by :func:`fit_part`, in packs of its choice, reporting each pack by a name."""
+
+
+class LocalExecutor:
+    """Fits all units at once, in this process.
+
+    Args:
+        device: Where; the first GPU where there is one, by default.
+    """
+
+    def __init__(self, device: torch.device | None = None) -> None:
+        self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
+        """Fit every unit as one part."""
+        runtime = Runtime(self.device, report=lambda progress: report("all", progress), amp=self.device.type == "cuda")
+        fit_part(job, units, runtime)
+
+
+class Listener(Protocol):
+    """Who is told how a run goes: a terminal, MLflow."""
+
+    def run_started(self, spec: Spec, data: Dataset) -> None:
+        """A run begins; settings and data are known to be usable."""
+
+    def stage_started(self, stage: str, num_units: int) -> None:
+        """A stage begins to be trained."""
+
+    def progress(self, stage: str, progress: Progress) -> None:
+        """A stage is somewhere, all packs together."""
+
+    def stage_finished(self, stage: str, artifact: Artifact, seconds: float | None) -> None:
+        """A stage is there; ``seconds`` is None where it came from the store."""
+
+    def run_finished(self, outcome: Outcome) -> None:
+        """Everything is trained and scored."""
+
+    def run_failed(self, error: BaseException) -> None:
+        """The run ended early."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run ends with.
+
+    Args:
+        spec: What was run.
+        data: The data.
+        artifacts: Of each stage, by its name.
+        model: The trained system.
+        scores: On the held-out split, beside their floors.
+        trained: Names of the stages that were trained now, not taken from the store.
+        seconds: How long each stage, and scoring, took in this call.
+    """
+
+    spec: Spec
+    data: Dataset
+    artifacts: Mapping[str, Artifact]
+    model: Model
+    scores: Mapping[str, Score]
+    trained: tuple[str, ...]
+    seconds: Mapping[str, float]
+
+
+def run(spec: Spec, store: ArtifactStore, executor: Executor, listeners: Sequence[Listener] = ()) -> Outcome:
+    """Run the stages in order, each from the store where it is there, and score the result.
+
+    Args:
+        spec: What to run.
+        store: Where artifacts lie.
+        executor: Who trains what is missing.
+        listeners: Who is told.
+
+    Returns:
+        The trained system and its scores.
+
+    Raises:
+        ValueError: For settings or data that can't be used, before anything is trained.
+    """
+    system = systems.load(spec.system)
+    data = load_data(spec.data, spec.seed)
+    system.check(spec.config, data)
+    for listener in listeners:
+        listener.run_started(spec, data)
+    try:
+        outcome = _run(spec, system, data, store, executor, listeners)
+    except BaseException as error:
+        for listener in listeners:
+            listener.run_failed(error)
+        raise
+    for listener in listeners:
+        listener.run_finished(outcome)
+    return outcome
+
+
+def _run(
+    spec: Spec,
+    system: System,
+    data: Dataset,
+    store: ArtifactStore,
+    executor: Executor,
+    listeners: Sequence[Listener],
+) -> Outcome:
+    artifacts: dict[str, Artifact] = {}
+    keys: dict[str, str] = {}
+    seconds: dict[str, float] = {}
+    trained = []
+    for stage in system.stages:
+        job = _job(spec, stage, keys, Inputs(data, {n: artifacts[n] for n in stage.needs}, spec.seed), store.url)
+        keys[stage.name] = job.key
+        start = time.monotonic()
+        stored = store.load(job.key)
+        if stored is None:
+            trained.append(stage.name)
+        artifacts[stage.name] = stored or _train(job, store, executor, listeners)
+        seconds[stage.name] = time.monotonic() - start
+        for listener in listeners:
+            listener.stage_finished(stage.name, artifacts[stage.name], None if stored else seconds[stage.name])
+    model = system.model(spec.config, artifacts, torch.device("cpu"))
+    start = time.monotonic()
+    scores = _scores(spec, system, model, data, keys, store)
+    seconds["evaluate"] = time.monotonic() - start
+    _write_run(spec, keys, data, scores, store)
+    return Outcome(spec, data, artifacts, model, scores, tuple(trained), seconds)
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A finished run, as the store holds it.
+
+    Args:
+        spec: What was run.
+        schema: The data's columns.
+        model: The trained system.
+        artifacts: Of each stage, by its name.
+        scores: On the held-out split.
+    """
+
+    spec: Spec
+    schema: Schema
+    model: Any
+    artifacts: Mapping[str, Artifact]
+    scores: Mapping[str, Score]
+
+
+def open_run(name: str, store: ArtifactStore) -> StoredRun:
+    """Load a finished run from a store.
+
+    Args:
+        name: The run's name, as the run printed it.
+        store: Where it lies.
+
+    Returns:
+        The run.
+
+    Raises:
+        ValueError: If there is none of that name, or an artifact of it is missing.
+    """
+    raw = store.storage.read(f"{name}/run.json") if "/" not in name else None
+    if raw is None:
+        known = [n.split("/")[0] for n in store.storage.names("") if n.endswith("/run.json")]
+        raise ValueError(f"no run {name!r} in the store {store.url!r}{suggest(name, known)}")
+    record = json.loads(raw)
+    spec = Spec.from_json(record["spec"])
+    artifacts = {stage: store.load(key) for stage, key in record["artifacts"].items()}
+    missing = [stage for stage, artifact in artifacts.items() if artifact is None]
+    if missing:
+        raise ValueError(f"the run {name!r} has lost its {missing[0]!r} artifact; run it again to train it anew")
+    found = {stage: artifact for stage, artifact in artifacts.items() if artifact is not None}
+    model = systems.load(spec.system).model(spec.config, found, torch.device("cpu"))
+    scores = {key: Score(**score) for key, score in record["scores"].items()}
+    return StoredRun(spec, Schema.from_json(record["schema"]), model, found, scores)
+
+
+def _job(spec: Spec, stage: Stage, keys: Mapping[str, str], inputs: Inputs, store_url: str) -> Job:
+    tree = spec.config.model_dump(mode="json")
+    provenance = {
+        "system": spec.system,
+        "stage": stage.name,
+        "version": stage.version,
+        "config": {section: tree[section] for section in stage.sections},
+        "upstream": {name: keys[name] for name in stage.needs},
+        "data": inputs.data.fingerprint,
+        "seed": spec.seed,
+    }
+    key = f"{stage.name}-{digest(provenance)[:24]}"
+    return Job(spec.system, stage.name, spec.config, key, provenance, inputs, store_url)
+
+
+def _train(job: Job, store: ArtifactStore, executor: Executor, listeners: Sequence[Listener]) -> Artifact:
+    """Fit the units that no stored part holds, then merge the parts."""
+    stage = job.definition
+    units = stage.units(job.config, job.inputs)
+    for listener in listeners:
+        listener.stage_started(stage.name, len(units))
+    parts = _parts(job, store)
+    done = {unit for part in parts.values() for unit in part.meta["units"]}
+    missing = [unit for unit in units if unit not in done]
+    if missing:
+        executor.fit(job, missing, _totals(stage.name, listeners))
+        parts = _parts(job, store)
+    artifact = stage.merge(list(parts.values()))
+    store.save(job.key, artifact, job.provenance)
+    for key in list(store.keys(f"{job.key}.part-")):
+        store.delete(key)
+    return artifact
+
+
+def _parts(job: Job, store: ArtifactStore) -> dict[str, Artifact]:
+    """The stored parts of a stage, no unit in two of them."""
+    parts: dict[str, Artifact] = {}
+    seen: set[str] = set()
+    for key in store.keys(f"{job.key}.part-"):
+        part = None if key.endswith(".checkpoint") else store.load(key)
+        if part is not None and not seen & set(part.meta["units"]):
+            parts[key] = part
+            seen |= set(part.meta["units"])
+    return parts
+
+
+def _totals(stage: str, listeners: Sequence[Listener]) -> Callable[[str, Progress], None]:
+    """Add the packs' progress up and tell the listeners."""
+    latest: dict[str, Progress] = {}
+
+    def report(pack: str, progress: Progress) -> None:
+        latest[pack] = progress
+        samples, total = (sum(getattr(p, name) for p in latest.values()) for name in ("samples", "total"))
+        for listener in listeners:
+            listener.progress(stage, Progress(samples, total, progress.metrics))
+
+    return report
+
+
+def _scores(
+    spec: Spec, system: System, model: Model, data: Dataset, keys: Mapping[str, str], store: ArtifactStore
+) -> dict[str, Score]:
+    key = f"scores-{digest({'keys': dict(keys), 'data': data.fingerprint, 'seed': spec.seed})[:24]}"
+    if (stored := store.load(key)) is not None:
+        return {name: Score(**score) for name, score in stored.meta["scores"].items()}
+    scores = system.evaluate(model, data, spec.seed)
+    store.save(key, Artifact(meta={"scores": {name: asdict(score) for name, score in scores.items()}}))
+    return scores
+
+
+def _write_run(
+    spec: Spec, keys: Mapping[str, str], data: Dataset, scores: Mapping[str, Score], store: ArtifactStore
+) -> None:
+    record = {
+        "spec": spec.to_json(),
+        "artifacts": dict(keys),
+        "data": data.describe(),
+        "schema": data.schema.to_json(),
+        "scores": {name: asdict(score) for name, score in scores.items()},
+    }
+    store.storage.write(f"{spec.run_id}/run.json", json.dumps(record, indent=1, allow_nan=False).encode())

@@ -1,0 +1,1 @@
+"""Stages that systems are made of: each a section of settings and a fit."""

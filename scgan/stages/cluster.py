@@ -1,0 +1,52 @@
+"""Stage: the codes cut into clusters by K-means."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from pydantic import Field
+
+from scgan.artifacts import Artifact
+from scgan.clustering import fit_clusters
+from scgan.config import Settings
+from scgan.stages.encode import load_encoder
+from scgan.systems.base import Inputs, Units
+from scgan.training.runtime import Runtime
+
+_log = logging.getLogger(__name__)
+
+
+class ClusterSettings(Settings):
+    """Stage 2, the partition."""
+
+    num_clusters: int | None = Field(None, ge=1, le=100_000, description="K; none: one for 200 rows, at most 256")
+    min_rows: int = Field(16, ge=2, description="smaller clusters are dissolved into the nearest other")
+    max_iter: int = Field(30, ge=1)
+    mini_batch_above: int = Field(50_000, ge=1, description="rows above which K-means works in mini-batches")
+
+
+def num_clusters(c: ClusterSettings, num_rows: int) -> int:
+    """K: what is set, or one for 200 rows, at most 256."""
+    return c.num_clusters or min(256, max(1, num_rows // 200))
+
+
+def cluster(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
+    """Stage 2, the partition of the codes into K subsets."""
+    c: ClusterSettings = config.clusters
+    eps = load_encoder(config.encoder, inputs.artifacts["encode"]).embed(inputs.data.train)
+    found = fit_clusters(
+        eps,
+        num_clusters(c, len(eps)),
+        min_rows=c.min_rows,
+        max_iter=c.max_iter,
+        mini_batch_above=c.mini_batch_above,
+        seed=int(torch.randint(2**31, (), generator=inputs.generator("cluster", "start"))),
+    )
+    if found.dissolved:
+        _log.warning("%d clusters with fewer than %d rows were dissolved", found.dissolved, c.min_rows)
+    tensors = {"centres": found.centres, "counts": found.counts, "spread": found.spread, "k": found.k}
+    kept = slice(0, 65_536)  # codes for the "real" latent model
+    meta = {"num_clusters": len(found.counts), "dissolved": found.dissolved}
+    return Artifact({**tensors, "codes": eps[kept].clone()}, meta)

@@ -1,0 +1,159 @@
+"""Stage: an adversarial autoencoder a cluster, all of a task stacked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from scgan.artifacts import Artifact
+from scgan.config import Settings
+from scgan.losses.adversarial import PAIRS, AdversarialName
+from scgan.losses.regularizers import r1
+from scgan.nn.mappers import Mappers
+from scgan.stages.encode import load_encoder
+from scgan.systems.base import Inputs, Units
+from scgan.training.blocks import Blocks
+from scgan.training.loop import ScheduleName, adversarial_step, train
+from scgan.training.runtime import Runtime
+from scgan.training.state import TrainState
+
+
+class MapperSettings(Settings):
+    """Stage 2, an adversarial autoencoder a cluster."""
+
+    code_dim: int | None = Field(None, ge=1, description="dimension of omega; none: the data's")
+    width: int = Field(32, ge=1, le=4096)
+    num_layers: int = Field(2, ge=1, le=16)
+    lambda_eps: float = Field(10.0, gt=0, description="weight of the reconstruction of eps, Eq. (2)")
+    axis_floor: float = Field(0.01, gt=0, le=1, description="least scale of a cluster's axis, share of its largest")
+    adversarial: AdversarialName = "non_saturating"
+    r1_weight: float = Field(0.0, ge=0)
+    batch_size: int = Field(128, ge=1, description="rows a cluster and step")
+    num_samples: int = Field(100_000, ge=1, description="samples seen, a cluster")
+    learning_rate: float = Field(1e-3, gt=0)
+    d_learning_rate: float = Field(1e-3, gt=0)
+    schedule: ScheduleName = "late_linear"
+
+
+def mapper_units(config: Any, inputs: Inputs) -> Units:
+    """One unit a cluster."""
+    return [str(i) for i in range(inputs.artifacts["cluster"].meta["num_clusters"])]
+
+
+def build_mappers(c: MapperSettings, dim: int, data_dim: int, generators: Sequence[torch.Generator]) -> Mappers:
+    """New mappers for codes of dimension ``dim`` of data of dimension ``data_dim``, one a generator.
+
+    omega has the data's dimension where none is set: that of the manifold the codes lie on.
+    """
+    code_dim = min(c.code_dim or data_dim, dim)
+    return Mappers(dim, code_dim, width=c.width, num_layers=c.num_layers, generators=generators)
+
+
+def load_mappers(c: MapperSettings, artifact: Artifact) -> Mappers:
+    """The trained mappers, all K."""
+    centre = artifact.tensors["whitening.centre"]
+    generators = [torch.Generator()] * len(centre)
+    mappers = build_mappers(c, centre.shape[2], artifact.meta["data_dim"], generators)
+    mappers.load_state_dict(artifact.tensors)
+    return mappers
+
+
+def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
+    """Stage 2, Eqs. (2)-(3): shape N(0, I) into each cluster by an adversarial autoencoder, all units stacked."""
+    c: MapperSettings = config.mappers
+    x, k = inputs.data.train, inputs.artifacts["cluster"].tensors["k"]
+    eps = load_encoder(config.encoder, inputs.artifacts["encode"]).embed(x)
+    clusters = [eps[k == int(unit)] for unit in units]
+    generators = [inputs.generator("map", unit) for unit in units]
+    mappers = build_mappers(c, eps.shape[1], x.shape[1], generators)
+    mappers.whitening.fit(clusters, c.axis_floor)
+    mappers.to(runtime.device)
+    batches = _mapper_batches(c, units, clusters, mappers, inputs, runtime)
+    coder = [*mappers.encoder.parameters(), *mappers.decoder.parameters()]
+    optimizers = {
+        "coder": torch.optim.Adam(coder, c.learning_rate, betas=(0.5, 0.99)),
+        "discriminator": torch.optim.Adam(mappers.discriminator.parameters(), c.d_learning_rate, betas=(0.5, 0.99)),
+    }
+    state = TrainState({"mappers": mappers}, optimizers, {})
+    d_loss, g_loss = PAIRS[c.adversarial]
+
+    def step() -> Mapping[str, Tensor]:
+        (eps_block, omega_block), place = batches.at(state.samples // c.batch_size)
+        v, prior = mappers.whitening(eps_block[:, place]), omega_block[:, place]
+        losses: dict[str, Tensor] = {}
+
+        def discriminate() -> Tensor:
+            omega = mappers.encode(v).detach()
+            prior_rows = prior.requires_grad_(c.r1_weight > 0)
+            real_logits = mappers.discriminator(prior_rows)
+            loss = d_loss(real_logits, mappers.discriminator(omega)).mean((1, 2))  # [K]
+            losses["d_loss"] = loss.mean()
+            if c.r1_weight:
+                loss = loss + c.r1_weight * r1(real_logits, prior_rows).mean(1)
+            return loss.sum()
+
+        def code() -> Tensor:
+            omega = mappers.encode(v)
+            reconstruction = (mappers.decode(omega) - v).square().mean((1, 2))
+            adversarial = g_loss(mappers.discriminator(omega)).mean((1, 2))
+            losses["reconstruction"], losses["g_loss"] = reconstruction.mean(), adversarial.mean()
+            return (adversarial + c.lambda_eps * reconstruction).sum()
+
+        adversarial_step(
+            discriminators=[mappers.discriminator],
+            d_optimizer=optimizers["discriminator"],
+            d_loss=discriminate,
+            g_optimizer=optimizers["coder"],
+            g_loss=code,
+        )
+        return losses
+
+    train(
+        state,
+        step,
+        name=f"map, clusters {units[0]} to {units[-1]}",
+        num_samples=c.num_samples,
+        batch_size=c.batch_size,
+        schedule=c.schedule,
+        runtime=runtime,
+    )
+    return Artifact(dict(mappers.state_dict()), {"curve": state.curve, "data_dim": x.shape[1]})
+
+
+def _mapper_batches(
+    c: MapperSettings,
+    units: Units,
+    clusters: Sequence[Tensor],
+    mappers: Mappers,
+    inputs: Inputs,
+    runtime: Runtime,
+) -> Blocks[tuple[Tensor, Tensor]]:
+    """Each cluster's batches and prior codes, from its own generator, so that packing changes nothing."""
+    steps = 32
+
+    def draw(generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
+        rows, prior = [], []
+        for eps, generator in zip(clusters, generators, strict=True):
+            index = torch.randint(len(eps), (steps, c.batch_size), generator=generator)
+            rows.append(eps[index])
+            prior.append(torch.randn(steps, c.batch_size, mappers.code_dim, generator=generator))
+        return torch.stack(rows).to(runtime.device), torch.stack(prior).to(runtime.device)
+
+    return Blocks(draw, [inputs.generator("map", f"batches {unit}").initial_seed() for unit in units], steps)
+
+
+def merge_mappers(parts: Sequence[Artifact]) -> Artifact:
+    """Put the clusters of all parts side by side, in the clusters' order; the curve is their mean."""
+    units = [int(unit) for part in parts for unit in part.meta["units"]]
+    order = torch.tensor(units).argsort()
+    tensors = {name: torch.cat([part.tensors[name] for part in parts])[order] for name in parts[0].tensors}
+    shares = [len(part.meta["units"]) / len(units) for part in parts]
+    curve = [
+        {key: sum(share * point[key] for share, point in zip(shares, points, strict=True)) for key in points[0]}
+        for points in zip(*(part.meta["curve"] for part in parts), strict=True)
+    ]
+    return Artifact(tensors, {"curve": curve, "data_dim": parts[0].meta["data_dim"]})

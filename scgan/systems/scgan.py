@@ -1,0 +1,172 @@
+r"""SC-GAN: contrastive encoder, K-means, one adversarial autoencoder a cluster, stochastic decoder.
+
+::
+
+    x --encode--> eps --cluster--> C_1..C_K --map--> AAE_1..AAE_K --decode--> EigenGAN decoder
+    sample:  k ~ Cat(n_k / N)   omega ~ N(0, I)   eps = AAE_k.decode(omega)   z ~ N(0, I)   x = decoder(eps, z)
+
+Source: [SCGAN], whose hyper-parameters are not published: every default was measured (README, Results).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from scgan.artifacts import Artifact
+from scgan.config import Settings
+from scgan.data.dataset import Dataset
+from scgan.metrics.scores import Score, mode_scores, score
+from scgan.nn.mappers import Mappers
+from scgan.stages import cluster, decode, encode, latents
+from scgan.stages import map as mapping
+from scgan.stages.latents import LATENTS, LatentName
+from scgan.systems.base import Inputs, Stage
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Config(Settings):
+    """All of SC-GAN's settings, a section a stage."""
+
+    encoder: encode.EncoderSettings = encode.EncoderSettings()
+    clusters: cluster.ClusterSettings = cluster.ClusterSettings()
+    mappers: mapping.MapperSettings = mapping.MapperSettings()
+    decoder: decode.DecoderSettings = decode.DecoderSettings()
+
+
+class Model:
+    """A trained SC-GAN, on standardised data.
+
+    Args:
+        config: Its settings.
+        artifacts: Of its stages.
+        device: Where it lies.
+    """
+
+    def __init__(self, config: Config, artifacts: Mapping[str, Artifact], device: torch.device) -> None:
+        self.device = device
+        self.encoder = encode.load_encoder(config.encoder, artifacts["encode"]).to(device)
+        self.centres = artifacts["cluster"].tensors["centres"].to(device)
+        self.decoder = decode.load_decoder(config.decoder, artifacts["decode"]).to(device)
+        self.latents = {name: latents.latent_model(name, config, artifacts, device) for name in LATENTS}
+        self.trained_latent = config.decoder.latent
+
+    @torch.no_grad()
+    def sample(
+        self,
+        num: int,
+        generator: torch.Generator,
+        *,
+        cluster: int | None = None,
+        latent: LatentName | None = None,
+        chunk: int = 65_536,
+    ) -> Tensor:
+        """Draw samples.
+
+        Args:
+            num: How many.
+            generator: Draws clusters, codes and noise.
+            cluster: Only from this cluster; None draws from all by their weights.
+            latent: Where codes come from; None is what the decoder was trained with.
+            chunk: Rows decoded at once.
+
+        Returns:
+            Samples, ``[num, D]``.
+        """
+        source = self.latents[latent or self.trained_latent]
+        rows = []
+        for start in range(0, num, chunk):
+            eps = source.sample(min(chunk, num - start), generator, cluster)
+            rows.append(self.decoder(eps, self.decoder.noise(len(eps), generator)))
+        return torch.cat(rows) if rows else torch.empty(0, self.decoder.output.out_features)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes eps ``[N, d]`` of data ``[N, D]``."""
+        return self.encoder.embed(x.to(self.device))
+
+    def assign(self, x: Tensor) -> Tensor:
+        """Cluster of each row, ``[N]``: the nearest centre of its code."""
+        nearest = [torch.cdist(eps, self.centres).argmin(1) for eps in self.encode(x).split(8192)]
+        return torch.cat(nearest)
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Decode the codes of ``x`` with the noise fixed at its mean, ``[N, D]``."""
+        return torch.cat([self.decoder(eps) for eps in self.encode(x).split(65_536)])
+
+
+class SCGAN:
+    """The system, as the pipeline drives it."""
+
+    name = "scgan"
+    paper = "SCGAN"
+    Config = Config
+    presets: Mapping[str, Config] = {
+        "smoke": Config(
+            encoder=encode.EncoderSettings(num_samples=65_536),
+            clusters=cluster.ClusterSettings(num_clusters=32),
+            mappers=mapping.MapperSettings(num_samples=6_400),
+            decoder=decode.DecoderSettings(num_samples=131_072),
+        ),
+        "default": Config(),
+    }
+    stages = (
+        Stage("encode", ("encoder",), (), encode.encode, data_parallel=True),
+        Stage("cluster", ("encoder", "clusters"), ("encode",), cluster.cluster),
+        Stage(
+            "map",
+            ("encoder", "clusters", "mappers"),
+            ("encode", "cluster"),
+            mapping.map_clusters,
+            units=mapping.mapper_units,
+            merge=mapping.merge_mappers,
+        ),
+        Stage(
+            "decode",
+            ("encoder", "clusters", "mappers", "decoder"),
+            ("encode", "cluster", "map"),
+            decode.decode,
+            data_parallel=True,
+        ),
+    )
+
+    def check(self, config: Config, data: Dataset) -> None:
+        """Refuse more clusters than training rows.
+
+        Raises:
+            ValueError: For such a number.
+        """
+        num_clusters = config.clusters.num_clusters
+        if num_clusters is not None and num_clusters > len(data.train):
+            raise ValueError(
+                f"clusters.num_clusters is {num_clusters}, but there are only {len(data.train)} training rows; "
+                f"choose 1 to {len(data.train)}"
+            )
+
+    def model(self, config: Config, artifacts: Mapping[str, Artifact], device: torch.device) -> Model:
+        """Build the trained system from its stages' artifacts."""
+        return Model(config, artifacts, device)
+
+    def evaluate(self, model: Model, data: Dataset, seed: int) -> dict[str, Score]:
+        """Score reconstruction and generation on the held-out split."""
+        samples = model.sample(40_000, torch.Generator(model.device).manual_seed(seed)).cpu()
+        error = (model.reconstruct(data.test).cpu() - data.test).square()
+        scale = torch.tensor([column.scale for column in data.schema.modelled], dtype=torch.float64)
+        scores = {"reconstruction_mse": Score(float(error.mean()), None, "lower")}
+        if data.toy is not None:
+            in_units = (error.double() * scale.square()).mean()
+            scores["reconstruction_mse_data_units"] = Score(float(in_units), None, "lower")
+        scores |= score(samples, data.test, data.train, seed=seed)
+        if data.toy is not None and (modes := data.toy.modes()) is not None:
+            columns = data.schema.decode(samples)
+            raw = torch.stack([torch.from_numpy(column) for column in columns.values()], 1)
+            scores |= mode_scores(raw, modes, data.toy.mode_std, data.toy.mode_weights)
+        return scores
+
+
+SYSTEM = SCGAN()

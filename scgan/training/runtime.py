@@ -1,0 +1,112 @@
+"""The one seam between a fit and where it runs: device, rank, checkpoints, progress."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from scgan.artifacts import Artifact, ArtifactStore
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a fit is.
+
+    Args:
+        samples: Samples seen so far, over all workers.
+        total: Samples in all.
+        metrics: Latest losses by name.
+    """
+
+    samples: int
+    total: int
+    metrics: Mapping[str, float]
+
+
+class Checkpoints(Protocol):
+    """Where a running fit keeps its state, so that a killed one goes on."""
+
+    def load(self) -> Artifact | None:
+        """The last state, or None at the start."""
+
+    def save(self, state: Artifact) -> None:
+        """Replace the last state."""
+
+
+@dataclass(frozen=True)
+class StoredCheckpoints:
+    """A fit's state as an artifact of the store, removed once the fit's result is there."""
+
+    store: ArtifactStore
+    key: str
+
+    def load(self) -> Artifact | None:
+        """The last state, or None at the start."""
+        return self.store.load(self.key)
+
+    def save(self, state: Artifact) -> None:
+        """Replace the last state."""
+        self.store.save(self.key, state)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where a fit runs. The default is this process, alone, with nothing kept and nothing reported.
+
+    Args:
+        device: Where tensors lie.
+        rank: This worker's number, 0 for the one that reports and saves.
+        world_size: Workers that train the same unit together.
+        report: Called by rank 0 with the progress.
+        checkpoints: Where the state is kept; None keeps none.
+        checkpoint_every: Seconds between checkpoints.
+        amp: Mixed precision (bfloat16) where the device has it.
+    """
+
+    device: torch.device = torch.device("cpu")
+    rank: int = 0
+    world_size: int = 1
+    report: Callable[[Progress], None] = lambda progress: None
+    checkpoints: Checkpoints | None = None
+    checkpoint_every: float = 30.0
+    amp: bool = False
+
+    def parallel(self, module: nn.Module) -> nn.Module:
+        """Move a network here and, with several workers, average its gradients over them."""
+        module = module.to(self.device)
+        if self.world_size == 1:
+            return module
+        return nn.parallel.DistributedDataParallel(module)
+
+    def share(self, batch: Tensor) -> Tensor:
+        """This worker's equal share of the rows of a global batch; a remainder is left out."""
+        rows = len(batch) // self.world_size
+        return batch[self.rank * rows : (self.rank + 1) * rows]
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """Rows of all workers in rank order, with gradients flowing back to each."""
+        if self.world_size == 1:
+            return rows
+        from torch.distributed.nn.functional import all_gather
+
+        return torch.cat(list(all_gather(rows)))
+
+    def mean(self, value: Tensor) -> Tensor:
+        """Mean of a tensor over the workers."""
+        if self.world_size > 1:
+            value = value.clone()
+            dist.all_reduce(value)
+            value /= self.world_size
+        return value
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """Mixed precision for a forward pass, or nothing."""
+        if not self.amp:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)

@@ -1,0 +1,115 @@
+"""What a running fit is made of, and how it is put away and taken up again bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from scgan.artifacts import Artifact
+from scgan.training.runtime import Runtime
+
+
+@dataclass
+class TrainState:
+    """Networks, optimisers and random generators of one fit, and how far it is.
+
+    Args:
+        modules: Networks (and their averages) by name.
+        optimizers: Optimisers by name.
+        generators: Random generators by name.
+        samples: Samples seen so far, over all workers.
+        curve: Mean losses at even distances, ``{"samples": ..., name: value, ...}``.
+        sums: Losses summed since the last point of the curve.
+        steps: Steps since then.
+    """
+
+    modules: Mapping[str, nn.Module]
+    optimizers: Mapping[str, torch.optim.Optimizer]
+    generators: Mapping[str, torch.Generator]
+    samples: int = 0
+    curve: list[dict[str, float]] = field(default_factory=list)
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    steps: int = 0
+
+    def add(self, losses: Mapping[str, Tensor]) -> None:
+        """Count a step and add its losses to the sums."""
+        self.steps += 1
+        for key, value in losses.items():
+            value = value.detach().float()
+            self.sums[key] = self.sums[key] + value if key in self.sums else value
+
+    def take_mean(self, runtime: Runtime) -> dict[str, float]:
+        """Mean losses since the last call, over all workers; starts anew."""
+        values = runtime.mean(torch.stack(list(self.sums.values())) / self.steps)
+        means = dict(zip(self.sums, values.tolist(), strict=True))
+        self.sums, self.steps = {}, 0
+        return means
+
+    def to_artifact(self) -> Artifact:
+        """Put the state away as tensors and plain values."""
+        tensors = {f"module.{name}.{key}": t for name, m in self.modules.items() for key, t in m.state_dict().items()}
+        for name, optimizer in self.optimizers.items():
+            for index, key, value in _moments(optimizer):
+                tensors[f"optimizer.{name}.{index}.{key}"] = value
+        for name, generator in self.generators.items():
+            tensors[f"generator.{name}"] = generator.get_state()
+        tensors |= {f"sum.{key}": value for key, value in self.sums.items()}
+        return Artifact(tensors, {"samples": self.samples, "curve": self.curve, "steps": self.steps})
+
+    def restore(self, artifact: Artifact) -> None:
+        """Take up a state that :meth:`to_artifact` put away, in networks and optimisers made the same way."""
+        for name, module in self.modules.items():
+            module.load_state_dict(artifact.section(f"module.{name}"))
+        for name, optimizer in self.optimizers.items():
+            _restore_optimizer(optimizer, artifact.section(f"optimizer.{name}"))
+        for name, generator in self.generators.items():
+            generator.set_state(artifact.tensors[f"generator.{name}"])
+        self.sums = artifact.section("sum")
+        self.samples, self.steps = artifact.meta["samples"], artifact.meta["steps"]
+        self.curve[:] = artifact.meta["curve"]
+
+
+def _moments(optimizer: torch.optim.Optimizer) -> Iterator[tuple[int, str, Tensor]]:
+    for index, moments in optimizer.state_dict()["state"].items():
+        for key, value in moments.items():
+            yield index, key, value
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Any]] = {}
+    for name, value in saved.items():
+        index, key = name.split(".")
+        state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+EMA_RAMP = 0.05  # [STYLEGAN2] code: the half-life is at most this share of the samples seen
+
+
+def average_of(module: nn.Module, half_life: float, batch_size: int) -> AveragedModel:
+    """Exponential moving average of a network's weights.
+
+    The half-life grows with the samples seen, so that a short training's average has forgotten the start.
+
+    Args:
+        module: The network that is trained.
+        half_life: Samples after which a weight's past counts half.
+        batch_size: Samples an update.
+
+    Returns:
+        The average; ``update_parameters(module)`` after each step, ``.module`` to use it.
+
+    Source: [EDM] code, EMA half-life in images.
+    """
+
+    @torch.no_grad()
+    def blend(averages: Any, weights: Any, num_updates: Tensor) -> None:
+        ramped = min(half_life, EMA_RAMP * float(num_updates) * batch_size)
+        torch._foreach_lerp_(averages, weights, 1 - 0.5 ** (batch_size / ramped))
+
+    return AveragedModel(module, multi_avg_fn=blend)
