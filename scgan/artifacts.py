@@ -19,6 +19,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
+import scgan
 from scgan.storage import Storage, check_name, open_storage
 
 FORMAT = 1
@@ -76,12 +77,12 @@ class ArtifactStore:
             "meta": dict(artifact.meta),
             "versions": versions(),
         }
-        stale = [other for other in self.storage.names(f"artifacts/{key}/tensors-") if not other.endswith(name)]
+        replaced = self._files(key)
         self.storage.write(f"artifacts/{key}/{name}", content)
         text = json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False)
         self.storage.write(f"artifacts/{key}/manifest.json", text.encode())
-        for other in stale:
-            self.storage.delete(other)
+        for other in replaced - {name}:
+            self.storage.delete(f"artifacts/{key}/{other}")
 
     def load(self, key: str) -> Artifact | None:
         """The artifact under ``key``, every hash checked; None where there is none, or a broken one (which is logged)."""
@@ -99,6 +100,14 @@ class ArtifactStore:
             _log.warning("artifact %s is damaged (%s) and counts as missing", key, error)
             return None
 
+    def _files(self, key: str) -> set[str]:
+        """Names that the manifest under ``key`` gives, if it is whole: another writer's new files are not among them."""
+        raw = self.storage.read(f"artifacts/{key}/manifest.json")
+        try:
+            return {check_name(name) for name in json.loads(raw or b"{}")["files"]}
+        except (ValueError, KeyError, TypeError):
+            return set()
+
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Keys that begin with ``prefix`` and have a manifest, sorted."""
         for name in self.storage.names(f"artifacts/{prefix}"):
@@ -114,5 +123,5 @@ class ArtifactStore:
 
 def versions() -> dict[str, str]:
     """The versions that a result may depend on."""
-    packages = ("scgan", "torch", "scikit-learn", "numpy")
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
+    packages = {name: importlib.metadata.version(name) for name in ("torch", "scikit-learn", "numpy")}
+    return {"scgan": scgan.__version__, "python": platform.python_version(), **packages}

@@ -15,8 +15,8 @@ class Clusters:
     """A partition of codes.
 
     Args:
-        centres: Means of the clusters' rows, ``[K, d]``.
-        k: Cluster of each row, ``[N]``.
+        centres: ``[K, d]``.
+        k: Cluster of each row, that of the nearest centre, ``[N]``.
         counts: Rows of each cluster, ``[K]``.
         spread: Root mean square distance to the centre, per dimension, ``[K]``.
         dissolved: Clusters that K-means made too small, whose rows went to the nearest other.
@@ -66,17 +66,11 @@ def fit_clusters(
     if not keep.any():
         keep[counts.argmax()] = True
     moving = ~keep[k]
-    number = keep.cumsum(0) - 1
-    nearest = torch.cdist(eps[moving], centres[keep]).argmin(1)
+    number, centres = keep.cumsum(0) - 1, centres[keep]
+    nearest = torch.cdist(eps[moving], centres).argmin(1)
     k = number[k]
     k[moving] = nearest
-    return _summarise(eps, k, int(keep.sum()), dissolved=int((~keep).sum()))
-
-
-def _summarise(eps: Tensor, k: Tensor, num_clusters: int, dissolved: int) -> Clusters:
-    counts = torch.bincount(k, minlength=num_clusters)
-    sums = torch.zeros(num_clusters, eps.shape[1], dtype=torch.float64).index_add_(0, k, eps.double())
-    centres = sums / counts[:, None]
-    squares = (eps.double() - centres[k]).square().mean(1)
-    spread = (torch.zeros(num_clusters, dtype=torch.float64).index_add_(0, k, squares) / counts).sqrt()
-    return Clusters(centres.float(), k, counts, spread.float(), dissolved)
+    counts = torch.bincount(k, minlength=len(centres))
+    squares = (eps - centres[k]).double().square().mean(1)
+    spread = (torch.zeros(len(centres), dtype=torch.float64).index_add_(0, k, squares) / counts).sqrt()
+    return Clusters(centres, k, counts, spread.float(), dissolved=int((~keep).sum()))

@@ -6,9 +6,10 @@ decided here, so that a run here, under Ray, killed and taken up again, or repea
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
@@ -106,11 +107,24 @@ def fit_part(job: Job, units: Units, runtime: Runtime) -> None:
     store = ArtifactStore(job.store_url)
     checkpoint = f"{job.part_key(units)}.checkpoint"
     runtime = replace(runtime, checkpoints=StoredCheckpoints(store, checkpoint))
-    artifact = job.definition.fit(job.config, units, job.inputs, runtime)
+    with _one_thread(runtime.device):
+        artifact = job.definition.fit(job.config, units, job.inputs, runtime)
     if runtime.rank == 0:
         meta = {**artifact.meta, "units": list(units)}
         store.save(job.part_key(units), Artifact(artifact.tensors, meta), job.provenance)
         store.delete(checkpoint)
+
+
+@contextlib.contextmanager
+def _one_thread(device: torch.device) -> Iterator[None]:
+    """One thread on a CPU: small networks crawl with more, and sums come in the same order on any machine."""
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Executor(Protocol):
@@ -181,24 +195,33 @@ class Outcome:
     seconds: Mapping[str, float]
 
 
-def run(spec: Spec, store: ArtifactStore, executor: Executor, listeners: Sequence[Listener] = ()) -> Outcome:
+def prepare(spec: Spec) -> Dataset:
+    """Load a run's data and check that its settings can be used on it, before anything is started.
+
+    Raises:
+        ValueError: If the data can't be read or the settings don't fit it.
+    """
+    data = load_data(spec.data, spec.seed)
+    systems.load(spec.system).check(spec.config, data)
+    return data
+
+
+def run(
+    spec: Spec, data: Dataset, store: ArtifactStore, executor: Executor, listeners: Sequence[Listener] = ()
+) -> Outcome:
     """Run the stages in order, each from the store where it is there, and score the result.
 
     Args:
         spec: What to run.
+        data: The spec's data, as :func:`prepare` gives it.
         store: Where artifacts lie.
         executor: Who trains what is missing.
         listeners: Who is told.
 
     Returns:
         The trained system and its scores.
-
-    Raises:
-        ValueError: For settings or data that can't be used, before anything is trained.
     """
     system = systems.load(spec.system)
-    data = load_data(spec.data, spec.seed)
-    system.check(spec.config, data)
     for listener in listeners:
         listener.run_started(spec, data)
     try:
@@ -220,27 +243,63 @@ def _run(
     executor: Executor,
     listeners: Sequence[Listener],
 ) -> Outcome:
-    artifacts: dict[str, Artifact] = {}
-    keys: dict[str, str] = {}
-    seconds: dict[str, float] = {}
-    trained = []
-    for stage in system.stages:
-        job = _job(spec, stage, keys, Inputs(data, {n: artifacts[n] for n in stage.needs}, spec.seed), store.url)
-        keys[stage.name] = job.key
-        start = time.monotonic()
-        stored = store.load(job.key)
-        if stored is None:
-            trained.append(stage.name)
-        artifacts[stage.name] = stored or _train(job, store, executor, listeners)
-        seconds[stage.name] = time.monotonic() - start
-        for listener in listeners:
-            listener.stage_finished(stage.name, artifacts[stage.name], None if stored else seconds[stage.name])
+    trained = fit_stages(spec, data, store, executor, listeners)
+    artifacts = {name: stage.artifact for name, stage in trained.items()}
+    keys = {name: stage.key for name, stage in trained.items()}
     model = system.model(spec.config, artifacts, torch.device("cpu"))
     start = time.monotonic()
     scores = _scores(spec, system, model, data, keys, store)
+    seconds = {name: stage.seconds for name, stage in trained.items()}
     seconds["evaluate"] = time.monotonic() - start
     _write_run(spec, keys, data, scores, store)
-    return Outcome(spec, data, artifacts, model, scores, tuple(trained), seconds)
+    new = tuple(name for name, stage in trained.items() if stage.new)
+    return Outcome(spec, data, artifacts, model, scores, new, seconds)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A stage's artifact and where it came from.
+
+    Args:
+        artifact: The artifact.
+        key: Its key in the store.
+        new: Whether it was trained now.
+        seconds: How long it took to train or load.
+    """
+
+    artifact: Artifact
+    key: str
+    new: bool
+    seconds: float
+
+
+def fit_stages(
+    spec: Spec, data: Dataset, store: ArtifactStore, executor: Executor, listeners: Sequence[Listener] = ()
+) -> dict[str, Fitted]:
+    """Take each stage from the store or train it, in order.
+
+    Args:
+        spec: What to run.
+        data: The spec's data.
+        store: Where artifacts lie.
+        executor: Who trains what is missing.
+        listeners: Who is told of the stages.
+
+    Returns:
+        The stages by name.
+    """
+    fitted: dict[str, Fitted] = {}
+    for stage in systems.load(spec.system).stages:
+        inputs = Inputs(data, {name: fitted[name].artifact for name in stage.needs}, spec.seed)
+        job = _job(spec, stage, {name: f.key for name, f in fitted.items()}, inputs, store.url)
+        start = time.monotonic()
+        stored = store.load(job.key)
+        artifact = stored or _train(job, store, executor, listeners)
+        seconds = time.monotonic() - start
+        fitted[stage.name] = Fitted(artifact, job.key, stored is None, seconds)
+        for listener in listeners:
+            listener.stage_finished(stage.name, artifact, None if stored else seconds)
+    return fitted
 
 
 @dataclass(frozen=True)
@@ -260,6 +319,15 @@ class StoredRun:
     model: Any
     artifacts: Mapping[str, Artifact]
     scores: Mapping[str, Score]
+
+    def outcome(self) -> Outcome:
+        """What the run ended with, its data loaded again.
+
+        Raises:
+            ValueError: If the data can't be read any more.
+        """
+        data = prepare(self.spec)
+        return Outcome(self.spec, data, self.artifacts, self.model, self.scores, trained=(), seconds={})
 
 
 def open_run(name: str, store: ArtifactStore) -> StoredRun:

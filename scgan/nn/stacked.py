@@ -34,9 +34,11 @@ class StackedLinear(nn.Module):
 
     def forward(self, x: Tensor, which: Tensor | None = None) -> Tensor:
         """Apply network k to ``x[k]``, or network ``which[t]`` to ``x[t]``."""
-        if which is None:
-            return torch.baddbmm(self.bias, x, self.weight)
-        return torch.baddbmm(self.bias[which], x, self.weight[which])
+        weight, bias = (self.weight, self.bias) if which is None else (self.weight[which], self.bias[which])
+        if weight.shape[2] == 1:
+            # A batched product with one column takes another routine, with other rounding, when K is 1.
+            return (x * weight.mT).sum(2, keepdim=True) + bias
+        return torch.baddbmm(bias, x, weight)
 
 
 class StackedMLP(nn.Module):

@@ -80,6 +80,10 @@ class SubspaceDecoder(nn.Module):
             SubspaceLayer(width, noise_dim, noise_scale, generator) for _ in range(num_layers)
         )
 
+    def bases(self) -> list[Tensor]:
+        """U of every layer, ``[noise_dim, width]`` each."""
+        return [subspace.get_parameter("U") for subspace in self.subspaces]
+
     def forward(self, eps: Tensor, z: Tensor | None = None) -> Tensor:
         """Decode.
 

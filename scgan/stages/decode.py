@@ -119,7 +119,7 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
             losses["reconstruction"] = (fakes["reconstructed"] - real).square().mean()
             g_losses = {name: g_loss(critic[name](fake)).mean() for name, fake in fakes.items()}
             losses.update({f"{name}_g_loss": value for name, value in g_losses.items()})
-            losses["orthogonality"] = torch.stack([orthogonality(s.U) for s in decoder.subspaces]).sum()
+            losses["orthogonality"] = torch.stack([orthogonality(U) for U in decoder.bases()]).sum()
             return (
                 c.reconstruction_weight * losses["reconstruction"]
                 + g_losses["reconstructed"]
@@ -164,7 +164,9 @@ def _decoder_batches(
         real = x[torch.randint(len(x), (num,), generator=generator, device=runtime.device)]
         latent = latents.sample(num, generator)
         z = torch.randn(num, *shape, generator=generator, device=runtime.device)
-        blocks = (real, encoder.embed(real), latent, z)
-        return tuple(block.view(steps, c.batch_size, *block.shape[1:]) for block in blocks)
+        x_block, code_block, latent_block, z_block = (
+            block.view(steps, c.batch_size, *block.shape[1:]) for block in (real, encoder.embed(real), latent, z)
+        )
+        return x_block, code_block, latent_block, z_block
 
     return Blocks(draw, [inputs.generator("decode", "batches").initial_seed()], steps, runtime.device)

@@ -154,6 +154,7 @@ def merge_mappers(parts: Sequence[Artifact]) -> Artifact:
     shares = [len(part.meta["units"]) / len(units) for part in parts]
     curve = [
         {key: sum(share * point[key] for share, point in zip(shares, points, strict=True)) for key in points[0]}
+        | {"samples": points[0]["samples"]}
         for points in zip(*(part.meta["curve"] for part in parts), strict=True)
     ]
     return Artifact(tensors, {"curve": curve, "data_dim": parts[0].meta["data_dim"]})

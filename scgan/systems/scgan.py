@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Config(Settings):
+class SCGANConfig(Settings):
     """All of SC-GAN's settings, a section a stage."""
 
     encoder: encode.EncoderSettings = encode.EncoderSettings()
@@ -48,7 +48,7 @@ class Model:
         device: Where it lies.
     """
 
-    def __init__(self, config: Config, artifacts: Mapping[str, Artifact], device: torch.device) -> None:
+    def __init__(self, config: SCGANConfig, artifacts: Mapping[str, Artifact], device: torch.device) -> None:
         self.device = device
         self.encoder = encode.load_encoder(config.encoder, artifacts["encode"]).to(device)
         self.centres = artifacts["cluster"].tensors["centres"].to(device)
@@ -105,15 +105,15 @@ class SCGAN:
 
     name = "scgan"
     paper = "SCGAN"
-    Config = Config
-    presets: Mapping[str, Config] = {
-        "smoke": Config(
+    Config = SCGANConfig
+    presets: Mapping[str, SCGANConfig] = {
+        "smoke": SCGANConfig(
             encoder=encode.EncoderSettings(num_samples=65_536),
             clusters=cluster.ClusterSettings(num_clusters=32),
             mappers=mapping.MapperSettings(num_samples=6_400),
             decoder=decode.DecoderSettings(num_samples=131_072),
         ),
-        "default": Config(),
+        "default": SCGANConfig(),
     }
     stages = (
         Stage("encode", ("encoder",), (), encode.encode, data_parallel=True),
@@ -135,7 +135,7 @@ class SCGAN:
         ),
     )
 
-    def check(self, config: Config, data: Dataset) -> None:
+    def check(self, config: SCGANConfig, data: Dataset) -> None:
         """Refuse more clusters than training rows.
 
         Raises:
@@ -148,7 +148,7 @@ class SCGAN:
                 f"choose 1 to {len(data.train)}"
             )
 
-    def model(self, config: Config, artifacts: Mapping[str, Artifact], device: torch.device) -> Model:
+    def model(self, config: SCGANConfig, artifacts: Mapping[str, Artifact], device: torch.device) -> Model:
         """Build the trained system from its stages' artifacts."""
         return Model(config, artifacts, device)
 
@@ -162,10 +162,11 @@ class SCGAN:
             in_units = (error.double() * scale.square()).mean()
             scores["reconstruction_mse_data_units"] = Score(float(in_units), None, "lower")
         scores |= score(samples, data.test, data.train, seed=seed)
-        if data.toy is not None and (modes := data.toy.modes()) is not None:
+        toy = data.toy
+        if toy is not None and (modes := toy.modes()) is not None and toy.mode_std is not None:
             columns = data.schema.decode(samples)
             raw = torch.stack([torch.from_numpy(column) for column in columns.values()], 1)
-            scores |= mode_scores(raw, modes, data.toy.mode_std, data.toy.mode_weights)
+            scores |= mode_scores(raw, modes, toy.mode_std, toy.mode_weights)
         return scores
 
 

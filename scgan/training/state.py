@@ -108,7 +108,7 @@ def average_of(module: nn.Module, half_life: float, batch_size: int) -> Averaged
     """
 
     @torch.no_grad()
-    def blend(averages: Any, weights: Any, num_updates: Tensor) -> None:
+    def blend(averages: Any, weights: Any, num_updates: Tensor | int) -> None:
         ramped = min(half_life, EMA_RAMP * float(num_updates) * batch_size)
         torch._foreach_lerp_(averages, weights, 1 - 0.5 ** (batch_size / ramped))
 

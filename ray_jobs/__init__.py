@@ -1,0 +1,1 @@
+"""Where scgan runs: a Ray cluster, this machine's or another."""

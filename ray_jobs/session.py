@@ -1,0 +1,56 @@
+"""Connecting to Ray: the cluster of the job this is, one that is named, or a private one on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import ray
+
+from ray_jobs.executor import RayExecutor
+from ray_jobs.resources import Resources
+from scgan.pipeline import Job
+from scgan.systems.base import Units
+from scgan.training.runtime import Progress
+
+os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")  # a worker group is noticed ready sooner
+
+
+def connect() -> None:
+    """Join the cluster of ``RAY_ADDRESS`` (a submitted job has one), or start a private one."""
+    if ray.is_initialized():
+        return
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(log_to_driver=False)
+    else:
+        ray.init(address="local", include_dashboard=False, log_to_driver=False)
+
+
+def results_folder() -> Path:
+    """Where relative paths of a run lie: here, or ``~/scgan`` in a submitted job.
+
+    A job's working directory is Ray's unpacked copy of it, which Ray removes; results must not lie there.
+    """
+    here = Path.cwd()
+    if "working_dir_files" not in here.parts:
+        return here
+    folder = Path.home() / "scgan"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+class LazyRayExecutor:
+    """Connects to Ray when there is something to train, so that a repeated run does without.
+
+    Args:
+        resources: What a run may take.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+
+    def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
+        """Have every unit fitted and stored."""
+        connect()
+        RayExecutor(self.resources).fit(job, units, report)

@@ -1,0 +1,115 @@
+"""What a person at a terminal sees: a bar a stage, the table of scores, one line for an error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from scgan.artifacts import Artifact
+from scgan.metrics.scores import Score
+from scgan.training import runtime
+
+if TYPE_CHECKING:
+    from scgan.data.dataset import Dataset
+    from scgan.pipeline import Outcome, Spec
+
+PLAIN_EVERY = 10.0  # seconds between lines where the output is no terminal
+
+
+class Terminal:
+    """Shows a run on stderr: live bars in a terminal, a line now and then in a log."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.bars = Progress(
+            TextColumn("{task.description:<8}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(compact=True),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self.tasks: dict[str, TaskID] = {}
+        self.said = self.started = time.monotonic()
+
+    def run_started(self, spec: Spec, data: Dataset) -> None:
+        """Say what is run, on what."""
+        self.console.print(
+            f"[bold]{spec.run_id}[/bold]: {spec.system} on {data.name}, {len(data.train):,} training and "
+            f"{len(data.test):,} test rows, {data.train.shape[1]} modelled columns"
+        )
+        if data.dropped:
+            self.console.print(f"{data.dropped:,} rows with missing values were left out")
+        self.bars.start()
+
+    def stage_started(self, stage: str, num_units: int) -> None:
+        """Start a stage's bar."""
+        name = stage if num_units == 1 else f"{stage} x{num_units}"
+        self.tasks[stage] = self.bars.add_task(name, total=None, state="starting")
+        self.started = self.said = time.monotonic()
+        if not self.console.is_terminal:
+            self.console.print(f"{name}: starting")
+
+    def progress(self, stage: str, progress: runtime.Progress) -> None:
+        """Move a stage's bar on."""
+        rate = progress.samples / max(time.monotonic() - self.started, 1e-9)
+        losses = "  ".join(f"{name} {value:.3g}" for name, value in list(progress.metrics.items())[:2])
+        state = f"{_short(progress.samples)}/{_short(progress.total)} samples  {_short(rate)}/s  {losses}"
+        self.bars.update(self.tasks[stage], completed=progress.samples, total=progress.total, state=state)
+        if not self.console.is_terminal and time.monotonic() - self.said > PLAIN_EVERY:
+            left = (progress.total - progress.samples) / max(rate, 1e-9)
+            self.console.print(f"{stage}: {state}  {left:.0f} s left")
+            self.said = time.monotonic()
+
+    def stage_finished(self, stage: str, artifact: Artifact, seconds: float | None) -> None:
+        """Fill a stage's bar, or say that the stage came from the store."""
+        words = "from the store" if seconds is None else f"trained in {seconds:.1f} s"
+        for note in artifact.meta.get("notes", ()):
+            self.console.print(f"{stage}: {note}")
+        if stage not in self.tasks:
+            self.tasks[stage] = self.bars.add_task(stage, total=1, state=words)
+        task: Task = self.bars.tasks[self.tasks[stage]]
+        self.bars.update(task.id, completed=task.total or 1, total=task.total or 1, state=words)
+        if not self.console.is_terminal:
+            self.console.print(f"{stage}: {words}")
+
+    def run_finished(self, outcome: Outcome) -> None:
+        """Stop the bars."""
+        self.bars.stop()
+
+    def run_failed(self, error: BaseException) -> None:
+        """Stop the bars."""
+        self.bars.stop()
+
+
+def score_table(scores: Mapping[str, Score], title: str) -> Table:
+    """The table of scores beside their floors, the worst ratios in yellow."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in ("metric", "value", "noise floor", "value / floor"):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    for name, score in scores.items():
+        ratio = score.value / score.floor if score.floor else None
+        style = "yellow" if ratio is not None and score.better == "lower" and ratio > 2 else ""
+        shown = "" if ratio is None else f"{ratio:.2f}"
+        floor = "" if score.floor is None else f"{score.floor:.4g}"
+        table.add_row(name, f"{score.value:.4g}", floor, Text(shown, style=style))
+    return table
+
+
+def print_table(table: Table) -> None:
+    """Print a table to stdout, as wide as it needs to be."""
+    Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 100).print(table)
+
+
+def _short(number: float) -> str:
+    for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= factor:
+            return f"{number / factor:.3g}{unit}"
+    return f"{number:.0f}"

@@ -1,0 +1,1 @@
+"""Data: toy distributions with known density, tables, their schema, and contrastive views."""

@@ -1,0 +1,98 @@
+"""Samples as a file of the user's own format."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+
+def write_samples(path: str | Path, columns: Mapping[str, np.ndarray]) -> None:
+    """Write a table, whole or not at all.
+
+    ``read_table`` gives the same columns back: of the same types from .parquet and .npz, as x0, x1, ... from
+    .npy; .csv knows only 64-bit integers, 64-bit floats and bool.
+
+    Args:
+        path: A file ending in .parquet, .csv, .npz or .npy; replaced where there is one, its folder made
+            where missing.
+        columns: Name to values, each ``[N]``; for .npy all of one type.
+
+    Raises:
+        ValueError: In one line, for another suffix, unequal lengths, mixed types in .npy or a place that
+            can't be written.
+    """
+    path = Path(path).expanduser()
+    check_target(path)
+    lengths = {len(values) for values in columns.values()}
+    if len(lengths) != 1:
+        raise ValueError(
+            f"{path}: columns differ in length: {sorted(lengths)}" if lengths else f"{path}: no columns"
+        )
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        WRITERS[path.suffix](partial, columns)
+        os.replace(partial, path)
+    except OSError as error:
+        raise ValueError(f"{path}: can't be written: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def check_target(path: str | Path) -> None:
+    """Refuse a file name whose format is unknown, before the samples are drawn.
+
+    Raises:
+        ValueError: In one line, with the formats that are allowed.
+    """
+    if Path(path).suffix not in WRITERS:
+        raise ValueError(
+            f"{path}: samples can be written as {', '.join(WRITERS)}, not as {Path(path).suffix!r}"
+        )
+
+
+def _parquet(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table(dict(columns)), path)
+
+
+def _csv(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    # Not pyarrow's writer: it writes 1.0 as 1, which would be read back as an integer.
+    import pandas as pd
+
+    pd.DataFrame(dict(columns)).to_csv(path, index=False, lineterminator="\n")
+
+
+def _npz(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    # Not np.savez: there the names are keyword arguments, and "file" would be one too many.
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, values in columns.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asarray(values), allow_pickle=False)
+
+
+def _npy(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    types = {values.dtype.name for values in columns.values()}
+    if len(types) > 1:
+        raise ValueError(
+            f"{path}: one .npy array can't hold {', '.join(sorted(types))}; use .parquet, .npz or .csv"
+        )
+    with path.open("wb") as file:
+        np.save(file, np.stack(list(columns.values()), axis=1), allow_pickle=False)
+
+
+WRITERS: dict[str, Callable[[Path, Mapping[str, np.ndarray]], None]] = {
+    ".parquet": _parquet,
+    ".csv": _csv,
+    ".npz": _npz,
+    ".npy": _npy,
+}
+"""A writer for every suffix that is allowed."""

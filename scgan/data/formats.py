@@ -1,0 +1,207 @@
+"""Readers: one file of a known format to named arrays, with what is missing marked."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# One block a file, so that a column's type is inferred from all of its rows; pyarrow takes no more than 31
+# bits.
+LARGEST_BLOCK = 2**30
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Columns as a file has them, before any check.
+
+    Attributes:
+        names: All names of the file, also repeated ones.
+        columns: Name to values ``[N]`` of any type.
+        missing: Name to mask ``[N]``, True where the file has no value; only columns where there is such a
+            row.
+        label: Name of the column that the format itself marks as labels, or None.
+    """
+
+    names: tuple[str, ...]
+    columns: Mapping[str, np.ndarray]
+    missing: Mapping[str, np.ndarray]
+    label: str | None = None
+
+
+def read_npy(path: Path) -> Raw:
+    """Read a 2-D array as the columns x0, x1, ...
+
+    Raises:
+        ValueError: If it is not such an array.
+    """
+    array = _load_numpy(path)
+    if not isinstance(array, np.ndarray) or array.ndim != 2:
+        shape = list(array.shape) if isinstance(array, np.ndarray) else "of an .npz archive"
+        raise ValueError(f"{path}: the array has shape {shape}; a table needs [rows, columns]")
+    return _from_matrix(array, {}, None)
+
+
+def read_npz(path: Path) -> Raw:
+    """Read an archive of a matrix, or of 1-D arrays as columns.
+
+    The matrix is ``X``, ``x`` or the only 2-D array. Of the 1-D arrays of its length ``y`` is marked as the
+    labels; any can be asked for by name, as the label or a column.
+
+    Raises:
+        ValueError: If the archive holds neither, or arrays of different lengths.
+    """
+    arrays = _load_numpy(path)
+    if isinstance(arrays, np.ndarray):
+        raise ValueError(f"{path}: this is a single array; rename it to .npy")
+    lengths = {name: a.shape[0] if a.ndim else 0 for name, a in arrays.items()}
+    shapes = ", ".join(f"{name} {list(a.shape)}" for name, a in list(arrays.items())[:8])
+    flat = {name: a for name, a in arrays.items() if a.ndim == 1}
+    matrices = [name for name, a in arrays.items() if a.ndim == 2]
+    key = next((name for name in ("X", "x") if name in matrices), matrices[0] if len(matrices) == 1 else None)
+    if key is not None:
+        beside = {name: a for name, a in flat.items() if lengths[name] == lengths[key]}
+        return _from_matrix(arrays[key], beside, "y" if "y" in beside else None)
+    if not flat or len(flat) < len(arrays) or len(set(lengths.values())) > 1:
+        raise ValueError(
+            f"{path}: a table needs a 2-D array X, or 1-D arrays of one length; found {shapes or 'nothing'}"
+        )
+    return Raw(tuple(flat), flat, {})
+
+
+def read_csv(path: Path) -> Raw:
+    """Read comma-separated values under a line of names.
+
+    Raises:
+        ValueError: If it can't be read so.
+    """
+    import pyarrow as pa
+    from pyarrow import csv
+
+    block = csv.ReadOptions(block_size=min(path.stat().st_size + 1, LARGEST_BLOCK))
+    empty = csv.ConvertOptions(strings_can_be_null=True)
+    try:
+        table = csv.read_csv(path, read_options=block, convert_options=empty)
+    except (pa.ArrowException, ValueError) as error:
+        raise _unreadable(path, error) from None
+    names = table.column_names
+    if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
+        raise ValueError(f"{path}: one column named {names[0][:40]!r}; separate the columns by commas")
+    if all(_is_number(name) for name in names):
+        raise ValueError(
+            f"{path}: the first line holds numbers ({', '.join(names[:3])}); it must name the columns"
+        )
+    return _from_arrow(table)
+
+
+def read_parquet(path: Path) -> Raw:
+    """Read a parquet file, without the index that pandas adds.
+
+    Raises:
+        ValueError: If it can't be read.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            table = file.read()
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise _unreadable(path, error) from None
+    index = [name for name in table.column_names if name.startswith("__index_level_")]
+    return _from_arrow(table.drop_columns(index) if index else table)
+
+
+READERS: dict[str, Callable[[Path], Raw]] = {
+    ".npy": read_npy,
+    ".npz": read_npz,
+    ".csv": read_csv,
+    ".parquet": read_parquet,
+}
+"""A reader for every suffix that is allowed."""
+
+
+def _load_numpy(path: Path) -> np.ndarray | dict[str, np.ndarray]:
+    # Opened here, as numpy leaves a damaged archive open.
+    with path.open("rb") as file:
+        try:
+            loaded = np.load(file, allow_pickle=False)
+            return loaded if isinstance(loaded, np.ndarray) else dict(loaded)
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
+            raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    reason = " ".join(str(error).split())
+    with path.open("rb") as file:
+        # numpy calls whatever it does not know a pickle; a pickle of protocol 2 or later begins with this
+        # byte.
+        pickled = file.read(1) == b"\x80"
+    if pickled or "Object arrays" in reason:
+        return ValueError(
+            f"{path}: holds pickled Python objects, which are never loaded; save arrays of numbers"
+        )
+    detail = "" if "pickle" in reason else f" ({reason[:160]})"
+    return ValueError(
+        f"{path}: can't be read as {path.suffix}, it is damaged, cut short or another format" + detail
+    )
+
+
+def _from_matrix(matrix: np.ndarray, beside: Mapping[str, np.ndarray], label: str | None) -> Raw:
+    columns = {f"x{i}": matrix[:, i] for i in range(matrix.shape[1])}
+    clash = [name for name in beside if name in columns]
+    if clash:
+        raise ValueError(f"array {clash[0]!r} has the name of a column of the matrix; rename the array")
+    return Raw(tuple(columns), {**columns, **beside}, {}, label)
+
+
+def _from_arrow(table: pa.Table) -> Raw:
+    columns, missing = {}, {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        columns[name], mask = _arrow_column(column)
+        if mask is not None:
+            missing[name] = mask
+    return Raw(tuple(table.column_names), columns, missing)
+
+
+def _arrow_column(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray | None]:
+    import pyarrow as pa
+
+    mask = column.is_null().to_numpy() if column.null_count else None
+    if pa.types.is_null(column.type):
+        return np.full(len(column), np.nan), mask
+    if mask is not None:
+        column = _fill(column)
+    values = column.to_numpy()
+    return values, mask
+
+
+def _fill(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Put some value where there is none, so that integers stay integers."""
+    import pyarrow as pa
+
+    if (
+        pa.types.is_integer(column.type)
+        or pa.types.is_floating(column.type)
+        or pa.types.is_boolean(column.type)
+    ):
+        return column.fill_null(pa.scalar(0).cast(column.type))
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return column.fill_null("")
+    return column
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,267 @@
+"""Tables of numbers from a user's files, checked before anything trains."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from scgan.config import suggest
+from scgan.data.formats import READERS, Raw
+from scgan.data.remote import downloaded
+
+Missing = Literal["error", "drop"]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Checked columns: finite numbers, of one length, at least one row.
+
+    Attributes:
+        names: Columns in the user's order.
+        columns: Name to values ``[N]``, boolean, integer or float, in the user's type.
+        labels: One a row, ``[N]``, numbers or text; None where no label was named.
+        dropped: Rows left out for missing values.
+    """
+
+    names: tuple[str, ...]
+    columns: dict[str, np.ndarray]
+    labels: np.ndarray | None
+    dropped: int
+
+    @property
+    def num_rows(self) -> int:
+        """Rows that are left, N."""
+        return len(next(iter(self.columns.values())))
+
+
+def read_table(
+    path: str | Path,
+    columns: Sequence[str] | None = None,
+    label: str | None = None,
+    missing: Missing = "error",
+) -> Table:
+    """Read a table from a file, a folder of files, or S3.
+
+    Args:
+        path: .npy, .npz, .csv, .parquet, a folder of .parquet or of .csv files (joined in the order of their
+            names), or ``s3://bucket/key`` for any of these.
+        columns: The columns to take, in this order; None for all of them but the label.
+        label: A column, or an array beside the matrix of an .npz, that is kept apart. ``y`` beside a matrix
+            always is.
+        missing: ``"error"``, or ``"drop"`` to leave out rows with NaN, infinity or no value in a column that
+            is taken.
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: In one line, for whatever is wrong with the file or the request.
+    """
+    if str(path).startswith("s3://"):
+        with downloaded(str(path)) as local:
+            try:
+                return read_table(local, columns, label, missing)
+            except ValueError as error:
+                raise ValueError(str(error).replace(str(local), str(path))) from None
+    files = _files(Path(path).expanduser())
+    raw = _join([(file, _read(file)) for file in files])
+    return _check(str(path), raw, columns, label or raw.label, missing)
+
+
+def from_columns(
+    columns: Mapping[str, np.ndarray], labels: np.ndarray | None = None, missing: Missing = "error"
+) -> Table:
+    """Make a table of arrays, under the same checks as :func:`read_table`.
+
+    Args:
+        columns: Name to values ``[N]``.
+        labels: One a row, or None.
+        missing: What to do with rows that hold NaN or infinity.
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: In one line, for whatever is wrong with the arrays.
+    """
+    raw = Raw(tuple(columns), {name: np.asarray(array) for name, array in columns.items()}, {})
+    table = _check("the data", raw, None, None, missing, labels=labels)
+    return table
+
+
+def _files(path: Path) -> list[Path]:
+    allowed = f"allowed are {', '.join(READERS)}, or a folder of .parquet or .csv files"
+    if path.is_dir():
+        found = sorted(p for p in path.rglob("*") if p.suffix in {".parquet", ".csv"} and p.is_file())
+        found = [p for p in found if not p.name.startswith((".", "_"))]
+        if not found:
+            raise ValueError(f"{path}: no table in this folder; {allowed}")
+        if len({p.suffix for p in found}) > 1:
+            raise ValueError(f"{path}: both .parquet and .csv files in this folder; keep one kind")
+        return found
+    if not path.exists():
+        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, beside, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{path}: there is no such file or folder{hint}")
+    if path.suffix not in READERS:
+        raise ValueError(f"{path}: unknown kind of file {path.suffix!r}; {allowed}")
+    return [path]
+
+
+def _read(path: Path) -> Raw:
+    try:
+        if path.stat().st_size == 0:
+            raise ValueError(f"{path}: the file is empty")
+        return READERS[path.suffix](path)
+    except OSError as error:
+        raise ValueError(f"{path}: can't be read: {error.strerror or error}") from None
+
+
+def _join(parts: list[tuple[Path, Raw]]) -> Raw:
+    first_path, first = parts[0]
+    for path, raw in parts:
+        repeated = [name for name, count in Counter(raw.names).items() if count > 1]
+        if repeated:
+            raise ValueError(
+                f"{path}: column {repeated[0]!r} appears {Counter(raw.names)[repeated[0]]} times; rename one"
+            )
+        if "" in raw.names:
+            where = raw.names.index("") + 1
+            raise ValueError(
+                f"{path}: column {where} has no name; name it, or save without the index (index=False)"
+            )
+        if set(raw.names) != set(first.names):
+            odd = sorted(set(raw.names) ^ set(first.names))[0]
+            raise ValueError(
+                f"{path}: not the columns of {first_path.name}: {odd!r} is in one of the two only"
+            )
+    if len(parts) == 1:
+        return first
+    columns = {name: np.concatenate([raw.columns[name] for _, raw in parts]) for name in first.names}
+    missing = {
+        name: np.concatenate(
+            [raw.missing.get(name, np.zeros(len(raw.columns[name]), bool)) for _, raw in parts]
+        )
+        for name in first.names
+        if any(name in raw.missing for _, raw in parts)
+    }
+    return Raw(first.names, columns, missing)
+
+
+def _check(
+    source: str,
+    raw: Raw,
+    columns: Sequence[str] | None,
+    label: str | None,
+    missing: Missing,
+    *,
+    labels: np.ndarray | None = None,
+) -> Table:
+    names = _chosen(source, raw, columns, label)
+    values = {name: _numbers(source, name, raw.columns[name], raw.missing.get(name)) for name in names}
+    labels = _labels(source, label, raw.columns[label]) if label is not None else labels
+    lengths = {len(v) for v in values.values()} | ({len(labels)} if labels is not None else set())
+    if len(lengths) > 1:
+        raise ValueError(f"{source}: columns and labels differ in length: {sorted(lengths)}")
+    if lengths == {0}:
+        raise ValueError(f"{source}: there are no rows")
+    taken = {**values, **({label: labels} if label is not None and labels is not None else {})}
+    bad = {name: _bad(array, raw.missing.get(name)) for name, array in taken.items()}
+    keep = _kept(source, {name: mask for name, mask in bad.items() if mask.any()}, lengths.pop(), missing)
+    if keep is not None:
+        values = {name: array[keep] for name, array in values.items()}
+        labels = labels[keep] if labels is not None else None
+    dropped = 0 if keep is None else int((~keep).sum())
+    return Table(names, values, labels, dropped)
+
+
+def _chosen(source: str, raw: Raw, columns: Sequence[str] | None, label: str | None) -> tuple[str, ...]:
+    for name in (*(columns or ()), *([label] if label is not None else [])):
+        if name not in raw.columns:
+            what = "label" if name == label else "column"
+            raise ValueError(f"{source}: there is no {what} {name!r}{suggest(name, raw.columns)}")
+    if columns is None:
+        names = tuple(name for name in raw.names if name != label)
+    else:
+        names = tuple(columns)
+        if len(set(names)) < len(names):
+            raise ValueError(f"{source}: --data.columns names {_most(names)!r} more than once")
+        if label in names:
+            raise ValueError(
+                f"{source}: {label!r} is both the label and one of --data.columns; leave it out of one"
+            )
+    if not names:
+        raise ValueError(f"{source}: no columns are left to model")
+    return names
+
+
+def _most(names: Iterable[str]) -> str:
+    return Counter(names).most_common(1)[0][0]
+
+
+def _numbers(source: str, name: str, values: np.ndarray, missing: np.ndarray | None) -> np.ndarray:
+    """Refuse what is no column of numbers; bring the rest to native byte order, contiguous."""
+    remedy = "leave it out with --data.columns, or name it as --data.label"
+    kind = values.dtype.kind
+    if values.ndim != 1:
+        raise ValueError(f"{source}: column {name!r} has shape {list(values.shape)}; a column needs [rows]")
+    if kind in "OUST":
+        first = _first_text(values, missing)
+        raise ValueError(f"{source}: column {name!r} holds {first}; {remedy}")
+    if kind not in "biuf" or values.dtype.itemsize > 8:
+        what = "dates or times" if kind in "Mm" else f"{values.dtype.name} values"
+        raise ValueError(
+            f"{source}: column {name!r} holds {what}, which can't be modelled; make it numbers, or {remedy}"
+        )
+    return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
+
+
+def _first_text(values: np.ndarray, missing: np.ndarray | None) -> str:
+    for row, value in enumerate(values.tolist()):
+        if missing is not None and missing[row]:
+            continue
+        if not isinstance(value, (str, bytes)):
+            return f"{type(value).__name__} objects (row {row + 1})"
+        try:
+            float(value)
+        except ValueError:
+            return f"text ({value[:40]!r} in row {row + 1})"
+    return "numbers written as text; save them as numbers"
+
+
+def _labels(source: str, label: str, values: np.ndarray) -> np.ndarray:
+    if values.ndim != 1:
+        raise ValueError(f"{source}: label {label!r} has shape {list(values.shape)}; labels need [rows]")
+    if values.dtype.kind == "O":
+        return np.array([str(value) for value in values.tolist()], dtype=np.str_)
+    return np.ascontiguousarray(values)
+
+
+def _bad(values: np.ndarray, missing: np.ndarray | None) -> np.ndarray:
+    mask = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
+    return mask if missing is None else mask | missing
+
+
+def _kept(source: str, bad: Mapping[str, np.ndarray], rows: int, missing: Missing) -> np.ndarray | None:
+    """Rows to keep, or None where that is all of them."""
+    if not bad:
+        return None
+    any_bad = np.logical_or.reduce(list(bad.values()))
+    counts = [f"{name!r} ({int(mask.sum())})" for name, mask in bad.items()]
+    listed = ", ".join(counts[:8]) + (f" and {len(counts) - 8} more columns" if len(counts) > 8 else "")
+    if missing == "error":
+        raise ValueError(
+            f"{source}: NaN, infinity or no value in {listed}: {int(any_bad.sum())} of {rows} rows; "
+            "--data.missing drop goes on without them"
+        )
+    if any_bad.all():
+        raise ValueError(f"{source}: no rows are left without NaN, infinity or missing values; see {listed}")
+    keep: np.ndarray = ~any_bad
+    return keep

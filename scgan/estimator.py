@@ -1,0 +1,216 @@
+"""SC-GAN as a scikit-learn estimator: fit, sample, transform, predict, reconstruct."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from scgan import pipeline
+from scgan.artifacts import Artifact, ArtifactStore
+from scgan.config import override
+from scgan.console import Terminal
+from scgan.data.dataset import DataConfig, Dataset, whole
+from scgan.data.schema import Schema
+from scgan.data.table import Table, from_columns
+from scgan.systems.scgan import SYSTEM, Model, SCGANConfig
+
+
+class SCGAN(TransformerMixin, BaseEstimator):
+    """SC-GAN for arrays and data frames, trained in this process.
+
+    ::
+
+        model = SCGAN(num_clusters=16).fit(X)
+        X_new = model.sample(1000)
+
+    Args:
+        num_clusters: K; None for one in 200 rows, at most 256.
+        code_dim: Dimension of the latent space; None for the data's + 2.
+        lambda_eps: Weight of the reconstruction of codes in the mappers.
+        lambda_x: Weight of generation against reconstruction in the decoder.
+        preset: Settings to start from, ``"smoke"`` or ``"default"``.
+        settings: Any other settings by dotted key, ``{"decoder.width": 256}``.
+        random_state: Seed of everything random.
+        memory: Folder or ``s3://`` address where trained stages are kept and found again; None keeps none.
+        verbose: Whether to show progress on stderr.
+
+    Attributes:
+        n_features_in_: Columns seen in fit.
+        feature_names_in_: Their names, where X was a data frame.
+        labels_: Cluster of each row of X, ``[N]``.
+        n_clusters_: Clusters found.
+
+    Source: [SCGAN].
+    """
+
+    def __init__(
+        self,
+        num_clusters: int | None = None,
+        *,
+        code_dim: int | None = None,
+        lambda_eps: float | None = None,
+        lambda_x: float | None = None,
+        preset: str = "default",
+        settings: Mapping[str, Any] | None = None,
+        random_state: int = 0,
+        memory: str | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.num_clusters = num_clusters
+        self.code_dim = code_dim
+        self.lambda_eps = lambda_eps
+        self.lambda_x = lambda_x
+        self.preset = preset
+        self.settings = settings
+        self.random_state = random_state
+        self.memory = memory
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None) -> SCGAN:
+        """Train all stages on X.
+
+        Args:
+            X: Array ``[N, D]`` or data frame; numbers without NaN.
+            y: Ignored.
+
+        Returns:
+            Itself.
+
+        Raises:
+            ValueError: For data or parameters that can't be used.
+        """
+        data = whole("array", _table(X))
+        spec = pipeline.Spec("scgan", DataConfig(source="array"), self._config(), self.random_state)
+        SYSTEM.check(spec.config, data)
+        listeners = [Terminal()] if self.verbose else []
+        with tempfile.TemporaryDirectory() as scratch:
+            store = ArtifactStore(self.memory or scratch)
+            fitted = pipeline.fit_stages(spec, data, store, pipeline.LocalExecutor(), listeners)
+        self._take({name: stage.artifact for name, stage in fitted.items()}, data.schema, spec.config, _kind(X))
+        self.labels_ = self.artifacts_["cluster"].tensors["k"].numpy()
+        return self
+
+    def sample(self, n: int = 1, *, cluster: int | None = None, seed: int = 0) -> Any:
+        """Draw samples in the units, names and types of X.
+
+        Args:
+            n: How many.
+            cluster: From this cluster only; None for all by their weights.
+            seed: The same seed draws the same samples.
+
+        Returns:
+            Array ``[n, D]`` or data frame, as X was.
+        """
+        check_is_fitted(self, "model_")
+        if n < 1:
+            raise ValueError(f"can't draw {n} samples; n must be at least 1")
+        x = self.model_.sample(n, torch.Generator().manual_seed(seed), cluster=cluster)
+        return self._like_input(self.schema_.decode(x))
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Codes eps of X, ``[N, d]``."""
+        return self.model_.encode(self._encoded(X)).numpy()
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Cluster of each row of X, ``[N]`` integers in [0, n_clusters_)."""
+        return self.model_.assign(self._encoded(X)).numpy()
+
+    def reconstruct(self, X: Any) -> Any:
+        """Decode the codes of X with the noise fixed; array or data frame as X was in fit."""
+        return self._like_input(self.schema_.decode(self.model_.reconstruct(self._encoded(X))))
+
+    def save(self, path: str) -> None:
+        """Write the fitted estimator to a folder or ``s3://`` address, as safetensors and JSON.
+
+        Raises:
+            ValueError: If it can't be written there.
+        """
+        check_is_fitted(self, "model_")
+        store = ArtifactStore(path)
+        for name, artifact in self.artifacts_.items():
+            store.save(name, artifact)
+        record = {
+            "params": self.get_params(),
+            "config": self.config_.model_dump(mode="json"),
+            "schema": self.schema_.to_json(),
+            "kind": self.kind_,
+        }
+        store.storage.write("estimator.json", json.dumps(record, indent=1).encode())
+
+    @classmethod
+    def load(cls, path: str) -> SCGAN:
+        """Read an estimator that :meth:`save` wrote.
+
+        Raises:
+            ValueError: If there is none, or a file of it is damaged.
+        """
+        if "://" not in path and not Path(path).is_dir():
+            raise ValueError(f"no estimator at {path!r}")
+        store = ArtifactStore(path)
+        raw = store.storage.read("estimator.json")
+        artifacts = {stage.name: store.load(stage.name) for stage in SYSTEM.stages}
+        if raw is None or None in artifacts.values():
+            raise ValueError(f"no whole estimator at {path!r}")
+        record = json.loads(raw)
+        estimator = cls(**record["params"])
+        found = {name: artifact for name, artifact in artifacts.items() if artifact is not None}
+        config = SCGANConfig.model_validate(record["config"])
+        estimator._take(found, Schema.from_json(record["schema"]), config, record["kind"])
+        estimator.labels_ = found["cluster"].tensors["k"].numpy()
+        return estimator
+
+    def _config(self) -> SCGANConfig:
+        if self.preset not in SYSTEM.presets:
+            raise ValueError(f"unknown preset {self.preset!r}; allowed: {', '.join(SYSTEM.presets)}")
+        own = {
+            "clusters.num_clusters": self.num_clusters,
+            "encoder.code_dim": self.code_dim,
+            "mappers.lambda_eps": self.lambda_eps,
+            "decoder.lambda_x": self.lambda_x,
+        }
+        given = {key: value for key, value in own.items() if value is not None}
+        return override(SYSTEM.presets[self.preset], {**given, **(self.settings or {})})
+
+    def _take(self, artifacts: Mapping[str, Artifact], schema: Schema, config: SCGANConfig, kind: str) -> None:
+        self.artifacts_, self.schema_, self.config_, self.kind_ = artifacts, schema, config, kind
+        self.model_ = Model(config, artifacts, torch.device("cpu"))
+        self.n_features_in_ = len(schema.names)
+        self.n_clusters_ = len(self.model_.centres)
+        if kind == "frame":
+            self.feature_names_in_ = np.asarray(schema.names, dtype=object)
+
+    def _encoded(self, X: Any) -> torch.Tensor:
+        check_is_fitted(self, "model_")
+        table = _table(X)
+        if _kind(X) == "array" and len(table.names) != self.n_features_in_:
+            raise ValueError(f"X has {len(table.names)} columns, but the model was fitted on {self.n_features_in_}")
+        columns = dict(zip(self.schema_.names, table.columns.values(), strict=True)) if _kind(X) == "array" else table.columns
+        return self.schema_.encode(columns)
+
+    def _like_input(self, columns: Mapping[str, np.ndarray]) -> Any:
+        if self.kind_ == "frame":
+            import pandas as pd
+
+            return pd.DataFrame(dict(columns))
+        return np.stack(list(columns.values()), axis=1)
+
+
+def _kind(X: Any) -> str:
+    return "frame" if hasattr(X, "columns") else "array"
+
+
+def _table(X: Any) -> Table:
+    if _kind(X) == "frame":
+        return from_columns({str(name): X[name].to_numpy() for name in X.columns})
+    array = np.asarray(X)
+    if array.ndim != 2:
+        raise ValueError(f"X must have rows and columns, [N, D], not shape {array.shape}")
+    return from_columns({f"x{i}": array[:, i] for i in range(array.shape[1])})

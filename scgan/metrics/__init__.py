@@ -1,0 +1,1 @@
+"""Metrics: distances between samples and data, mode coverage, clustering quality, the final table."""

@@ -1,0 +1,113 @@
+"""Agreement between a clustering and known labels; the numbers of either are arbitrary names.
+
+``purity`` and ``hungarian_accuracy`` are different figures that papers both call accuracy: a purity lets many
+clusters share a label (and grows to 1 with as many clusters as points), Hungarian accuracy pairs them one to
+one.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def contingency_table(labels: Tensor, clusters: Tensor) -> Tensor:
+    """Count the points of each label (rows) in each cluster (columns).
+
+    Args:
+        labels: True labels, integers ``[N]``.
+        clusters: Cluster numbers, integers ``[N]``.
+
+    Returns:
+        Counts ``[num_labels, num_clusters]`` over the values that occur, in ascending order.
+
+    Raises:
+        ValueError: If the two aren't vectors of integers of one length, at least 1.
+    """
+    row, column = _numbered(labels, clusters)
+    num_labels, num_clusters = int(row.max()) + 1, int(column.max()) + 1
+    flat = torch.bincount(row * num_clusters + column, minlength=num_labels * num_clusters)
+    return flat.reshape(num_labels, num_clusters)
+
+
+def purity(labels: Tensor, clusters: Tensor) -> float:
+    """Share of points that carry the commonest label of their cluster: ``(1/N) sum_k max_c n_ck``.
+
+    Args:
+        labels: True labels, integers ``[N]``.
+        clusters: Cluster numbers, integers ``[N]``.
+
+    Returns:
+        A share in (0, 1].
+
+    Source: Manning, Raghavan and Schuetze (2008), Introduction to information retrieval.
+    """
+    return float(contingency_table(labels, clusters).amax(dim=0).sum()) / len(labels)
+
+
+def hungarian_accuracy(labels: Tensor, clusters: Tensor) -> float:
+    """Share of points labelled right under the best one-to-one map of clusters to labels.
+
+    ``max_pi (1/N) sum_k n_pi(k),k``; where there are more clusters than labels, the surplus counts as wrong.
+
+    Args:
+        labels: True labels, integers ``[N]``.
+        clusters: Cluster numbers, integers ``[N]``.
+
+    Returns:
+        A share in (0, 1].
+
+    Source: Kuhn (1955), The Hungarian method for the assignment problem; as a clustering accuracy, Xie,
+        Girshick and Farhadi (2016), Unsupervised deep embedding for clustering analysis.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    table = contingency_table(labels, clusters).numpy()
+    return float(table[linear_sum_assignment(table, maximize=True)].sum()) / len(labels)
+
+
+def normalized_mutual_information(labels: Tensor, clusters: Tensor) -> float:
+    """Mutual information over the arithmetic mean of the entropies: ``2 I(C; K) / (H(C) + H(K))``.
+
+    Args:
+        labels: True labels, integers ``[N]``.
+        clusters: Cluster numbers, integers ``[N]``.
+
+    Returns:
+        A ratio in [0, 1], 1 for the same partition.
+
+    Source: Strehl and Ghosh (2002), Cluster ensembles.
+        Differs: the arithmetic mean of the entropies for the geometric one.
+    """
+    from sklearn.metrics import normalized_mutual_info_score
+
+    return float(normalized_mutual_info_score(*_numbered(labels, clusters)))
+
+
+def adjusted_rand_index(labels: Tensor, clusters: Tensor) -> float:
+    """Rand index, corrected so that a random clustering has expectation 0: ``(RI - E RI) / (max RI - E RI)``.
+
+    Args:
+        labels: True labels, integers ``[N]``.
+        clusters: Cluster numbers, integers ``[N]``.
+
+    Returns:
+        A number in [-0.5, 1], 1 for the same partition, 0 for chance.
+
+    Source: Hubert and Arabie (1985), Comparing partitions.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    return float(adjusted_rand_score(*_numbered(labels, clusters)))
+
+
+def _numbered(labels: Tensor, clusters: Tensor) -> tuple[Tensor, Tensor]:
+    """Check the two and renumber the values that occur from 0, in ascending order."""
+    if labels.ndim != 1 or labels.shape != clusters.shape or not len(labels):
+        raise ValueError(
+            "need labels and clusters of one length, 1 or more, "
+            f"got shapes {tuple(labels.shape)} and {tuple(clusters.shape)}"
+        )
+    if labels.is_floating_point() or clusters.is_floating_point():
+        raise ValueError(f"labels and clusters must be integers, got {labels.dtype} and {clusters.dtype}")
+    return labels.cpu().unique(return_inverse=True)[1], clusters.cpu().unique(return_inverse=True)[1]

@@ -1,0 +1,267 @@
+"""The report of a run: one HTML file that opens from disk, with everything in it."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from scgan import figures as draw
+from scgan import systems
+from scgan.artifacts import Artifact, ArtifactStore, versions
+from scgan.config import Settings, leaves
+from scgan.data.dataset import Dataset
+from scgan.data.schema import Column
+from scgan.drawing import png
+from scgan.metrics.scores import Score
+from scgan.pipeline import Outcome
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is explained.
+
+    Args:
+        label: For the table.
+        meaning: What it says, in plain words.
+        against: How it is compared with its floor.
+    """
+
+    label: str
+    meaning: str
+    against: Literal["ratio", "difference"] = "ratio"
+
+
+METRICS: Mapping[str, Metric] = {
+    "sliced_wasserstein": Metric(
+        "Sliced Wasserstein-1",
+        "How far probability must be moved to turn the samples into the data, averaged over directions, "
+        "in standard deviations.",
+    ),
+    "energy_distance": Metric(
+        "Energy distance",
+        "A distance between two distributions, by distances between their rows; 0 only if they are equal.",
+    ),
+    "off_support_fraction": Metric(
+        "Off-support fraction",
+        "Share of samples farther from the data than 99.9 % of real rows: samples where none should be.",
+    ),
+    "c2st_accuracy": Metric(
+        "Classifier accuracy (C2ST)",
+        "How often a classifier tells samples from data: 0.5 is guessing, 1 is always.",
+        "difference",
+    ),
+    "modes_captured": Metric(
+        "Modes captured", "Modes with at least one sample within 3 of their standard deviations."
+    ),
+    "modes_total": Metric("Modes in all", "Modes of the true distribution."),
+    "high_quality_share": Metric(
+        "High-quality share", "Share of samples within 3 standard deviations of their nearest mode."
+    ),
+    "modes_kl_divergence": Metric(
+        "Divergence over modes",
+        "How far the samples' shares of the modes are from the true ones: KL divergence, in nats.",
+    ),
+    "reconstruction_mse": Metric(
+        "Reconstruction error",
+        "Mean square difference between held-out rows and their reconstructions, in standardised columns.",
+    ),
+    "reconstruction_mse_data_units": Metric(
+        "Reconstruction error, data units",
+        "The same in the data's own units, as papers give it for toy sets.",
+    ),
+}
+NUM_TILES = 4
+
+
+def write_report(outcome: Outcome, store: ArtifactStore) -> str:
+    """Draw a run's pictures and write its report into the store.
+
+    Args:
+        outcome: The run.
+        store: Where it lies.
+
+    Returns:
+        Where the report is: a path or an S3 address.
+    """
+    spec = outcome.spec
+    pictures = systems.load(spec.system).figures(outcome.model, outcome.data, spec.seed)
+    name = f"{spec.run_id}/report.html"
+    store.storage.write(name, render_report(outcome, pictures, store.url).encode())
+    return f"{store.url}/{name}"
+
+
+def render_report(outcome: Outcome, figures: Mapping[str, Figure], store_url: str) -> str:
+    """Make the report.
+
+    Args:
+        outcome: The run.
+        figures: The system's pictures by caption; a caption's first sentence is its title.
+        store_url: Where the run lies, for the commands.
+
+    Returns:
+        HTML that needs no other file; whatever a user named is escaped.
+    """
+    from importlib import resources
+
+    from jinja2 import Environment, StrictUndefined
+
+    text = resources.files("scgan").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    spec, data = outcome.spec, outcome.data
+    keys = sorted(outcome.scores, key=lambda key: [*METRICS, key].index(key))
+    scores = [_score_row(key, outcome.scores[key]) for key in keys]
+    curves = {name: a.meta["curve"] for name, a in outcome.artifacts.items() if a.meta.get("curve")}
+    settings = [
+        *_settings(spec.config, type(spec.config)()),
+        *_settings(spec.data, type(spec.data)(), "data."),
+    ]
+    command = shlex.join(["scgan", "sample", spec.run_id, "--store", store_url])
+    return environment.from_string(text).render(
+        title=f"{spec.system} on {data.name}",
+        run_id=spec.run_id,
+        seed=spec.seed,
+        train_rows=len(data.train),
+        test_rows=len(data.test),
+        num_modelled=data.schema.dim,
+        tiles=[row for row in scores if row["floor"] != "–"][:NUM_TILES] or scores[:NUM_TILES],
+        scores=scores,
+        pictures=[_picture(caption, figure) for caption, figure in figures.items()],
+        clusters=_clusters(outcome.artifacts),
+        curves=_embed(draw.curves(curves)) if curves else "",
+        data_sentence=_data_sentence(data),
+        columns=[_column_row(column) for column in data.schema.columns],
+        fingerprint=data.fingerprint,
+        settings=settings,
+        timings=list(_timings(outcome)),
+        versions=", ".join(f"{name} {version}" for name, version in versions().items()),
+        command=f"{command} --num 100000 --out samples.parquet",
+    )
+
+
+def number(value: float | None) -> str:
+    """A figure to four digits; a dash for none."""
+    if value is None:
+        return "–"
+    if float(value).is_integer() and abs(value) < 1e12:
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
+def _score_row(key: str, score: Score) -> dict[str, str]:
+    metric = METRICS.get(key, Metric(key, ""))
+    better = "–" if score.better == "none" else score.better
+    against, beside = "–", "" if score.better == "none" else f"{better} is better"
+    if score.floor is not None and metric.against == "difference":
+        against = f"{score.value - score.floor:+.3f}"
+        beside = f"its floor is {number(score.floor)}"
+    elif score.floor:
+        against = f"{score.value / score.floor:.2f} ×"
+        beside = f"{against} its floor, {number(score.floor)}"
+    return {
+        "key": key,
+        "label": metric.label,
+        "value": number(score.value),
+        "floor": number(score.floor),
+        "against": against,
+        "beside": beside,
+        "better": better,
+        "meaning": metric.meaning,
+    }
+
+
+def _picture(caption: str, figure: Figure) -> dict[str, str]:
+    title, _, text = caption.partition(". ")
+    return {"title": title.rstrip("."), "text": text, "content": _embed(figure)}
+
+
+def _embed(figure: Figure) -> str:
+    return base64.b64encode(png(figure)).decode()
+
+
+def _clusters(artifacts: Mapping[str, Artifact]) -> dict[str, Any] | None:
+    """The table and picture of a system that has a stage ``cluster``."""
+    if "cluster" not in artifacts:
+        return None
+    counts = artifacts["cluster"].tensors["counts"]
+    mapper = artifacts.get("map", Artifact())
+    quality: list[float] | None = mapper.meta.get("quality")
+    shares = (counts / counts.sum()).tolist()
+    rows = [
+        {
+            "number": i,
+            "size": f"{count:,}",
+            "weight": f"{share:.2%}",
+            "quality": number(quality[i]) if quality else "",
+        }
+        for i, (count, share) in enumerate(zip(counts.tolist(), shares, strict=True))
+    ]
+    return {"rows": rows, "has_quality": bool(quality), "picture": _embed(draw.clusters(counts, quality))}
+
+
+def _data_sentence(data: Dataset) -> str:
+    told = [
+        f"{data.name}: {len(data.train):,} rows for training and {len(data.test):,} held out, "
+        f"{len(data.schema.columns)} columns, {data.schema.dim} of them modelled."
+    ]
+    if data.toy is not None:
+        told.append("A toy distribution with known density, drawn anew for each part.")
+    if data.dropped:
+        told.append(f"{data.dropped:,} rows with missing or infinite values were left out.")
+    if data.train_labels is not None:
+        told.append("A label column was kept out of training.")
+    return " ".join(told)
+
+
+def _column_row(column: Column) -> dict[str, str]:
+    constant = column.kind == "constant"
+    note = {
+        "modelled": "rounded and held within its range in samples" if column.is_integer else "",
+        "constant": "constant: set in samples, not modelled",
+        "duplicate": f"equal to {column.source}: copied in samples, not modelled",
+    }[column.kind]
+    return {
+        "name": column.name,
+        "dtype": column.dtype,
+        "low": number(column.low),
+        "high": number(column.high),
+        "mean": number(column.low if constant else column.mean),
+        "scale": "–" if constant else number(column.scale),
+        "note": note,
+    }
+
+
+def _settings(config: Settings, default: Settings, prefix: str = "") -> Iterator[dict[str, Any]]:
+    defaults = dict(leaves(default))
+    meanings = dict(_meanings(type(config)))
+    for key, value in leaves(config):
+        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        yield {
+            "key": prefix + key,
+            "value": shown.lower() if isinstance(value, bool) or value is None else shown,
+            "changed": value != defaults[key],
+            "meaning": meanings[key],
+        }
+
+
+def _meanings(kind: type[Settings], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, field in kind.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
+            yield from _meanings(field.annotation, f"{prefix}{name}.")
+        else:
+            yield prefix + name, field.description or ""
+
+
+def _timings(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    for name in outcome.artifacts:
+        trained = name in outcome.trained
+        yield name, f"{outcome.seconds[name]:.1f} s" if trained else "from the store"
+    if "evaluate" in outcome.seconds:
+        yield "evaluate", f"{outcome.seconds['evaluate']:.1f} s"

@@ -1,0 +1,156 @@
+"""Data sets: split, standardisation, fingerprint, and what can't be used."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from scgan.data.dataset import DataConfig, Dataset, load, split
+from scgan.data.table import Table, from_columns
+from scgan.data.toy import TOYS
+
+
+def table(rows: int = 100) -> Table:
+    rng = np.random.default_rng(0)
+    columns = {
+        "row": np.arange(rows),
+        "a": rng.standard_normal(rows).astype(np.float32) * 5 + 100,
+        "fixed": np.full(rows, 7, dtype=np.uint8),
+    }
+    return from_columns({**columns, "again": columns["a"].copy()}, labels=np.arange(rows) % 3)
+
+
+def toy(source: str = "checkerboard", train: int = 400, test: int = 300, seed: int = 0) -> Dataset:
+    return load(DataConfig(source=source, num_train=train, num_test=test), seed)
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_toy_sets(name: str) -> None:
+    data = toy(name)
+    assert data.name == name and data.toy is TOYS[name]
+    assert data.train.shape == (400, 2) and data.test.shape == (300, 2)
+    assert data.train.dtype == data.test.dtype == torch.float32
+    assert torch.allclose(data.train.mean(0), torch.zeros(2), atol=1e-5)
+    assert torch.allclose(data.train.std(0, correction=0), torch.ones(2), atol=1e-5)
+    decoded = data.schema.decode(data.test)
+    assert list(decoded) == ["x0", "x1"] and all(v.dtype == np.float32 for v in decoded.values())
+    points = torch.from_numpy(np.stack(list(decoded.values()), 1))
+    # Points by the very edge of a cell may cross it in two roundings of float32.
+    assert data.toy.log_prob(points).isfinite().double().mean() > 0.98
+
+
+def test_toy_rows_depend_on_the_seed_and_each_part_on_its_own_size() -> None:
+    first, again, other, longer = toy(), toy(), toy(seed=1), toy(test=10)
+    assert torch.equal(first.train, again.train) and torch.equal(first.test, again.test)
+    assert first.fingerprint == again.fingerprint and len(first.fingerprint) == 64
+    assert not torch.equal(first.train, other.train)
+    assert torch.equal(first.train, longer.train)
+    same_size = toy(test=400)
+    assert not torch.allclose(same_size.train, same_size.test, atol=0.5)
+    prints = {d.fingerprint for d in (first, other, longer, toy(train=401), toy("ring"))}
+    assert len(prints) == 5
+
+
+def test_split_is_a_partition_fixed_by_the_seed() -> None:
+    data, again, other = (split("t", table(), 0.25, seed) for seed in (0, 0, 1))
+    train, test = (data.schema.decode(part)["row"] for part in (data.train, data.test))
+    assert len(test) == 25 and sorted([*train, *test]) == list(range(100))
+    assert np.array_equal(train % 3, data.train_labels) and np.array_equal(test % 3, data.test_labels)
+    assert torch.equal(data.train, again.train) and torch.equal(data.test, again.test)
+    assert not torch.equal(data.test, other.test)
+
+
+def test_schema_is_fitted_on_the_training_rows_alone() -> None:
+    data = split("t", table(), 0.25, 0)
+    assert torch.allclose(data.train.mean(0), torch.zeros(2), atol=1e-5)
+    assert data.test.mean(0).abs().min() > 1e-3
+    assert data.schema.dim == 2 and data.schema.names == ("row", "a", "fixed", "again")
+    assert data.describe() == {
+        "name": "t",
+        "train_rows": 75,
+        "test_rows": 25,
+        "dropped_rows": 0,
+        "columns": ["row", "a", "fixed", "again"],
+        "modelled_columns": 2,
+        "constant_columns": ["fixed"],
+        "duplicate_columns": ["again"],
+        "labelled": True,
+        "fingerprint": data.fingerprint,
+    }
+
+
+def test_fingerprint_changes_with_everything_that_determines_the_rows() -> None:
+    base = table()
+    swapped = {name: array[::-1].copy() for name, array in base.columns.items()}
+    renamed = {("b" if name == "a" else name): array for name, array in base.columns.items()}
+    retyped = {**base.columns, "row": base.columns["row"].view(np.float64)}
+    assert base.labels is not None
+    variants = [
+        split("t", base, 0.25, 0),
+        split("t", base, 0.25, 1),
+        split("t", base, 0.3, 0),
+        split("t", replace(base, columns=swapped), 0.25, 0),
+        split("t", replace(base, columns=renamed, names=tuple(renamed)), 0.25, 0),
+        split("t", replace(base, columns=retyped), 0.25, 0),
+        split("t", replace(base, labels=base.labels + 1), 0.25, 0),
+        split("t", replace(base, labels=None), 0.25, 0),
+    ]
+    assert len({data.fingerprint for data in variants}) == len(variants)
+    assert split("another name", table(), 0.25, 0).fingerprint == variants[0].fingerprint
+
+
+def test_load_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "stars.npz"
+    np.savez(path, X=np.random.default_rng(0).standard_normal((50, 3)), y=np.arange(50))
+    data = load(DataConfig(source=str(path), columns=("x2", "x0")), 0)
+    assert data.name == "stars" and data.schema.names == ("x2", "x0") and data.train.shape == (40, 2)
+    assert data.toy is None and data.train_labels is not None and len(data.train_labels) == 40
+    moved = path.rename(tmp_path / "moved.npz")
+    assert load(DataConfig(source=str(moved), columns=("x2", "x0")), 0).fingerprint == data.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (DataConfig(source="chekerboard"), "unknown data 'chekerboard'; did you mean 'checkerboard'?"),
+        (DataConfig(source="nothing-like-it"), "unknown data 'nothing-like-it'; allowed: eight_gaussians"),
+        (DataConfig(source="gone/table.csv"), "gone/table.csv: there is no such file"),
+        (DataConfig(source="gone.parquet"), "gone.parquet: there is no such file"),
+        (DataConfig(source="ring", label="k"), "'ring' is a toy set"),
+        (DataConfig(source="ring", columns=("x0",)), "'ring' is a toy set"),
+    ],
+)
+def test_unknown_sources(config: DataConfig, expected: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        load(config, 0)
+    assert str(caught.value).startswith(expected) and "\n" not in str(caught.value)
+
+
+def test_rows_that_cannot_be_used() -> None:
+    with pytest.raises(ValueError, match=r"^t: 5 rows give 4 to train, 1 to test; each needs at least 2"):
+        split("t", table(5), 0.2, 0)
+    with pytest.raises(ValueError, match="1 to train, 99 to test"):
+        split("t", table(100), 0.99, 0)
+    constant = from_columns({"a": np.ones(10), "b": np.zeros(10, dtype=int)})
+    with pytest.raises(ValueError, match=r"all columns are constant \(a, b\)"):
+        split("t", constant, 0.2, 0)
+    assert split("t", from_columns({"a": np.arange(4.0)}), 0.5, 0).train.shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"test_fraction": 0.0},
+        {"test_fraction": 1.0},
+        {"num_train": 1},
+        {"missing": "keep"},
+        {"source": ""},
+        {"sorce": "x"},
+    ],
+)
+def test_config_refuses(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        DataConfig(**wrong)

@@ -1,0 +1,165 @@
+"""The final table: values beside floors, for real, shifted and wrong input."""
+
+import pytest
+import torch
+
+from scgan.metrics import scores
+from scgan.metrics.scores import Score, mode_scores, score
+
+KEYS = {"sliced_wasserstein", "energy_distance", "off_support_fraction", "c2st_accuracy"}
+
+
+def normal(num: int, dim: int, seed: int) -> torch.Tensor:
+    return torch.randn(num, dim, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def no_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare a test that is about something else the slowest metric."""
+    monkeypatch.setattr(scores, "_c2st", lambda x, y, seed: 0.5)
+
+
+@pytest.fixture(scope="module")
+def real() -> dict[str, Score]:
+    return score(normal(2000, 2, 1), normal(16_000, 2, 2), normal(5000, 2, 3), seed=0)
+
+
+def test_real_samples_score_their_floor(real: dict[str, Score]) -> None:
+    assert set(real) == KEYS
+    for key in ("sliced_wasserstein", "energy_distance"):
+        assert real[key].value / real[key].floor == pytest.approx(1, abs=0.3)
+    assert real["c2st_accuracy"].value == pytest.approx(0.5, abs=0.03)
+    assert real["c2st_accuracy"].floor == pytest.approx(0.5, abs=0.03)
+    assert real["off_support_fraction"].floor == pytest.approx(0.001, abs=0.001)
+    assert real["off_support_fraction"].value == pytest.approx(0.001, abs=0.0015)
+    assert all(entry.better == "lower" for entry in real.values())
+
+
+def test_ratio_of_real_samples_is_steady_over_seeds() -> None:
+    samples, test = normal(1000, 2, 1), normal(8000, 2, 2)
+    ratios = []
+    for seed in range(5):
+        repeats = list(scores._repeats(samples, test, 1000, torch.Generator().manual_seed(seed)))
+        entry = scores._averaged(scores._sliced_wasserstein, repeats, seed)
+        ratios.append(entry.value / entry.floor)
+    assert max(ratios) - min(ratios) < 0.4
+
+
+def test_shifted_samples_are_above_the_floor(real: dict[str, Score]) -> None:
+    shifted = score(normal(2000, 2, 1) + 3, normal(16_000, 2, 2), normal(5000, 2, 3), seed=0)
+    distance = 3 * 2**0.5 * 2 / torch.pi
+    assert shifted["sliced_wasserstein"].value == pytest.approx(distance, rel=0.1)
+    assert shifted["energy_distance"].value > 20 * shifted["energy_distance"].floor
+    assert shifted["c2st_accuracy"].value > 0.95
+    assert shifted["off_support_fraction"].value > 0.2
+    # The floor is a matter of the real rows and the seed alone.
+    assert {key: entry.floor for key, entry in shifted.items()} == {
+        k: entry.floor for k, entry in real.items()
+    }
+
+
+def test_seeded() -> None:
+    rows = normal(60, 3, 1), normal(150, 3, 2), normal(100, 3, 3)
+    state = torch.get_rng_state()
+    first = score(*rows, seed=5)
+    assert score(*rows, seed=5) == first
+    assert score(*rows, seed=6) != first
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_value_and_floor_meet_the_same_real_part_and_projections() -> None:
+    samples, test = normal(50, 2, 1), normal(120, 2, 2)
+    repeats = list(scores._repeats(samples, test, 50, torch.Generator().manual_seed(0)))
+    swapped = [(b, a, generated) for generated, a, b in repeats]
+    entry = scores._averaged(scores._sliced_wasserstein, repeats, 3)
+    mirrored = scores._averaged(scores._sliced_wasserstein, swapped, 3)
+    assert (mirrored.value, mirrored.floor) == (entry.floor, entry.value)
+
+
+def test_parts_are_disjoint_as_far_as_the_rows_go() -> None:
+    samples, test = torch.arange(25.0)[:, None], torch.arange(100.0)[:, None]
+    repeats = list(scores._repeats(samples, test, 10, torch.Generator().manual_seed(0)))
+    assert len(repeats) == 4
+    used = torch.cat([torch.cat([a, b]) for _, a, b in repeats])[:, 0]
+    assert used.unique().numel() == 80
+    first_two = torch.cat([repeats[0][0], repeats[1][0]])[:, 0]
+    assert first_two.unique().numel() == 20
+    assert all(len(generated) == 10 and generated.unique().numel() == 10 for generated, _, _ in repeats)
+
+
+def test_few_test_rows_are_shuffled_anew_but_disjoint_within_a_repeat() -> None:
+    repeats = list(scores._repeats(torch.zeros(9, 1), torch.arange(21.0)[:, None], 9, torch.Generator()))
+    for _, a, b in repeats:
+        assert torch.cat([a, b]).unique().numel() == 18
+    assert len({tuple(a[:, 0].tolist()) for _, a, _ in repeats}) == 4
+
+
+@pytest.mark.usefixtures("no_classifier")
+def test_size_of_a_comparison_is_the_smaller_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    monkeypatch.setattr(
+        scores, "_sliced_wasserstein", lambda x, y, seed: sizes.append((len(x), len(y))) or 0.0
+    )
+    monkeypatch.setattr(scores, "NUM_ROWS_MAX", 30)
+    for num_samples, num_test in ((100, 100), (12, 100), (100, 41)):
+        score(normal(num_samples, 2, 1), normal(num_test, 2, 2), normal(50, 2, 3), seed=0)
+    assert set(sizes[:8]) == {(30, 30)}
+    assert set(sizes[8:16]) == {(12, 12)}
+    assert set(sizes[16:]) == {(20, 20)}
+    assert len(sizes) == 24
+
+
+@pytest.mark.usefixtures("no_classifier")
+def test_off_support_exactly() -> None:
+    train = torch.zeros(20, 1)
+    test = torch.full((40, 1), 0.5)
+    samples = torch.cat([torch.full((15, 1), 0.25), torch.full((5, 1), 0.75)])
+    entry = score(samples, test, train, seed=0)["off_support_fraction"]
+    assert entry == Score(0.25, 0.0, "lower")
+
+
+@pytest.mark.parametrize("dim", [1, 200])
+def test_one_and_many_columns(dim: int) -> None:
+    table = score(normal(40, dim, 1), normal(100, dim, 2), normal(60, dim, 3), seed=0)
+    assert all(torch.tensor([entry.value, entry.floor]).isfinite().all() for entry in table.values())
+    assert 0.3 < table["sliced_wasserstein"].value / table["sliced_wasserstein"].floor < 3
+
+
+def test_scores_are_python_floats_of_any_float_dtype() -> None:
+    table = score(
+        normal(40, 2, 1).double(), normal(60, 2, 2).half(), normal(60, 2, 3).requires_grad_(), seed=0
+    )
+    assert all(type(entry.value) is float and type(entry.floor) is float for entry in table.values())
+
+
+@pytest.mark.parametrize("num_samples,num_test", [(9, 100), (100, 19)])
+def test_refuses_too_few_rows(num_samples: int, num_test: int) -> None:
+    with pytest.raises(ValueError, match=f"got {num_samples} and {num_test}") as error:
+        score(normal(num_samples, 2, 1), normal(num_test, 2, 2), normal(50, 2, 3), seed=0)
+    assert "\n" not in str(error.value)
+
+
+def test_the_fewest_rows_are_enough() -> None:
+    assert set(score(normal(10, 2, 1), normal(20, 2, 2), normal(1, 2, 3), seed=0)) == KEYS
+
+
+def test_refuses_wrong_rows() -> None:
+    good = normal(50, 2, 1)
+    bad = good.clone()
+    bad[3, 1], bad[7, 0] = float("nan"), float("inf")
+    with pytest.raises(ValueError, match="samples must be finite, got NaN or infinity in 2 of 50 rows"):
+        score(bad, good, good, seed=0)
+    with pytest.raises(ValueError, match="same columns, got 2, 2 and 3"):
+        score(good, good, normal(50, 3, 2), seed=0)
+    with pytest.raises(ValueError, match="train must be a non-empty tensor"):
+        score(good, good, torch.empty(0, 2), seed=0)
+
+
+def test_mode_scores_flatten_the_coverage() -> None:
+    modes = torch.tensor([[0.0, 0.0], [4.0, 0.0]])
+    table = mode_scores(torch.tensor([[0.0, 0.0], [0.0, 0.0], [0.1, 0.0], [2.5, 0.0]]), modes, 0.1)
+    assert table["modes_captured"] == Score(1.0, None, "higher")
+    assert table["modes_total"] == Score(2.0, None, "none")
+    assert table["high_quality_share"] == Score(0.75, None, "higher")
+    assert table["modes_kl_divergence"].value == pytest.approx(0.75 * 0.4054651 + 0.25 * -0.6931472, abs=1e-6)
+    assert table["modes_kl_divergence"].better == "lower"

@@ -1,0 +1,117 @@
+"""Networks: what they promise of their shapes, seeds, Jacobians and neighbours."""
+
+from __future__ import annotations
+
+import torch
+from torch.testing import assert_close
+
+from scgan.nn.encoder import Encoder
+from scgan.nn.mappers import Mappers, Whitening
+from scgan.nn.stacked import StackedMLP
+from scgan.nn.subspace import SubspaceDecoder, SubspaceLayer
+
+
+def seeded(*seeds):
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+def test_subspace_jacobian_is_the_scaled_basis():
+    layer = SubspaceLayer(7, 3, 0.5, *seeded(0)).double()
+    jacobian = torch.autograd.functional.jacobian(layer, torch.randn(1, 3, dtype=torch.float64))[0, :, 0]
+    assert_close(jacobian, (layer.U * layer.L[:, None]).T)
+    assert_close(layer.U @ layer.U.T, torch.eye(3, dtype=torch.float64), rtol=0, atol=1e-6)
+
+
+def test_decoder_is_fixed_without_noise_and_moves_with_it():
+    decoder = SubspaceDecoder(4, 2, width=16, num_layers=3, noise_dim=2, noise_scale=1.0, generator=seeded(0)[0])
+    eps = torch.randn(5, 4)
+    zero = torch.zeros(5, 3, 2)
+    assert_close(decoder(eps), decoder(eps, zero))
+    noise = decoder.noise(5, seeded(1)[0])
+    assert noise.shape == (5, 3, 2)
+    assert (decoder(eps, noise) - decoder(eps)).abs().min() > 0
+
+
+def test_weights_depend_on_the_generator_alone():
+    torch.manual_seed(1)
+    first = Encoder(2, 4, width=8, num_layers=2, generator=seeded(3)[0])
+    torch.manual_seed(2)
+    second = Encoder(2, 4, width=8, num_layers=2, generator=seeded(3)[0])
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_encoder_scale_centres_codes_and_keeps_angles():
+    encoder = Encoder(2, 3, width=8, num_layers=1, generator=seeded(0)[0])
+    x = torch.randn(500, 2)
+    raw = encoder.net(x)
+    encoder.fit_scale(x)
+    codes = encoder.embed(x, chunk=64)
+    assert_close(codes.mean(0), torch.zeros(3), rtol=0, atol=1e-5)
+    assert_close(codes.square().mean().item(), 1.0, rtol=1e-4, atol=0)
+    ratio = torch.cdist(codes[:50], codes[50:100]) / torch.cdist(raw[:50], raw[50:100])
+    assert ratio.std() / ratio.mean() < 1e-4
+
+
+def test_a_stacked_network_is_its_own_alone():
+    together = StackedMLP([3, 8, 2], seeded(0, 1, 2))
+    x = torch.randn(3, 5, 3)
+    for k in range(3):
+        alone = StackedMLP([3, 8, 2], seeded(k))
+        assert torch.equal(alone(x[k : k + 1])[0], together(x)[k])
+
+
+def test_which_picks_the_network():
+    stack = StackedMLP([2, 4, 2], seeded(0, 1))
+    x = torch.randn(3, 5, 2)
+    which = torch.tensor([1, 0, 1])
+    expected = torch.stack([stack(x[t].expand(2, 5, 2))[which[t]] for t in range(3)])
+    assert_close(stack(x, which), expected)
+
+
+def test_whitening_gives_unit_axes_and_inverts():
+    generator = seeded(0)[0]
+    clusters = [torch.randn(400, 3, generator=generator) @ torch.randn(3, 3, generator=generator) + 5 for _ in range(2)]
+    whitening = Whitening(2, 3)
+    whitening.fit(clusters, floor=1e-4)
+    v = whitening(torch.stack(clusters))
+    for k in range(2):
+        assert_close(v[k].mean(0), torch.zeros(3), rtol=0, atol=1e-4)
+        assert_close(v[k].T @ v[k] / 400, torch.eye(3), rtol=0, atol=1e-3)
+    assert_close(whitening.inverse(v), torch.stack(clusters), rtol=1e-4, atol=1e-4)
+
+
+def test_whitening_floor_keeps_flat_axes_small():
+    flat = torch.randn(300, 3, generator=seeded(1)[0]) * torch.tensor([1.0, 1e-6, 0.0])
+    whitening = Whitening(1, 3)
+    whitening.fit([flat], floor=0.01)
+    v = whitening(flat[None])[0]
+    assert v[:, 1:].abs().max() < 1e-2
+    assert_close(v[:, 0].std(), torch.tensor(1.0), rtol=0.01, atol=0)
+
+
+def test_new_mappers_draw_each_clusters_gaussian():
+    generator = seeded(2)[0]
+    clusters = [torch.randn(2000, 3, generator=generator) * scale + centre for scale, centre in ((0.5, -4.0), (2.0, 4.0))]
+    mappers = Mappers(3, 3, width=8, num_layers=1, generators=seeded(0, 1))
+    mappers.whitening.fit(clusters, floor=0.01)
+    k = torch.tensor([0, 1]).repeat(4000)[torch.randperm(8000, generator=generator)]
+    eps = mappers.sample(k, generator, tile=64)
+    for cluster, rows in enumerate(clusters):
+        drawn = eps[k == cluster]
+        assert_close(drawn.mean(0), rows.mean(0), rtol=0, atol=0.15)
+        assert_close(drawn.std(0), rows.std(0), rtol=0.1, atol=0)
+
+
+def test_mapper_samples_do_not_depend_on_tiles_and_handle_absent_clusters():
+    mappers = Mappers(3, 2, width=8, num_layers=2, generators=seeded(0, 1, 2))
+    for parameter in mappers.decoder.parameters():
+        torch.nn.init.normal_(parameter, generator=seeded(9)[0])
+    k = torch.tensor([2, 0, 0, 2, 2, 0, 2])
+    drawn = [mappers.sample(k, seeded(5)[0], tile=tile) for tile in (1, 3, 64)]
+    assert_close(drawn[0], drawn[1])
+    assert_close(drawn[0], drawn[2])
+    omega = torch.randn(7, 2, generator=seeded(5)[0])
+    for i in range(7):
+        v = mappers.decode(omega[i].view(1, 1, 2), k[i : i + 1])
+        assert_close(drawn[0][i], mappers.whitening.inverse(v, k[i : i + 1])[0, 0])
