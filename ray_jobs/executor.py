@@ -85,7 +85,9 @@ class RayExecutor:
                 except ray.exceptions.RayError as error:
                     errors.append(error)
         if errors:
-            raise RuntimeError(f"{len(errors)} of {len(packs)} tasks failed; the first: {_cause(errors[0])}") from errors[0]
+            raise RuntimeError(
+                f"{len(errors)} of {len(packs)} tasks failed; the first: {_cause(errors[0])}"
+            ) from errors[0]
 
     def _train(self, definition: Job, job: Any, units: Units, board: Any, report: Report) -> None:
         from ray.train import FailureConfig, RunConfig, ScalingConfig
@@ -97,7 +99,9 @@ class RayExecutor:
         trainer = TorchTrainer(
             fit_on_worker,
             train_loop_config={"job": job, "units": list(units), "board": board},
-            torch_config=TorchConfig(backend="nccl" if self.plan.worker_gpus and torch.cuda.is_available() else "gloo"),
+            torch_config=TorchConfig(
+                backend="nccl" if self.plan.worker_gpus and torch.cuda.is_available() else "gloo"
+            ),
             scaling_config=ScalingConfig(
                 num_workers=self.plan.num_workers,
                 use_gpu=bool(self.plan.worker_gpus),

@@ -13,11 +13,17 @@ from scgan.config import Settings
 class Resources(Settings):
     """How stages are spread; never changes a result."""
 
-    num_workers: int | None = Field(None, ge=1, description="data-parallel workers; none: one a GPU, one without GPUs")
-    gpus_per_worker: float = Field(1.0, ge=0, description="of each data-parallel worker, where there are GPUs")
+    num_workers: int | None = Field(
+        None, ge=1, description="data-parallel workers; none: one a GPU, one without GPUs"
+    )
+    gpus_per_worker: float = Field(
+        1.0, ge=0, description="of each data-parallel worker, where there are GPUs"
+    )
     gpus_per_task: float = Field(0.25, ge=0, description="of each mapper task, where there are GPUs")
     cpus_per_task: float = Field(1.0, gt=0, description="CPUs of each worker and task")
-    clusters_per_task: int | None = Field(None, ge=1, description="none: the clusters spread over all tasks at once")
+    clusters_per_task: int | None = Field(
+        None, ge=1, description="none: the clusters spread over all tasks at once"
+    )
     max_retries: int = Field(3, ge=0, description="times that a worker or task that died is started again")
 
 
@@ -55,12 +61,17 @@ def plan(resources: Resources) -> Plan:
             raise ValueError(f"resources.{what} is {wanted:g}, but the largest node has {most:g} GPUs")
     most = max(node.get("CPU", 0) for node in nodes)
     if resources.cpus_per_task > most:
-        raise ValueError(f"resources.cpus_per_task is {resources.cpus_per_task:g}, but the largest node has {most:g} CPUs")
+        raise ValueError(
+            f"resources.cpus_per_task is {resources.cpus_per_task:g}, but the largest node has {most:g} CPUs"
+        )
     per_gpu = math.inf if not task_gpus else sum(node.get("GPU", 0) // task_gpus for node in nodes)
     per_cpu = sum(node.get("CPU", 0) // resources.cpus_per_task for node in nodes)
     workers = resources.num_workers or max(1, int(gpus // worker_gpus) if worker_gpus else 1)
     fit = sum(
-        min(node.get("CPU", 0) // resources.cpus_per_task, node.get("GPU", 0) // worker_gpus if worker_gpus else math.inf)
+        min(
+            node.get("CPU", 0) // resources.cpus_per_task,
+            node.get("GPU", 0) // worker_gpus if worker_gpus else math.inf,
+        )
         for node in nodes
     )
     if workers > fit:

@@ -66,7 +66,9 @@ class ArtifactStore:
 
     def save(self, key: str, artifact: Artifact, provenance: Mapping[str, Any] | None = None) -> None:
         """Store ``artifact`` under ``key``, manifest last; an older one of that key is replaced."""
-        content = safetensors.torch.save({name: t.detach().cpu().contiguous() for name, t in artifact.tensors.items()})
+        content = safetensors.torch.save(
+            {name: t.detach().cpu().contiguous() for name, t in artifact.tensors.items()}
+        )
         checksum = hashlib.sha256(content).hexdigest()
         name = f"tensors-{checksum[:16]}.safetensors"
         manifest = {

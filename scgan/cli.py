@@ -12,7 +12,9 @@ from scgan import __version__, commands, pipeline, systems
 from scgan.artifacts import ArtifactStore
 from scgan.config import leaves
 
-_STORE = click.option("--store", default="runs", show_default=True, help="Folder or s3:// address of results.")
+_STORE = click.option(
+    "--store", default="runs", show_default=True, help="Folder or s3:// address of results."
+)
 _SEED = click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
 _JSON = click.option("--json", "as_json", is_flag=True, help="End with one JSON object on stdout.")
 
@@ -62,22 +64,36 @@ def fit(
     """
     spec, resources = commands.build_spec(system, data, preset, changes, ctx.args, seed)
     if resources:
-        raise ValueError(f"resources.{next(iter(resources))} is for ray_jobs/full_pipeline.py; scgan fit runs here alone")
+        raise ValueError(
+            f"resources.{next(iter(resources))} is for ray_jobs/full_pipeline.py; scgan fit runs here alone"
+        )
     executor = pipeline.LocalExecutor()
     commands.run_and_show(spec, store, executor, folder=commands.folder_of(store), as_json=as_json)
 
 
 @cli.command()
 @click.argument("run")
-@click.option("--num", default=10_000, show_default=True, type=click.IntRange(1, 10**9), help="How many rows.")
+@click.option(
+    "--num", default=10_000, show_default=True, type=click.IntRange(1, 10**9), help="How many rows."
+)
 @click.option("--out", required=True, type=click.Path(dir_okay=False), help=".parquet, .csv, .npz or .npy")
-@click.option("--cluster", type=click.IntRange(0), help="From this cluster only; all by their weights if not given.")
+@click.option(
+    "--cluster", type=click.IntRange(0), help="From this cluster only; all by their weights if not given."
+)
 @click.option("--latent", help="From another latent model than the decoder was trained with.")
 @_SEED
 @_STORE
 @_JSON
 def sample(
-    run: str, *, num: int, out: str, cluster: int | None, latent: str | None, seed: int, store: str, as_json: bool
+    run: str,
+    *,
+    num: int,
+    out: str,
+    cluster: int | None,
+    latent: str | None,
+    seed: int,
+    store: str,
+    as_json: bool,
 ) -> None:
     """Draw samples of RUN, in the units, names and types of its data."""
     from scgan.data.export import check_target, write_samples
@@ -116,7 +132,9 @@ def evaluate(
 
     assert samples is not None and reference is not None
     scores = score_tables(samples, reference, seed)
-    commands.show_scores(scores, f"{samples} against {reference}", as_json, samples=samples, reference=reference)
+    commands.show_scores(
+        scores, f"{samples} against {reference}", as_json, samples=samples, reference=reference
+    )
 
 
 @cli.command()

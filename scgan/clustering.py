@@ -51,13 +51,23 @@ def fit_clusters(
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    common = {"n_clusters": min(num_clusters, len(eps)), "n_init": 1, "max_iter": max_iter, "random_state": seed}
+    common = {
+        "n_clusters": min(num_clusters, len(eps)),
+        "n_init": 1,
+        "max_iter": max_iter,
+        "random_state": seed,
+    }
     if len(eps) > mini_batch_above:
         kmeans = MiniBatchKMeans(**common, batch_size=max(4096, 16 * num_clusters))
     else:
         kmeans = KMeans(**common)
-    with warnings.catch_warnings(), threadpool_limits(1):  # the order of sums, and so the result, depends on threads
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct codes than clusters: dissolved below
+    with (
+        warnings.catch_warnings(),
+        threadpool_limits(1),
+    ):  # the order of sums, and so the result, depends on threads
+        warnings.simplefilter(
+            "ignore", ConvergenceWarning
+        )  # fewer distinct codes than clusters: dissolved below
         labels = kmeans.fit_predict(eps.numpy().astype(np.float64))
     k = torch.from_numpy(labels.astype(np.int64))
     centres = torch.from_numpy(kmeans.cluster_centers_).float()

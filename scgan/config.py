@@ -10,10 +10,9 @@ import difflib
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-
 
 C = TypeVar("C", bound="Settings")
 
@@ -54,10 +53,12 @@ def override(config: C, changes: Mapping[str, Any]) -> C:
         if key not in known:
             raise ValueError(f"unknown setting {key!r}{suggest(key, known)}")
         *sections, leaf = key.split(".")
-        node, owner = tree, type(config)
+        node, owner = tree, cast(Any, type(config))
         for section in sections:
             node, owner = node[section], owner.model_fields[section].annotation
-        node[leaf] = _from_text(value, owner.model_fields[leaf].annotation) if isinstance(value, str) else value
+        node[leaf] = (
+            _from_text(value, owner.model_fields[leaf].annotation) if isinstance(value, str) else value
+        )
     return build(type(config), tree)
 
 

@@ -174,6 +174,34 @@ def ends_of(values: np.ndarray) -> np.ndarray:
     return np.asarray(ends)
 
 
+def contrasting(rows: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """A colour's number for each cluster, such that equal colours are far apart."""
+    num = int(k.max()) + 1
+    if num > 4096:  # too many to tell apart, and the search is quadratic
+        return np.arange(num) % len(PALETTE)
+    counts = np.maximum(np.bincount(k, minlength=num), 1)
+    centres = np.stack([np.bincount(k, column, num) / counts for column in rows.T], 1)
+    nearest = np.full((num, len(PALETTE)), np.inf)  # distance to the nearest centre of each colour
+    chosen = np.zeros(num, dtype=np.int64)
+    for i in range(num):
+        chosen[i] = nearest[i].argmax()
+        distance = np.linalg.norm(centres - centres[i], axis=1)
+        nearest[:, chosen[i]] = np.minimum(nearest[:, chosen[i]], distance)
+    return chosen
+
+
+def loss_scale(ax: Axes, values: np.ndarray) -> None:
+    """Choose the axis for losses: logarithmic where they differ by much, about zero if some are negative."""
+    sizes = np.abs(values[values != 0])
+    if not len(sizes) or sizes.max() < 20 * sizes.min():
+        return
+    if (values > 0).all():
+        ax.set_yscale("log")
+        ax.set_ylim(bottom=max(sizes.min() * 0.8, sizes.max() * 1e-7))
+    else:
+        ax.set_yscale("symlog", linthresh=max(sizes.max() * 1e-3, np.median(sizes) * 0.1))
+
+
 def short(name: str, length: int = 28) -> str:
     """A column's name on one line of at most ``length`` characters."""
     flat = " ".join(name.split())

@@ -17,7 +17,7 @@ from scgan import pipeline
 from scgan.artifacts import Artifact, ArtifactStore
 from scgan.config import override
 from scgan.console import Terminal
-from scgan.data.dataset import DataConfig, Dataset, whole
+from scgan.data.dataset import DataConfig, whole
 from scgan.data.schema import Schema
 from scgan.data.table import Table, from_columns
 from scgan.systems.scgan import SYSTEM, Model, SCGANConfig
@@ -88,13 +88,14 @@ class SCGAN(TransformerMixin, BaseEstimator):
             ValueError: For data or parameters that can't be used.
         """
         data = whole("array", _table(X))
-        spec = pipeline.Spec("scgan", DataConfig(source="array"), self._config(), self.random_state)
-        SYSTEM.check(spec.config, data)
+        config = self._config()
+        SYSTEM.check(config, data)
+        spec = pipeline.Spec("scgan", DataConfig(source="array"), config, self.random_state)
         listeners = [Terminal()] if self.verbose else []
         with tempfile.TemporaryDirectory() as scratch:
             store = ArtifactStore(self.memory or scratch)
             fitted = pipeline.fit_stages(spec, data, store, pipeline.LocalExecutor(), listeners)
-        self._take({name: stage.artifact for name, stage in fitted.items()}, data.schema, spec.config, _kind(X))
+        self._take({name: stage.artifact for name, stage in fitted.items()}, data.schema, config, _kind(X))
         self.labels_ = self.artifacts_["cluster"].tensors["k"].numpy()
         return self
 
@@ -179,7 +180,9 @@ class SCGAN(TransformerMixin, BaseEstimator):
         given = {key: value for key, value in own.items() if value is not None}
         return override(SYSTEM.presets[self.preset], {**given, **(self.settings or {})})
 
-    def _take(self, artifacts: Mapping[str, Artifact], schema: Schema, config: SCGANConfig, kind: str) -> None:
+    def _take(
+        self, artifacts: Mapping[str, Artifact], schema: Schema, config: SCGANConfig, kind: str
+    ) -> None:
         self.artifacts_, self.schema_, self.config_, self.kind_ = artifacts, schema, config, kind
         self.model_ = Model(config, artifacts, torch.device("cpu"))
         self.n_features_in_ = len(schema.names)
@@ -191,8 +194,14 @@ class SCGAN(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "model_")
         table = _table(X)
         if _kind(X) == "array" and len(table.names) != self.n_features_in_:
-            raise ValueError(f"X has {len(table.names)} columns, but the model was fitted on {self.n_features_in_}")
-        columns = dict(zip(self.schema_.names, table.columns.values(), strict=True)) if _kind(X) == "array" else table.columns
+            raise ValueError(
+                f"X has {len(table.names)} columns, but the model was fitted on {self.n_features_in_}"
+            )
+        columns = (
+            dict(zip(self.schema_.names, table.columns.values(), strict=True))
+            if _kind(X) == "array"
+            else table.columns
+        )
         return self.schema_.encode(columns)
 
     def _like_input(self, columns: Mapping[str, np.ndarray]) -> Any:

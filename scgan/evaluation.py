@@ -28,7 +28,9 @@ def score_tables(samples: str, reference: str, seed: int) -> dict[str, Score]:
     made = read_table(samples)
     absent = [name for name in real.names if name not in made.columns]
     if absent:
-        raise ValueError(f"{samples}: has no column {absent[0]!r}, which {reference} has{suggest(absent[0], made.names)}")
+        raise ValueError(
+            f"{samples}: has no column {absent[0]!r}, which {reference} has{suggest(absent[0], made.names)}"
+        )
     data = split(reference, real, test_fraction=0.5, seed=seed)
     rows = data.schema.encode({name: made.columns[name] for name in real.names})
     return score(rows, data.test, data.train, seed=seed)

@@ -11,10 +11,12 @@ from torch import Tensor
 from scgan.drawing import (
     PALETTE,
     bins,
+    contrasting,
     densities,
     ends_of,
     frame,
     image,
+    loss_scale,
     note,
     panels,
     short,
@@ -58,7 +60,7 @@ def curves(stages: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
                 values = [point[name] for point in points]
                 width = max(1.0, 2.4 - 0.3 * i)  # thinner ones on top: equal losses are all seen
                 ax.plot(samples, values, marker=marker, lw=width, label=name.replace("_", " "))
-            _loss_scale(ax, np.array([[point[name] for name in losses] for point in points]))
+            loss_scale(ax, np.array([[point[name] for name in losses] for point in points]))
             ax.set_title(stage, fontweight="bold")
             ax.set_xlabel("samples seen")
             ax.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4), useMathText=True)
@@ -87,6 +89,30 @@ def data_and_latents(
         clouds = {name: _array(rows) for name, rows in {**samples, title: reference}.items()}
         figure, axes = panels(len(clouds), len(clouds), (11.5 / max(4, len(clouds)), 2.6))
         densities(axes, clouds, window_of(clouds[title]), names)
+        return figure
+
+
+def density_rows(rows: Mapping[str, Mapping[str, Rows]]) -> Figure:
+    """Draw densities in a plane, a row a data set, each row with a window and a scale of its own.
+
+    Args:
+        rows: Label of the row to title to points, ``[N, 2]``; the last of a row sets the window.
+
+    Returns:
+        The figure.
+
+    Source: [SCGAN] Figure 3.
+    """
+    across = max(len(clouds) for clouds in rows.values())
+    with style():
+        figure, axes = panels(len(rows) * across, across, (11.5 / max(4, across), 2.3))
+        for number, (label, clouds) in enumerate(rows.items()):
+            arrays = {title: _array(points) for title, points in clouds.items()}
+            window = window_of(list(arrays.values())[-1])
+            line = axes[number * across : (number + 1) * across]
+            densities(line, arrays, window, ("", label))
+            for ax in line if number else ():
+                ax.set_title("")
         return figure
 
 
@@ -119,7 +145,7 @@ def latent_space(
         window = window_of(real)
         densities(axes[1:], clouds, window, ("first component", "second component"))
         points, cluster = real[:num_points], np.asarray(k)[:num_points]
-        colours = np.array(PALETTE)[_contrasting(real, np.asarray(k))]
+        colours = np.array(PALETTE)[contrasting(real, np.asarray(k))]
         size = float(np.clip(4e4 / len(points), 0.6, 8))
         axes[0].scatter(points[:, 0], points[:, 1], c=colours[cluster], s=size, lw=0, rasterized=True)
         axes[0].set_title(f"{len(np.unique(np.asarray(k)))} clusters")
@@ -285,20 +311,6 @@ def _array(values: Rows | Sequence[float]) -> np.ndarray:
     return np.asarray(values, dtype=np.float64)
 
 
-def _contrasting(rows: np.ndarray, k: np.ndarray) -> np.ndarray:
-    """A colour's number for each cluster, such that equal colours are far apart."""
-    num = int(k.max()) + 1
-    counts = np.maximum(np.bincount(k, minlength=num), 1)
-    centres = np.stack([np.bincount(k, column, num) / counts for column in rows.T], 1)
-    nearest = np.full((num, len(PALETTE)), np.inf)  # distance to the nearest centre of each colour
-    chosen = np.zeros(num, dtype=np.int64)
-    for i in range(num):
-        chosen[i] = nearest[i].argmax()
-        distance = np.linalg.norm(centres - centres[i], axis=1)
-        nearest[:, chosen[i]] = np.minimum(nearest[:, chosen[i]], distance)
-    return chosen
-
-
 def _histogram(ax: Axes, real: np.ndarray, generated: np.ndarray) -> None:
     whole = real.dtype.kind in "iub"
     ends = ends_of(real.astype(np.float64))
@@ -330,14 +342,3 @@ def _edges(ends: np.ndarray, whole: bool, num_bins: int) -> np.ndarray:
     width = max(1.0, np.ceil((high - low + 1) / num_bins))
     first = np.floor(low) - 0.5
     return np.asarray(first + width * np.arange(np.ceil((high - first) / width) + 1))
-
-
-def _loss_scale(ax: Axes, values: np.ndarray) -> None:
-    sizes = np.abs(values[values != 0])
-    if not len(sizes) or sizes.max() < 20 * sizes.min():
-        return
-    if (values > 0).all():
-        ax.set_yscale("log")
-        ax.set_ylim(bottom=max(sizes.min() * 0.8, sizes.max() * 1e-7))
-    else:
-        ax.set_yscale("symlog", linthresh=max(sizes.max() * 1e-3, np.median(sizes) * 0.1))

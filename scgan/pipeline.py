@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -46,6 +47,7 @@ class Spec:
     def run_id(self) -> str:
         """The run's name: system, data and the hash of everything."""
         source = self.data.source.rstrip("/").rsplit("/", 1)[-1].partition(".")[0]
+        source = re.sub(r"[^A-Za-z0-9_-]+", "-", source).strip("-") or "data"
         return f"{self.system}-{source}-{digest(self.to_json())[:8]}"
 
     def to_json(self) -> dict[str, Any]:
@@ -146,7 +148,9 @@ class LocalExecutor:
 
     def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
         """Fit every unit as one part."""
-        runtime = Runtime(self.device, report=lambda progress: report("all", progress), amp=self.device.type == "cuda")
+        runtime = Runtime(
+            self.device, report=lambda progress: report("all", progress), amp=self.device.type == "cuda"
+        )
         fit_part(job, units, runtime)
 
 
@@ -352,7 +356,9 @@ def open_run(name: str, store: ArtifactStore) -> StoredRun:
     artifacts = {stage: store.load(key) for stage, key in record["artifacts"].items()}
     missing = [stage for stage, artifact in artifacts.items() if artifact is None]
     if missing:
-        raise ValueError(f"the run {name!r} has lost its {missing[0]!r} artifact; run it again to train it anew")
+        raise ValueError(
+            f"the run {name!r} has lost its {missing[0]!r} artifact; run it again to train it anew"
+        )
     found = {stage: artifact for stage, artifact in artifacts.items() if artifact is not None}
     model = systems.load(spec.system).model(spec.config, found, torch.device("cpu"))
     scores = {key: Score(**score) for key, score in record["scores"].items()}

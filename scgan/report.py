@@ -21,6 +21,8 @@ from scgan.pipeline import Outcome
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from scgan.tracking import MLflowTracker
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -77,6 +79,7 @@ METRICS: Mapping[str, Metric] = {
     ),
 }
 NUM_TILES = 4
+NUM_CLUSTERS_MAX = 1000  # rows of the table of clusters
 
 
 def write_report(outcome: Outcome, store: ArtifactStore) -> str:
@@ -89,11 +92,37 @@ def write_report(outcome: Outcome, store: ArtifactStore) -> str:
     Returns:
         Where the report is: a path or an S3 address.
     """
+    place, _, _ = _write(outcome, store)
+    return place
+
+
+def publish(outcome: Outcome, store: ArtifactStore, tracker: MLflowTracker) -> str:
+    """Write a run's report into the store, and it and its pictures into MLflow; a repeated run's stay as they are.
+
+    Args:
+        outcome: The run.
+        store: Where it lies.
+        tracker: Where it is logged.
+
+    Returns:
+        Where the report is: a path or an S3 address.
+    """
+    name = f"{outcome.spec.run_id}/report.html"
+    if not outcome.trained and store.storage.read(name) is not None:
+        return f"{store.url}/{name}"
+    place, pictures, html = _write(outcome, store)
+    tracker.log_pictures(pictures)
+    tracker.log_report(html)
+    return place
+
+
+def _write(outcome: Outcome, store: ArtifactStore) -> tuple[str, Mapping[str, Figure], str]:
     spec = outcome.spec
     pictures = systems.load(spec.system).figures(outcome.model, outcome.data, spec.seed)
+    html = render_report(outcome, pictures, store.url)
     name = f"{spec.run_id}/report.html"
-    store.storage.write(name, render_report(outcome, pictures, store.url).encode())
-    return f"{store.url}/{name}"
+    store.storage.write(name, html.encode())
+    return f"{store.url}/{name}", pictures, html
 
 
 def render_report(outcome: Outcome, figures: Mapping[str, Figure], store_url: str) -> str:
@@ -193,17 +222,22 @@ def _clusters(artifacts: Mapping[str, Artifact]) -> dict[str, Any] | None:
     counts = artifacts["cluster"].tensors["counts"]
     mapper = artifacts.get("map", Artifact())
     quality: list[float] | None = mapper.meta.get("quality")
-    shares = (counts / counts.sum()).tolist()
+    largest = counts.argsort(descending=True, stable=True)[:NUM_CLUSTERS_MAX].sort().values.tolist()
     rows = [
         {
             "number": i,
-            "size": f"{count:,}",
-            "weight": f"{share:.2%}",
+            "size": f"{int(counts[i]):,}",
+            "weight": f"{float(counts[i] / counts.sum()):.2%}",
             "quality": number(quality[i]) if quality else "",
         }
-        for i, (count, share) in enumerate(zip(counts.tolist(), shares, strict=True))
+        for i in largest
     ]
-    return {"rows": rows, "has_quality": bool(quality), "picture": _embed(draw.clusters(counts, quality))}
+    return {
+        "rows": rows,
+        "left_out": len(counts) - len(rows),
+        "has_quality": bool(quality),
+        "picture": _embed(draw.clusters(counts, quality)),
+    }
 
 
 def _data_sentence(data: Dataset) -> str:

@@ -153,7 +153,7 @@ def python_model() -> Any:
     from mlflow.exceptions import MlflowException
     from mlflow.pyfunc import PythonModel
 
-    class Sampler(PythonModel):  # type: ignore[misc]  # MLflow has no types
+    class Sampler(PythonModel):
         def load_context(self, context: Any) -> None:
             self.system = read_system(Path(context.artifacts["system"]))
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
+import subprocess
+import sys
 import tempfile
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +19,7 @@ import pytest
 os.environ["HOME"] = tempfile.mkdtemp(prefix="scgan-home-")
 os.environ["RAY_AUTH_MODE"] = "disabled"
 os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] = "0.2"
+os.environ["RAY_worker_niceness"] = "0"  # 15 by default: a busy machine would starve the workers
 os.environ["OMP_NUM_THREADS"] = "1"
 for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "SCGAN_DEBUG"):
     os.environ.pop(name, None)
@@ -20,11 +29,80 @@ import torch  # noqa: E402
 torch.set_num_threads(1)
 
 
+@dataclass(frozen=True)
+class RayHead:
+    """The one Ray of the session: a head node with a dashboard, as `ray start` makes it."""
+
+    address: str
+    dashboard: str
+
+
 @pytest.fixture(scope="session")
-def ray_session():
-    """One private Ray of two CPUs for the whole session."""
+def ray_head(tmp_path_factory):
+    """Two CPUs on loopback; this process is connected to it, and jobs can be submitted to it."""
     import ray
 
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield ray
-    ray.shutdown()
+    port, dashboard = free_port(), free_port()
+    command = [
+        str(Path(sys.executable).parent / "ray"),
+        *("start", "--head", "--block", "--num-cpus=2", "--disable-usage-stats"),
+        *("--node-ip-address=127.0.0.1", f"--port={port}"),
+        *("--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"),
+        f"--temp-dir={tempfile.mkdtemp(prefix='scgan-ray-')}",
+    ]
+    log = (tmp_path_factory.mktemp("ray") / "head.log").open("wb")
+    head = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        wait_until(lambda: answers(f"http://127.0.0.1:{dashboard}/api/version"), seconds=90)
+        ray.init(address=f"127.0.0.1:{port}", _node_ip_address="127.0.0.1", log_to_driver=False)
+        yield RayHead(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}")
+    finally:
+        ray.shutdown()
+        end_with_children(head.pid)
+        head.wait(30)
+        log.close()
+
+
+def free_port():
+    """A port outside the range that Ray gives to workers."""
+    for port in range(20_000 + os.getpid() % 5000, 32_000):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) and port not in _given:
+                _given.add(port)
+                return port
+    raise RuntimeError("no free port")
+
+
+_given: set[int] = set()
+
+
+def answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return response.status == 200
+    except OSError:
+        return False
+
+
+def wait_until(done, *, seconds):
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, f"not there after {seconds} s"
+        time.sleep(0.2)
+
+
+def end_with_children(pid):
+    """End a process that a test started, and what it started, by their ids."""
+    import psutil
+
+    try:
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    for process in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from html import escape
 from html.parser import HTMLParser
@@ -83,8 +84,13 @@ def render(run, figures=None):
     return html, Page(html)
 
 
+@functools.cache
+def plain():
+    return render(outcome())
+
+
 def test_every_score_is_there_with_its_floor_and_meaning():
-    html, page = render(outcome())
+    _, page = plain()
     for key, score in SCORES.items():
         assert key in page.text
         assert number(score.value) in page.text
@@ -119,8 +125,7 @@ def test_hostile_names_stay_text():
     tags = [tag for tag, _ in page.tags]
     assert "script" not in tags and not any("onerror" in attributes for _, attributes in page.tags)
     assert "<script" not in html
-    plain = render(outcome(), {"Clusters": picture()})[1]
-    assert tags.count("img") == [tag for tag, _ in plain.tags].count("img")
+    assert tags.count("img") == 3  # the picture, the clusters, the curves
     assert escape(HOSTILE, quote=False).split("&lt;img")[1] in html.replace("&#34;", '"')
     assert "{{ 7*7 }}" in page.text
 
@@ -140,7 +145,7 @@ def test_the_data_is_described_in_the_users_units():
 
 def test_settings_are_all_there_and_changed_ones_marked():
     run = outcome()
-    html, page = render(run)
+    html, page = plain()
     for key, _ in leaves(run.spec.config):
         assert f"\n{key}\n" in page.text
     assert "\ndata.source\njets.csv\n" in page.text.replace("\n\n", "\n")
@@ -152,7 +157,7 @@ def test_settings_are_all_there_and_changed_ones_marked():
 
 
 def test_times_tell_what_was_trained():
-    text = re.sub(r"\n+", "\n", render(outcome())[1].text)
+    text = re.sub(r"\n+", "\n", plain()[1].text)
     assert "encode\n12.3 s\ncluster\nfrom the store\nmap\n5.0 s\nevaluate\n2.0 s" in text
     text = re.sub(r"\n+", "\n", render(outcome(trained=(), seconds={}))[1].text)
     assert "encode\nfrom the store\ncluster\nfrom the store\nmap\nfrom the store\nWritten with" in text
@@ -160,11 +165,18 @@ def test_times_tell_what_was_trained():
 
 
 def test_clusters_with_and_without_mapper_quality():
-    text = re.sub(r"\n+", "\n", render(outcome())[1].text)
+    text = re.sub(r"\n+", "\n", plain()[1].text)
     assert "Mapper quality\n0\n300\n75.00%\n0.125\n1\n100\n25.00%\n0.375\n" in text
     artifacts = {"cluster": Artifact({"counts": torch.tensor([300, 100])})}
     text = re.sub(r"\n+", "\n", render(outcome(artifacts=artifacts))[1].text)
     assert "Mapper quality" not in text and "1\n100\n25.00%\n" in text
+
+
+def test_of_very_many_clusters_the_smallest_are_left_out():
+    artifacts = {"cluster": Artifact({"counts": torch.arange(1, 1004)})}
+    text = re.sub(r"\n+", "\n", render(outcome(artifacts=artifacts))[1].text)
+    assert "Weight in sampling\n3\n4\n" in text and "\n1002\n1,003\n" in text
+    assert "\n3 smaller clusters are left out here.\n" in text
 
 
 def test_a_system_without_clusters_curves_or_pictures_has_no_such_section():

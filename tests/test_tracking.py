@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from scgan import pipeline, tracking
+from scgan import mlflow_run, pipeline, serving, tracking
 from scgan.artifacts import Artifact, ArtifactStore
 from scgan.config import leaves, override
 from scgan.data.dataset import DataConfig
@@ -66,6 +66,7 @@ def uri(migrated, tmp_path, monkeypatch) -> str:
     for name in tracking.ENVIRONMENT:
         monkeypatch.setenv(name, "unset")  # so that monkeypatch puts it back
         monkeypatch.delenv(name)
+    monkeypatch.setattr(mlflow_run, "save_model", lambda folder, *args: folder.mkdir())
     shutil.copy(migrated, tmp_path / "mlflow.db")
     return f"sqlite:///{tmp_path}/mlflow.db"
 
@@ -309,7 +310,7 @@ def test_a_stage_killed_halfway_has_no_point_twice(uri, outcome, monkeypatch):
 def test_a_stage_from_the_store_is_logged_without_its_seconds(uri, outcome):
     play(MLflowTracker.open(uri), replace(outcome, trained=("decode",)))
     found = entries(uri)
-    assert history(uri, found["encode"])["encode/nt_xent"]
+    assert [key for key in found["encode"].data.metrics if key.startswith("encode/")]
     assert "encode/seconds" not in found[outcome.spec.run_id].data.metrics
     assert found[outcome.spec.run_id].data.metrics["decode/seconds"] == 1.5
 
@@ -357,8 +358,8 @@ def test_an_outage_loses_nothing(uri, migrated, tmp_path, outcome, caplog, monke
     play(tracker, outcome, STAGES[:1])
     server.down = True
     play(tracker, outcome, STAGES[1:3])
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "no route" in caplog.text
+    (warning,) = (record for record in caplog.records if record.levelname == "WARNING")
+    assert "no route" in warning.getMessage()
     server.down = False
     play(tracker, outcome, STAGES[3:])
     assert content(other) == content(uri)
@@ -375,7 +376,7 @@ def test_a_server_that_is_away_at_the_end_is_made_up_for_by_the_same_command(uri
     found = entries(uri)
     assert {run.info.status for run in found.values()} == {"FINISHED"}
     assert found[outcome.spec.run_id].data.metrics["sliced_wasserstein"] == 0.06
-    assert found["decode"].data.metrics.keys() >= {"decode/reconstruction"}
+    assert [key for key in found["decode"].data.metrics if key.startswith("decode/")]
 
 
 def test_an_outage_is_not_waited_for_again_and_again(uri, outcome):
@@ -428,9 +429,10 @@ def test_the_data_is_an_input_with_its_digest(uri, outcome):
     assert {tag.key: tag.value for tag in found.tags} == {"mlflow.data.context": "training"}
 
 
-def test_the_clusters_are_one_table(uri, outcome):
+def test_the_clusters_are_one_table(uri, outcome, monkeypatch):
     from mlflow import MlflowClient
 
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # load_table asks there, whatever its client is
     tracker = MLflowTracker.open(uri)
     play(tracker, outcome)
     play(MLflowTracker.open(uri), outcome)  # trained again: the same table, not a longer one
@@ -493,6 +495,7 @@ def test_a_pipeline_tells_it_all(uri, outcome, tmp_path, monkeypatch):
 
 
 def test_the_model_is_found_by_its_address(uri, outcome, monkeypatch):
+    monkeypatch.setattr(mlflow_run, "save_model", serving.save_model)
     tracker = MLflowTracker.open(uri)
     play(tracker, outcome)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
@@ -554,6 +557,13 @@ def test_a_server_that_is_not_there_is_said_in_seconds(uri, monkeypatch, silent)
     assert "\n" not in str(info.value)
     assert "hush-hush" not in str(info.value)
     assert f"127.0.0.1:{port}" in str(info.value)
+
+
+def test_mlflow_knows_the_variables_that_are_set():
+    from mlflow import environment_variables
+
+    for name in tracking.ENVIRONMENT:
+        assert getattr(environment_variables, name).name == name
 
 
 def test_a_users_timeouts_are_left_alone(uri, monkeypatch):

@@ -14,10 +14,6 @@ import numpy as np
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# One block a file, so that a column's type is inferred from all of its rows; pyarrow takes no more than 31
-# bits.
-LARGEST_BLOCK = 2**30
-
 
 @dataclass(frozen=True)
 class Raw:
@@ -86,10 +82,9 @@ def read_csv(path: Path) -> Raw:
     import pyarrow as pa
     from pyarrow import csv
 
-    block = csv.ReadOptions(block_size=min(path.stat().st_size + 1, LARGEST_BLOCK))
     empty = csv.ConvertOptions(strings_can_be_null=True)
     try:
-        table = csv.read_csv(path, read_options=block, convert_options=empty)
+        table = csv.read_csv(path, convert_options=empty)
     except (pa.ArrowException, ValueError) as error:
         raise _unreadable(path, error) from None
     names = table.column_names

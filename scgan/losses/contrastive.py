@@ -1,21 +1,22 @@
-"""Contrastive losses of the encoder stage."""
+"""Contrastive losses of the encoder stage: InfoNCE with in-batch negatives, by two similarities."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+Gathered = tuple[Tensor, Tensor] | None
+Similarity = Callable[[Tensor, Tensor], Tensor]
+
 
 def nt_xent(
-    u0: Tensor,
-    u1: Tensor,
-    temperature: float,
-    *,
-    gathered: tuple[Tensor, Tensor] | None = None,
-    rank: int = 0,
+    u0: Tensor, u1: Tensor, temperature: float, *, gathered: Gathered = None, rank: int = 0
 ) -> Tensor:
-    r"""Normalised temperature-scaled cross-entropy, the InfoNCE bound on I(X; E) with in-batch negatives.
+    r"""Normalised temperature-scaled cross-entropy: InfoNCE with cosine similarity.
 
     .. math:: \ell_{ij} = -\log \frac{\exp(s_{ij} / \tau)}{\sum_{m \neq i} \exp(s_{im} / \tau)},
               \quad s_{ij} = \frac{u_i^\top u_j}{\lVert u_i \rVert \lVert u_j \rVert}
@@ -38,15 +39,69 @@ def nt_xent(
 
     Source: [SCGAN] Eq. (1), through [SIMCLR] Eq. (1). Differs: negatives may come from other workers.
     """
+    return _info_nce(_cosine, u0, u1, temperature, gathered, rank)
+
+
+def gaussian_info_nce(
+    u0: Tensor, u1: Tensor, temperature: float, *, gathered: Gathered = None, rank: int = 0
+) -> Tensor:
+    r"""InfoNCE with the similarity of a Gaussian kernel, :math:`s_{ij} = -\lVert u_i - u_j \rVert^2`.
+
+    Codes keep their scale, and small distances in the data stay small: the encoder comes out nearly isometric, so that
+    clusters are flat and reconstruction is easy.
+
+    Args:
+        u0: Projections of the first views, shape ``[b, Q]``.
+        u1: Projections of the second views, shape ``[b, Q]``.
+        temperature: :math:`\tau > 0`, in squared units of the projections.
+        gathered: As for :func:`nt_xent`.
+        rank: As for :func:`nt_xent`.
+
+    Returns:
+        Mean over this worker's ``2b`` anchors, scalar, in nats.
+
+    Raises:
+        ValueError: If the shapes differ or ``temperature`` is not positive.
+
+    Source: [SCGAN] Eq. (1), through [CPC] Eq. (4). Differs: a Gaussian kernel scores the pairs.
+    """
+    return _info_nce(_negative_squared_distance, u0, u1, temperature, gathered, rank)
+
+
+class ContrastiveLoss(Protocol):
+    """Signature of the losses."""
+
+    def __call__(
+        self, u0: Tensor, u1: Tensor, temperature: float, *, gathered: Gathered = None, rank: int = 0
+    ) -> Tensor:
+        """Mean over this worker's anchors, in nats."""
+
+
+ContrastiveName = Literal["nt_xent", "gaussian_info_nce"]
+CONTRASTIVE: dict[ContrastiveName, ContrastiveLoss] = {
+    "nt_xent": nt_xent,
+    "gaussian_info_nce": gaussian_info_nce,
+}
+
+
+def _cosine(a: Tensor, b: Tensor) -> Tensor:
+    return F.normalize(a, dim=1) @ F.normalize(b, dim=1).T
+
+
+def _negative_squared_distance(a: Tensor, b: Tensor) -> Tensor:
+    return 2 * a @ b.T - a.square().sum(1)[:, None] - b.square().sum(1)
+
+
+def _info_nce(
+    similarity: Similarity, u0: Tensor, u1: Tensor, temperature: float, gathered: Gathered, rank: int
+) -> Tensor:
     if u0.shape != u1.shape:
         raise ValueError(f"the two views differ in shape: {tuple(u0.shape)} and {tuple(u1.shape)}")
     if temperature <= 0:
         raise ValueError(f"temperature must be positive, not {temperature}")
     others = gathered if gathered is not None else (u0, u1)
     b, total = len(u0), len(others[0])
-    anchors = F.normalize(torch.cat([u0, u1]), dim=1)  # [2b, Q]
-    candidates = F.normalize(torch.cat(others), dim=1)  # [2B, Q]
-    logits = anchors @ candidates.T / temperature  # [2b, 2B]
+    logits = similarity(torch.cat([u0, u1]), torch.cat(others)) / temperature  # [2b, 2B]
     first = torch.arange(b, device=u0.device) + rank * b
     itself, positive = torch.cat([first, first + total]), torch.cat([first + total, first])
     logits = logits.scatter(1, itself[:, None], -torch.inf)

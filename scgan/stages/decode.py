@@ -42,8 +42,8 @@ class DecoderSettings(Settings):
     r1_every: int = Field(16, ge=1, description="steps between the penalty, which is scaled up by as much")
     orthogonality_weight: float = Field(1.0, ge=0)
     ema_half_life: float = Field(50_000, gt=0, description="samples")
-    batch_size: int = Field(1024, ge=1)
-    num_samples: int = Field(2_048_000, ge=1, description="samples seen")
+    batch_size: int = Field(512, ge=1)
+    num_samples: int = Field(1_024_000, ge=1, description="samples seen")
     learning_rate: float = Field(1e-3, gt=0)
     d_learning_rate: float = Field(1e-3, gt=0)
     schedule: ScheduleName = "late_linear"
@@ -146,7 +146,9 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         schedule=c.schedule,
         runtime=runtime,
     )
-    return Artifact({f"decoder.{n}": t for n, t in average.module.state_dict().items()}, {"curve": state.curve})
+    return Artifact(
+        {f"decoder.{n}": t for n, t in average.module.state_dict().items()}, {"curve": state.curve}
+    )
 
 
 def _decoder_batches(
@@ -165,7 +167,8 @@ def _decoder_batches(
         latent = latents.sample(num, generator)
         z = torch.randn(num, *shape, generator=generator, device=runtime.device)
         x_block, code_block, latent_block, z_block = (
-            block.view(steps, c.batch_size, *block.shape[1:]) for block in (real, encoder.embed(real), latent, z)
+            block.view(steps, c.batch_size, *block.shape[1:])
+            for block in (real, encoder.embed(real), latent, z)
         )
         return x_block, code_block, latent_block, z_block
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from scgan.artifacts import Artifact
 from scgan.config import Settings
 from scgan.data.views import noise_views
-from scgan.losses.contrastive import nt_xent
+from scgan.losses.contrastive import CONTRASTIVE, ContrastiveName
 from scgan.nn.encoder import Encoder
 from scgan.systems.base import Inputs, Units
 from scgan.training.loop import ScheduleName, descend, train
@@ -26,8 +26,11 @@ class EncoderSettings(Settings):
     code_dim: int | None = Field(None, ge=1, le=1024, description="dimension of eps; none: the data's + 2")
     width: int = Field(128, ge=1, le=8192)
     num_layers: int = Field(3, ge=1, le=32)
-    noise_std: float = Field(0.05, gt=0, le=10, description="of the views' noise, in standard deviations of the data")
-    temperature: float = Field(0.2, gt=0, le=100)
+    noise_std: float = Field(
+        0.05, gt=0, le=10, description="of the views' noise, in standard deviations of the data"
+    )
+    contrastive: ContrastiveName = Field("gaussian_info_nce", description="how views are compared")
+    temperature: float = Field(1.0, gt=0, le=100)
     batch_size: int = Field(512, ge=2)
     num_samples: int = Field(768_000, ge=1, description="samples seen")
     learning_rate: float = Field(2e-3, gt=0)
@@ -42,7 +45,9 @@ def code_dim(c: EncoderSettings, data_dim: int) -> int:
 def build_encoder(c: EncoderSettings, data_dim: int, generator: torch.Generator | None = None) -> Encoder:
     """A new encoder, its weights drawn from ``generator``."""
     generator = generator or torch.Generator()
-    return Encoder(data_dim, code_dim(c, data_dim), width=c.width, num_layers=c.num_layers, generator=generator)
+    return Encoder(
+        data_dim, code_dim(c, data_dim), width=c.width, num_layers=c.num_layers, generator=generator
+    )
 
 
 def load_encoder(c: EncoderSettings, artifact: Artifact) -> Encoder:
@@ -67,9 +72,9 @@ def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         with runtime.autocast():
             u0, u1 = network(torch.cat([runtime.share(view) for view in views])).float().chunk(2)
         gathered = (runtime.gather(u0), runtime.gather(u1))
-        loss = nt_xent(u0, u1, c.temperature, gathered=gathered, rank=runtime.rank)
+        loss = CONTRASTIVE[c.contrastive](u0, u1, c.temperature, gathered=gathered, rank=runtime.rank)
         descend(optimizer, loss)
-        return {"nt_xent": loss}
+        return {c.contrastive: loss}
 
     state = TrainState({"encoder": encoder.net}, {"encoder": optimizer}, {"batches": generator})
     train(

@@ -58,7 +58,10 @@ class GaussianLatents:
         """
         if cluster is not None:
             raise ValueError("the single Gaussian has no clusters to sample from")
-        return self.mean + torch.randn(num, len(self.mean), generator=generator, device=generator.device) @ self.root.T
+        return (
+            self.mean
+            + torch.randn(num, len(self.mean), generator=generator, device=generator.device) @ self.root.T
+        )
 
 
 class CentreLatents:

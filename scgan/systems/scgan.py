@@ -11,20 +11,21 @@ Source: [SCGAN], whose hyper-parameters are not published: every default was mea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from scgan import figures
 from scgan.artifacts import Artifact
 from scgan.config import Settings
 from scgan.data.dataset import Dataset
 from scgan.metrics.scores import Score, mode_scores, score
-from scgan.nn.mappers import Mappers
 from scgan.stages import cluster, decode, encode, latents
 from scgan.stages import map as mapping
 from scgan.stages.latents import LATENTS, LatentName
-from scgan.systems.base import Inputs, Stage
+from scgan.systems.base import Stage
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,6 +38,14 @@ class SCGANConfig(Settings):
     clusters: cluster.ClusterSettings = cluster.ClusterSettings()
     mappers: mapping.MapperSettings = mapping.MapperSettings()
     decoder: decode.DecoderSettings = decode.DecoderSettings()
+
+
+LATENT_TITLES: Mapping[LatentName, str] = {
+    "gaussian": "single Gaussian",
+    "centres": "noisy centres",
+    "mapping": "mapping networks",
+    "real": "real codes",
+}
 
 
 class Model:
@@ -168,6 +177,88 @@ class SCGAN:
             raw = torch.stack([torch.from_numpy(column) for column in columns.values()], 1)
             scores |= mode_scores(raw, modes, toy.mode_std, toy.mode_weights)
         return scores
+
+    def figures(self, model: Model, data: Dataset, seed: int) -> dict[str, Figure]:
+        """Draw the latent space, and samples of the four latent models beside held-out data."""
+        x = data.test[:40_000]
+        generator = torch.Generator(model.device).manual_seed(seed)
+        codes = {
+            title: model.latents[name].sample(len(x), generator).cpu()
+            for name, title in LATENT_TITLES.items()
+            if name != "real"
+        }
+        samples = {
+            title: model.sample(len(x), generator, latent=name).cpu() for name, title in LATENT_TITLES.items()
+        }
+        caption = (
+            "Latent space. First two principal components of the codes of held-out rows: their clusters, the codes "
+            "that each latent model draws, and the codes themselves (the paper's Figure 2)."
+        )
+        drawn = {caption: figures.latent_space(model.encode(x).cpu(), model.assign(x).cpu(), codes)}
+        trained = LATENT_TITLES[model.trained_latent]
+        if data.schema.dim == 1:
+            return drawn | _line_figures(data, x, samples)
+        if data.schema.dim == 2:
+            return drawn | _plane_figures(data, x, samples, model.reconstruct(x).cpu(), trained)
+        return drawn | _table_figures(data, x, samples, trained)
+
+
+def _columns(data: Dataset, rows: Tensor) -> dict[str, np.ndarray]:
+    """The modelled columns in the user's units."""
+    decoded = data.schema.decode(rows)
+    return {column.name: decoded[column.name] for column in data.schema.modelled}
+
+
+def _line_figures(data: Dataset, x: Tensor, samples: Mapping[str, Tensor]) -> dict[str, Figure]:
+    (real,) = _columns(data, x).values()
+    drawn = {title: next(iter(_columns(data, rows).values())) for title, rows in samples.items()}
+    caption = "Samples of the four latent models. Each beside held-out data (the paper's Figure 3)."
+    return {caption: figures.marginals(dict.fromkeys(drawn, real), drawn)}
+
+
+def _plane_figures(
+    data: Dataset, x: Tensor, samples: Mapping[str, Tensor], x_hat: Tensor, trained: str
+) -> dict[str, Figure]:
+    def points(rows: Tensor) -> np.ndarray:
+        return np.stack(list(_columns(data, rows).values()), 1)
+
+    names = [column.name for column in data.schema.modelled]
+    clouds = {title: points(rows) for title, rows in samples.items()}
+    beside = (
+        "Samples of the four latent models. Share of rows in each bin, on a logarithmic scale that all panels "
+        f"share; the decoder was trained with codes of the {trained}. The last panel is held-out data (the "
+        "paper's Figure 3)."
+    )
+    again = (
+        "Reconstruction. Held-out rows, the same decoded from their own codes with the noise fixed, and how far "
+        "the two are apart, by place."
+    )
+    return {
+        beside: figures.data_and_latents(clouds, points(x), names, title="held-out data"),
+        again: figures.reconstructions(points(x), points(x_hat), names),
+    }
+
+
+def _table_figures(
+    data: Dataset, x: Tensor, samples: Mapping[str, Tensor], trained: str
+) -> dict[str, Figure]:
+    plane, project = figures.principal_plane(x)
+    clouds = {title: project(rows) for title, rows in samples.items()}
+    real, generated = _columns(data, x), _columns(data, samples[trained])
+    beside = (
+        "Samples of the four latent models. First two principal components of the standardised columns; share of "
+        "rows in each bin, on a logarithmic scale that all panels share. The last panel is held-out data (the "
+        "paper's Figure 3)."
+    )
+    columns = f"Columns. Held-out rows and samples ({trained}), in the table's own units."
+    together = f"Correlations. Spearman's rank correlation of each pair of columns; samples of the {trained}."
+    return {
+        beside: figures.data_and_latents(
+            clouds, plane, ("first component", "second component"), title="held-out data"
+        ),
+        columns: figures.marginals(real, generated),
+        together: figures.correlations(real, generated),
+    }
 
 
 SYSTEM = SCGAN()

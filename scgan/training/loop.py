@@ -85,7 +85,11 @@ class _Clock:
             return
         now = time.monotonic()
         if now - self.reported > self.REPORT_EVERY or state.samples >= num_samples:
-            latest = {key: value for key, value in state.curve[-1].items() if key != "samples"} if state.curve else {}
+            latest = (
+                {key: value for key, value in state.curve[-1].items() if key != "samples"}
+                if state.curve
+                else {}
+            )
             self.runtime.report(Progress(min(state.samples, num_samples), num_samples, latest))
             self.reported = now
         if self.runtime.checkpoints is not None and now - self.saved > self.runtime.checkpoint_every:

@@ -118,6 +118,23 @@ def test_off_support_exactly() -> None:
     assert entry == Score(0.25, 0.0, "lower")
 
 
+@pytest.mark.usefixtures("no_classifier")
+def test_off_support_refers_to_the_first_rows_of_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = torch.tensor([0.0] * 10 + [9.0] * 10)[:, None]
+    samples, test = torch.full((20, 1), 9.0), torch.full((40, 1), 0.5)
+    assert score(samples, test, train, seed=0)["off_support_fraction"].value == 0
+    monkeypatch.setattr(scores, "NUM_REFERENCE", 10)
+    assert score(samples, test, train, seed=0)["off_support_fraction"].value == 1
+
+
+def test_off_support_floor_is_of_rows_that_do_not_set_the_threshold() -> None:
+    train, test = torch.zeros(1, 1), torch.arange(40.0)[:, None]
+    floors = {scores._off_support(test, test, train, seed).floor for seed in range(6)}
+    assert (
+        len(floors) > 1
+    )  # a half of 20 against its own quantile would have one row beyond it, whatever the seed
+
+
 @pytest.mark.parametrize("dim", [1, 200])
 def test_one_and_many_columns(dim: int) -> None:
     table = score(normal(40, dim, 1), normal(100, dim, 2), normal(60, dim, 3), seed=0)

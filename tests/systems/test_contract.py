@@ -108,9 +108,9 @@ def test_a_stage_is_a_function_of_its_inputs(name, tmp_path):
     spec, made = tiny(name), []
     for seed in (0, 1):
         torch.manual_seed(seed)
-        made.append(fit_stages(spec, prepare(spec), ArtifactStore(str(tmp_path / str(seed))), LocalExecutor()))
+        made.append(
+            fit_stages(spec, prepare(spec), ArtifactStore(str(tmp_path / str(seed))), LocalExecutor())
+        )
     for stage in made[0]:
         first, second = (fitted[stage].artifact.tensors for fitted in made)
         assert all(torch.equal(first[key], second[key]) for key in first)
-
-

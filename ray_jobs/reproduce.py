@@ -1,0 +1,93 @@
+"""A paper's tables and figures: every training a Ray task, published values beside ours.
+
+``python ray_jobs/reproduce.py scgan --seeds 0,1,2 --budget 1`` writes ``table.md``, ``table.json`` and the figures.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import ray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from ray_jobs.resources import Resources, plan  # noqa: E402
+from ray_jobs.session import connect, results_folder  # noqa: E402
+from scgan import commands, reproductions  # noqa: E402
+from scgan.reproductions import Cell, Result  # noqa: E402
+
+NUM_SAMPLES = 20_000  # of a figure's panel
+
+
+def train_group(cells: list[Cell], store_url: str) -> list[Result]:
+    """Train some cells one after the other, sharing what they have in common through the store."""
+    return [_train(cell, store_url) for cell in cells]
+
+
+def _train(cell: Cell, store_url: str) -> Result:
+    import torch
+
+    from scgan import pipeline
+    from scgan.artifacts import ArtifactStore
+
+    data = pipeline.prepare(cell.spec)
+    outcome = pipeline.run(cell.spec, data, ArtifactStore(store_url), pipeline.LocalExecutor())
+    x = outcome.model.sample(NUM_SAMPLES, torch.Generator().manual_seed(cell.spec.seed))
+    samples, reference = (_in_units(data, rows) for rows in (x, data.test[:NUM_SAMPLES]))
+    return Result(cell, outcome.scores, samples, reference)
+
+
+def _in_units(data: Any, rows: Any) -> Any:
+    import torch
+
+    return torch.stack([torch.from_numpy(column) for column in data.schema.decode(rows).values()], 1)
+
+
+@click.command()
+@click.argument("paper", type=click.Choice(reproductions.available()))
+@click.option("--seeds", default="0", show_default=True, help="Comma-separated.")
+@click.option(
+    "--budget",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0.001, 1000),
+    help="Length of each training, in multiples of the default preset's samples.",
+)
+@click.option("--store", default="runs", show_default=True, help="Folder or s3:// address of results.")
+def main(*, paper: str, seeds: str, budget: float, store: str) -> None:
+    """Train what a PAPER's tables need and write them."""
+    numbers = [int(seed) for seed in seeds.split(",") if seed.strip().isdigit()]
+    if not numbers:
+        raise ValueError(f"--seeds takes whole numbers separated by commas, not {seeds!r}")
+    if "://" not in store:
+        store = str(results_folder() / store)
+    reproduction = reproductions.load(paper)
+    groups = reproduction.groups(numbers, budget)
+    connect()
+    resources = plan(Resources())
+    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.task_gpus, max_retries=3)(train_group)
+    pending = [task.remote(group, store) for group in groups]
+    results: list[Result] = []
+    with click.progressbar(length=len(pending), label=f"{paper}: trainings", file=sys.stderr) as bar:
+        while pending:
+            done, pending = ray.wait(pending)
+            results += ray.get(done[0])
+            bar.update(1)
+    order = {cell: number for number, cell in enumerate(cell for group in groups for cell in group)}
+    pages = reproduction.render(sorted(results, key=lambda result: order[result.cell]))
+    folder = commands.folder_of(store) / f"reproduce-{paper}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "table.md").write_text(pages.markdown + "\n")
+    (folder / "table.json").write_text(json.dumps(list(pages.rows), indent=1))
+    for name, figure in pages.figures.items():
+        figure.savefig(folder / name, dpi=150)
+    click.echo(pages.markdown)
+    click.echo(f"\nwritten to {folder}")
+
+
+if __name__ == "__main__":
+    commands.guarded(main)
