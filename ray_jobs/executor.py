@@ -99,9 +99,7 @@ class RayExecutor:
         trainer = TorchTrainer(
             fit_on_worker,
             train_loop_config={"job": job, "units": list(units), "board": board},
-            torch_config=TorchConfig(
-                backend="nccl" if self.plan.worker_gpus and torch.cuda.is_available() else "gloo"
-            ),
+            torch_config=TorchConfig(backend="nccl" if self.plan.worker_gpus and torch.cuda.is_available() else "gloo"),
             scaling_config=ScalingConfig(
                 num_workers=self.plan.num_workers,
                 use_gpu=bool(self.plan.worker_gpus),

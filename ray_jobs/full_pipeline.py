@@ -45,7 +45,10 @@ def main(
     if "://" not in store:
         store = str(results_folder() / Path(store).expanduser())
     executor = LazyRayExecutor(resources)
-    commands.run_and_show(spec, store, executor, folder=commands.folder_of(store), as_json=as_json)
+    try:
+        commands.run_and_show(spec, store, executor, folder=commands.folder_of(store), as_json=as_json)
+    finally:
+        executor.close()
 
 
 if __name__ == "__main__":

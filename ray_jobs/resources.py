@@ -13,17 +13,11 @@ from scgan.config import Settings
 class Resources(Settings):
     """How stages are spread; never changes a result."""
 
-    num_workers: int | None = Field(
-        None, ge=1, description="data-parallel workers; none: one a GPU, one without GPUs"
-    )
-    gpus_per_worker: float = Field(
-        1.0, ge=0, description="of each data-parallel worker, where there are GPUs"
-    )
+    num_workers: int | None = Field(None, ge=1, description="data-parallel workers; none: one a GPU, one without GPUs")
+    gpus_per_worker: float = Field(1.0, ge=0, description="of each data-parallel worker, where there are GPUs")
     gpus_per_task: float = Field(0.25, ge=0, description="of each mapper task, where there are GPUs")
     cpus_per_task: float = Field(1.0, gt=0, description="CPUs of each worker and task")
-    clusters_per_task: int | None = Field(
-        None, ge=1, description="none: the clusters spread over all tasks at once"
-    )
+    clusters_per_task: int | None = Field(None, ge=1, description="none: the clusters spread over all tasks at once")
     max_retries: int = Field(3, ge=0, description="times that a worker or task that died is started again")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import ray
@@ -49,8 +50,24 @@ class LazyRayExecutor:
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
+        self.thread: ThreadPoolExecutor | None = None
+        self.connecting: Future[None] | None = None
+
+    def warm_up(self) -> None:
+        """Connect beside whatever else is made ready."""
+        self.thread = ThreadPoolExecutor(1)  # kept: a private Ray ends with the thread that started it
+        self.connecting = self.thread.submit(connect)
+
+    def close(self) -> None:
+        """Leave the cluster, and end it where it is this run's own."""
+        if self.thread is not None:
+            self.thread.submit(ray.shutdown).result()
+            self.thread.shutdown()
 
     def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
         """Have every unit fitted and stored."""
-        connect()
+        if self.connecting is None:
+            self.warm_up()
+        assert self.connecting is not None
+        self.connecting.result()
         RayExecutor(self.resources).fit(job, units, report)

@@ -1,7 +1,7 @@
 """Content-addressed artifacts: tensors and plain values, stored under the hash of what determined them.
 
-An artifact is a folder of a store, ``artifacts/<key>/``: a safetensors file named by its own hash, and ``manifest.json``,
-written last. Without a manifest whose hashes hold, the artifact does not exist. Nothing that is read is a pickle.
+An artifact is a folder of a store, ``artifacts/<key>/``: a safetensors file named by its own hash, and
+``manifest.json``, written last. Without a manifest whose hashes hold, the artifact does not exist. Nothing that is read is a pickle.
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ class ArtifactStore:
 
     def save(self, key: str, artifact: Artifact, provenance: Mapping[str, Any] | None = None) -> None:
         """Store ``artifact`` under ``key``, manifest last; an older one of that key is replaced."""
-        content = safetensors.torch.save(
-            {name: t.detach().cpu().contiguous() for name, t in artifact.tensors.items()}
-        )
+        content = safetensors.torch.save({name: t.detach().cpu().contiguous() for name, t in artifact.tensors.items()})
         checksum = hashlib.sha256(content).hexdigest()
         name = f"tensors-{checksum[:16]}.safetensors"
         manifest = {
@@ -87,7 +85,7 @@ class ArtifactStore:
             self.storage.delete(f"artifacts/{key}/{other}")
 
     def load(self, key: str) -> Artifact | None:
-        """The artifact under ``key``, every hash checked; None where there is none, or a broken one (which is logged)."""
+        """The artifact under ``key``, its hash checked; None where there is none, or a broken one (which is logged)."""
         raw = self.storage.read(f"artifacts/{key}/manifest.json")
         if raw is None:
             return None
@@ -103,7 +101,7 @@ class ArtifactStore:
             return None
 
     def _files(self, key: str) -> set[str]:
-        """Names that the manifest under ``key`` gives, if it is whole: another writer's new files are not among them."""
+        """Files of the manifest under ``key``, if it is whole: another writer's new ones are not among them."""
         raw = self.storage.read(f"artifacts/{key}/manifest.json")
         try:
             return {check_name(name) for name in json.loads(raw or b"{}")["files"]}

@@ -12,9 +12,7 @@ from scgan import __version__, commands, pipeline, systems
 from scgan.artifacts import ArtifactStore
 from scgan.config import leaves
 
-_STORE = click.option(
-    "--store", default="runs", show_default=True, help="Folder or s3:// address of results."
-)
+_STORE = click.option("--store", default="runs", show_default=True, help="Folder or s3:// address of results.")
 _SEED = click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
 _JSON = click.option("--json", "as_json", is_flag=True, help="End with one JSON object on stdout.")
 
@@ -73,13 +71,9 @@ def fit(
 
 @cli.command()
 @click.argument("run")
-@click.option(
-    "--num", default=10_000, show_default=True, type=click.IntRange(1, 10**9), help="How many rows."
-)
+@click.option("--num", default=10_000, show_default=True, type=click.IntRange(1, 10**9), help="How many rows.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False), help=".parquet, .csv, .npz or .npy")
-@click.option(
-    "--cluster", type=click.IntRange(0), help="From this cluster only; all by their weights if not given."
-)
+@click.option("--cluster", type=click.IntRange(0), help="From this cluster only; all by their weights if not given.")
 @click.option("--latent", help="From another latent model than the decoder was trained with.")
 @_SEED
 @_STORE
@@ -132,9 +126,7 @@ def evaluate(
 
     assert samples is not None and reference is not None
     scores = score_tables(samples, reference, seed)
-    commands.show_scores(
-        scores, f"{samples} against {reference}", as_json, samples=samples, reference=reference
-    )
+    commands.show_scores(scores, f"{samples} against {reference}", as_json, samples=samples, reference=reference)
 
 
 @cli.command()

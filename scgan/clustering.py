@@ -65,9 +65,7 @@ def fit_clusters(
         warnings.catch_warnings(),
         threadpool_limits(1),
     ):  # the order of sums, and so the result, depends on threads
-        warnings.simplefilter(
-            "ignore", ConvergenceWarning
-        )  # fewer distinct codes than clusters: dissolved below
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct codes than clusters: dissolved below
         labels = kmeans.fit_predict(eps.numpy().astype(np.float64))
     k = torch.from_numpy(labels.astype(np.int64))
     centres = torch.from_numpy(kmeans.cluster_centers_).float()

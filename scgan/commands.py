@@ -40,9 +40,7 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="KEY=VALUE",
             help="Change a setting, decoder.lambda_x=0.5; so does the flag --decoder.lambda_x 0.5.",
         ),
-        click.option(
-            "--store", default="runs", show_default=True, help="Folder or s3:// address of results."
-        ),
+        click.option("--store", default="runs", show_default=True, help="Folder or s3:// address of results."),
         click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1)),
         click.option("--json", "as_json", is_flag=True, help="End with one JSON object on stdout."),
     )
@@ -95,9 +93,7 @@ def build_spec(
 def _pairs(words: Iterable[str]) -> Iterable[tuple[str, str]]:
     words = iter(words)
     for word in words:
-        key, equals, value = (
-            word.removeprefix("--").replace("-", "_" if word.startswith("--") else "-").partition("=")
-        )
+        key, equals, value = word.removeprefix("--").replace("-", "_" if word.startswith("--") else "-").partition("=")
         if equals:
             yield key, word.partition("=")[2]
         elif word.startswith("--"):
@@ -130,18 +126,20 @@ def run_and_show(
     from scgan.report import publish
     from scgan.tracking import MLflowTracker
 
+    terminal = console.Terminal()
     store = ArtifactStore(store_url)
     data = pipeline.prepare(spec)
+    if store.storage.read(f"{spec.run_id}/run.json") is None:
+        executor.warm_up()
     default_uri = f"sqlite:///{folder.absolute() / 'mlflow.db'}"
     tracker = MLflowTracker.open(os.environ.get("MLFLOW_TRACKING_URI") or default_uri)
-    outcome = pipeline.run(spec, data, store, executor, [console.Terminal(), tracker])
+    outcome = pipeline.run(spec, data, store, executor, [terminal, tracker])
     report = publish(outcome, store, tracker)
+    terminal.say_time()
     show_scores(outcome.scores, spec.run_id, as_json, run=spec.run_id, trained=list(outcome.trained))
     if not as_json:
         click.echo(f"report:  {report}")
-        click.echo(
-            f"sample:  scgan sample {spec.run_id} --store {store.url} --num 100000 --out samples.parquet"
-        )
+        click.echo(f"sample:  scgan sample {spec.run_id} --store {store.url} --num 100000 --out samples.parquet")
         click.echo(f"compare: {tracker.address}")
     return outcome
 

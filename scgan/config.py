@@ -1,7 +1,8 @@
 """Typed settings: frozen, validated, overridden by dotted keys.
 
-A config is a tree of :class:`Settings`. Presets are Python values in the system's file; the command line changes single
-leaves (``decoder.lambda_x=0.5``), and whatever is wrong with one is said in a line that names the key and what is allowed.
+A config is a tree of :class:`Settings`. Presets are Python values in the system's file; the command line changes
+single leaves (``decoder.lambda_x=0.5``), and whatever is wrong with one is said in a line that names the key and what
+is allowed.
 """
 
 from __future__ import annotations
@@ -56,9 +57,7 @@ def override(config: C, changes: Mapping[str, Any]) -> C:
         node, owner = tree, cast(Any, type(config))
         for section in sections:
             node, owner = node[section], owner.model_fields[section].annotation
-        node[leaf] = (
-            _from_text(value, owner.model_fields[leaf].annotation) if isinstance(value, str) else value
-        )
+        node[leaf] = _from_text(value, owner.model_fields[leaf].annotation) if isinstance(value, str) else value
     return build(type(config), tree)
 
 

@@ -37,7 +37,8 @@ class Terminal:
             disable=not self.console.is_terminal,
         )
         self.tasks: dict[str, TaskID] = {}
-        self.said = self.started = time.monotonic()
+        self.said = self.began = time.monotonic()
+        self.training: dict[str, float] = {}
 
     def run_started(self, spec: Spec, data: Dataset) -> None:
         """Say what is run, on what."""
@@ -53,13 +54,14 @@ class Terminal:
         """Start a stage's bar."""
         name = stage if num_units == 1 else f"{stage} x{num_units}"
         self.tasks[stage] = self.bars.add_task(name, total=None, state="starting")
-        self.started = self.said = time.monotonic()
+        self.said = time.monotonic()
         if not self.console.is_terminal:
             self.console.print(f"{name}: starting")
 
     def progress(self, stage: str, progress: runtime.Progress) -> None:
         """Move a stage's bar on."""
-        rate = progress.samples / max(time.monotonic() - self.started, 1e-9)
+        self.training[stage] = progress.seconds
+        rate = progress.samples / max(progress.seconds, 1e-9)
         losses = "  ".join(f"{name} {value:.3g}" for name, value in list(progress.metrics.items())[:2])
         state = f"{_short(progress.samples)}/{_short(progress.total)} samples  {_short(rate)}/s  {losses}"
         self.bars.update(self.tasks[stage], completed=progress.samples, total=progress.total, state=state)
@@ -70,7 +72,9 @@ class Terminal:
 
     def stage_finished(self, stage: str, artifact: Artifact, seconds: float | None) -> None:
         """Fill a stage's bar, or say that the stage came from the store."""
-        words = "from the store" if seconds is None else f"trained in {seconds:.1f} s"
+        words = "from the store" if seconds is None else f"done in {seconds:.1f} s"
+        if seconds is not None and stage in self.training:
+            words += f", {self.training[stage]:.1f} s of it training"
         for note in artifact.meta.get("notes", ()):
             self.console.print(f"{stage}: {note}")
         if stage not in self.tasks:
@@ -83,6 +87,11 @@ class Terminal:
     def run_finished(self, outcome: Outcome) -> None:
         """Stop the bars."""
         self.bars.stop()
+
+    def say_time(self) -> None:
+        """Say how long everything took since the start, and what of it was training."""
+        total = time.monotonic() - self.began
+        self.console.print(f"{total:.1f} s in all, {sum(self.training.values()):.1f} s of it training")
 
     def run_failed(self, error: BaseException) -> None:
         """Stop the bars."""

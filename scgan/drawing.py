@@ -82,9 +82,7 @@ def panels(num: int, across: int, size: tuple[float, float]) -> tuple[Figure, li
     return figure, [figure.add_subplot(down, across, i + 1) for i in range(num)]
 
 
-def densities(
-    axes: Sequence[Axes], clouds: Mapping[str, np.ndarray], window: np.ndarray, names: Sequence[str]
-) -> None:
+def densities(axes: Sequence[Axes], clouds: Mapping[str, np.ndarray], window: np.ndarray, names: Sequence[str]) -> None:
     """Draw clouds of points as shares of rows a bin, one scale for all.
 
     Args:
@@ -121,9 +119,7 @@ def image(ax: Axes, values: np.ndarray, window: np.ndarray, norm: Any) -> Any:
 
     # Pale for few and dark for many; the palest is still seen on white.
     colours = ListedColormap(matplotlib.colormaps["magma_r"](np.linspace(0.14, 0.95, 256)))
-    drawn = ax.imshow(
-        values.T, cmap=colours, norm=norm, origin="lower", extent=tuple(window.ravel()), aspect="auto"
-    )
+    drawn = ax.imshow(values.T, cmap=colours, norm=norm, origin="lower", extent=tuple(window.ravel()), aspect="auto")
     frame(ax, window)
     return drawn
 

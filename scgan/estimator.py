@@ -180,9 +180,7 @@ class SCGAN(TransformerMixin, BaseEstimator):
         given = {key: value for key, value in own.items() if value is not None}
         return override(SYSTEM.presets[self.preset], {**given, **(self.settings or {})})
 
-    def _take(
-        self, artifacts: Mapping[str, Artifact], schema: Schema, config: SCGANConfig, kind: str
-    ) -> None:
+    def _take(self, artifacts: Mapping[str, Artifact], schema: Schema, config: SCGANConfig, kind: str) -> None:
         self.artifacts_, self.schema_, self.config_, self.kind_ = artifacts, schema, config, kind
         self.model_ = Model(config, artifacts, torch.device("cpu"))
         self.n_features_in_ = len(schema.names)
@@ -194,13 +192,9 @@ class SCGAN(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "model_")
         table = _table(X)
         if _kind(X) == "array" and len(table.names) != self.n_features_in_:
-            raise ValueError(
-                f"X has {len(table.names)} columns, but the model was fitted on {self.n_features_in_}"
-            )
+            raise ValueError(f"X has {len(table.names)} columns, but the model was fitted on {self.n_features_in_}")
         columns = (
-            dict(zip(self.schema_.names, table.columns.values(), strict=True))
-            if _kind(X) == "array"
-            else table.columns
+            dict(zip(self.schema_.names, table.columns.values(), strict=True)) if _kind(X) == "array" else table.columns
         )
         return self.schema_.encode(columns)
 

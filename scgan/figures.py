@@ -315,9 +315,7 @@ def _histogram(ax: Axes, real: np.ndarray, generated: np.ndarray) -> None:
     whole = real.dtype.kind in "iub"
     ends = ends_of(real.astype(np.float64))
     edges = _edges(ends, whole, int(np.clip(3 * np.cbrt(len(real)), 15, 60)))
-    heights = [
-        np.histogram(values.astype(np.float64), edges)[0] / len(values) for values in (real, generated)
-    ]
+    heights = [np.histogram(values.astype(np.float64), edges)[0] / len(values) for values in (real, generated)]
     ax.stairs(heights[0], edges, fill=True, color="#9aa0a6", alpha=0.55, label="real")
     ax.stairs(heights[1], edges, color=PALETTE[1], lw=1.3, label="generated")
     notes = ["0.1–99.9 % range"] if ends[0] > real.min() or ends[1] < real.max() else []

@@ -321,9 +321,7 @@ def origin() -> dict[str, str]:
     folder = Path(__file__).parent
     try:
         for command in (["ls-files", "--error-unmatch", Path(__file__).name], ["rev-parse", "HEAD"]):
-            said = subprocess.check_output(
-                ["git", *command], cwd=folder, stderr=subprocess.DEVNULL, timeout=5
-            )
+            said = subprocess.check_output(["git", *command], cwd=folder, stderr=subprocess.DEVNULL, timeout=5)
         tags["mlflow.source.git.commit"] = said.decode().strip()
     except (OSError, subprocess.SubprocessError):
         pass  # no git, or an installed package inside some other repository

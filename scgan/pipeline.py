@@ -132,6 +132,9 @@ def _one_thread(device: torch.device) -> Iterator[None]:
 class Executor(Protocol):
     """Who maps over a stage's units."""
 
+    def warm_up(self) -> None:
+        """Begin whatever takes time before the first fit, without waiting for it."""
+
     def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
         """Have every unit fitted by :func:`fit_part`, in packs of its choice, reporting each pack by a name."""
 
@@ -146,11 +149,12 @@ class LocalExecutor:
     def __init__(self, device: torch.device | None = None) -> None:
         self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
+    def warm_up(self) -> None:
+        """Nothing to begin."""
+
     def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
         """Fit every unit as one part."""
-        runtime = Runtime(
-            self.device, report=lambda progress: report("all", progress), amp=self.device.type == "cuda"
-        )
+        runtime = Runtime(self.device, report=lambda progress: report("all", progress), amp=self.device.type == "cuda")
         fit_part(job, units, runtime)
 
 
@@ -356,9 +360,7 @@ def open_run(name: str, store: ArtifactStore) -> StoredRun:
     artifacts = {stage: store.load(key) for stage, key in record["artifacts"].items()}
     missing = [stage for stage, artifact in artifacts.items() if artifact is None]
     if missing:
-        raise ValueError(
-            f"the run {name!r} has lost its {missing[0]!r} artifact; run it again to train it anew"
-        )
+        raise ValueError(f"the run {name!r} has lost its {missing[0]!r} artifact; run it again to train it anew")
     found = {stage: artifact for stage, artifact in artifacts.items() if artifact is not None}
     model = systems.load(spec.system).model(spec.config, found, torch.device("cpu"))
     scores = {key: Score(**score) for key, score in record["scores"].items()}
@@ -419,7 +421,8 @@ def _totals(stage: str, listeners: Sequence[Listener]) -> Callable[[str, Progres
         latest[pack] = progress
         samples, total = (sum(getattr(p, name) for p in latest.values()) for name in ("samples", "total"))
         for listener in listeners:
-            listener.progress(stage, Progress(samples, total, progress.metrics))
+            seconds = max(p.seconds for p in latest.values())
+            listener.progress(stage, Progress(samples, total, progress.metrics, seconds))
 
     return report
 

@@ -58,9 +58,7 @@ METRICS: Mapping[str, Metric] = {
         "How often a classifier tells samples from data: 0.5 is guessing, 1 is always.",
         "difference",
     ),
-    "modes_captured": Metric(
-        "Modes captured", "Modes with at least one sample within 3 of their standard deviations."
-    ),
+    "modes_captured": Metric("Modes captured", "Modes with at least one sample within 3 of their standard deviations."),
     "modes_total": Metric("Modes in all", "Modes of the true distribution."),
     "high_quality_share": Metric(
         "High-quality share", "Share of samples within 3 standard deviations of their nearest mode."
@@ -141,9 +139,7 @@ def render_report(outcome: Outcome, figures: Mapping[str, Figure], store_url: st
     from jinja2 import Environment, StrictUndefined
 
     text = resources.files("scgan").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     spec, data = outcome.spec, outcome.data
     keys = sorted(outcome.scores, key=lambda key: [*METRICS, key].index(key))
     scores = [_score_row(key, outcome.scores[key]) for key in keys]

@@ -52,9 +52,7 @@ def open_storage(url: str) -> Storage:
         storage.delete(probe)
     except Exception as error:
         reason = " ".join(str(error).split())
-        raise ValueError(
-            f"the store {url!r} can't be written: {reason}; choose another with --store"
-        ) from None
+        raise ValueError(f"the store {url!r} can't be written: {reason}; choose another with --store") from None
     return storage
 
 
@@ -134,9 +132,7 @@ class S3:
         """The object's bytes, or None where there is none."""
         client = self.client
         try:
-            body: bytes = client.get_object(Bucket=self.bucket, Key=self.prefix + check_name(name))[
-                "Body"
-            ].read()
+            body: bytes = client.get_object(Bucket=self.bucket, Key=self.prefix + check_name(name))["Body"].read()
             return body
         except client.exceptions.NoSuchKey:
             return None
@@ -153,9 +149,7 @@ class S3:
 
     def names(self, prefix: str) -> Iterator[str]:
         """Names of the objects that begin with ``prefix``, sorted."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=self.prefix + prefix
-        )
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
         for page in pages:
             for entry in page.get("Contents", ()):
                 name = entry["Key"].removeprefix(self.prefix)

@@ -228,9 +228,7 @@ class _Outbox:
                 self.calls[0]()
             except Exception as error:
                 if not self._hopeless(error):
-                    now = (
-                        time.monotonic()
-                    )  # waiting for a silent server takes a sixth of a run's time at most
+                    now = time.monotonic()  # waiting for a silent server takes a sixth of a run's time at most
                     self._wait_until = now + max(self._retry_after, 5 * (now - start))
                     return
             self.calls.popleft()

@@ -140,9 +140,7 @@ def test_the_principal_plane_keeps_most_variance_and_is_shared():
     np.testing.assert_allclose(plane.std(0), [3, 1], rtol=0.05)
     np.testing.assert_allclose(project(rows[:7]), plane[:7])
     line, _ = figures.principal_plane(rows[:, :1])
-    np.testing.assert_allclose(
-        np.abs(line), np.abs(np.pad(rows[:, :1] - rows[:, :1].mean(0), ((0, 0), (0, 1))))
-    )
+    np.testing.assert_allclose(np.abs(line), np.abs(np.pad(rows[:, :1] - rows[:, :1].mean(0), ((0, 0), (0, 1)))))
 
 
 def test_marginals_draw_both_sides_of_every_column():

@@ -21,9 +21,7 @@ LENGTHS = {"encoder.num_samples": 2048, "mappers.num_samples": 512, "decoder.num
 
 def spec_of(**changes):
     changes = {key.replace("__", "."): value for key, value in changes.items()}
-    config = override(
-        systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 6, **changes}
-    )
+    config = override(systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 6, **changes})
     return Spec("scgan", DataConfig(source="checkerboard", num_train=1200, num_test=1200), config)
 
 
@@ -148,9 +146,7 @@ def test_listeners_hear_of_every_stage_once(store):
 
     run(spec_of(), prepare(spec_of()), store, LocalExecutor(), [Listener()])
     stages = ("encode", "cluster", "map", "decode")
-    assert [entry for entry in heard if entry[0] == "stage_finished"] == [
-        ("stage_finished", s) for s in stages
-    ]
+    assert [entry for entry in heard if entry[0] == "stage_finished"] == [("stage_finished", s) for s in stages]
     assert heard[0] == ("run_started",) and heard[-1] == ("run_finished",)
     assert {entry[1] for entry in heard if entry[0] == "progress"} == {"encode", "map", "decode"}
 

@@ -107,9 +107,7 @@ def test_a_number_of_rows_can_be_given_in_many_ways(model, n):
 
 
 def test_a_seed_decides_the_rows(model):
-    pd.testing.assert_frame_equal(
-        model.predict(20, params={"seed": 7}), model.predict(20, params={"seed": 7})
-    )
+    pd.testing.assert_frame_equal(model.predict(20, params={"seed": 7}), model.predict(20, params={"seed": 7}))
     assert not model.predict(20, params={"seed": 7}).equals(model.predict(20, params={"seed": 8}))
 
 
@@ -269,9 +267,7 @@ def test_mlflow_serves_it(folder):
             _post(url, {"inputs": [3], "params": {"seed": 7}}),
         ]
         assert answers == [answers[0]] * 4
-        assert [list(row) for row in answers[0]["predictions"]] == [
-            ["height", "age", "member", "weight", "year"]
-        ] * 3
+        assert [list(row) for row in answers[0]["predictions"]] == [["height", "age", "member", "weight", "year"]] * 3
         with pytest.raises(urllib.error.HTTPError) as info:
             _post(url, {"inputs": -3})
         with info.value:

@@ -257,9 +257,7 @@ def test_live_losses_come_in_batches_and_all_of_them(uri, outcome):
     assert server.calls["log_batch"] <= 1
     tracker.stage_finished("encode", outcome.artifacts["encode"], 1.0)
     assert server.calls["log_batch"] <= 1 + 3 + 2  # the rest by a thousand, then seconds and the curve
-    assert {len(points) for key, points in history(uri, entries(uri)["encode"]).items() if "live" in key} == {
-        1500
-    }
+    assert {len(points) for key, points in history(uri, entries(uri)["encode"]).items() if "live" in key} == {1500}
 
 
 def test_a_repeated_run_adds_nothing_and_asks_little(uri, outcome):
@@ -417,9 +415,7 @@ def test_the_data_is_an_input_with_its_digest(uri, outcome):
     import json
 
     play(MLflowTracker.open(uri), outcome)
-    ((found,), *rest) = (
-        run.inputs.dataset_inputs for run in entries(uri).values() if run.inputs.dataset_inputs
-    )
+    ((found,), *rest) = (run.inputs.dataset_inputs for run in entries(uri).values() if run.inputs.dataset_inputs)
     assert not rest
     assert found.dataset.name == "checkerboard"
     assert found.dataset.digest == outcome.data.fingerprint[:36]
@@ -436,9 +432,7 @@ def test_the_clusters_are_one_table(uri, outcome, monkeypatch):
     tracker = MLflowTracker.open(uri)
     play(tracker, outcome)
     play(MLflowTracker.open(uri), outcome)  # trained again: the same table, not a longer one
-    table = MlflowClient(tracking_uri=uri).load_table(
-        tracker._experiment_id, "clusters.json", run_ids=[tracker.run_id]
-    )
+    table = MlflowClient(tracking_uri=uri).load_table(tracker._experiment_id, "clusters.json", run_ids=[tracker.run_id])
     clusters = outcome.artifacts["cluster"].tensors
     assert table["cluster"].tolist() == list(range(len(clusters["counts"])))
     assert table["rows"].tolist() == clusters["counts"].tolist()

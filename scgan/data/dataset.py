@@ -26,18 +26,12 @@ DATA_VERSION = 1
 class DataConfig(Settings):
     """Which data, and how it is split."""
 
-    source: str = Field(
-        "checkerboard", min_length=1, description="name of a toy set, a path, or s3://bucket/key"
-    )
+    source: str = Field("checkerboard", min_length=1, description="name of a toy set, a path, or s3://bucket/key")
     columns: tuple[str, ...] | None = Field(
         None, description="columns of a table to model, in this order; none for all"
     )
-    label: str | None = Field(
-        None, description="column of a table kept out of training and used in evaluation"
-    )
-    missing: Literal["error", "drop"] = Field(
-        "error", description="rows with NaN or infinity: an error, or left out"
-    )
+    label: str | None = Field(None, description="column of a table kept out of training and used in evaluation")
+    missing: Literal["error", "drop"] = Field("error", description="rows with NaN or infinity: an error, or left out")
     test_fraction: float = Field(0.2, gt=0, lt=1, description="share of a table's rows that no stage sees")
     num_train: int = Field(128_000, ge=2, description="training rows drawn from a toy set")
     num_test: int = Field(128_000, ge=2, description="test rows drawn from a toy set")
@@ -71,10 +65,7 @@ class Dataset:
 
     def describe(self) -> dict[str, Any]:
         """Plain values for a log: sizes, columns that are not modelled, fingerprint."""
-        kinds = {
-            kind: [c.name for c in self.schema.columns if c.kind == kind]
-            for kind in ("constant", "duplicate")
-        }
+        kinds = {kind: [c.name for c in self.schema.columns if c.kind == kind] for kind in ("constant", "duplicate")}
         return {
             "name": self.name,
             "train_rows": len(self.train),
@@ -104,14 +95,10 @@ def load(config: DataConfig, seed: int) -> Dataset:
     """
     if config.source in TOYS:
         if config.columns is not None or config.label is not None:
-            raise ValueError(
-                f"{config.source!r} is a toy set: it has no --data.columns to choose and no --data.label"
-            )
+            raise ValueError(f"{config.source!r} is a toy set: it has no --data.columns to choose and no --data.label")
         return _draw(TOYS[config.source], config.num_train, config.num_test, seed)
     path = Path(config.source).expanduser()
-    is_path = (
-        config.source.startswith("s3://") or "/" in config.source or path.suffix in READERS or path.exists()
-    )
+    is_path = config.source.startswith("s3://") or "/" in config.source or path.suffix in READERS or path.exists()
     if not is_path:
         raise ValueError(
             f"unknown data {config.source!r}{suggest(config.source, TOYS)}; or give a path or s3://bucket/key"
@@ -146,9 +133,7 @@ def split(name: str, table: Table, test_fraction: float, seed: int) -> Dataset:
     parts = {part: {n: table.columns[n][index] for n in table.names} for part, index in rows.items()}
     schema = Schema.fit(parts["train"])
     if schema.dim == 0:
-        raise ValueError(
-            f"{name}: all columns are constant ({', '.join(schema.names[:8])}); there is nothing to learn"
-        )
+        raise ValueError(f"{name}: all columns are constant ({', '.join(schema.names[:8])}); there is nothing to learn")
     labels = table.labels
     return Dataset(
         name=name,

@@ -30,9 +30,7 @@ def write_samples(path: str | Path, columns: Mapping[str, np.ndarray]) -> None:
     check_target(path)
     lengths = {len(values) for values in columns.values()}
     if len(lengths) != 1:
-        raise ValueError(
-            f"{path}: columns differ in length: {sorted(lengths)}" if lengths else f"{path}: no columns"
-        )
+        raise ValueError(f"{path}: columns differ in length: {sorted(lengths)}" if lengths else f"{path}: no columns")
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,9 +50,7 @@ def check_target(path: str | Path) -> None:
         ValueError: In one line, with the formats that are allowed.
     """
     if Path(path).suffix not in WRITERS:
-        raise ValueError(
-            f"{path}: samples can be written as {', '.join(WRITERS)}, not as {Path(path).suffix!r}"
-        )
+        raise ValueError(f"{path}: samples can be written as {', '.join(WRITERS)}, not as {Path(path).suffix!r}")
 
 
 def _parquet(path: Path, columns: Mapping[str, np.ndarray]) -> None:
@@ -82,9 +78,7 @@ def _npz(path: Path, columns: Mapping[str, np.ndarray]) -> None:
 def _npy(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     types = {values.dtype.name for values in columns.values()}
     if len(types) > 1:
-        raise ValueError(
-            f"{path}: one .npy array can't hold {', '.join(sorted(types))}; use .parquet, .npz or .csv"
-        )
+        raise ValueError(f"{path}: one .npy array can't hold {', '.join(sorted(types))}; use .parquet, .npz or .csv")
     with path.open("wb") as file:
         np.save(file, np.stack(list(columns.values()), axis=1), allow_pickle=False)
 

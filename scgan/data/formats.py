@@ -91,9 +91,7 @@ def read_csv(path: Path) -> Raw:
     if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
         raise ValueError(f"{path}: one column named {names[0][:40]!r}; separate the columns by commas")
     if all(_is_number(name) for name in names):
-        raise ValueError(
-            f"{path}: the first line holds numbers ({', '.join(names[:3])}); it must name the columns"
-        )
+        raise ValueError(f"{path}: the first line holds numbers ({', '.join(names[:3])}); it must name the columns")
     return _from_arrow(table)
 
 
@@ -141,13 +139,9 @@ def _unreadable(path: Path, error: Exception) -> ValueError:
         # byte.
         pickled = file.read(1) == b"\x80"
     if pickled or "Object arrays" in reason:
-        return ValueError(
-            f"{path}: holds pickled Python objects, which are never loaded; save arrays of numbers"
-        )
+        return ValueError(f"{path}: holds pickled Python objects, which are never loaded; save arrays of numbers")
     detail = "" if "pickle" in reason else f" ({reason[:160]})"
-    return ValueError(
-        f"{path}: can't be read as {path.suffix}, it is damaged, cut short or another format" + detail
-    )
+    return ValueError(f"{path}: can't be read as {path.suffix}, it is damaged, cut short or another format" + detail)
 
 
 def _from_matrix(matrix: np.ndarray, beside: Mapping[str, np.ndarray], label: str | None) -> Raw:
@@ -183,11 +177,7 @@ def _fill(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Put some value where there is none, so that integers stay integers."""
     import pyarrow as pa
 
-    if (
-        pa.types.is_integer(column.type)
-        or pa.types.is_floating(column.type)
-        or pa.types.is_boolean(column.type)
-    ):
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_boolean(column.type):
         return column.fill_null(pa.scalar(0).cast(column.type))
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return column.fill_null("")

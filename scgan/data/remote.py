@@ -52,9 +52,7 @@ def _download(url: str, bucket: str, key: str, folder: Path) -> Path:
     except BotoCoreError as error:
         raise ValueError(f"{url}: S3 can't be reached: {' '.join(str(error).split())}") from None
     if not keys:
-        raise ValueError(
-            f"{url}: no tables there; allowed are {', '.join(READERS)}, or a folder of .parquet or .csv"
-        )
+        raise ValueError(f"{url}: no tables there; allowed are {', '.join(READERS)}, or a folder of .parquet or .csv")
     return folder / PurePosixPath(key).name if single else folder
 
 

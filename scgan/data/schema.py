@@ -105,9 +105,7 @@ class Schema:
         columns: list[Column] = []
         for name, array in values.items():
             column = _measure(name, array)
-            twin = next(
-                (c.name for c in columns if _same(c, column) and np.array_equal(values[c.name], array)), None
-            )
+            twin = next((c.name for c in columns if _same(c, column) and np.array_equal(values[c.name], array)), None)
             if twin is not None:
                 column = Column(**{**asdict(column), "kind": "duplicate", "source": twin})
             columns.append(column)
@@ -142,9 +140,7 @@ class Schema:
         """
         missing = [c.name for c in self.modelled if c.name not in columns]
         if missing:
-            raise ValueError(
-                f"columns {', '.join(map(repr, missing))} are missing; needed: {', '.join(self.names)}"
-            )
+            raise ValueError(f"columns {', '.join(map(repr, missing))} are missing; needed: {', '.join(self.names)}")
         rows = len(next(iter(columns.values()))) if columns else 0
         encoded = np.empty((rows, self.dim), dtype=np.float32)
         for i, column in enumerate(self.modelled):

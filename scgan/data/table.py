@@ -134,21 +134,15 @@ def _join(parts: list[tuple[Path, Raw]]) -> Raw:
             )
         if "" in raw.names:
             where = raw.names.index("") + 1
-            raise ValueError(
-                f"{path}: column {where} has no name; name it, or save without the index (index=False)"
-            )
+            raise ValueError(f"{path}: column {where} has no name; name it, or save without the index (index=False)")
         if set(raw.names) != set(first.names):
             odd = sorted(set(raw.names) ^ set(first.names))[0]
-            raise ValueError(
-                f"{path}: not the columns of {first_path.name}: {odd!r} is in one of the two only"
-            )
+            raise ValueError(f"{path}: not the columns of {first_path.name}: {odd!r} is in one of the two only")
     if len(parts) == 1:
         return first
     columns = {name: np.concatenate([raw.columns[name] for _, raw in parts]) for name in first.names}
     missing = {
-        name: np.concatenate(
-            [raw.missing.get(name, np.zeros(len(raw.columns[name]), bool)) for _, raw in parts]
-        )
+        name: np.concatenate([raw.missing.get(name, np.zeros(len(raw.columns[name]), bool)) for _, raw in parts])
         for name in first.names
         if any(name in raw.missing for _, raw in parts)
     }
@@ -194,9 +188,7 @@ def _chosen(source: str, raw: Raw, columns: Sequence[str] | None, label: str | N
         if len(set(names)) < len(names):
             raise ValueError(f"{source}: --data.columns names {_most(names)!r} more than once")
         if label in names:
-            raise ValueError(
-                f"{source}: {label!r} is both the label and one of --data.columns; leave it out of one"
-            )
+            raise ValueError(f"{source}: {label!r} is both the label and one of --data.columns; leave it out of one")
     if not names:
         raise ValueError(f"{source}: no columns are left to model")
     return names

@@ -101,8 +101,7 @@ class GaussianMixture(Toy):
     def log_prob(self, x: Tensor) -> Tensor:
         """Log density in nats; see :meth:`Toy.log_prob`."""
         centers, stds, weights = (
-            torch.tensor(v, dtype=torch.float64, device=x.device)
-            for v in (self.centers, self.stds, self.weights)
+            torch.tensor(v, dtype=torch.float64, device=x.device) for v in (self.centers, self.stds, self.weights)
         )
         squared = ((x.double()[:, None] - centers) / stds[:, None]).square().sum(-1)  # [N, M]
         return torch.logsumexp(weights.log() - LOG_2PI - 2 * stds.log() - squared / 2, dim=1)
@@ -179,9 +178,7 @@ class TwoSpirals(Toy):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log density in nats by quadrature; see :meth:`Toy.log_prob`."""
-        nodes, weights = (
-            torch.from_numpy(v).to(x.device) for v in np.polynomial.legendre.leggauss(self.nodes)
-        )
+        nodes, weights = (torch.from_numpy(v).to(x.device) for v in np.polynomial.legendre.leggauss(self.nodes))
         fraction = (nodes + 1) / 2
         arm = self._arm(self.turn * fraction)  # [nodes, 2]
         log_weight = (weights * fraction).log()  # n / turn has density 2t on [0, 1]
@@ -273,10 +270,7 @@ class Circles(Toy):
         log_bessel = torch.special.i0e(rho * self.radius / self.std**2).log()
         across = ((rho - self.radius) / self.std).square() / 2
         return (
-            torch.logsumexp(log_bessel - across, dim=1)
-            - LOG_2PI
-            - 2 * math.log(self.std)
-            - math.log(len(self.centers))
+            torch.logsumexp(log_bessel - across, dim=1) - LOG_2PI - 2 * math.log(self.std) - math.log(len(self.centers))
         )
 
 

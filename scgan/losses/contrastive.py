@@ -13,9 +13,7 @@ Gathered = tuple[Tensor, Tensor] | None
 Similarity = Callable[[Tensor, Tensor], Tensor]
 
 
-def nt_xent(
-    u0: Tensor, u1: Tensor, temperature: float, *, gathered: Gathered = None, rank: int = 0
-) -> Tensor:
+def nt_xent(u0: Tensor, u1: Tensor, temperature: float, *, gathered: Gathered = None, rank: int = 0) -> Tensor:
     r"""Normalised temperature-scaled cross-entropy: InfoNCE with cosine similarity.
 
     .. math:: \ell_{ij} = -\log \frac{\exp(s_{ij} / \tau)}{\sum_{m \neq i} \exp(s_{im} / \tau)},

@@ -17,14 +17,10 @@ if TYPE_CHECKING:
 
 _CHUNK_ELEMENTS = 4_000_000  # numbers held at once by the chunked loops: 32 MB in double precision
 _KD_TREE_DIM_MAX = 8  # above it a k-d tree visits most of its points, and exhaustive search is faster
-_MATMUL_DIM_MIN = (
-    32  # from here on |x|^2 + |y|^2 - 2xy, in double precision, beats summing squared differences
-)
+_MATMUL_DIM_MIN = 32  # from here on |x|^2 + |y|^2 - 2xy, in double precision, beats summing squared differences
 
 
-def sliced_wasserstein(
-    x: Tensor, y: Tensor, *, num_projections: int = 256, generator: torch.Generator
-) -> float:
+def sliced_wasserstein(x: Tensor, y: Tensor, *, num_projections: int = 256, generator: torch.Generator) -> float:
     """Sliced Wasserstein-1 distance, the mean over random directions of the exact distance in one dimension.
 
     ``SW1 = mean_theta integral_0^1 |F_x,theta^-1(q) - F_y,theta^-1(q)| dq`` with theta uniform on the sphere.
@@ -48,9 +44,7 @@ def sliced_wasserstein(
     """
     x, y = _pair(x, y)
     if num_projections < 1:
-        raise ValueError(
-            f"num_projections must be at least 1, got {num_projections}: 256 is the usual choice"
-        )
+        raise ValueError(f"num_projections must be at least 1, got {num_projections}: 256 is the usual choice")
     directions = _unit_directions(x.shape[1], num_projections, generator)  # [D, P]
     widths, x_index, y_index = _quantile_steps(len(x), len(y))
     num_chunk = max(1, _CHUNK_ELEMENTS // len(widths))
@@ -95,9 +89,7 @@ def energy_distance(
     """
     x, y = _pair(x, y)
     if min(len(x), len(y), num_max) < 2:
-        raise ValueError(
-            f"energy distance needs 2 rows or more a side, got {len(x)} and {len(y)}, num_max={num_max}"
-        )
+        raise ValueError(f"energy distance needs 2 rows or more a side, got {len(x)} and {len(y)}, num_max={num_max}")
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     x, y = _subset(x, num_max, generator).double(), _subset(y, num_max, generator).double()
     squared = 2 * _sum_of_distances(x, y) / (len(x) * len(y))
@@ -159,9 +151,7 @@ def off_support_fraction(
     Source: none (the share of samples off the support of a toy density, without the density).
     """
     reference = reference[:num_reference]
-    return share_beyond(
-        nearest_distances(samples, reference), nearest_distances(real, reference), quantile=quantile
-    )
+    return share_beyond(nearest_distances(samples, reference), nearest_distances(real, reference), quantile=quantile)
 
 
 def share_beyond(distances: Tensor, real_distances: Tensor, *, quantile: float = 0.999) -> float:
@@ -215,9 +205,7 @@ def c2st(x: Tensor, y: Tensor, *, seed: int, folds: int = 5, num_max: int = 5000
     x, y = _pair(x, y)
     num = min(len(x), len(y), num_max)
     if folds < 2 or num < folds:
-        raise ValueError(
-            f"c2st needs 2 folds or more and as many rows a side, got {folds} folds and {num} rows"
-        )
+        raise ValueError(f"c2st needs 2 folds or more and as many rows a side, got {folds} folds and {num} rows")
     generator = torch.Generator().manual_seed(seed)
     x = x[torch.randperm(len(x), generator=generator)[:num]]
     y = y[torch.randperm(len(y), generator=generator)[:num]]
@@ -245,8 +233,7 @@ def _pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Check that two samples go together and bring them to the CPU as floating point."""
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or 0 in x.shape or 0 in y.shape:
         raise ValueError(
-            "need two non-empty tensors [rows, columns] with equal columns, "
-            f"got {tuple(x.shape)} and {tuple(y.shape)}"
+            f"need two non-empty tensors [rows, columns] with equal columns, got {tuple(x.shape)} and {tuple(y.shape)}"
         )
     dtype = torch.promote_types(torch.promote_types(x.dtype, y.dtype), torch.float32)
     return x.detach().to("cpu", dtype), y.detach().to("cpu", dtype)

@@ -52,15 +52,9 @@ def mode_coverage(
     Source: Srivastava et al. (2017), VEEGAN, Sec. 4 (captured modes, high-quality samples, divergence).
         Differs: with unequal standard deviations "nearest" is in units of the mode's own.
     """
-    if (
-        samples.ndim != 2
-        or modes.ndim != 2
-        or samples.shape[1] != modes.shape[1]
-        or not (len(samples) and len(modes))
-    ):
+    if samples.ndim != 2 or modes.ndim != 2 or samples.shape[1] != modes.shape[1] or not (len(samples) and len(modes)):
         raise ValueError(
-            "need samples [N, D] and modes [K, D] with equal D, "
-            f"got {tuple(samples.shape)} and {tuple(modes.shape)}"
+            f"need samples [N, D] and modes [K, D] with equal D, got {tuple(samples.shape)} and {tuple(modes.shape)}"
         )
     modes = modes.detach().to("cpu", torch.float64)
     std = _one_a_mode("mode_std", mode_std, len(modes))

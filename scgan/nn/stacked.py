@@ -50,15 +50,12 @@ class StackedMLP(nn.Module):
         last_gain: Factor on the last layer's initial weights.
     """
 
-    def __init__(
-        self, sizes: Sequence[int], generators: Sequence[torch.Generator], last_gain: float = 1.0
-    ) -> None:
+    def __init__(self, sizes: Sequence[int], generators: Sequence[torch.Generator], last_gain: float = 1.0) -> None:
         super().__init__()
         widths = list(zip(sizes[:-1], sizes[1:], strict=True))
         gains = [1.0] * (len(widths) - 1) + [last_gain]
         self.layers = nn.ModuleList(
-            StackedLinear(before, after, generators, gain)
-            for (before, after), gain in zip(widths, gains, strict=True)
+            StackedLinear(before, after, generators, gain) for (before, after), gain in zip(widths, gains, strict=True)
         )
 
     def forward(self, x: Tensor, which: Tensor | None = None) -> Tensor:

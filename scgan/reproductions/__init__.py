@@ -96,7 +96,5 @@ def load(name: str) -> Reproduction:
 
 def shortened(config: Settings, budget: float) -> Settings:
     """The same settings with every training ``budget`` times as long, in samples."""
-    lengths = {
-        key: max(1, round(value * budget)) for key, value in leaves(config) if key.endswith(".num_samples")
-    }
+    lengths = {key: max(1, round(value * budget)) for key, value in leaves(config) if key.endswith(".num_samples")}
     return override(config, lengths)

@@ -21,9 +21,7 @@ _log = logging.getLogger(__name__)
 class ClusterSettings(Settings):
     """Stage 2, the partition."""
 
-    num_clusters: int | None = Field(
-        None, ge=1, le=100_000, description="K; none: one for 200 rows, at most 256"
-    )
+    num_clusters: int | None = Field(None, ge=1, le=100_000, description="K; none: one for 200 rows, at most 256")
     min_rows: int = Field(16, ge=2, description="smaller clusters are dissolved into the nearest other")
     max_iter: int = Field(30, ge=1)
     mini_batch_above: int = Field(50_000, ge=1, description="rows above which K-means works in mini-batches")

@@ -97,9 +97,7 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     def step() -> Mapping[str, Tensor]:
         number = state.samples // c.batch_size
         (x_block, code_block, latent_block, z_block), place = batches.at(number)
-        real, code, latent, z = (
-            runtime.share(block[place]) for block in (x_block, code_block, latent_block, z_block)
-        )
+        real, code, latent, z = (runtime.share(block[place]) for block in (x_block, code_block, latent_block, z_block))
         penalise = c.r1_weight > 0 and number % c.r1_every == 0
         fakes = {"reconstructed": network(code), "generated": network(latent, z)}
         losses: dict[str, Tensor] = {}
@@ -146,9 +144,7 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         schedule=c.schedule,
         runtime=runtime,
     )
-    return Artifact(
-        {f"decoder.{n}": t for n, t in average.module.state_dict().items()}, {"curve": state.curve}
-    )
+    return Artifact({f"decoder.{n}": t for n, t in average.module.state_dict().items()}, {"curve": state.curve})
 
 
 def _decoder_batches(
@@ -167,8 +163,7 @@ def _decoder_batches(
         latent = latents.sample(num, generator)
         z = torch.randn(num, *shape, generator=generator, device=runtime.device)
         x_block, code_block, latent_block, z_block = (
-            block.view(steps, c.batch_size, *block.shape[1:])
-            for block in (real, encoder.embed(real), latent, z)
+            block.view(steps, c.batch_size, *block.shape[1:]) for block in (real, encoder.embed(real), latent, z)
         )
         return x_block, code_block, latent_block, z_block
 

@@ -26,9 +26,7 @@ class EncoderSettings(Settings):
     code_dim: int | None = Field(None, ge=1, le=1024, description="dimension of eps; none: the data's + 2")
     width: int = Field(128, ge=1, le=8192)
     num_layers: int = Field(3, ge=1, le=32)
-    noise_std: float = Field(
-        0.05, gt=0, le=10, description="of the views' noise, in standard deviations of the data"
-    )
+    noise_std: float = Field(0.05, gt=0, le=10, description="of the views' noise, in standard deviations of the data")
     contrastive: ContrastiveName = Field("gaussian_info_nce", description="how views are compared")
     temperature: float = Field(1.0, gt=0, le=100)
     batch_size: int = Field(512, ge=2)
@@ -45,9 +43,7 @@ def code_dim(c: EncoderSettings, data_dim: int) -> int:
 def build_encoder(c: EncoderSettings, data_dim: int, generator: torch.Generator | None = None) -> Encoder:
     """A new encoder, its weights drawn from ``generator``."""
     generator = generator or torch.Generator()
-    return Encoder(
-        data_dim, code_dim(c, data_dim), width=c.width, num_layers=c.num_layers, generator=generator
-    )
+    return Encoder(data_dim, code_dim(c, data_dim), width=c.width, num_layers=c.num_layers, generator=generator)
 
 
 def load_encoder(c: EncoderSettings, artifact: Artifact) -> Encoder:

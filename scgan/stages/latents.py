@@ -58,10 +58,7 @@ class GaussianLatents:
         """
         if cluster is not None:
             raise ValueError("the single Gaussian has no clusters to sample from")
-        return (
-            self.mean
-            + torch.randn(num, len(self.mean), generator=generator, device=generator.device) @ self.root.T
-        )
+        return self.mean + torch.randn(num, len(self.mean), generator=generator, device=generator.device) @ self.root.T
 
 
 class CentreLatents:
@@ -129,9 +126,7 @@ class RealLatents:
         return codes[rows]
 
 
-def latent_model(
-    name: LatentName, config: Any, artifacts: Mapping[str, Artifact], device: torch.device
-) -> Latents:
+def latent_model(name: LatentName, config: Any, artifacts: Mapping[str, Artifact], device: torch.device) -> Latents:
     """One of the paper's four latent models, from the artifacts of stages 1 and 2."""
     clusters = {key: t.to(device) for key, t in artifacts["cluster"].tensors.items()}
     weights = clusters["counts"].float()

@@ -29,9 +29,7 @@ class MapperSettings(Settings):
     width: int = Field(32, ge=1, le=4096)
     num_layers: int = Field(2, ge=1, le=16)
     lambda_eps: float = Field(10.0, gt=0, description="weight of the reconstruction of eps, Eq. (2)")
-    axis_floor: float = Field(
-        1e-3, gt=0, le=1, description="least scale of a cluster's axis, share of its largest"
-    )
+    axis_floor: float = Field(1e-3, gt=0, le=1, description="least scale of a cluster's axis, share of its largest")
     adversarial: AdversarialName = "non_saturating"
     r1_weight: float = Field(0.0, ge=0)
     batch_size: int = Field(64, ge=1, description="rows a cluster and step")
@@ -46,9 +44,7 @@ def mapper_units(config: Any, inputs: Inputs) -> Units:
     return [str(i) for i in range(inputs.artifacts["cluster"].meta["num_clusters"])]
 
 
-def build_mappers(
-    c: MapperSettings, dim: int, data_dim: int, generators: Sequence[torch.Generator]
-) -> Mappers:
+def build_mappers(c: MapperSettings, dim: int, data_dim: int, generators: Sequence[torch.Generator]) -> Mappers:
     """New mappers for codes of dimension ``dim`` of data of dimension ``data_dim``, one a generator.
 
     omega has the data's dimension where none is set: that of the manifold the codes lie on.
@@ -80,9 +76,7 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
     coder = [*mappers.encoder.parameters(), *mappers.decoder.parameters()]
     optimizers = {
         "coder": torch.optim.Adam(coder, c.learning_rate, betas=(0.5, 0.99)),
-        "discriminator": torch.optim.Adam(
-            mappers.discriminator.parameters(), c.d_learning_rate, betas=(0.5, 0.99)
-        ),
+        "discriminator": torch.optim.Adam(mappers.discriminator.parameters(), c.d_learning_rate, betas=(0.5, 0.99)),
     }
     state = TrainState({"mappers": mappers}, optimizers, {})
     d_loss, g_loss = PAIRS[c.adversarial]
@@ -159,10 +153,7 @@ def merge_mappers(parts: Sequence[Artifact]) -> Artifact:
     tensors = {name: torch.cat([part.tensors[name] for part in parts])[order] for name in parts[0].tensors}
     shares = [len(part.meta["units"]) / len(units) for part in parts]
     curve = [
-        {
-            key: sum(share * point[key] for share, point in zip(shares, points, strict=True))
-            for key in points[0]
-        }
+        {key: sum(share * point[key] for share, point in zip(shares, points, strict=True)) for key in points[0]}
         | {"samples": points[0]["samples"]}
         for points in zip(*(part.meta["curve"] for part in parts), strict=True)
     ]

@@ -187,9 +187,7 @@ class SCGAN:
             for name, title in LATENT_TITLES.items()
             if name != "real"
         }
-        samples = {
-            title: model.sample(len(x), generator, latent=name).cpu() for name, title in LATENT_TITLES.items()
-        }
+        samples = {title: model.sample(len(x), generator, latent=name).cpu() for name, title in LATENT_TITLES.items()}
         caption = (
             "Latent space. First two principal components of the codes of held-out rows: their clusters, the codes "
             "that each latent model draws, and the codes themselves (the paper's Figure 2)."
@@ -239,9 +237,7 @@ def _plane_figures(
     }
 
 
-def _table_figures(
-    data: Dataset, x: Tensor, samples: Mapping[str, Tensor], trained: str
-) -> dict[str, Figure]:
+def _table_figures(data: Dataset, x: Tensor, samples: Mapping[str, Tensor], trained: str) -> dict[str, Figure]:
     plane, project = figures.principal_plane(x)
     clouds = {title: project(rows) for title, rows in samples.items()}
     real, generated = _columns(data, x), _columns(data, samples[trained])
@@ -253,9 +249,7 @@ def _table_figures(
     columns = f"Columns. Held-out rows and samples ({trained}), in the table's own units."
     together = f"Correlations. Spearman's rank correlation of each pair of columns; samples of the {trained}."
     return {
-        beside: figures.data_and_latents(
-            clouds, plane, ("first component", "second component"), title="held-out data"
-        ),
+        beside: figures.data_and_latents(clouds, plane, ("first component", "second component"), title="held-out data"),
         columns: figures.marginals(real, generated),
         together: figures.correlations(real, generated),
     }

@@ -78,19 +78,16 @@ class _Clock:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self.reported = self.saved = time.monotonic()
+        self.started = self.reported = self.saved = time.monotonic()
 
     def tick(self, state: TrainState, name: str, num_samples: int) -> None:
         if self.runtime.rank != 0:
             return
         now = time.monotonic()
         if now - self.reported > self.REPORT_EVERY or state.samples >= num_samples:
-            latest = (
-                {key: value for key, value in state.curve[-1].items() if key != "samples"}
-                if state.curve
-                else {}
-            )
-            self.runtime.report(Progress(min(state.samples, num_samples), num_samples, latest))
+            latest = {key: value for key, value in state.curve[-1].items() if key != "samples"} if state.curve else {}
+            samples = min(state.samples, num_samples)
+            self.runtime.report(Progress(samples, num_samples, latest, now - self.started))
             self.reported = now
         if self.runtime.checkpoints is not None and now - self.saved > self.runtime.checkpoint_every:
             _finite({key: float(value) for key, value in state.sums.items()}, name, state)

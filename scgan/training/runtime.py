@@ -22,11 +22,13 @@ class Progress:
         samples: Samples seen so far, over all workers.
         total: Samples in all.
         metrics: Latest losses by name.
+        seconds: Time in the loop so far, start-up apart.
     """
 
     samples: int
     total: int
     metrics: Mapping[str, float]
+    seconds: float = 0.0
 
 
 class Checkpoints(Protocol):

@@ -52,9 +52,7 @@ class TrainState:
 
     def to_artifact(self) -> Artifact:
         """Put the state away as tensors and plain values."""
-        tensors = {
-            f"module.{name}.{key}": t for name, m in self.modules.items() for key, t in m.state_dict().items()
-        }
+        tensors = {f"module.{name}.{key}": t for name, m in self.modules.items() for key, t in m.state_dict().items()}
         for name, optimizer in self.optimizers.items():
             for index, key, value in _moments(optimizer):
                 tensors[f"optimizer.{name}.{index}.{key}"] = value

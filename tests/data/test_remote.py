@@ -73,7 +73,5 @@ def test_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(
-        ValueError, match="^s3://data/t.csv: S3 can't be reached: Unable to locate credentials$"
-    ):
+    with pytest.raises(ValueError, match="^s3://data/t.csv: S3 can't be reached: Unable to locate credentials$"):
         read_table("s3://data/t.csv")

@@ -46,9 +46,7 @@ def test_floats(dtype: str) -> None:
     assert column.scale == pytest.approx(wide.std(), rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    "dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"]
-)
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"])
 def test_integers_are_exact(dtype: str) -> None:
     low = -100 if dtype.startswith("int") else 0
     values = rng().integers(low, 2 if dtype == "bool" else 101, 500).astype(dtype)

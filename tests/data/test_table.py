@@ -144,9 +144,7 @@ def test_index_that_pandas_adds_is_left_out(tmp_path: Path) -> None:
 
 def test_from_columns() -> None:
     table = from_columns({"a": np.array([1.0, np.nan, 3.0])}, labels=np.array([0, 1, 2]), missing="drop")
-    assert (
-        table.columns["a"].tolist() == [1.0, 3.0] and table.labels.tolist() == [0, 2] and table.dropped == 1
-    )
+    assert table.columns["a"].tolist() == [1.0, 3.0] and table.labels.tolist() == [0, 2] and table.dropped == 1
     with pytest.raises(ValueError, match="differ in length"):
         from_columns({"a": np.zeros(3), "b": np.zeros(4)})
     with pytest.raises(ValueError, match="differ in length"):
@@ -170,9 +168,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     assert "no such file" in refused(tmp_path / "gone" / "t.csv")
     assert refused(tmp_path / "nothing").endswith("nothing: there is no such file or folder")
     (tmp_path / "t.xlsx").write_text("x")
-    assert "unknown kind of file '.xlsx'; allowed are .npy, .npz, .csv, .parquet" in refused(
-        tmp_path / "t.xlsx"
-    )
+    assert "unknown kind of file '.xlsx'; allowed are .npy, .npz, .csv, .parquet" in refused(tmp_path / "t.xlsx")
     (tmp_path / "empty").mkdir()
     assert "no table in this folder" in refused(tmp_path / "empty")
     write(tmp_path / "both.parquet", {"a": [1]})

@@ -58,9 +58,7 @@ class TestSlicedWasserstein:
 
     def test_shift_in_two_dimensions_is_two_over_pi_of_it(self) -> None:
         x = normal(100, 2, 1)
-        value = sliced_wasserstein(
-            x, x + torch.tensor([3.0, 4.0]), num_projections=20_000, generator=seeded()
-        )
+        value = sliced_wasserstein(x, x + torch.tensor([3.0, 4.0]), num_projections=20_000, generator=seeded())
         assert value == pytest.approx(5 * 2 / math.pi, rel=0.02)
 
     def test_scale_and_symmetry(self) -> None:
@@ -73,18 +71,14 @@ class TestSlicedWasserstein:
     def test_order_and_repetition_of_rows_do_not_matter(self) -> None:
         x, y = normal(30, 2, 1), normal(20, 2, 2)
         value = sliced_wasserstein(x, y, generator=seeded())
-        assert sliced_wasserstein(x.flip(0).repeat(3, 1), y, generator=seeded()) == pytest.approx(
-            value, rel=1e-5
-        )
+        assert sliced_wasserstein(x.flip(0).repeat(3, 1), y, generator=seeded()) == pytest.approx(value, rel=1e-5)
         assert sliced_wasserstein(x, x.repeat(2, 1), generator=seeded()) == pytest.approx(0, abs=1e-7)
 
     def test_chunks_do_not_change_the_value(self, monkeypatch: pytest.MonkeyPatch) -> None:
         x, y = normal(50, 3, 1), normal(31, 3, 2)
         value = sliced_wasserstein(x, y, num_projections=10, generator=seeded())
         monkeypatch.setattr(distributions, "_CHUNK_ELEMENTS", 200)
-        assert sliced_wasserstein(x, y, num_projections=10, generator=seeded()) == pytest.approx(
-            value, rel=1e-6
-        )
+        assert sliced_wasserstein(x, y, num_projections=10, generator=seeded()) == pytest.approx(value, rel=1e-6)
 
     @pytest.mark.parametrize("shape", [(0, 2), (5, 3), (5,)])
     def test_refuses_shapes_that_do_not_go_together(self, shape: tuple[int, ...]) -> None:
@@ -113,9 +107,7 @@ class TestEnergyDistance:
     def test_blocks_do_not_change_the_value(self, dim: int, monkeypatch: pytest.MonkeyPatch) -> None:
         x, y = normal(1300, dim, 1), normal(700, dim, 2) + 0.3
         pairs = (x.double(), y.double())
-        cross, within_x, within_y = (
-            float(torch.cdist(a, b).mean()) for a, b in (pairs, pairs[:1] * 2, pairs[1:] * 2)
-        )
+        cross, within_x, within_y = (float(torch.cdist(a, b).mean()) for a, b in (pairs, pairs[:1] * 2, pairs[1:] * 2))
         monkeypatch.setattr(distributions, "_CHUNK_ELEMENTS", 100_000)
         expected = math.sqrt(2 * cross - within_x - within_y)
         assert energy_distance(x, y, unbiased=False) == pytest.approx(expected, rel=1e-6)
@@ -143,9 +135,7 @@ class TestEnergyDistance:
 
     def test_num_max_is_the_number_of_rows_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
         sizes = []
-        monkeypatch.setattr(
-            distributions, "_sum_of_distances", lambda x, y: sizes.append((len(x), len(y))) or 1e9
-        )
+        monkeypatch.setattr(distributions, "_sum_of_distances", lambda x, y: sizes.append((len(x), len(y))) or 1e9)
         energy_distance(normal(90, 2, 1), normal(20, 2, 2), num_max=30)
         assert sizes == [(30, 20)]
 
@@ -221,9 +211,7 @@ class TestC2st:
 
     def test_num_max_is_the_number_of_rows_a_side(self, monkeypatch: pytest.MonkeyPatch) -> None:
         seen = []
-        monkeypatch.setattr(
-            distributions, "_cross_validated_accuracy", lambda *args: seen.append(args) or 0.5
-        )
+        monkeypatch.setattr(distributions, "_cross_validated_accuracy", lambda *args: seen.append(args) or 0.5)
         x, y = torch.zeros(90, 1), torch.ones(80, 1)
         c2st(x, y, seed=0, num_max=40)
         c2st(x, y, seed=0)

@@ -53,9 +53,7 @@ def test_shifted_samples_are_above_the_floor(real: dict[str, Score]) -> None:
     assert shifted["c2st_accuracy"].value > 0.95
     assert shifted["off_support_fraction"].value > 0.2
     # The floor is a matter of the real rows and the seed alone.
-    assert {key: entry.floor for key, entry in shifted.items()} == {
-        k: entry.floor for k, entry in real.items()
-    }
+    assert {key: entry.floor for key, entry in shifted.items()} == {k: entry.floor for k, entry in real.items()}
 
 
 def test_seeded() -> None:
@@ -97,9 +95,7 @@ def test_few_test_rows_are_shuffled_anew_but_disjoint_within_a_repeat() -> None:
 @pytest.mark.usefixtures("no_classifier")
 def test_size_of_a_comparison_is_the_smaller_side(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    monkeypatch.setattr(
-        scores, "_sliced_wasserstein", lambda x, y, seed: sizes.append((len(x), len(y))) or 0.0
-    )
+    monkeypatch.setattr(scores, "_sliced_wasserstein", lambda x, y, seed: sizes.append((len(x), len(y))) or 0.0)
     monkeypatch.setattr(scores, "NUM_ROWS_MAX", 30)
     for num_samples, num_test in ((100, 100), (12, 100), (100, 41)):
         score(normal(num_samples, 2, 1), normal(num_test, 2, 2), normal(50, 2, 3), seed=0)
@@ -130,9 +126,7 @@ def test_off_support_refers_to_the_first_rows_of_train(monkeypatch: pytest.Monke
 def test_off_support_floor_is_of_rows_that_do_not_set_the_threshold() -> None:
     train, test = torch.zeros(1, 1), torch.arange(40.0)[:, None]
     floors = {scores._off_support(test, test, train, seed).floor for seed in range(6)}
-    assert (
-        len(floors) > 1
-    )  # a half of 20 against its own quantile would have one row beyond it, whatever the seed
+    assert len(floors) > 1  # a half of 20 against its own quantile would have one row beyond it, whatever the seed
 
 
 @pytest.mark.parametrize("dim", [1, 200])
@@ -143,9 +137,7 @@ def test_one_and_many_columns(dim: int) -> None:
 
 
 def test_scores_are_python_floats_of_any_float_dtype() -> None:
-    table = score(
-        normal(40, 2, 1).double(), normal(60, 2, 2).half(), normal(60, 2, 3).requires_grad_(), seed=0
-    )
+    table = score(normal(40, 2, 1).double(), normal(60, 2, 2).half(), normal(60, 2, 3).requires_grad_(), seed=0)
     assert all(type(entry.value) is float and type(entry.floor) is float for entry in table.values())
 
 

@@ -23,9 +23,7 @@ def test_subspace_jacobian_is_the_scaled_basis():
 
 
 def test_decoder_is_fixed_without_noise_and_moves_with_it():
-    decoder = SubspaceDecoder(
-        4, 2, width=16, num_layers=3, noise_dim=2, noise_scale=1.0, generator=seeded(0)[0]
-    )
+    decoder = SubspaceDecoder(4, 2, width=16, num_layers=3, noise_dim=2, noise_scale=1.0, generator=seeded(0)[0])
     eps = torch.randn(5, 4)
     zero = torch.zeros(5, 3, 2)
     assert_close(decoder(eps), decoder(eps, zero))
@@ -73,10 +71,7 @@ def test_which_picks_the_network():
 
 def test_whitening_gives_unit_axes_and_inverts():
     generator = seeded(0)[0]
-    clusters = [
-        torch.randn(400, 3, generator=generator) @ torch.randn(3, 3, generator=generator) + 5
-        for _ in range(2)
-    ]
+    clusters = [torch.randn(400, 3, generator=generator) @ torch.randn(3, 3, generator=generator) + 5 for _ in range(2)]
     whitening = Whitening(2, 3)
     whitening.fit(clusters, floor=1e-4)
     v = whitening(torch.stack(clusters))
@@ -98,8 +93,7 @@ def test_whitening_floor_keeps_flat_axes_small():
 def test_new_mappers_draw_each_clusters_gaussian():
     generator = seeded(2)[0]
     clusters = [
-        torch.randn(2000, 3, generator=generator) * scale + centre
-        for scale, centre in ((0.5, -4.0), (2.0, 4.0))
+        torch.randn(2000, 3, generator=generator) * scale + centre for scale, centre in ((0.5, -4.0), (2.0, 4.0))
     ]
     mappers = Mappers(3, 3, width=8, num_layers=1, generators=seeded(0, 1))
     mappers.whitening.fit(clusters, floor=0.01)

@@ -25,9 +25,7 @@ LENGTHS = {"encoder.num_samples": 4096, "mappers.num_samples": 512, "decoder.num
 
 
 def spec_of(**changes):
-    config = override(
-        systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 5, **changes}
-    )
+    config = override(systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 5, **changes})
     return Spec("scgan", DataConfig(source="two_spirals", num_train=1000, num_test=1000), config)
 
 

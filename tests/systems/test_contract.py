@@ -53,9 +53,7 @@ def test_every_stage_is_trained_and_finite(outcome):
 
 def test_samples_have_the_datas_shape_and_follow_the_seed(outcome):
     result, _ = outcome
-    first, second, third = (
-        result.model.sample(50, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
-    )
+    first, second, third = (result.model.sample(50, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert first.shape == (50, result.data.train.shape[1]) and first.isfinite().all()
     assert torch.equal(first, second) and not torch.equal(first, third)
 
@@ -108,9 +106,7 @@ def test_a_stage_is_a_function_of_its_inputs(name, tmp_path):
     spec, made = tiny(name), []
     for seed in (0, 1):
         torch.manual_seed(seed)
-        made.append(
-            fit_stages(spec, prepare(spec), ArtifactStore(str(tmp_path / str(seed))), LocalExecutor())
-        )
+        made.append(fit_stages(spec, prepare(spec), ArtifactStore(str(tmp_path / str(seed))), LocalExecutor()))
     for stage in made[0]:
         first, second = (fitted[stage].artifact.tensors for fitted in made)
         assert all(torch.equal(first[key], second[key]) for key in first)

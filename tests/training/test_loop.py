@@ -54,9 +54,7 @@ def regression(checkpoints=None, num_samples=6400, schedule="late_linear", runti
         return {"mse": loss}
 
     runtime = runtime or Runtime(checkpoints=checkpoints, checkpoint_every=0.0)
-    return train(
-        state, step, name="toy", num_samples=num_samples, batch_size=32, schedule=schedule, runtime=runtime
-    )
+    return train(state, step, name="toy", num_samples=num_samples, batch_size=32, schedule=schedule, runtime=runtime)
 
 
 def test_a_killed_fit_goes_on_bit_for_bit():
