@@ -1,7 +1,8 @@
 """Content-addressed artifacts: tensors and plain values, stored under the hash of what determined them.
 
 An artifact is a folder of a store, ``artifacts/<key>/``: a safetensors file named by its own hash, and
-``manifest.json``, written last. Without a manifest whose hashes hold, the artifact does not exist. Nothing that is read is a pickle.
+``manifest.json``, written last. Without a manifest whose hashes hold, the artifact does not exist. Nothing that is
+read is a pickle.
 """
 
 from __future__ import annotations
@@ -55,13 +56,14 @@ class ArtifactStore:
 
     Args:
         url: A path or ``s3://bucket/prefix``.
+        write: Whether it must be writable, and is made where it is missing; else it only must be there.
 
     Raises:
-        ValueError: If it can't be written.
+        ValueError: If it can't be used so.
     """
 
-    def __init__(self, url: str) -> None:
-        self.storage: Storage = open_storage(url)
+    def __init__(self, url: str, *, write: bool = True) -> None:
+        self.storage: Storage = open_storage(url, write=write)
         self.url = self.storage.url
 
     def save(self, key: str, artifact: Artifact, provenance: Mapping[str, Any] | None = None) -> None:

@@ -67,6 +67,11 @@ METRICS: Mapping[str, Metric] = {
         "Divergence over modes",
         "How far the samples' shares of the modes are from the true ones: KL divergence, in nats.",
     ),
+    "mapper_distance_median": Metric(
+        "Mapper distance, median",
+        "How far a mapper's codes are from its cluster's: sliced Wasserstein-1 in the cluster's own coordinates.",
+    ),
+    "mapper_distance_worst": Metric("Mapper distance, worst", "The same of the worst cluster."),
     "reconstruction_mse": Metric(
         "Reconstruction error",
         "Mean square difference between held-out rows and their reconstructions, in standardised columns.",

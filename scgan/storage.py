@@ -5,12 +5,15 @@ Writes are whole and atomic on both: a reader sees the old file, the new file or
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
+
+FIRST_ATTEMPTS, FIRST_TIMEOUT = 2, 4.0  # of the call that asks whether anything is there at all; seconds
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 
@@ -33,27 +36,49 @@ class Storage(Protocol):
         """Names of the files that begin with ``prefix``, sorted."""
 
 
-def open_storage(url: str) -> Storage:
-    """Open a folder (made where it is missing) or ``s3://bucket/prefix``.
+class StorageError(RuntimeError):
+    """A store that was there can't be reached any more; says which and why, in one line."""
+
+
+def open_storage(url: str, *, write: bool = True) -> Storage:
+    """Open a folder or ``s3://bucket/prefix``.
 
     Args:
         url: A path, or an S3 address; ``AWS_ENDPOINT_URL`` and the usual credentials are respected.
+        write: Whether it must be writable; a folder is made where it is missing. Else it only must be there.
 
     Returns:
-        The storage, known to be writable.
+        The storage.
 
     Raises:
-        ValueError: If it can't be written, with the reason.
+        ValueError: If it can't be used so, with the reason, within about ten seconds.
     """
-    storage: Storage = S3(url) if url.startswith("s3://") else Folder(url)
+    storage, probed = _storages(url)
     probe = f"probe-{os.getpid()}"
     try:
-        storage.write(probe, b"")
-        storage.delete(probe)
+        if write:
+            probed.write(probe, b"")
+            probed.delete(probe)
+        elif isinstance(probed, S3):
+            next(probed.names(""), None)
     except Exception as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"the store {url!r} can't be written: {reason}; choose another with --store") from None
+        reason = " ".join(str(error).split()).removeprefix(f"{storage.url}: ")
+        what = "written" if write else "read"
+        raise ValueError(f"the store {url!r} can't be {what}: {reason}; choose another with --store") from None
+    if not write and isinstance(storage, Folder) and not storage.root.is_dir():
+        raise ValueError(f"there is no store {url!r}; name the folder or s3:// address of the results with --store")
     return storage
+
+
+def _storages(url: str) -> tuple[Storage, Storage]:
+    """The storage, and the same for a first look, which soon gives up."""
+    if url.startswith("s3://"):
+        if not url.removeprefix("s3://").partition("/")[0]:
+            raise ValueError(f"the store {url!r} names no bucket; give s3://bucket/prefix")
+        return S3(url), S3(url, attempts=FIRST_ATTEMPTS, timeout=FIRST_TIMEOUT)
+    if "://" in url:
+        raise ValueError(f"the store {url!r} is neither a folder nor an s3:// address")
+    return Folder(url), Folder(url)
 
 
 def check_name(name: str) -> str:
@@ -113,45 +138,71 @@ class Folder:
 
 
 class S3:
-    """Objects under a prefix of a bucket."""
+    """Objects under a prefix of a bucket.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: ``s3://bucket/prefix``.
+        attempts: Of each call; ten outlast a minute's outage.
+        timeout: Seconds to wait for a connection, and for an answer.
+    """
+
+    def __init__(self, url: str, *, attempts: int = 10, timeout: float = 60.0) -> None:
         self.url = url.rstrip("/")
+        self.attempts, self.timeout = attempts, timeout
         self.bucket, _, prefix = self.url.removeprefix("s3://").partition("/")
         self.prefix = f"{prefix}/" if prefix else ""
 
     @property
     def client(self) -> Any:
-        """A client with retries for a minute's outage; made at each use, as it does not travel between processes."""
+        """A client; made at each use, as it does not travel between processes."""
         import boto3
         from botocore.config import Config
 
-        return boto3.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 10}))
+        retries = {"mode": "standard", "total_max_attempts": self.attempts}
+        timeouts = {"connect_timeout": self.timeout, "read_timeout": self.timeout}
+        return boto3.client("s3", config=Config(retries=retries, **timeouts))
+
+    @contextlib.contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Errors of S3 as one that is short and can be pickled, as Ray needs it."""
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except (Boto3Error, BotoCoreError, ClientError) as error:
+            raise StorageError(f"{self.url}: {' '.join(str(error).split())}") from None
 
     def read(self, name: str) -> bytes | None:
         """The object's bytes, or None where there is none."""
-        client = self.client
-        try:
-            body: bytes = client.get_object(Bucket=self.bucket, Key=self.prefix + check_name(name))["Body"].read()
-            return body
-        except client.exceptions.NoSuchKey:
-            return None
+        client, key = self.client, self.prefix + check_name(name)
+        with self._reached():
+            try:
+                body: bytes = client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+                return body
+            except client.exceptions.NoSuchKey:
+                return None
 
     def write(self, name: str, content: bytes) -> None:
         """Upload, in parts where it is large, checksummed by the client."""
         import io
 
-        self.client.upload_fileobj(io.BytesIO(content), self.bucket, self.prefix + check_name(name))
+        key = self.prefix + check_name(name)
+        with self._reached():
+            self.client.upload_fileobj(io.BytesIO(content), self.bucket, key)
 
     def delete(self, name: str) -> None:
         """Remove the object; nothing where there is none."""
-        self.client.delete_object(Bucket=self.bucket, Key=self.prefix + check_name(name))
+        key = self.prefix + check_name(name)
+        with self._reached():
+            self.client.delete_object(Bucket=self.bucket, Key=key)
 
     def names(self, prefix: str) -> Iterator[str]:
         """Names of the objects that begin with ``prefix``, sorted."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
-        for page in pages:
-            for entry in page.get("Contents", ()):
-                name = entry["Key"].removeprefix(self.prefix)
-                if _NAME.fullmatch(name):
-                    yield name
+        with self._reached():
+            for page in pages:
+                for entry in page.get("Contents", ()):
+                    name = entry["Key"].removeprefix(self.prefix)
+                    if _NAME.fullmatch(name):
+                        yield name

@@ -33,8 +33,8 @@ class DataConfig(Settings):
     label: str | None = Field(None, description="column of a table kept out of training and used in evaluation")
     missing: Literal["error", "drop"] = Field("error", description="rows with NaN or infinity: an error, or left out")
     test_fraction: float = Field(0.2, gt=0, lt=1, description="share of a table's rows that no stage sees")
-    num_train: int = Field(128_000, ge=2, description="training rows drawn from a toy set")
-    num_test: int = Field(128_000, ge=2, description="test rows drawn from a toy set")
+    num_train: int = Field(128_000, ge=2, le=100_000_000, description="training rows drawn from a toy set")
+    num_test: int = Field(128_000, ge=2, le=100_000_000, description="test rows drawn from a toy set")
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,13 +44,21 @@ def write_samples(path: str | Path, columns: Mapping[str, np.ndarray]) -> None:
 
 
 def check_target(path: str | Path) -> None:
-    """Refuse a file name whose format is unknown, before the samples are drawn.
+    """Refuse a file name whose format is unknown or that can't be written, before the samples are drawn.
 
     Raises:
-        ValueError: In one line, with the formats that are allowed.
+        ValueError: In one line, with the formats that are allowed or the reason.
     """
-    if Path(path).suffix not in WRITERS:
-        raise ValueError(f"{path}: samples can be written as {', '.join(WRITERS)}, not as {Path(path).suffix!r}")
+    path = Path(path).expanduser()
+    if path.suffix not in WRITERS:
+        raise ValueError(f"{path}: samples can be written as {', '.join(WRITERS)}, not as {path.suffix!r}")
+    if path.is_dir():
+        raise ValueError(f"{path}: can't be written: it is a folder")
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir():
+        raise ValueError(f"{path}: can't be written: {there} is no folder")
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"{path}: can't be written: there is no permission to write in {there}")
 
 
 def _parquet(path: Path, columns: Mapping[str, np.ndarray]) -> None:

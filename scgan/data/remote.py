@@ -35,11 +35,17 @@ def downloaded(url: str) -> Iterator[Path]:
 def _download(url: str, bucket: str, key: str, folder: Path) -> Path:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from scgan.storage import S3
+    from scgan.storage import FIRST_ATTEMPTS, FIRST_TIMEOUT, S3
 
     try:
         client = S3(f"s3://{bucket}").client
+        first = S3(f"s3://{bucket}", attempts=FIRST_ATTEMPTS, timeout=FIRST_TIMEOUT).client
         single = PurePosixPath(key).suffix in READERS
+        # A wrong address is to be said at once, not after the retries that outlast an outage.
+        if single:
+            first.head_object(Bucket=bucket, Key=key)
+        else:
+            first.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
         keys = [key] if single else _tables(client, bucket, key.rstrip("/") + "/")
         for i, name in enumerate(keys):
             # The number keeps the order of the keys, and apart what two sub-folders call by one name.

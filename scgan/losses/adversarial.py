@@ -66,7 +66,7 @@ def hinge_g_loss(fake_logits: Tensor) -> Tensor:
     Returns:
         Loss per element, unbounded below.
 
-    Source: [GEOMETRIC-GAN] Eq. (8). Differs from [EIGENGAN]'s code, which clips it at logit 1.
+    Source: [GEOMETRIC-GAN], generator loss. Differs from [EIGENGAN]'s code, which clips it at logit 1.
     """
     return -fake_logits
 

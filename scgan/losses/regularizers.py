@@ -32,7 +32,7 @@ def orthogonality(basis: Tensor) -> Tensor:
     Returns:
         Scalar, zero iff the rows are orthonormal.
 
-    Source: [EIGENGAN] Eq. (4). Differs: rows, not columns, hold the basis.
+    Source: [EIGENGAN] Sec. 3. Differs: rows, not columns, hold the basis.
     """
     gram = basis @ basis.T
     return (gram - torch.eye(len(basis), device=basis.device, dtype=basis.dtype)).square().sum()

@@ -38,9 +38,7 @@ def sliced_wasserstein(x: Tensor, y: Tensor, *, num_projections: int = 256, gene
     Raises:
         ValueError: If the shapes don't go together, a sample is empty, or ``num_projections < 1``.
 
-    Source: Rabin, Peyre, Delon and Bernot (2012), Wasserstein barycenter and its application to texture
-        mixing; Bonneel et al. (2015), Sliced and Radon Wasserstein barycenters of measures.
-        Differs: order 1 instead of 2, which outliers dominate less.
+    Source: [SLICED-W]. Differs: order 1 instead of 2, which outliers dominate less.
     """
     x, y = _pair(x, y)
     if num_projections < 1:
@@ -85,7 +83,7 @@ def energy_distance(
     Raises:
         ValueError: If the shapes don't go together, a sample has fewer than 2 rows, or ``num_max < 2``.
 
-    Source: Szekely and Rizzo (2013), Energy statistics: a class of statistics based on distances.
+    Source: [ENERGY].
     """
     x, y = _pair(x, y)
     if min(len(x), len(y), num_max) < 2:
@@ -199,7 +197,7 @@ def c2st(x: Tensor, y: Tensor, *, seed: int, folds: int = 5, num_max: int = 5000
     Raises:
         ValueError: If the shapes don't go together or a side has fewer rows than folds.
 
-    Source: Lopez-Paz and Oquab (2017), Revisiting classifier two-sample tests.
+    Source: [C2ST].
         Differs: boosted trees for the network, and cross-validation for one split.
     """
     x, y = _pair(x, y)

@@ -49,7 +49,7 @@ def mode_coverage(
     Raises:
         ValueError: If the shapes don't go together, or a standard deviation or weight is not positive.
 
-    Source: Srivastava et al. (2017), VEEGAN, Sec. 4 (captured modes, high-quality samples, divergence).
+    Source: [VEEGAN] Sec. 4 (captured modes, high-quality samples, divergence).
         Differs: with unequal standard deviations "nearest" is in units of the mode's own.
     """
     if samples.ndim != 2 or modes.ndim != 2 or samples.shape[1] != modes.shape[1] or not (len(samples) and len(modes)):

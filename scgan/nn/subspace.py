@@ -27,7 +27,7 @@ class SubspaceLayer(nn.Module):
         scale: Largest initial importance; the q importances start at ``scale * (q, ..., 1) / q``.
         generator: Draws the initial basis.
 
-    Source: [EIGENGAN] Eq. (2).
+    Source: [EIGENGAN] Sec. 3.
     """
 
     def __init__(self, width: int, noise_dim: int, scale: float, generator: torch.Generator) -> None:
@@ -56,7 +56,7 @@ class SubspaceDecoder(nn.Module):
         noise_scale: Largest initial importance of the noise.
         generator: Draws the initial weights.
 
-    Source: [SCGAN] Sec. 1 and 2.3, [EIGENGAN] Sec. 3.1. Differs: fully connected, for tables.
+    Source: [SCGAN] Sec. 1 and 2.3, [EIGENGAN] Sec. 3. Differs: fully connected, for tables.
     """
 
     def __init__(

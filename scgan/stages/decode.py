@@ -64,6 +64,14 @@ def build_decoder(
     )
 
 
+def build_critics(c: DecoderSettings, data_dim: int, generator: torch.Generator) -> nn.ModuleDict:
+    """New discriminators of reconstructed and of generated samples, their weights drawn from ``generator``."""
+    sizes = [data_dim, *[c.d_width] * c.d_num_layers, 1]
+    critics = nn.ModuleDict({name: MLP(sizes) for name in ("reconstructed", "generated")})
+    initialise(critics, generator)
+    return critics
+
+
 def load_decoder(c: DecoderSettings, artifact: Artifact) -> SubspaceDecoder:
     """The trained decoder."""
     weights = artifact.section("decoder")
@@ -73,17 +81,16 @@ def load_decoder(c: DecoderSettings, artifact: Artifact) -> SubspaceDecoder:
 
 
 def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
-    """Stage 3, Eq. (4): reconstruct x from its code with fixed noise, generate with random noise."""
+    """Stage 3: reconstruct x from its code with fixed noise, generate from latents with random noise.
+
+    Source: [SCGAN] Eq. (4).
+    """
     c: DecoderSettings = config.decoder
     device, x = runtime.device, inputs.data.train
     encoder = load_encoder(config.encoder, inputs.artifacts["encode"]).to(device)
     weights = inputs.generator("decode", "weights")
     decoder = build_decoder(c, len(encoder.centre), x.shape[1], weights).to(device)
-    critics = nn.ModuleDict()
-    for name in ("reconstructed", "generated"):
-        critics[name] = MLP([x.shape[1], *[c.d_width] * c.d_num_layers, 1], nn.SiLU)
-    initialise(critics, weights)
-    critics.to(device)
+    critics = build_critics(c, x.shape[1], weights).to(device)
     average = average_of(decoder, c.ema_half_life, c.batch_size)
     network, critic = runtime.parallel(decoder), {name: runtime.parallel(d) for name, d in critics.items()}
     optimizers = {

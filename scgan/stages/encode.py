@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +27,9 @@ class EncoderSettings(Settings):
     code_dim: int | None = Field(None, ge=1, le=1024, description="dimension of eps; none: the data's + 2")
     width: int = Field(128, ge=1, le=8192)
     num_layers: int = Field(3, ge=1, le=32)
-    noise_std: float = Field(0.05, gt=0, le=10, description="of the views' noise, in standard deviations of the data")
+    noise_std: float | None = Field(
+        None, gt=0, le=10, description="of the views' noise, in standard deviations; none: by the rows' distances"
+    )
     contrastive: ContrastiveName = Field("gaussian_info_nce", description="how views are compared")
     temperature: float = Field(1.0, gt=0, le=100)
     batch_size: int = Field(512, ge=2)
@@ -46,6 +49,20 @@ def build_encoder(c: EncoderSettings, data_dim: int, generator: torch.Generator 
     return Encoder(data_dim, code_dim(c, data_dim), width=c.width, num_layers=c.num_layers, generator=generator)
 
 
+def view_noise(c: EncoderSettings, x: Tensor, generator: torch.Generator) -> float:
+    """Standard deviation of the views' noise: what is set, or what makes telling rows apart worth learning.
+
+    In few dimensions rows lie close and 0.05 will do; in many they are so far apart that with so little noise the task
+    is solved without keeping what tells neighbours apart. So: the median distance to the nearest of 512 rows, per
+    dimension, and at least 0.05.
+    """
+    if c.noise_std is not None:
+        return c.noise_std
+    rows = x[torch.randperm(len(x), generator=generator)[:512].to(x.device)]
+    distances = torch.cdist(rows, rows).fill_diagonal_(torch.inf).min(1).values
+    return max(0.05, float(distances.median()) / math.sqrt(x.shape[1]))
+
+
 def load_encoder(c: EncoderSettings, artifact: Artifact) -> Encoder:
     """The trained encoder."""
     encoder = build_encoder(c, artifact.meta["data_dim"])
@@ -54,17 +71,21 @@ def load_encoder(c: EncoderSettings, artifact: Artifact) -> Encoder:
 
 
 def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
-    """Stage 1, Eq. (1): raise the mutual information of x and eps by InfoNCE on two noisy views."""
+    """Stage 1: raise the mutual information of x and eps by InfoNCE on two noisy views.
+
+    Source: [SCGAN] Eq. (1).
+    """
     c: EncoderSettings = config.encoder
     x = inputs.data.train.to(runtime.device)
     encoder = build_encoder(c, x.shape[1], inputs.generator("encode", "weights")).to(runtime.device)
     network = runtime.parallel(encoder.net)
     generator = inputs.generator("encode", "batches", runtime.device)
+    noise_std = view_noise(c, x, inputs.generator("encode", "noise"))
     optimizer = torch.optim.Adam(network.parameters(), c.learning_rate)
 
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(x), (c.batch_size,), generator=generator, device=runtime.device)
-        views = noise_views(x[rows], c.noise_std, generator)
+        views = noise_views(x[rows], noise_std, generator)
         with runtime.autocast():
             u0, u1 = network(torch.cat([runtime.share(view) for view in views])).float().chunk(2)
         gathered = (runtime.gather(u0), runtime.gather(u1))
@@ -84,4 +105,4 @@ def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     )
     encoder.fit_scale(x[: 2**18])
     tensors = {f"encoder.{name}": t for name, t in encoder.state_dict().items()}
-    return Artifact(tensors, {"curve": state.curve, "data_dim": x.shape[1]})
+    return Artifact(tensors, {"curve": state.curve, "data_dim": x.shape[1], "noise_std": noise_std})

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from scgan.artifacts import Artifact
 from scgan.config import Settings
@@ -63,7 +63,10 @@ def load_mappers(c: MapperSettings, artifact: Artifact) -> Mappers:
 
 
 def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
-    """Stage 2, Eqs. (2)-(3): shape N(0, I) into each cluster by an adversarial autoencoder, all units stacked."""
+    """Stage 2: shape N(0, I) into each cluster by an adversarial autoencoder, all units stacked.
+
+    Source: [SCGAN] Eqs. (2)-(3), [AAE].
+    """
     c: MapperSettings = config.mappers
     x, k = inputs.data.train, inputs.artifacts["cluster"].tensors["k"]
     eps = load_encoder(config.encoder, inputs.artifacts["encode"]).embed(x)
@@ -121,7 +124,9 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
         schedule=c.schedule,
         runtime=runtime,
     )
-    return Artifact(dict(mappers.state_dict()), {"curve": state.curve, "data_dim": x.shape[1]})
+    quality, floor = mapper_quality(mappers, clusters, [inputs.generator("map", f"quality {u}") for u in units])
+    meta = {"curve": state.curve, "data_dim": x.shape[1], "quality": quality, "quality_floor": floor}
+    return Artifact(dict(mappers.state_dict()), meta)
 
 
 def _mapper_batches(
@@ -146,6 +151,34 @@ def _mapper_batches(
     return Blocks(draw, [inputs.generator("map", f"batches {unit}").initial_seed() for unit in units], steps)
 
 
+@torch.no_grad()
+def mapper_quality(
+    mappers: Mappers, clusters: Sequence[Tensor], generators: Sequence[torch.Generator]
+) -> tuple[list[float], list[float]]:
+    """How far each mapper's draws are from its cluster: sliced Wasserstein-1 in the cluster's own coordinates.
+
+    Args:
+        mappers: The K mappers.
+        clusters: Their codes, ``[n_k, d]``.
+        generators: One a cluster.
+
+    Returns:
+        The distance of 512 draws to 512 codes of each cluster, and that of 512 other codes to them, its floor.
+    """
+    num, device = 512, mappers.whitening.centre.device
+    real, omega, directions = [], [], []
+    for eps, generator in zip(clusters, generators, strict=True):
+        real.append(eps[torch.randint(len(eps), (2 * num,), generator=generator)])
+        omega.append(torch.randn(num, mappers.code_dim, generator=generator))
+        directions.append(torch.randn(eps.shape[1], 64, generator=generator))
+    axes = nn.functional.normalize(torch.stack(directions), dim=1).to(device)
+    v = mappers.whitening(torch.stack(real).to(device))
+    drawn = mappers.decode(torch.stack(omega).to(device))
+    here, there, made = (torch.bmm(rows, axes).sort(1).values for rows in (v[:, :num], v[:, num:], drawn))
+    distances = ((made - here).abs().mean((1, 2)), (there - here).abs().mean((1, 2)))
+    return distances[0].tolist(), distances[1].tolist()
+
+
 def merge_mappers(parts: Sequence[Artifact]) -> Artifact:
     """Put the clusters of all parts side by side, in the clusters' order; the curve is their mean."""
     units = [int(unit) for part in parts for unit in part.meta["units"]]
@@ -157,4 +190,8 @@ def merge_mappers(parts: Sequence[Artifact]) -> Artifact:
         | {"samples": points[0]["samples"]}
         for points in zip(*(part.meta["curve"] for part in parts), strict=True)
     ]
-    return Artifact(tensors, {"curve": curve, "data_dim": parts[0].meta["data_dim"]})
+    meta = {"curve": curve, "data_dim": parts[0].meta["data_dim"]}
+    for key in ("quality", "quality_floor"):
+        values = [value for part in parts for value in part.meta[key]]
+        meta[key] = [values[i] for i in order]
+    return Artifact(tensors, meta)

@@ -10,6 +10,7 @@ Source: [SCGAN], whose hyper-parameters are not published: every default was mea
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,8 @@ class Model:
         self.decoder = decode.load_decoder(config.decoder, artifacts["decode"]).to(device)
         self.latents = {name: latents.latent_model(name, config, artifacts, device) for name in LATENTS}
         self.trained_latent = config.decoder.latent
+        self.mapper_quality: list[float] = artifacts["map"].meta["quality"]
+        self.mapper_quality_floor: list[float] = artifacts["map"].meta["quality_floor"]
 
     @torch.no_grad()
     def sample(
@@ -163,7 +166,8 @@ class SCGAN:
 
     def evaluate(self, model: Model, data: Dataset, seed: int) -> dict[str, Score]:
         """Score reconstruction and generation on the held-out split."""
-        samples = model.sample(40_000, torch.Generator(model.device).manual_seed(seed)).cpu()
+        columns = data.schema.decode(model.sample(40_000, torch.Generator(model.device).manual_seed(seed)))
+        samples = data.schema.encode(columns)  # as a user gets them: integers are integers
         error = (model.reconstruct(data.test).cpu() - data.test).square()
         scale = torch.tensor([column.scale for column in data.schema.modelled], dtype=torch.float64)
         scores = {"reconstruction_mse": Score(float(error.mean()), None, "lower")}
@@ -171,9 +175,11 @@ class SCGAN:
             in_units = (error.double() * scale.square()).mean()
             scores["reconstruction_mse_data_units"] = Score(float(in_units), None, "lower")
         scores |= score(samples, data.test, data.train, seed=seed)
+        for name, of in (("median", statistics.median), ("worst", max)):
+            values = (of(model.mapper_quality), of(model.mapper_quality_floor))
+            scores[f"mapper_distance_{name}"] = Score(*values, "lower")
         toy = data.toy
         if toy is not None and (modes := toy.modes()) is not None and toy.mode_std is not None:
-            columns = data.schema.decode(samples)
             raw = torch.stack([torch.from_numpy(column) for column in columns.values()], 1)
             scores |= mode_scores(raw, modes, toy.mode_std, toy.mode_weights)
         return scores

@@ -1,0 +1,60 @@
+"""The bibliography: what the keys in ``Source:`` lines mean."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Paper(NamedTuple):
+    """A paper, or code that serves as one."""
+
+    authors: str
+    year: int
+    title: str
+
+
+PAPERS: dict[str, Paper] = {
+    "SCGAN": Paper(
+        "Drozdova, Kinakh, Quétant, Golling, Voloshynovskiy",
+        2021,
+        "Generation of data on discontinuous manifolds via continuous stochastic non-invertible networks",
+    ),
+    "EIGENGAN": Paper("He, Kan, Shan", 2021, "EigenGAN: Layer-wise eigen-learning for GANs"),
+    "SIMCLR": Paper(
+        "Chen, Kornblith, Norouzi, Hinton",
+        2020,
+        "A simple framework for contrastive learning of visual representations",
+    ),
+    "CPC": Paper("van den Oord, Li, Vinyals", 2018, "Representation learning with contrastive predictive coding"),
+    "AAE": Paper("Makhzani, Shlens, Jaitly, Goodfellow", 2015, "Adversarial autoencoders"),
+    "GAN": Paper(
+        "Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio",
+        2014,
+        "Generative adversarial nets",
+    ),
+    "GEOMETRIC-GAN": Paper("Lim, Ye", 2017, "Geometric GAN"),
+    "LSGAN": Paper("Mao, Li, Xie, Lau, Wang, Smolley", 2017, "Least squares generative adversarial networks"),
+    "R1": Paper("Mescheder, Geiger, Nowozin", 2018, "Which training methods for GANs do actually converge?"),
+    "STYLEGAN2": Paper(
+        "Karras, Laine, Aittala, Hellsten, Lehtinen, Aila", 2020, "Analyzing and improving the image quality of StyleGAN"
+    ),
+    "EDM": Paper(
+        "Karras, Aittala, Aila, Laine", 2022, "Elucidating the design space of diffusion-based generative models"
+    ),
+    "LLOYD": Paper("Lloyd", 1982, "Least squares quantization in PCM"),
+    "SURVAE": Paper(
+        "Nielsen, Jaini, Hoogeboom, Winther, Welling",
+        2020,
+        "SurVAE flows: surjections to bridge the gap between VAEs and flows",
+    ),
+    "VEEGAN": Paper(
+        "Srivastava, Valkov, Russell, Gutmann, Sutton",
+        2017,
+        "VEEGAN: reducing mode collapse in GANs using implicit variational learning",
+    ),
+    "SLICED-W": Paper(
+        "Rabin, Peyré, Delon, Bernot", 2012, "Wasserstein barycenter and its application to texture mixing"
+    ),
+    "ENERGY": Paper("Székely, Rizzo", 2013, "Energy statistics: a class of statistics based on distances"),
+    "C2ST": Paper("Lopez-Paz, Oquab", 2017, "Revisiting classifier two-sample tests"),
+}
