@@ -38,15 +38,14 @@ def main(
     Every setting is a flag: --decoder.lambda_x 0.5, --data.missing drop, --resources.gpus_per_task 0.25.
     """
     spec, asked = commands.build_spec(system, data, preset, changes, ctx.args, seed)
-    try:
-        resources = override(Resources(), asked)
-    except ValueError as error:
-        raise ValueError(f"resources: {error}") from None
+    resources = override(Resources(), asked, "resources")
+    folder = results_folder()
     if "://" not in store:
-        store = str(results_folder() / Path(store).expanduser())
+        folder = folder / Path(store).expanduser()
+        store = str(folder)
     executor = LazyRayExecutor(resources)
     try:
-        commands.run_and_show(spec, store, executor, folder=commands.folder_of(store), as_json=as_json)
+        commands.run_and_show(spec, store, executor, folder=folder, as_json=as_json)
     finally:
         executor.close()
 

@@ -18,14 +18,19 @@ from scgan.training.runtime import Progress
 os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")  # a worker group is noticed ready sooner
 
 
-def connect() -> None:
-    """Join the cluster of ``RAY_ADDRESS`` (a submitted job has one), or start a private one."""
+def connect() -> bool:
+    """Join the cluster of ``RAY_ADDRESS`` (a submitted job has one), or start a private one.
+
+    Returns:
+        Whether this call connected; False where this process was connected before.
+    """
     if ray.is_initialized():
-        return
+        return False
     if os.environ.get("RAY_ADDRESS"):
         ray.init(log_to_driver=False)
     else:
         ray.init(address="local", include_dashboard=False, log_to_driver=False)
+    return True
 
 
 def results_folder() -> Path:
@@ -51,7 +56,7 @@ class LazyRayExecutor:
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
         self.thread: ThreadPoolExecutor | None = None
-        self.connecting: Future[None] | None = None
+        self.connecting: Future[bool] | None = None
 
     def warm_up(self) -> None:
         """Connect beside whatever else is made ready."""
@@ -60,9 +65,11 @@ class LazyRayExecutor:
 
     def close(self) -> None:
         """Leave the cluster, and end it where it is this run's own."""
-        if self.thread is not None:
+        if self.thread is None or self.connecting is None:
+            return
+        if self.connecting.exception() is None and self.connecting.result():
             self.thread.submit(ray.shutdown).result()
-            self.thread.shutdown()
+        self.thread.shutdown()
 
     def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
         """Have every unit fitted and stored."""

@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import click
 import torch
 
 from scgan import __version__, commands, pipeline, systems
 from scgan.artifacts import ArtifactStore
-from scgan.config import leaves
+from scgan.config import leaves, suggest
 
 _STORE = click.option("--store", default="runs", show_default=True, help="Folder or s3:// address of results.")
 _SEED = click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
 _JSON = click.option("--json", "as_json", is_flag=True, help="End with one JSON object on stdout.")
 
 
-@click.group()
+class _Commands(click.Group):
+    """A group that names the nearest command where there is none of a name."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            raise ValueError(f"unknown command {args[0]!r}{suggest(args[0], sorted(self.commands))}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, invoke_without_command=True)
 @click.version_option(__version__)
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Generative models of data on discontinuous manifolds."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 @cli.command("systems")
@@ -93,8 +108,8 @@ def sample(
     from scgan.data.export import check_target, write_samples
 
     check_target(out)
-    stored = pipeline.open_run(run, ArtifactStore(store))
-    how = {key: value for key, value in (("cluster", cluster), ("latent", latent)) if value is not None}
+    stored = pipeline.open_run(run, ArtifactStore(store, write=False))
+    how = commands.ways_to_sample(stored, cluster=cluster, latent=latent)
     x = stored.model.sample(num, torch.Generator().manual_seed(seed), **how)
     write_samples(out, stored.schema.decode(x))
     if as_json:
@@ -105,27 +120,44 @@ def sample(
 
 @cli.command()
 @click.argument("run", required=False)
-@click.option("--samples", type=click.Path(), help="Anybody's samples, a table.")
-@click.option("--reference", type=click.Path(), help="The real data they should look like, a table.")
-@_SEED
+@click.option("--samples", help="Anybody's samples, a table.")
+@click.option("--reference", help="The real data they should look like, a table.")
+@click.option("--data.columns", "columns", metavar="A,B", help="Columns to compare; the reference's if not given.")
+@click.option("--data.label", "label", help="A column of the reference that is no part of the data.")
+@click.option("--data.missing", "missing", type=click.Choice(["error", "drop"]), default="error", show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of the metrics; the run's own, or 0.")
 @_STORE
 @_JSON
 def evaluate(
-    run: str | None, *, samples: str | None, reference: str | None, seed: int, store: str, as_json: bool
+    run: str | None,
+    *,
+    samples: str | None,
+    reference: str | None,
+    columns: str | None,
+    label: str | None,
+    missing: Literal["error", "drop"],
+    seed: int | None,
+    store: str,
+    as_json: bool,
 ) -> None:
     """Score RUN on its held-out split, or --samples against --reference by the same metrics."""
-    if (run is None) == (samples is None) or (samples is None) != (reference is None):
+    tables = [text for text in (samples, reference) if text is not None]
+    if len(tables) != (0 if run is not None else 2):
         raise ValueError("give a run's name, or both --samples and --reference")
     if run is not None:
-        stored = pipeline.open_run(run, ArtifactStore(store))
+        if columns is not None or label is not None or missing != "error":
+            raise ValueError("--data.columns, --data.label and --data.missing go with --samples; a run has its own")
+        stored = pipeline.open_run(run, ArtifactStore(store, write=False))
         data = pipeline.prepare(stored.spec)
+        seed = stored.spec.seed if seed is None else seed
         scores = systems.load(stored.spec.system).evaluate(stored.model, data, seed)
         commands.show_scores(scores, run, as_json, run=run)
         return
     from scgan.evaluation import score_tables
 
-    assert samples is not None and reference is not None
-    scores = score_tables(samples, reference, seed)
+    samples, reference = tables
+    chosen = None if columns is None else columns.split(",")
+    scores = score_tables(samples, reference, seed or 0, columns=chosen, label=label, missing=missing)
     commands.show_scores(scores, f"{samples} against {reference}", as_json, samples=samples, reference=reference)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -14,9 +16,12 @@ import click
 
 from scgan import console, pipeline, systems
 from scgan.artifacts import ArtifactStore
-from scgan.config import leaves, override, suggest
+from scgan.config import build, leaves, override, suggest
 from scgan.data.dataset import DataConfig
-from scgan.metrics.scores import Score
+from scgan.metrics.scores import NUM_ROWS_MIN, Score
+
+OPTIONS = ("--system", "--data", "--preset", "--set", "--store", "--seed", "--json")
+"""The options of :func:`run_options`, for whoever misspells one."""
 
 FLEXIBLE = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Click context settings of commands that take a typed flag for every setting."""
@@ -73,7 +78,7 @@ def build_spec(
         raise ValueError(f"unknown preset {preset!r} of {system}{suggest(preset, loaded.presets)}")
     sections: dict[str, dict[str, str]] = {"data": {}, "resources": {}, "system": {}}
     known = [key for key, _ in leaves(loaded.presets[preset])]
-    known += [f"data.{key}" for key, _ in leaves(DataConfig())]
+    names = [*known, *(f"data.{key}" for key, _ in leaves(DataConfig())), *OPTIONS]
     for key, value in _pairs([*changes, *extra]):
         section, _, rest = key.partition(".")
         if section in {"data", "resources"} and rest:
@@ -81,11 +86,8 @@ def build_spec(
         elif key in known:
             sections["system"][key] = value
         else:
-            raise ValueError(f"unknown setting {key!r}{suggest(key, known)}")
-    try:
-        data_config = override(DataConfig(source=data), sections["data"])
-    except ValueError as error:
-        raise ValueError(f"data: {error}") from None
+            raise ValueError(f"unknown setting {key!r}{suggest(key, names)}")
+    data_config = override(build(DataConfig, {"source": data}, "data"), sections["data"], "data")
     config = override(loaded.presets[preset], sections["system"])
     return pipeline.Spec(system, data_config, config, seed), sections["resources"]
 
@@ -129,6 +131,11 @@ def run_and_show(
     terminal = console.Terminal()
     store = ArtifactStore(store_url)
     data = pipeline.prepare(spec)
+    if len(data.test) < 2 * NUM_ROWS_MIN:
+        raise ValueError(
+            f"{data.name}: {len(data.test)} test rows are too few to score a run; give more rows, or another "
+            f"--data.test_fraction or --data.num_test, that leaves at least {2 * NUM_ROWS_MIN}"
+        )
     if store.storage.read(f"{spec.run_id}/run.json") is None:
         executor.warm_up()
     default_uri = f"sqlite:///{folder.absolute() / 'mlflow.db'}"
@@ -136,12 +143,38 @@ def run_and_show(
     outcome = pipeline.run(spec, data, store, executor, [terminal, tracker])
     report = publish(outcome, store, tracker)
     terminal.say_time()
-    show_scores(outcome.scores, spec.run_id, as_json, run=spec.run_id, trained=list(outcome.trained))
+    fields = {"run": spec.run_id, "store": store.url, "report": report, "trained": list(outcome.trained)}
+    show_scores(outcome.scores, spec.run_id, as_json, **fields)
     if not as_json:
         click.echo(f"report:  {report}")
-        click.echo(f"sample:  scgan sample {spec.run_id} --store {store.url} --num 100000 --out samples.parquet")
+        words = ["scgan", "sample", spec.run_id, "--store", store.url, "--num", "100000", "--out", "samples.parquet"]
+        click.echo(f"sample:  {shlex.join(words)}")
         click.echo(f"compare: {tracker.address}")
     return outcome
+
+
+def ways_to_sample(stored: pipeline.StoredRun, *, cluster: int | None, latent: str | None) -> dict[str, Any]:
+    """What a command line asks of a model's ``sample``, checked before anything is drawn.
+
+    Args:
+        stored: The run.
+        cluster: Only this cluster; None for all by their weights.
+        latent: A latent model's name; None for the one that the decoder was trained with.
+
+    Returns:
+        The arguments that were given.
+
+    Raises:
+        ValueError: If the system knows no such argument or no such latent model.
+    """
+    how = {key: value for key, value in (("cluster", cluster), ("latent", latent)) if value is not None}
+    allowed = inspect.signature(stored.model.sample).parameters
+    for key in how:
+        if key not in allowed:
+            raise ValueError(f"{stored.spec.system} has no {key} to choose; leave --{key} out")
+    if latent is not None and latent not in stored.model.latents:
+        raise ValueError(f"unknown latent model {latent!r}{suggest(latent, stored.model.latents)}")
+    return how
 
 
 def show_scores(scores: Mapping[str, Score], title: str, as_json: bool, **fields: Any) -> None:
@@ -162,15 +195,15 @@ def guarded(command: click.Command) -> None:
     except click.ClickException as error:
         _say(error.format_message())
         sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):  # before RuntimeError, which click's is one of
+        _say("stopped; the same command goes on from the last checkpoint")
+        sys.exit(130)
     except (ValueError, OSError) as error:
         _say(str(error), error)
         sys.exit(2)
     except RuntimeError as error:
         _say(str(error), error)
         sys.exit(1)
-    except (KeyboardInterrupt, click.Abort):
-        _say("stopped; the same command goes on from the last checkpoint")
-        sys.exit(130)
 
 
 def _say(message: str, error: BaseException | None = None) -> None:

@@ -34,13 +34,14 @@ def leaves(config: Settings, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", value
 
 
-def override(config: C, changes: Mapping[str, Any]) -> C:
+def override(config: C, changes: Mapping[str, Any], section: str = "") -> C:
     """Return ``config`` with dotted keys replaced and everything validated again.
 
     Args:
         config: The settings to start from.
         changes: Dotted key to new value; text is converted to the setting's type (``"0.5"``, ``"true"``, ``"a,b"``,
             ``"none"``).
+        section: What the user calls this config (``"data"``), put before the keys in messages.
 
     Returns:
         A new config of the same class.
@@ -52,21 +53,22 @@ def override(config: C, changes: Mapping[str, Any]) -> C:
     known = dict(leaves(config))
     for key, value in changes.items():
         if key not in known:
-            raise ValueError(f"unknown setting {key!r}{suggest(key, known)}")
-        *sections, leaf = key.split(".")
+            raise _unknown(key, known, section)
+        *parents, leaf = key.split(".")
         node, owner = tree, cast(Any, type(config))
-        for section in sections:
-            node, owner = node[section], owner.model_fields[section].annotation
+        for parent in parents:
+            node, owner = node[parent], owner.model_fields[parent].annotation
         node[leaf] = _from_text(value, owner.model_fields[leaf].annotation) if isinstance(value, str) else value
-    return build(type(config), tree)
+    return build(type(config), tree, section)
 
 
-def build(kind: type[C], tree: Mapping[str, Any]) -> C:
+def build(kind: type[C], tree: Mapping[str, Any], section: str = "") -> C:
     """Validate a tree of plain values as ``kind``.
 
     Args:
         kind: The config's class.
         tree: Nested plain values, as :meth:`pydantic.BaseModel.model_dump` gives them.
+        section: What the user calls this config, put before the keys in messages.
 
     Returns:
         The config.
@@ -78,12 +80,18 @@ def build(kind: type[C], tree: Mapping[str, Any]) -> C:
         return kind.model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        path = [str(part) for part in first["loc"]]
+        key = ".".join([section, *path] if section else path)
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
-            raise ValueError(f"unknown setting {key!r}{suggest(key, _schema_keys(kind))}") from None
+            raise _unknown(".".join(path), _schema_keys(kind), section) from None
         given = "" if isinstance(first["input"], Mapping) else f" (given: {first['input']!r})"
         raise ValueError(f"{key}: {message[:1].lower()}{message[1:]}{given}" if key else message) from None
+
+
+def _unknown(key: str, known: typing.Iterable[str], section: str) -> ValueError:
+    prefix = f"{section}." if section else ""
+    return ValueError(f"unknown setting {prefix + key!r}{suggest(prefix + key, [prefix + name for name in known])}")
 
 
 def suggest(name: str, allowed: typing.Iterable[str]) -> str:
@@ -95,7 +103,7 @@ def suggest(name: str, allowed: typing.Iterable[str]) -> str:
     near = near or [n for n in names if n.rsplit(".", 1)[-1] == last][:1]
     if near:
         return f"; did you mean {near[0]!r}?"
-    return f"; allowed: {', '.join(names)}" if len(names) <= 12 else ""
+    return f"; allowed: {', '.join(names)}" if 0 < len(names) <= 12 else ""
 
 
 def _schema_keys(kind: type[Settings], prefix: str = "") -> list[str]:

@@ -42,12 +42,12 @@ class Terminal:
 
     def run_started(self, spec: Spec, data: Dataset) -> None:
         """Say what is run, on what."""
-        self.console.print(
-            f"[bold]{spec.run_id}[/bold]: {spec.system} on {data.name}, {len(data.train):,} training and "
+        self._say(
+            f"{spec.run_id}: {spec.system} on {data.name}, {len(data.train):,} training and "
             f"{len(data.test):,} test rows, {data.train.shape[1]} modelled columns"
         )
         if data.dropped:
-            self.console.print(f"{data.dropped:,} rows with missing values were left out")
+            self._say(f"{data.dropped:,} rows with missing values were left out")
         self.bars.start()
 
     def stage_started(self, stage: str, num_units: int) -> None:
@@ -56,7 +56,7 @@ class Terminal:
         self.tasks[stage] = self.bars.add_task(name, total=None, state="starting")
         self.said = time.monotonic()
         if not self.console.is_terminal:
-            self.console.print(f"{name}: starting")
+            self._say(f"{name}: starting")
 
     def progress(self, stage: str, progress: runtime.Progress) -> None:
         """Move a stage's bar on."""
@@ -67,7 +67,7 @@ class Terminal:
         self.bars.update(self.tasks[stage], completed=progress.samples, total=progress.total, state=state)
         if not self.console.is_terminal and time.monotonic() - self.said > PLAIN_EVERY:
             left = (progress.total - progress.samples) / max(rate, 1e-9)
-            self.console.print(f"{stage}: {state}  {left:.0f} s left")
+            self._say(f"{stage}: {state}  {left:.0f} s left")
             self.said = time.monotonic()
 
     def stage_finished(self, stage: str, artifact: Artifact, seconds: float | None) -> None:
@@ -76,13 +76,13 @@ class Terminal:
         if seconds is not None and stage in self.training:
             words += f", {self.training[stage]:.1f} s of it training"
         for note in artifact.meta.get("notes", ()):
-            self.console.print(f"{stage}: {note}")
+            self._say(f"{stage}: {note}")
         if stage not in self.tasks:
             self.tasks[stage] = self.bars.add_task(stage, total=1, state=words)
         task: Task = self.bars.tasks[self.tasks[stage]]
         self.bars.update(task.id, completed=task.total or 1, total=task.total or 1, state=words)
         if not self.console.is_terminal:
-            self.console.print(f"{stage}: {words}")
+            self._say(f"{stage}: {words}")
 
     def run_finished(self, outcome: Outcome) -> None:
         """Stop the bars."""
@@ -91,16 +91,20 @@ class Terminal:
     def say_time(self) -> None:
         """Say how long everything took since the start, and what of it was training."""
         total = time.monotonic() - self.began
-        self.console.print(f"{total:.1f} s in all, {sum(self.training.values()):.1f} s of it training")
+        self._say(f"{total:.1f} s in all, {sum(self.training.values()):.1f} s of it training")
 
     def run_failed(self, error: BaseException) -> None:
         """Stop the bars."""
         self.bars.stop()
 
+    def _say(self, line: str) -> None:
+        """Print a line as it is: a file's name may hold brackets, and a log breaks no lines."""
+        self.console.print(line, markup=False, soft_wrap=True)
+
 
 def score_table(scores: Mapping[str, Score], title: str) -> Table:
     """The table of scores beside their floors, the worst ratios in yellow."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
     for column in ("metric", "value", "noise floor", "value / floor"):
         table.add_column(column, justify="left" if column == "metric" else "right")
     for name, score in scores.items():

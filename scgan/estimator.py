@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from scgan import pipeline
@@ -23,7 +24,7 @@ from scgan.data.table import Table, from_columns
 from scgan.systems.scgan import SYSTEM, Model, SCGANConfig
 
 
-class SCGAN(TransformerMixin, BaseEstimator):
+class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """SC-GAN for arrays and data frames, trained in this process.
 
     ::
@@ -38,7 +39,8 @@ class SCGAN(TransformerMixin, BaseEstimator):
         lambda_x: Weight of generation against reconstruction in the decoder.
         preset: Settings to start from, ``"smoke"`` or ``"default"``.
         settings: Any other settings by dotted key, ``{"decoder.width": 256}``.
-        random_state: Seed of everything random.
+        random_state: Seed of everything random, an integer of at least 0; or a ``RandomState``, or None for a
+            new seed at each fit.
         memory: Folder or ``s3://`` address where trained stages are kept and found again; None keeps none.
         verbose: Whether to show progress on stderr.
 
@@ -47,6 +49,7 @@ class SCGAN(TransformerMixin, BaseEstimator):
         feature_names_in_: Their names, where X was a data frame.
         labels_: Cluster of each row of X, ``[N]``.
         n_clusters_: Clusters found.
+        seed_: The seed that the fit used.
 
     Source: [SCGAN].
     """
@@ -60,7 +63,7 @@ class SCGAN(TransformerMixin, BaseEstimator):
         lambda_x: float | None = None,
         preset: str = "default",
         settings: Mapping[str, Any] | None = None,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
         memory: str | None = None,
         verbose: bool = False,
     ) -> None:
@@ -90,7 +93,8 @@ class SCGAN(TransformerMixin, BaseEstimator):
         data = whole("array", _table(X))
         config = self._config()
         SYSTEM.check(config, data)
-        spec = pipeline.Spec("scgan", DataConfig(source="array"), config, self.random_state)
+        self.seed_ = _seed(self.random_state)
+        spec = pipeline.Spec("scgan", DataConfig(source="array"), config, self.seed_)
         listeners = [Terminal()] if self.verbose else []
         with tempfile.TemporaryDirectory() as scratch:
             store = ArtifactStore(self.memory or scratch)
@@ -118,15 +122,18 @@ class SCGAN(TransformerMixin, BaseEstimator):
 
     def transform(self, X: Any) -> np.ndarray:
         """Codes eps of X, ``[N, d]``."""
-        return self.model_.encode(self._encoded(X)).numpy()
+        x = self._encoded(X)
+        return self.model_.encode(x).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
         """Cluster of each row of X, ``[N]`` integers in [0, n_clusters_)."""
-        return self.model_.assign(self._encoded(X)).numpy()
+        x = self._encoded(X)
+        return self.model_.assign(x).numpy()
 
     def reconstruct(self, X: Any) -> Any:
         """Decode the codes of X with the noise fixed; array or data frame as X was in fit."""
-        return self._like_input(self.schema_.decode(self.model_.reconstruct(self._encoded(X))))
+        x = self._encoded(X)
+        return self._like_input(self.schema_.decode(self.model_.reconstruct(x)))
 
     def save(self, path: str) -> None:
         """Write the fitted estimator to a folder or ``s3://`` address, as safetensors and JSON.
@@ -139,12 +146,12 @@ class SCGAN(TransformerMixin, BaseEstimator):
         for name, artifact in self.artifacts_.items():
             store.save(name, artifact)
         record = {
-            "params": self.get_params(),
+            "params": self.get_params() | {"random_state": self.seed_},
             "config": self.config_.model_dump(mode="json"),
             "schema": self.schema_.to_json(),
             "kind": self.kind_,
         }
-        store.storage.write("estimator.json", json.dumps(record, indent=1).encode())
+        store.storage.write("estimator.json", json.dumps(record, indent=1, default=_plain).encode())
 
     @classmethod
     def load(cls, path: str) -> SCGAN:
@@ -155,7 +162,7 @@ class SCGAN(TransformerMixin, BaseEstimator):
         """
         if "://" not in path and not Path(path).is_dir():
             raise ValueError(f"no estimator at {path!r}")
-        store = ArtifactStore(path)
+        store = ArtifactStore(path, write=False)
         raw = store.storage.read("estimator.json")
         artifacts = {stage.name: store.load(stage.name) for stage in SYSTEM.stages}
         if raw is None or None in artifacts.values():
@@ -166,6 +173,7 @@ class SCGAN(TransformerMixin, BaseEstimator):
         config = SCGANConfig.model_validate(record["config"])
         estimator._take(found, Schema.from_json(record["schema"]), config, record["kind"])
         estimator.labels_ = found["cluster"].tensors["k"].numpy()
+        estimator.seed_ = record["params"]["random_state"]
         return estimator
 
     def _config(self) -> SCGANConfig:
@@ -177,8 +185,9 @@ class SCGAN(TransformerMixin, BaseEstimator):
             "mappers.lambda_eps": self.lambda_eps,
             "decoder.lambda_x": self.lambda_x,
         }
-        given = {key: value for key, value in own.items() if value is not None}
-        return override(SYSTEM.presets[self.preset], {**given, **(self.settings or {})})
+        changes = {key: value for key, value in own.items() if value is not None} | dict(self.settings or {})
+        plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in changes.items()}
+        return override(SYSTEM.presets[self.preset], plain)
 
     def _take(self, artifacts: Mapping[str, Artifact], schema: Schema, config: SCGANConfig, kind: str) -> None:
         self.artifacts_, self.schema_, self.config_, self.kind_ = artifacts, schema, config, kind
@@ -187,6 +196,13 @@ class SCGAN(TransformerMixin, BaseEstimator):
         self.n_clusters_ = len(self.model_.centres)
         if kind == "frame":
             self.feature_names_in_ = np.asarray(schema.names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_  # of an earlier fit
+
+    @property
+    def _n_features_out(self) -> int:
+        """Columns of what transform gives, by which scikit-learn names them."""
+        return self.model_.centres.shape[1]
 
     def _encoded(self, X: Any) -> torch.Tensor:
         check_is_fitted(self, "model_")
@@ -204,6 +220,22 @@ class SCGAN(TransformerMixin, BaseEstimator):
 
             return pd.DataFrame(dict(columns))
         return np.stack(list(columns.values()), axis=1)
+
+
+def _seed(random_state: Any) -> int:
+    """The integer itself, or one drawn from the generator."""
+    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
+        if not 0 <= random_state < 2**31:
+            raise ValueError(f"random_state is {random_state}, but must be 0 to {2**31 - 1}")
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _plain(value: Any) -> Any:
+    """A numpy number as the JSON encoder can write it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} can't be saved")
 
 
 def _kind(X: Any) -> str:

@@ -282,7 +282,12 @@ class Fitted:
 
 
 def fit_stages(
-    spec: Spec, data: Dataset, store: ArtifactStore, executor: Executor, listeners: Sequence[Listener] = ()
+    spec: Spec,
+    data: Dataset,
+    store: ArtifactStore,
+    executor: Executor,
+    listeners: Sequence[Listener] = (),
+    only: Sequence[str] | None = None,
 ) -> dict[str, Fitted]:
     """Take each stage from the store or train it, in order.
 
@@ -292,12 +297,15 @@ def fit_stages(
         store: Where artifacts lie.
         executor: Who trains what is missing.
         listeners: Who is told of the stages.
+        only: Names of the stages that are wanted, with all that they need; all by default.
 
     Returns:
         The stages by name.
     """
     fitted: dict[str, Fitted] = {}
     for stage in systems.load(spec.system).stages:
+        if only is not None and stage.name not in only:
+            continue
         inputs = Inputs(data, {name: fitted[name].artifact for name in stage.needs}, spec.seed)
         job = _job(spec, stage, {name: f.key for name, f in fitted.items()}, inputs, store.url)
         start = time.monotonic()

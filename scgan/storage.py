@@ -158,9 +158,12 @@ class S3:
         import boto3
         from botocore.config import Config
 
-        retries = {"mode": "standard", "total_max_attempts": self.attempts}
-        timeouts = {"connect_timeout": self.timeout, "read_timeout": self.timeout}
-        return boto3.client("s3", config=Config(retries=retries, **timeouts))
+        config = Config(
+            connect_timeout=self.timeout,
+            read_timeout=self.timeout,
+            retries={"mode": "standard", "total_max_attempts": self.attempts},
+        )
+        return boto3.client("s3", config=config)
 
     @contextlib.contextmanager
     def _reached(self) -> Iterator[None]:

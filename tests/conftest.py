@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +63,36 @@ def ray_head(tmp_path_factory):
         end_with_children(head.pid)
         head.wait(30)
         log.close()
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command ended with."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def scgan_command() -> Callable[..., Said]:
+    """Run the command ``scgan`` as a shell would, but in this process; ``command`` for another than that."""
+    from scgan import cli, commands
+
+    def run(*words: object, command=cli.cli) -> Said:
+        out, err, before = io.StringIO(), io.StringIO(), sys.argv
+        sys.argv = ["scgan", *map(str, words)]
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                commands.guarded(command)
+            code = 0
+        except SystemExit as error:
+            code = error.code
+        finally:
+            sys.argv = before
+        return Said(code, out.getvalue(), err.getvalue())
+
+    return run
 
 
 def free_port():

@@ -94,8 +94,8 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     average = average_of(decoder, c.ema_half_life, c.batch_size)
     network, critic = runtime.parallel(decoder), {name: runtime.parallel(d) for name, d in critics.items()}
     optimizers = {
-        "decoder": torch.optim.Adam(network.parameters(), c.learning_rate, betas=(0.5, 0.99)),
-        "critics": torch.optim.Adam(critics.parameters(), c.d_learning_rate, betas=(0.5, 0.99)),
+        "decoder": torch.optim.Adam(network.parameters(), c.learning_rate, betas=(0.5, 0.99), fused=True),
+        "critics": torch.optim.Adam(critics.parameters(), c.d_learning_rate, betas=(0.5, 0.99), fused=True),
     }
     batches = _decoder_batches(config, inputs, encoder, runtime)
     state = TrainState({"decoder": decoder, "critics": critics, "average": average}, optimizers, {})

@@ -81,7 +81,7 @@ def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     network = runtime.parallel(encoder.net)
     generator = inputs.generator("encode", "batches", runtime.device)
     noise_std = view_noise(c, x, inputs.generator("encode", "noise"))
-    optimizer = torch.optim.Adam(network.parameters(), c.learning_rate)
+    optimizer = torch.optim.Adam(network.parameters(), c.learning_rate, fused=True)
 
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(x), (c.batch_size,), generator=generator, device=runtime.device)

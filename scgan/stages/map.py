@@ -78,8 +78,8 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
     batches = _mapper_batches(c, units, clusters, mappers, inputs, runtime)
     coder = [*mappers.encoder.parameters(), *mappers.decoder.parameters()]
     optimizers = {
-        "coder": torch.optim.Adam(coder, c.learning_rate, betas=(0.5, 0.99)),
-        "discriminator": torch.optim.Adam(mappers.discriminator.parameters(), c.d_learning_rate, betas=(0.5, 0.99)),
+        "coder": stacked_adam(coder, c.learning_rate),
+        "discriminator": stacked_adam(list(mappers.discriminator.parameters()), c.d_learning_rate),
     }
     state = TrainState({"mappers": mappers}, optimizers, {})
     d_loss, g_loss = PAIRS[c.adversarial]
@@ -149,6 +149,19 @@ def _mapper_batches(
         return torch.stack(rows).to(runtime.device), torch.stack(prior).to(runtime.device)
 
     return Blocks(draw, [inputs.generator("map", f"batches {unit}").initial_seed() for unit in units], steps)
+
+
+def stacked_adam(parameters: Sequence[nn.Parameter], learning_rate: float) -> torch.optim.Adam:
+    """Adam for stacked networks, ``[K, ...]``, whose steps on one don't depend on how many there are.
+
+    The fused step is faster, but rounds what is left over of whole vectors otherwise than the rest: it is used where a
+    network's share of a tensor fills whole vectors, so that nothing is left over for any K.
+    """
+    whole, other = [], []
+    for parameter in parameters:
+        (whole if parameter[0].numel() % 16 == 0 else other).append(parameter)
+    groups = [{"params": whole, "fused": True}, {"params": other}]
+    return torch.optim.Adam([group for group in groups if group["params"]], learning_rate, betas=(0.5, 0.99))
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from scgan.artifacts import Artifact
 from scgan.config import Settings
 from scgan.data.dataset import Dataset
 from scgan.metrics.scores import Score
+from scgan.search import Space
 from scgan.training.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class System(Protocol):
     Config: type[Settings]
     presets: Mapping[str, Any]
     stages: tuple[Stage, ...]
+    search_space: Space
 
     def check(self, config: Any, data: Dataset) -> None:
         """Refuse, with a ValueError, settings that this data can't bear."""

@@ -23,6 +23,7 @@ from scgan.artifacts import Artifact
 from scgan.config import Settings
 from scgan.data.dataset import Dataset
 from scgan.metrics.scores import Score, mode_scores, score
+from scgan.search import Float, Int, Space
 from scgan.stages import cluster, decode, encode, latents
 from scgan.stages import map as mapping
 from scgan.stages.latents import LATENTS, LatentName
@@ -126,6 +127,13 @@ class SCGAN:
             decoder=decode.DecoderSettings(num_samples=131_072),
         ),
         "default": SCGANConfig(),
+    }
+    search_space: Space = {
+        "decoder.lambda_x": Float(0.01, 10, log=True),
+        "mappers.lambda_eps": Float(0.1, 100, log=True),
+        "clusters.num_clusters": Int(8, 512, log=True, start=256),
+        "mappers.learning_rate": Float(1e-4, 1e-2, log=True),
+        "decoder.learning_rate": Float(1e-4, 1e-2, log=True),
     }
     stages = (
         Stage("encode", ("encoder",), (), encode.encode, data_parallel=True),

@@ -61,13 +61,16 @@ def train(
     if runtime.checkpoints is not None and (saved := runtime.checkpoints.load()) is not None:
         state.restore(saved)
     clock = _Clock(runtime)
-    while state.samples < num_samples:
+    end = num_samples if runtime.until is None else min(runtime.until, num_samples)
+    while state.samples < end:
         _set_learning_rates(state.optimizers.values(), SCHEDULES[schedule](state.samples / num_samples))
         state.add(step())
         before, state.samples = state.samples, state.samples + batch_size
         if _curve_bin(before, num_samples) != _curve_bin(state.samples, num_samples):
             state.curve.append({"samples": state.samples, **_finite(state.take_mean(runtime), name, state)})
         clock.tick(state, name, num_samples)
+    if state.samples < num_samples:
+        clock.save(state, name)
     return state
 
 
@@ -89,10 +92,15 @@ class _Clock:
             samples = min(state.samples, num_samples)
             self.runtime.report(Progress(samples, num_samples, latest, now - self.started))
             self.reported = now
-        if self.runtime.checkpoints is not None and now - self.saved > self.runtime.checkpoint_every:
-            _finite({key: float(value) for key, value in state.sums.items()}, name, state)
-            self.runtime.checkpoints.save(state.to_artifact())
-            self.saved = time.monotonic()
+        if now - self.saved > self.runtime.checkpoint_every:
+            self.save(state, name)
+
+    def save(self, state: TrainState, name: str) -> None:
+        if self.runtime.checkpoints is None or self.runtime.rank != 0:
+            return
+        _finite({key: float(value) for key, value in state.sums.items()}, name, state)
+        self.runtime.checkpoints.save(state.to_artifact())
+        self.saved = time.monotonic()
 
 
 def adversarial_step(

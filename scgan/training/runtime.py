@@ -69,6 +69,8 @@ class Runtime:
         checkpoints: Where the state is kept; None keeps none.
         checkpoint_every: Seconds between checkpoints.
         amp: Mixed precision (bfloat16) where the device has it.
+        until: Samples after which a fit is left early, its state saved, to be taken up again: the artifact is what it
+            would be if the training ended there. None goes to the end.
     """
 
     device: torch.device = torch.device("cpu")
@@ -78,6 +80,7 @@ class Runtime:
     checkpoints: Checkpoints | None = None
     checkpoint_every: float = 30.0
     amp: bool = False
+    until: int | None = None
 
     def parallel(self, module: nn.Module) -> nn.Module:
         """Move a network here and, with several workers, average its gradients over them."""

@@ -88,7 +88,7 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping[str, Ten
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-EMA_RAMP = 0.05  # [STYLEGAN2] code: the half-life is at most this share of the samples seen
+EMA_RAMP = 0.05  # the half-life is at most this share of the samples seen
 
 
 def average_of(module: nn.Module, half_life: float, batch_size: int) -> AveragedModel:
@@ -104,7 +104,7 @@ def average_of(module: nn.Module, half_life: float, batch_size: int) -> Averaged
     Returns:
         The average; ``update_parameters(module)`` after each step, ``.module`` to use it.
 
-    Source: [EDM] code, EMA half-life in images.
+    Source: [EDM] code, EMA half-life in images; [STYLEGAN2] code, ramp-up.
     """
 
     @torch.no_grad()

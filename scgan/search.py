@@ -1,0 +1,330 @@
+"""What a search varies and what it is scored by: plain data, the same for every system.
+
+A space maps a setting's dotted key to a domain. A system's file declares one; the words of a command line change it::
+
+    decoder.lambda_x=loguniform(0.01,10)                            another range, or one more setting
+    clusters.num_clusters=choice(4,8,16,32)                         other choices
+    decoder.lambda_x=0.5                                            no longer searched: fixed
+    "decoder.r1_weight=uniform(0,1) if decoder.adversarial=hinge"   searched only then
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+
+from scgan.config import Settings, leaves, override, suggest
+from scgan.data.dataset import Dataset
+from scgan.metrics.distributions import energy_distance, sliced_wasserstein
+
+C = TypeVar("C", bound=Settings)
+
+_WORD = re.compile(r"(?P<key>[\w.]+)=(?P<kind>[A-Za-z]+)\((?P<args>.*)\)(?:\s+if\s+(?P<other>[\w.]+)=(?P<values>\S+))?")
+KINDS = {"uniform": 2, "loguniform": 2, "int": 2, "logint": 2, "choice": None}
+NUM_SAMPLES = 20_000  # rows a side of a trial's comparison
+OFF_GRID = 0.3719  # a place within a range that no whole number is at
+
+
+@dataclass(frozen=True)
+class When:
+    """A condition: another searched setting has one of these values."""
+
+    key: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from ``low`` to ``high``, both among them.
+
+    Args:
+        low: The least.
+        high: The largest.
+        log: Whether equal ratios are equally likely, instead of equal differences.
+        whole: Whether only whole numbers.
+        when: Searched only under this condition; always without one.
+        start: Where a search starts if the setting's own default is none.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+    when: When | None = None
+    start: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"the range from {self.low:g} to {self.high:g} is empty; the first must be the smaller")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a logarithmic range must begin above 0, not at {self.low:g}")
+
+    def nearest(self, value: Any) -> Any:
+        """The value of the range that is nearest; its middle where there is nothing to be near to."""
+        if not isinstance(value, (int, float)):
+            middle = math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
+            value = middle if self.start is None else self.start
+        value = min(max(value, self.low), self.high)
+        return round(value) if self.whole else float(value)
+
+    def probes(self) -> tuple[Any, ...]:
+        """Values that tell whether a setting takes the whole range."""
+        inside = self.low + OFF_GRID * (self.high - self.low)
+        return (self.low, self.high) if self.whole else (self.low, inside, self.high)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some values.
+
+    Args:
+        options: The values: numbers, words, true, false or none.
+        when: Searched only under this condition; always without one.
+        start: Where a search starts if the setting's own default is none.
+    """
+
+    options: tuple[Any, ...]
+    when: When | None = None
+    start: Any = None
+
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise ValueError("a choice needs at least one value")
+
+    def nearest(self, value: Any) -> Any:
+        """The value itself where it is an option, else the nearest number, else the first option."""
+        value = self.start if value is None and None not in self.options else value
+        numbers = [option for option in self.options if isinstance(option, (int, float))]
+        if value in self.options:
+            return value
+        if isinstance(value, (int, float)) and numbers:
+            return min(numbers, key=lambda option: abs(option - value))
+        return self.options[0]
+
+    def probes(self) -> tuple[Any, ...]:
+        """Values that tell whether a setting takes all options."""
+        return self.options
+
+
+Domain = Range | Choice
+Space = Mapping[str, Domain]
+
+
+def Float(low: float, high: float, *, log: bool = False, when: When | None = None) -> Range:  # noqa: N802
+    """Real numbers from ``low`` to ``high``."""
+    return Range(low, high, log, when=when)
+
+
+def Int(  # noqa: N802
+    low: int, high: int, *, log: bool = False, when: When | None = None, start: int | None = None
+) -> Range:
+    """Whole numbers from ``low`` to ``high``."""
+    return Range(low, high, log, whole=True, when=when, start=start)
+
+
+def change(space: Space, words: Sequence[str], config: C) -> tuple[dict[str, Domain], C]:
+    """Narrow or widen a space.
+
+    Args:
+        space: What the system declares.
+        words: ``KEY=DOMAIN``, ``"KEY=DOMAIN if OTHER=VALUE|VALUE"``, or ``KEY=VALUE``, which fixes a setting.
+        config: The settings that are not searched.
+
+    Returns:
+        The new space, checked, and ``config`` with the settings that were fixed.
+
+    Raises:
+        ValueError: In one line, for an unknown key, an empty or reversed range, or values that a setting can't take.
+    """
+    known, changed = [key for key, _ in leaves(config)], dict(space)
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise ValueError(f"--space takes KEY=loguniform(0.01,10) and the like, not {word!r}")
+        if key not in known:
+            raise ValueError(f"unknown setting {key!r}{suggest(key, known)}")
+        if "(" in value:
+            changed[key] = _domain(word, config)
+        else:
+            config = override(config, {key: value})
+            changed.pop(key, None)
+    check(changed, config)
+    return changed, config
+
+
+def check(space: Space, config: Settings) -> None:
+    """Refuse a space with a setting that can't take its domain's values.
+
+    Raises:
+        ValueError: For the first such setting, or if nothing is searched.
+    """
+    if not space:
+        raise ValueError("nothing is left to search; give --space KEY=loguniform(0.01,10) or another domain")
+    for key, domain in space.items():
+        for value in domain.probes():
+            override(config, {key: value})
+        if domain.when is not None:
+            other = space.get(domain.when.key)
+            if other is None or other.when is not None:
+                raise ValueError(f"{key} depends on {domain.when.key}, which must be searched itself, unconditionally")
+
+
+def _domain(word: str, config: Settings) -> Domain:
+    match = _WORD.fullmatch(word.strip())
+    if match is None or match["kind"] not in KINDS:
+        kind = match["kind"] if match else word.partition("=")[2]
+        raise ValueError(f"don't know {kind!r} in {word!r}{suggest(kind, KINDS)}; write KEY=loguniform(0.01,10)")
+    key, kind = match["key"], match["kind"]
+    parts = [part.strip() for part in match["args"].split(",") if part.strip()]
+    when = None
+    if match["other"]:
+        when = When(match["other"], tuple(_value(config, match["other"], v) for v in match["values"].split("|")))
+    try:
+        if kind == "choice":
+            return Choice(tuple(_value(config, key, part) for part in parts), when)
+        if len(parts) != KINDS[kind]:
+            raise ValueError(f"{kind} takes two numbers, the least and the largest")
+        low, high = (_number(part, whole="int" in kind) for part in parts)
+        return Range(low, high, log=kind.startswith("log"), whole="int" in kind, when=when)
+    except ValueError as error:
+        raise ValueError(f"{word!r}: {error}") from None
+
+
+def _number(text: str, *, whole: bool) -> float:
+    try:
+        number = int(text) if whole else float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no {'whole ' if whole else ''}number") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r} is not finite")
+    return number
+
+
+def _value(config: Settings, key: str, text: str) -> Any:
+    """A text as the value that the setting takes it for."""
+    value = dict(leaves(override(config, {key: text})))[key]
+    if not isinstance(value, (str, int, float, bool, type(None))):
+        raise ValueError(f"{key} is a list and can't be searched")
+    return value
+
+
+def describe(space: Space) -> dict[str, Any]:
+    """The space as plain values, by which two spaces are told apart."""
+    return {key: {"kind": type(domain).__name__, **dataclasses.asdict(domain)} for key, domain in sorted(space.items())}
+
+
+def ordered(space: Space) -> list[tuple[str, Domain]]:
+    """The domains, those that depend on another after all that don't."""
+    return sorted(space.items(), key=lambda item: item[1].when is not None)
+
+
+def start_point(space: Space, config: Settings) -> dict[str, Any]:
+    """The settings' own values, each moved to the nearest in its domain; conditions respected."""
+    values, point = dict(leaves(config)), {}
+    for key, domain in ordered(space):
+        if domain.when is None or point.get(domain.when.key) in domain.when.values:
+            point[key] = domain.nearest(values[key])
+    return point
+
+
+def shortened(config: C, share: float) -> C:
+    """The settings with every training length (``*.num_samples``) cut to ``share`` of it."""
+    lengths = {key: value for key, value in leaves(config) if key.endswith(".num_samples")}
+    return override(config, {key: max(1, round(share * value)) for key, value in lengths.items()})
+
+
+def validation_split(data: Dataset, share: float, seed: int) -> Dataset:
+    """Hold a part of the training rows out for scoring trials; the test rows are out of reach.
+
+    Args:
+        data: The rows.
+        share: Of the training rows that is held out, in (0, 1).
+        seed: Of the permutation.
+
+    Returns:
+        The remaining training rows, with the held-out ones in the place of the test rows. Standardisation is that of
+        all training rows.
+
+    Raises:
+        ValueError: If a part has fewer than 20 rows.
+    """
+    num = round(share * len(data.train))
+    if min(num, len(data.train) - num) < 20:
+        raise ValueError(
+            f"--validation {share:g} of {len(data.train)} training rows leaves {len(data.train) - num} to train on and "
+            f"{num} to score; each needs at least 20"
+        )
+    order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))
+    held_out, rest = order[:num], order[num:]
+    labels = data.train_labels
+    name = f"{data.fingerprint}/validation/{share!r}/{seed}"
+    return dataclasses.replace(
+        data,
+        train=data.train[rest],
+        test=data.train[held_out],
+        train_labels=None if labels is None else labels[rest.numpy()],
+        test_labels=None if labels is None else labels[held_out.numpy()],
+        fingerprint=hashlib.sha256(name.encode()).hexdigest(),
+    )
+
+
+def _samples(model: Any, data: Dataset, seed: int) -> torch.Tensor:
+    num = min(NUM_SAMPLES, len(data.test))
+    samples: torch.Tensor = model.sample(num, torch.Generator(model.device).manual_seed(seed))
+    return samples.cpu()
+
+
+def _sliced_wasserstein(model: Any, data: Dataset, seed: int) -> float:
+    generator = torch.Generator().manual_seed(seed)
+    return sliced_wasserstein(_samples(model, data, seed), data.test[:NUM_SAMPLES], generator=generator)
+
+
+def _energy_distance(model: Any, data: Dataset, seed: int) -> float:
+    generator = torch.Generator().manual_seed(seed)
+    return energy_distance(_samples(model, data, seed), data.test[:NUM_SAMPLES], unbiased=False, generator=generator)
+
+
+def _reconstruction_mse(model: Any, data: Dataset, seed: int) -> float:
+    x = data.test[:NUM_SAMPLES]
+    return float((model.reconstruct(x).cpu() - x).square().mean())
+
+
+METRICS: Mapping[str, Callable[[Any, Dataset, int], float]] = {
+    "sliced_wasserstein": _sliced_wasserstein,
+    "energy_distance": _energy_distance,
+    "reconstruction_mse": _reconstruction_mse,
+}
+"""What a search can minimise: quick, the same random numbers for every trial, on the validation rows."""
+
+
+def check_metrics(names: Sequence[str]) -> None:
+    """Refuse a metric that does not exist, or the same twice.
+
+    Raises:
+        ValueError: For such a name.
+    """
+    for name in names:
+        if name not in METRICS:
+            raise ValueError(f"unknown metric {name!r}{suggest(name, METRICS)}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"the metric {names[0]!r} is given twice; objectives must differ")
+
+
+def measure(model: Any, data: Dataset, names: Sequence[str], seed: int) -> dict[str, float]:
+    """The metrics of a model on the validation rows.
+
+    Raises:
+        FloatingPointError: If one is not finite.
+    """
+    values = {name: METRICS[name](model, data, seed) for name in names}
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise FloatingPointError(f"{name} is {value}")
+    return values

@@ -1,0 +1,97 @@
+"""What a person sees: lines in a log, bars in a terminal, the table of scores."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+import pytest
+import torch
+from rich.console import Console
+
+from scgan import console
+from scgan.artifacts import Artifact
+from scgan.console import Terminal, print_table, score_table
+from scgan.metrics.scores import Score
+from scgan.training.runtime import Progress
+
+SCORES = {
+    "good": Score(0.03, 0.029, "lower"),
+    "bad": Score(0.3, 0.1, "lower"),
+    "alone": Score(3.0, None, "higher"),
+    "no_floor": Score(0.5, 0.0, "lower"),
+}
+
+
+def started(terminal, name="data"):
+    spec = SimpleNamespace(run_id="scgan-x-1234", system="scgan")
+    data = SimpleNamespace(name=name, train=torch.zeros(1200, 3), test=torch.zeros(300, 3), dropped=2)
+    terminal.run_started(spec, data)
+
+
+def test_a_log_gets_whole_lines(capsys):
+    terminal = Terminal()
+    started(terminal, name="a table with a long name " * 5 + "[/b].csv")
+    terminal.stage_started("map", 16)
+    terminal.progress("map", Progress(500, 1000, {"loss": 0.5}, 1.0))
+    terminal.stage_finished("map", Artifact(meta={"notes": ["2 [small] clusters were dissolved"]}), 3.21)
+    terminal.stage_finished("decode", Artifact(), None)
+    terminal.run_finished(None)
+    terminal.say_time()
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert lines[0].startswith("scgan-x-1234: scgan on a table") and "[/b].csv, 1,200 training and 300" in lines[0]
+    assert lines[0].endswith("test rows, 3 modelled columns")
+    assert lines[1:-1] == [
+        "2 rows with missing values were left out",
+        "map x16: starting",
+        "map: 2 [small] clusters were dissolved",
+        "map: done in 3.2 s, 1.0 s of it training",
+        "decode: from the store",
+    ]
+    assert lines[-1].endswith("s in all, 1.0 s of it training")
+
+
+def test_a_log_hears_of_progress_now_and_then(capsys, monkeypatch):
+    terminal = Terminal()
+    started(terminal)
+    terminal.stage_started("encode", 1)
+    monkeypatch.setattr(console, "PLAIN_EVERY", -1.0)
+    terminal.progress("encode", Progress(2_000, 8_000, {"loss": 0.25}, 2.0))
+    monkeypatch.setattr(console, "PLAIN_EVERY", 1000.0)
+    terminal.progress("encode", Progress(4_000, 8_000, {"loss": 0.25}, 4.0))
+    terminal.run_failed(ValueError())
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == "encode: 2k/8k samples  1k/s  loss 0.25  6 s left"
+
+
+def test_a_terminal_gets_bars(monkeypatch):
+    screen = io.StringIO()
+    terminal = Terminal()
+    terminal.console = terminal.bars.live.console = Console(file=screen, force_terminal=True, width=120)
+    terminal.bars.disable = False
+    started(terminal)
+    terminal.stage_started("encode", 1)
+    terminal.progress("encode", Progress(2_000_000, 8_000_000, {"loss": 0.25}, 2.0))
+    terminal.bars.refresh()
+    terminal.stage_finished("encode", Artifact(), 3.0)
+    terminal.run_finished(None)
+    shown = screen.getvalue()
+    assert "2M/8M samples  1M/s  loss 0.25" in shown and "━" in shown
+    assert "done in 3.0 s" in shown and "starting\n" not in shown
+    assert terminal.bars.finished
+
+
+@pytest.mark.parametrize("title", ["scgan-x", "a[/b].csv against b[1].csv"])
+def test_the_table_of_scores(capsys, title):
+    print_table(score_table(SCORES, title))
+    out, err = capsys.readouterr()
+    rows = {line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:5]] for line in out.splitlines()[4:-1]}
+    assert err == "" and out.splitlines()[0].strip() == title
+    assert rows == {
+        "good": ["0.03", "0.029", "1.03"],
+        "bad": ["0.3", "0.1", "3.00"],
+        "alone": ["3", "", ""],
+        "no_floor": ["0.5", "0", ""],
+    }
