@@ -168,8 +168,8 @@ def report(run: str, store: str) -> None:
     """Write the report of RUN again and say where it is."""
     from scgan.report import write_report
 
-    opened = ArtifactStore(store)
-    click.echo(write_report(pipeline.open_run(run, opened).outcome(), opened))
+    outcome = pipeline.open_run(run, ArtifactStore(store, write=False)).outcome()
+    click.echo(write_report(outcome, ArtifactStore(store)))
 
 
 def main() -> None:

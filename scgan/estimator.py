@@ -247,5 +247,5 @@ def _table(X: Any) -> Table:
         return from_columns({str(name): X[name].to_numpy() for name in X.columns})
     array = np.asarray(X)
     if array.ndim != 2:
-        raise ValueError(f"X must have rows and columns, [N, D], not shape {array.shape}")
+        raise ValueError(f"X must have rows and columns, [N, D], not shape {array.shape}; reshape your data")
     return from_columns({f"x{i}": array[:, i] for i in range(array.shape[1])})

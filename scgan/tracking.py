@@ -111,6 +111,16 @@ class MLflowTracker:
             os.environ.update(ours)
 
     @property
+    def client(self) -> Any:
+        """The ``mlflow.MlflowClient``."""
+        return self._client
+
+    @property
+    def experiment_id(self) -> str:
+        """Where runs are logged."""
+        return self._experiment_id
+
+    @property
     def run_id(self) -> str | None:
         """MLflow's id of the pipeline's run, None while MLflow has not taken it."""
         return self._run.parent.id or None if self._run else None

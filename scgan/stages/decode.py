@@ -99,45 +99,20 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     }
     batches = _decoder_batches(config, inputs, encoder, runtime)
     state = TrainState({"decoder": decoder, "critics": critics, "average": average}, optimizers, {})
-    d_loss, g_loss = PAIRS[c.adversarial]
 
     def step() -> Mapping[str, Tensor]:
         number = state.samples // c.batch_size
         (x_block, code_block, latent_block, z_block), place = batches.at(number)
         real, code, latent, z = (runtime.share(block[place]) for block in (x_block, code_block, latent_block, z_block))
-        penalise = c.r1_weight > 0 and number % c.r1_every == 0
+        penalty = c.r1_weight * c.r1_every if number % c.r1_every == 0 else 0.0
         fakes = {"reconstructed": network(code), "generated": network(latent, z)}
         losses: dict[str, Tensor] = {}
-
-        def discriminate() -> Tensor:
-            loss = real.new_zeros(())
-            rows = real.clone().requires_grad_(penalise)
-            for name, fake in fakes.items():
-                real_logits = critic[name](rows)
-                losses[f"{name}_d_loss"] = d_loss(real_logits, critic[name](fake.detach())).mean()
-                loss = loss + losses[f"{name}_d_loss"]
-                if penalise:
-                    loss = loss + c.r1_weight * c.r1_every * r1(real_logits, rows).mean()
-            return loss
-
-        def generate() -> Tensor:
-            losses["reconstruction"] = (fakes["reconstructed"] - real).square().mean()
-            g_losses = {name: g_loss(critic[name](fake)).mean() for name, fake in fakes.items()}
-            losses.update({f"{name}_g_loss": value for name, value in g_losses.items()})
-            losses["orthogonality"] = torch.stack([orthogonality(U) for U in decoder.bases()]).sum()
-            return (
-                c.reconstruction_weight * losses["reconstruction"]
-                + g_losses["reconstructed"]
-                + c.lambda_x * g_losses["generated"]
-                + c.orthogonality_weight * losses["orthogonality"]
-            )
-
         adversarial_step(
             discriminators=critics.values(),
             d_optimizer=optimizers["critics"],
-            d_loss=discriminate,
+            d_loss=lambda: _critics_loss(c, critic, real, fakes, penalty, losses),
             g_optimizer=optimizers["decoder"],
-            g_loss=generate,
+            g_loss=lambda: _decoder_loss(c, critics, real, fakes, decoder.bases(), losses),
         )
         average.update_parameters(decoder)
         return losses
@@ -152,6 +127,47 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         runtime=runtime,
     )
     return Artifact({f"decoder.{n}": t for n, t in average.module.state_dict().items()}, {"curve": state.curve})
+
+
+def _critics_loss(
+    c: DecoderSettings,
+    critics: Mapping[str, nn.Module],
+    real: Tensor,
+    fakes: Mapping[str, Tensor],
+    penalty: float,
+    losses: dict[str, Tensor],
+) -> Tensor:
+    """Both discriminators' losses, with R1 weighted by ``penalty``; each is noted in ``losses``."""
+    d_loss, total = PAIRS[c.adversarial].d_loss, real.new_zeros(())
+    rows = real.clone().requires_grad_(penalty > 0)
+    for name, fake in fakes.items():
+        real_logits, fake_logits = critics[name](torch.cat([rows, fake.detach()])).split(len(rows))
+        losses[f"{name}_d_loss"] = d_loss(real_logits, fake_logits).mean()
+        total = total + losses[f"{name}_d_loss"]
+        if penalty:
+            total = total + penalty * r1(real_logits, rows).mean()
+    return total
+
+
+def _decoder_loss(
+    c: DecoderSettings,
+    critics: nn.ModuleDict,
+    real: Tensor,
+    fakes: Mapping[str, Tensor],
+    bases: Sequence[Tensor],
+    losses: dict[str, Tensor],
+) -> Tensor:
+    """Equation (4): reconstruction and its divergence, lambda_x times generation's; each is noted in ``losses``."""
+    losses["reconstruction"] = (fakes["reconstructed"] - real).square().mean()
+    g_losses = {name: PAIRS[c.adversarial].g_loss(critics[name](fake)).mean() for name, fake in fakes.items()}
+    losses.update({f"{name}_g_loss": value for name, value in g_losses.items()})
+    losses["orthogonality"] = torch.stack([orthogonality(U) for U in bases]).sum()
+    return (
+        c.reconstruction_weight * losses["reconstruction"]
+        + g_losses["reconstructed"]
+        + c.lambda_x * g_losses["generated"]
+        + c.orthogonality_weight * losses["orthogonality"]
+    )
 
 
 def _decoder_batches(

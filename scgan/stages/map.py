@@ -32,10 +32,10 @@ class MapperSettings(Settings):
     axis_floor: float = Field(1e-3, gt=0, le=1, description="least scale of a cluster's axis, share of its largest")
     adversarial: AdversarialName = "non_saturating"
     r1_weight: float = Field(0.0, ge=0)
-    batch_size: int = Field(64, ge=1, description="rows a cluster and step")
+    batch_size: int = Field(128, ge=1, description="rows a cluster and step")
     num_samples: int = Field(96_000, ge=1, description="samples seen, a cluster")
-    learning_rate: float = Field(1e-3, gt=0)
-    d_learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(2e-3, gt=0)
+    d_learning_rate: float = Field(2e-3, gt=0)
     schedule: ScheduleName = "late_linear"
 
 

@@ -80,8 +80,8 @@ def test_one_worker_and_tasks_give_what_this_process_gives_bit_for_bit(ray_head,
 
 def test_two_workers_train_as_one_on_the_joined_batch(ray_head, local, store_without):
     data = prepare(spec_of())
-    fitted = fit_stages(spec_of(), data, store_without("encode"), RayExecutor(Resources(num_workers=2)))
-    assert [name for name, stage in fitted.items() if stage.new] == ["encode"]
+    fitted = fit_stages(spec_of(), data, store_without("encode", "decode"), RayExecutor(Resources(num_workers=2)))
+    assert [name for name, stage in fitted.items() if stage.new] == ["encode", "decode"]
     # Weights may drift where the loss is flat (a shift of all codes): what is compared is codes and losses.
     settings = spec_of().config.encoder
     there, here = (stages["encode"].artifact for stages in (fitted, local))
@@ -89,6 +89,11 @@ def test_two_workers_train_as_one_on_the_joined_batch(ray_head, local, store_wit
     assert_close(*codes, rtol=0, atol=2e-3)
     for ours, theirs in zip(here.meta["curve"], there.meta["curve"], strict=True):
         assert_close(theirs["gaussian_info_nce"], ours["gaussian_info_nce"], rtol=1e-4, atol=0)
+    there, here = (stages["decode"].artifact for stages in (fitted, local))
+    for name in here.tensors:
+        assert_close(there.tensors[name], here.tensors[name], rtol=0, atol=5e-3)
+    for ours, theirs in zip(here.meta["curve"], there.meta["curve"], strict=True):
+        assert_close(theirs["reconstruction"], ours["reconstruction"], rtol=1e-2, atol=0)
 
 
 def test_a_task_that_dies_is_started_again_and_only_its_own_clusters(
