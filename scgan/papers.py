@@ -36,7 +36,9 @@ PAPERS: dict[str, Paper] = {
     "LSGAN": Paper("Mao, Li, Xie, Lau, Wang, Smolley", 2017, "Least squares generative adversarial networks"),
     "R1": Paper("Mescheder, Geiger, Nowozin", 2018, "Which training methods for GANs do actually converge?"),
     "STYLEGAN2": Paper(
-        "Karras, Laine, Aittala, Hellsten, Lehtinen, Aila", 2020, "Analyzing and improving the image quality of StyleGAN"
+        "Karras, Laine, Aittala, Hellsten, Lehtinen, Aila",
+        2020,
+        "Analyzing and improving the image quality of StyleGAN",
     ),
     "EDM": Paper(
         "Karras, Aittala, Aila, Laine", 2022, "Elucidating the design space of diffusion-based generative models"

@@ -90,7 +90,17 @@ def test_a_database_lies_beside_the_results_where_nothing_else_is_said(fit, stor
 
 def test_the_same_command_again_trains_nothing_and_says_how_to_go_on(fit, csv, store, scgan_command, monkeypatch):
     monkeypatch.setattr(pipeline, "fit_part", None)
-    words = ("fit", f"--data={csv}", "--set", "data.missing=drop", "data.label=kind", *TINY, "--store", store, "--seed=5")
+    words = (
+        "fit",
+        f"--data={csv}",
+        "--set",
+        "data.missing=drop",
+        "data.label=kind",
+        *TINY,
+        "--store",
+        store,
+        "--seed=5",
+    )
     report = store / fit[1] / "report.html"
     before = report.read_bytes()
     said = scgan_command(*words)

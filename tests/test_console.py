@@ -87,7 +87,9 @@ def test_a_terminal_gets_bars(monkeypatch):
 def test_the_table_of_scores(capsys, title):
     print_table(score_table(SCORES, title))
     out, err = capsys.readouterr()
-    rows = {line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:5]] for line in out.splitlines()[4:-1]}
+    rows = {
+        line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:5]] for line in out.splitlines()[4:-1]
+    }
     assert err == "" and out.splitlines()[0].strip() == title
     assert rows == {
         "good": ["0.03", "0.029", "1.03"],

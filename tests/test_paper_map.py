@@ -13,7 +13,9 @@ import pytest
 from scgan.papers import PAPERS
 
 ROOT = Path(__file__).resolve().parents[1]
-ROW = re.compile(r"^\| \[(?P<paper>[A-Z0-9-]+)\] (?P<place>[^|]*) \| (?P<what>[^|]*) \| `(?P<symbol>[^`]*)` \| `(?P<test>[^`]*)` \|$")
+ROW = re.compile(
+    r"^\| \[(?P<paper>[A-Z0-9-]+)\] (?P<place>[^|]*) \| (?P<what>[^|]*) \| `(?P<symbol>[^`]*)` \| `(?P<test>[^`]*)` \|$"
+)
 ROWS = [match for line in (ROOT / "README.md").read_text().splitlines() if (match := ROW.match(line))]
 
 

@@ -107,7 +107,10 @@ def test_a_bucket_that_is_not_there_is_said_at_once(bucket, scgan_command, tmp_p
     for words, what in (
         (("fit", "--store", "s3://no-such-bucket/x"), "the store 's3://no-such-bucket/x' can't be written: "),
         (("evaluate", "r", "--store", "s3://no-such-bucket"), "the store 's3://no-such-bucket' can't be read: "),
-        (("fit", "--store", tmp_path, "--data", f"s3://{bucket}/t.csv"), f"s3://{bucket}/t.csv: there is no such object"),
+        (
+            ("fit", "--store", tmp_path, "--data", f"s3://{bucket}/t.csv"),
+            f"s3://{bucket}/t.csv: there is no such object",
+        ),
         (("report", "r", "--store", f"s3://{bucket}"), f"no run 'r' in the store 's3://{bucket}'"),
     ):
         start = time.monotonic()

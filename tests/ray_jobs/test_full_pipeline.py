@@ -52,7 +52,10 @@ def test_a_run_on_ray_and_the_same_again(ray_head, job, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--resources.num_worker", "2"], "unknown setting 'resources.num_worker'; did you mean 'resources.num_workers'?"),
+        (
+            ["--resources.num_worker", "2"],
+            "unknown setting 'resources.num_worker'; did you mean 'resources.num_workers'?",
+        ),
         (["--resources.num_workers", "0"], "resources.num_workers: input should be greater than or equal to 1"),
         (["--resources.gpus_per_task", "-1"], "resources.gpus_per_task: input should be greater than or equal to 0"),
         (["--resources.cpus_per_task", "0"], "resources.cpus_per_task: input should be greater than 0"),
@@ -97,7 +100,9 @@ def test_results_of_a_job_lie_in_the_home_folder(tmp_path, monkeypatch):
 def test_the_database_of_a_job_never_lies_in_rays_copy(scgan_command, tmp_path, monkeypatch, store):
     asked = []
     monkeypatch.setattr(full_pipeline, "results_folder", lambda: tmp_path)
-    monkeypatch.setattr(full_pipeline.commands, "run_and_show", lambda *args, **how: asked.append((args[1], how["folder"])))
+    monkeypatch.setattr(
+        full_pipeline.commands, "run_and_show", lambda *args, **how: asked.append((args[1], how["folder"]))
+    )
     assert scgan_command("--store", store, command=full_pipeline.main).code == 0
     expected = {
         "s3://bucket/runs": ("s3://bucket/runs", tmp_path),

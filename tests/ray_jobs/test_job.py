@@ -65,7 +65,16 @@ def test_a_job_with_wrong_input_fails_with_one_line(ray_head):
 
 def test_neither_git_nor_environment_nor_results_are_shipped():
     ignored = (ROOT / ".rayignore").read_text().split()
-    for name in (".git/", ".venv/", "runs/", "mlruns/", "mlartifacts/", "__pycache__/", ".mypy_cache/", ".pytest_cache/"):
+    for name in (
+        ".git/",
+        ".venv/",
+        "runs/",
+        "mlruns/",
+        "mlartifacts/",
+        "__pycache__/",
+        ".mypy_cache/",
+        ".pytest_cache/",
+    ):
         assert any(fnmatch.fnmatch(name, pattern) for pattern in ignored), name
     kept = ["scgan", "ray_jobs", "pyproject.toml", "scgan/templates"]
     assert not [name for name in kept for pattern in ignored if fnmatch.fnmatch(name, pattern.rstrip("/"))]

@@ -1,0 +1,292 @@
+"""The study: trials as Optuna keeps them in a database, the one record that a search goes on from."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from ray.tune.search.optuna import OptunaSearch
+
+from scgan.artifacts import digest
+from scgan.config import Settings
+from scgan.search import METRICS, Domain, Range, Space, ordered, start_point
+
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+NUM_WARM = 10  # best trials of another study that are tried first
+STALE_AFTER = 60.0  # seconds without a sign of life after which a driver on another machine counts as dead
+
+
+def open_study(
+    storage_url: str, name: str, description: Mapping[str, Any], metrics: Sequence[str], seed: int
+) -> optuna.Study:
+    """Open a study, or begin it.
+
+    Args:
+        storage_url: SQLAlchemy's address of the database.
+        name: The study's.
+        description: What its trials have in common; a study begun with another is refused.
+        metrics: What is minimised.
+        seed: Of the sampler.
+
+    Returns:
+        The study, with its sampler.
+
+    Raises:
+        ValueError: If the database can't be used, or the study was begun with another description.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    plain = json.loads(json.dumps(description))
+    study = _create(storage_url, name, metrics)
+    begun = study.user_attrs.get("description")
+    if begun != plain and all(t.state == TrialState.WAITING for t in study.get_trials(deepcopy=False)):
+        optuna.delete_study(study_name=name, storage=study._storage)  # no trial was run: begun anew
+        study, begun = _create(storage_url, name, metrics), None
+    if begun is None:
+        study.set_user_attr("description", plain)
+    elif begun != plain:
+        raise ValueError(
+            f"the study {name!r} was begun with another {_difference(begun, plain)}; repeat its command, or begin one "
+            "under another --study"
+        )
+    study.sampler = _sampler(seed, len(study.get_trials(deepcopy=False)))
+    return study
+
+
+def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """The first thing that differs, with the keys in it that do."""
+    name = next(key for key in other if one.get(key) != other[key])
+    old, new = one.get(name), other[name]
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return f"{name} ({old} then, {new} now)"
+    keys = [key for key in {**old, **new} if old.get(key, name) != new.get(key, name)]
+    return f"{name} (of {', '.join(sorted(keys)[:4])})"
+
+
+def _create(storage_url: str, name: str, metrics: Sequence[str]) -> optuna.Study:
+    directions = ["minimize"] * len(metrics)
+    try:
+        storage = optuna.storages.RDBStorage(storage_url)
+        study = optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
+    except Exception as error:
+        text = " ".join(str(error).split())[:200]
+        raise ValueError(f"the study's database {storage_url!r} can't be used: {text}") from None
+    return study
+
+
+def _sampler(seed: int, num_before: int) -> optuna.samplers.BaseSampler:
+    """Multivariate TPE; one that goes on must not draw again what the one before it drew."""
+    number = int(digest([seed, num_before])[:8], 16)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(seed=number, multivariate=True, group=True, constant_liar=True)
+
+
+def begin(study: optuna.Study, space: Space, config: Settings, num_trials: int, warm: optuna.Study | None) -> None:
+    """Queue the first trials of a new study: the settings' own values, then another study's best."""
+    if "begun" in study.user_attrs:
+        return
+    points = [start_point(space, config)]
+    if warm is not None:
+        done = [t for t in warm.get_trials(deepcopy=False, states=[TrialState.COMPLETE]) if t.values]
+        for trial in sorted(done, key=lambda t: t.values[0])[:NUM_WARM]:
+            points.append(_fitted_in(trial.params, space, config))
+    for point in points[:num_trials]:
+        study.enqueue_trial(point, skip_if_exists=True)
+    study.set_user_attr("begun", True)
+
+
+def _fitted_in(params: Mapping[str, Any], space: Space, config: Settings) -> dict[str, Any]:
+    """Another study's point in this space: what it lacks from the settings, what lies outside moved in."""
+    point = start_point(space, config)
+    return {key: space[key].nearest(params.get(key, value)) for key, value in point.items()}
+
+
+def open_warm(name: str, storage_url: str) -> optuna.Study:
+    """Another study, to start from.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    try:
+        return optuna.load_study(study_name=name, storage=optuna.storages.RDBStorage(storage_url))
+    except Exception:
+        raise ValueError(f"there is no study {name!r} to start from in {storage_url!r}") from None
+
+
+def num_missing(study: optuna.Study, asked: int) -> int:
+    """How many trials have not ended, of those asked for."""
+    counts = count(study)
+    return asked - sum(counts[state] for state in FINISHED)
+
+
+def count(study: optuna.Study) -> dict[TrialState, int]:
+    """How many trials are in each state."""
+    trials = study.get_trials(deepcopy=False)
+    return {state: sum(trial.state == state for trial in trials) for state in TrialState}
+
+
+@dataclass
+class Lease:
+    """The right to drive a study: one driver at a time, taken over from one that died.
+
+    Args:
+        study: The study.
+    """
+
+    study: optuna.Study
+    said: float = 0.0
+
+    def take(self) -> None:
+        """Become the study's driver.
+
+        Raises:
+            ValueError: If another one lives.
+        """
+        other = self.study.user_attrs.get("driver")
+        if other and _lives(other):
+            raise ValueError(
+                f"the study {self.study.study_name!r} is being searched by process {other['pid']} on {other['host']}; "
+                "wait for it, or use another --study"
+            )
+        self.renew()
+
+    def renew(self) -> None:
+        """Show a sign of life, now and then."""
+        if time.time() - self.said > STALE_AFTER / 4:
+            self.said = time.time()
+            self.study.set_user_attr("driver", {**_self(), "seen": self.said})
+
+    def give_back(self) -> None:
+        """Let others drive."""
+        self.study.set_user_attr("driver", None)
+
+
+def _self() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid(), "born": _born(os.getpid())}
+
+
+def _lives(driver: Mapping[str, Any]) -> bool:
+    if driver["host"] == socket.gethostname():
+        return driver["pid"] != os.getpid() and _born(driver["pid"]) == driver["born"]
+    return time.time() - driver["seen"] < STALE_AFTER
+
+
+def _born(pid: int) -> str | None:
+    """When a process began, which tells it from a later one of the same number; None where there is none."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else f"{process.create_time():.2f}"
+    except psutil.NoSuchProcess:
+        return None
+
+
+class StudySearch(OptunaSearch):
+    """Tune's searcher on a durable study: trials that were in flight go on, and every end is told for what it is.
+
+    Tune's own tells a stopped trial as complete, and leaves one that ended in NaN running for ever.
+
+    Args:
+        study: The study, with its sampler.
+        space: What is searched.
+        metrics: What is minimised.
+        error_of: What Tune knows of a trial whose worker is gone, by the trial's id.
+    """
+
+    def __init__(
+        self, study: optuna.Study, space: Space, metrics: Sequence[str], error_of: Callable[[str], str]
+    ) -> None:
+        self.domains = ordered(space)
+        several = len(metrics) > 1
+        super().__init__(
+            space=self.point,
+            metric=list(metrics) if several else metrics[0],
+            mode=["min"] * len(metrics) if several else "min",
+            sampler=study.sampler,
+            study_name=study.study_name,
+            storage=study._storage,
+        )
+        self.metrics = tuple(metrics)
+        self.in_flight = [trial._trial_id for trial in study.get_trials(states=[TrialState.RUNNING])]
+        self.error_of = error_of
+
+    def point(self, trial: Any) -> None:
+        """Have Optuna suggest each setting, those that depend on another only where it has the value."""
+        chosen: dict[str, Any] = {}
+        for key, domain in self.domains:
+            if domain.when is None or chosen.get(domain.when.key) in domain.when.values:
+                chosen[key] = _suggest(trial, key, domain)
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        """The point of a trial that was in flight, else a new one."""
+        if trial_id not in self._ot_trials and self.in_flight:
+            self._ot_trials[trial_id] = optuna.trial.Trial(self._ot_study, self.in_flight.pop(0))
+        return super().suggest(trial_id)
+
+    def number(self, trial_id: str) -> int:
+        """The study's number of one of Tune's trials."""
+        return int(self._ot_trials[trial_id].number)
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Keep a rung's value."""
+        if len(self.metrics) == 1 and self.metrics[0] in result:
+            self._ot_trials[trial_id].report(result[self.metrics[0]], result["samples"])
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Tell how the trial ended: complete, stopped early, or failed with its cause."""
+        trial, result = self._ot_trials[trial_id], result or {}
+        if trial_id in self._completed_trials:
+            return
+        if "account" in result:
+            trial.set_user_attr("account", json.loads(result["account"]))
+        cause = _cause_of_death(self.error_of(trial_id)) if error else result.get("cause")
+        if cause is not None:
+            trial.set_user_attr("cause", cause)
+            self._tell(trial_id, state=TrialState.FAIL)
+        elif result.get("final"):
+            trial.set_user_attr("scores", {name: result[name] for name in METRICS if name in result})
+            self.on_trial_result(trial_id, result)
+            self._tell(trial_id, values=[result[name] for name in self.metrics])
+        elif self.metrics[0] in result:
+            self.on_trial_result(trial_id, result)
+            self._tell(trial_id, state=TrialState.PRUNED)
+
+    def _tell(self, trial_id: str, **how: Any) -> None:
+        self._ot_study.tell(self._ot_trials[trial_id], **how)
+        self._completed_trials.add(trial_id)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Tune's own snapshot of a search, which is never read, holds none of this."""
+        return (dict, ())
+
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
+        """Nothing: the study is the record."""
+
+
+def _cause_of_death(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    last = lines[-1][:400] if lines else "nothing is known of it"
+    return f"{'out of memory' if 'OutOfMemory' in text else 'dead worker'}: {last}"
+
+
+def _suggest(trial: Any, key: str, domain: Domain) -> Any:
+    if not isinstance(domain, Range):
+        return trial.suggest_categorical(key, list(domain.options))
+    if domain.whole:
+        return trial.suggest_int(key, int(domain.low), int(domain.high), log=domain.log)
+    return trial.suggest_float(key, domain.low, domain.high, log=domain.log)
+
+
+def best(study: optuna.Study) -> FrozenTrial | None:
+    """The complete trial that is best at the first metric, which with several lies on the Pareto front."""
+    done = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    return min(done, key=lambda trial: tuple(trial.values), default=None)
