@@ -148,7 +148,7 @@ def evaluate(
         if columns is not None or label is not None or missing != "error":
             raise ValueError("--data.columns, --data.label and --data.missing go with --samples; a run has its own")
         stored = pipeline.open_run(run, ArtifactStore(store, write=False))
-        data = pipeline.prepare(stored.spec)
+        data = stored.outcome().data
         seed = stored.spec.seed if seed is None else seed
         scores = systems.load(stored.spec.system).evaluate(stored.model, data, seed)
         commands.show_scores(scores, run, as_json, run=run)

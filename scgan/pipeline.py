@@ -26,6 +26,8 @@ from scgan.metrics.scores import Score
 from scgan.systems.base import Inputs, Model, Stage, System, Units
 from scgan.training.runtime import Progress, Runtime, StoredCheckpoints
 
+_RUN_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -328,6 +330,7 @@ class StoredRun:
         model: The trained system.
         artifacts: Of each stage, by its name.
         scores: On the held-out split.
+        fingerprint: Of the data it was trained on.
     """
 
     spec: Spec
@@ -335,14 +338,17 @@ class StoredRun:
     model: Any
     artifacts: Mapping[str, Artifact]
     scores: Mapping[str, Score]
+    fingerprint: str
 
     def outcome(self) -> Outcome:
         """What the run ended with, its data loaded again.
 
         Raises:
-            ValueError: If the data can't be read any more.
+            ValueError: If the data can't be read any more, or is no longer what the run was trained on.
         """
         data = prepare(self.spec)
+        if data.fingerprint != self.fingerprint:
+            raise ValueError(f"{self.spec.data.source} has changed since the run {self.spec.run_id}; run it again")
         return Outcome(self.spec, data, self.artifacts, self.model, self.scores, trained=(), seconds={})
 
 
@@ -359,7 +365,7 @@ def open_run(name: str, store: ArtifactStore) -> StoredRun:
     Raises:
         ValueError: If there is none of that name, or an artifact of it is missing.
     """
-    raw = store.storage.read(f"{name}/run.json") if "/" not in name else None
+    raw = store.storage.read(f"{name}/run.json") if _RUN_NAME.fullmatch(name) else None
     if raw is None:
         known = [n.split("/")[0] for n in store.storage.names("") if n.endswith("/run.json")]
         raise ValueError(f"no run {name!r} in the store {store.url!r}{suggest(name, known)}")
@@ -372,7 +378,8 @@ def open_run(name: str, store: ArtifactStore) -> StoredRun:
     found = {stage: artifact for stage, artifact in artifacts.items() if artifact is not None}
     model = systems.load(spec.system).model(spec.config, found, torch.device("cpu"))
     scores = {key: Score(**score) for key, score in record["scores"].items()}
-    return StoredRun(spec, Schema.from_json(record["schema"]), model, found, scores)
+    schema, fingerprint = Schema.from_json(record["schema"]), record["data"]["fingerprint"]
+    return StoredRun(spec, schema, model, found, scores, fingerprint)
 
 
 def _job(spec: Spec, stage: Stage, keys: Mapping[str, str], inputs: Inputs, store_url: str) -> Job:

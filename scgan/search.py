@@ -227,7 +227,8 @@ def ordered(space: Space) -> list[tuple[str, Domain]]:
 
 def start_point(space: Space, config: Settings) -> dict[str, Any]:
     """The settings' own values, each moved to the nearest in its domain; conditions respected."""
-    values, point = dict(leaves(config)), {}
+    values = dict(leaves(config))
+    point: dict[str, Any] = {}
     for key, domain in ordered(space):
         if domain.when is None or point.get(domain.when.key) in domain.when.values:
             point[key] = domain.nearest(values[key])

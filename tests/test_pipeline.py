@@ -177,3 +177,15 @@ def test_more_clusters_than_rows_is_refused_before_training():
 def test_specs_survive_json():
     spec = replace(spec_of(), seed=7)
     assert Spec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+def test_a_run_whose_data_changed_is_not_scored_against_other_rows(store, tmp_path):
+    table = tmp_path / "table.csv"
+    rows = torch.randn(300, 2, generator=torch.Generator().manual_seed(0)).numpy().round(4)
+    table.write_text("a,b\n" + "\n".join(f"{a},{b}" for a, b in rows))
+    spec = replace(spec_of(), data=DataConfig(source=str(table)))
+    run(spec, prepare(spec), store, LocalExecutor())
+    assert open_run(spec.run_id, store).outcome().data.fingerprint == prepare(spec).fingerprint
+    table.write_text(table.read_text() + "\n0.5,0.5\n")
+    with pytest.raises(ValueError, match="has changed since the run"):
+        open_run(spec.run_id, store).outcome()

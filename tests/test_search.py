@@ -33,7 +33,7 @@ def test_words_narrow_widen_add_and_fix():
         "decoder.adversarial=choice(hinge, non_saturating)",
         "decoder.r1_weight=uniform(0,1) if decoder.adversarial=hinge|least_squares",
         "decoder.width=logint(16,64)",
-        "mappers.learning_rate=0.002",
+        "mappers.learning_rate=0.005",
     ]
     space, config = change(SPACE, words, CONFIG)
     assert space["decoder.lambda_x"] == Float(0.001, 10, log=True)
@@ -41,9 +41,9 @@ def test_words_narrow_widen_add_and_fix():
     assert space["decoder.adversarial"].options == ("hinge", "non_saturating")
     assert space["decoder.r1_weight"] == Float(0, 1, when=When("decoder.adversarial", ("hinge", "least_squares")))
     assert space["decoder.width"] == Int(16, 64, log=True)
-    assert "mappers.learning_rate" not in space and config.mappers.learning_rate == 0.002
+    assert "mappers.learning_rate" not in space and config.mappers.learning_rate == 0.005
     assert space["mappers.lambda_eps"] == SPACE["mappers.lambda_eps"]
-    assert "decoder.width" not in SPACE and CONFIG.mappers.learning_rate != 0.002
+    assert "decoder.width" not in SPACE and CONFIG.mappers.learning_rate != 0.005
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,10 @@ def test_words_narrow_widen_add_and_fix():
         ("clusters.num_clusters=choice()", "at least one value"),
         ("decoder.adversarial=choice(hinge,best)", "'best'"),
         ("decoder.lambda_x", "takes KEY="),
-        ("decoder.width=int(8,16) if decoder.adversarial=hinge", "depends on decoder.adversarial, which must be searched"),
+        (
+            "decoder.width=int(8,16) if decoder.adversarial=hinge",
+            "depends on decoder.adversarial, which must be searched",
+        ),
     ],
 )
 def test_a_wrong_word_is_refused_in_one_line(word, message):

@@ -264,13 +264,14 @@ def test_odd_columns_come_back_right(scgan_command, shared_mlflow, tmp_path, mon
         }
     )
     frame.to_parquet(tmp_path / "odd.parquet")
-    made = samples_of(scgan_command, tmp_path / "odd.parquet", tmp_path)
+    longer = ("--decoder.num_samples", 150_000, "--encoder.num_samples", 30_000)
+    made = samples_of(scgan_command, tmp_path / "odd.parquet", tmp_path, *longer)
     assert list(made.columns) == list(frame.columns) and (made.dtypes == frame.dtypes).all()
     assert (made["constant"] == np.float32(2.5)).all() and (made["nothing"] == 0).all()
     assert (made["again"] == made["huge"]).all() and made["huge"].nunique() > 100
     for name in ("huge", "tiny", "far"):
         spread, real = made[name].std(), frame[name].std()
-        assert 0.005 * real < spread < 5 * real and abs(made[name].mean() - frame[name].mean()) < 3 * real
+        assert 0.2 * real < spread < 3 * real and abs(made[name].mean() - frame[name].mean()) < 3 * real
     assert made["small"].between(-3, 3).all() and made["small"].nunique() > 2
     assert made["large"].between(2**60, 2**60 + 999).all() and made["large"].nunique() > 20
     assert set(made["yes"]) <= {True, False}

@@ -13,11 +13,12 @@ from ray_jobs.executor import Board, RayExecutor, Report
 from ray_jobs.resources import Resources
 from ray_jobs.session import connect
 from ray_jobs.tuning.costs import costs
+from ray_jobs.tuning.lease import Lease
 from ray_jobs.tuning.pictures import draw
 from ray_jobs.tuning.record import SearchRecord
 from ray_jobs.tuning.request import Request
 from ray_jobs.tuning.running import run_trials
-from ray_jobs.tuning.study import FINISHED, Lease, begin, best, count, num_missing, open_study, open_warm
+from ray_jobs.tuning.study import FINISHED, begin, best, count, num_missing, open_study, open_warm
 from ray_jobs.tuning.trials import TrialPlan
 from scgan import commands, pipeline, systems
 from scgan.artifacts import ArtifactStore
@@ -51,7 +52,7 @@ def search(request: Request) -> bool:
     if num_missing(study, request.trials) > 0:
         connect()
         request.check_resources()
-    lease = Lease(study)
+    lease = Lease(study, request.database(request.study))
     lease.take()
     try:
         begin(study, request.space, plan.spec.config, request.trials, warm)

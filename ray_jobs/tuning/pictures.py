@@ -52,7 +52,7 @@ def history(done: Sequence[FrozenTrial], stopped: Sequence[FrozenTrial], metric:
     ax.step(numbers, np.minimum.accumulate(values), where="post", color=PALETTE[1], label="best so far")
     ax.set_yscale("log")
     ax.set(xlabel="trial", ylabel=metric)
-    ax.legend()
+    ax.legend(loc="upper right")
     return figure
 
 

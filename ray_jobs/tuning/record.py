@@ -125,7 +125,9 @@ class SearchRecord:
     def _close(self, trial: FrozenTrial, child: Child) -> None:
         account = trial.user_attrs.get("account", {})
         if trial.state == TrialState.COMPLETE:
-            self._points(child, ((k, v, 0) for k, v in trial.user_attrs.get("scores", {}).items() if k not in self.metrics))
+            self._points(
+                child, ((k, v, 0) for k, v in trial.user_attrs.get("scores", {}).items() if k not in self.metrics)
+            )
             last = list(account.get("keys", {}))[-1:]
             for stage in last:
                 artifact = self.store.load(account["keys"][stage])
@@ -239,7 +241,9 @@ def table(study: optuna.Study, metrics: Sequence[str]) -> dict[str, list]:
     trials = [t for t in study.get_trials(deepcopy=False) if t.state in FINISHED]
     keys = sorted({key for trial in trials for key in trial.params})
     columns = ["trial", "state", *metrics, *keys, "on the Pareto front", "cause"]
-    front = {trial.number for trial in study.best_trials} if any(t.state == TrialState.COMPLETE for t in trials) else set()
+    front = (
+        {trial.number for trial in study.best_trials} if any(t.state == TrialState.COMPLETE for t in trials) else set()
+    )
     data = []
     for trial in trials:
         values = trial.values or [None] * len(metrics)

@@ -13,8 +13,9 @@ import optuna
 import ray
 
 from ray_jobs.tuning.claims import Claims
+from ray_jobs.tuning.lease import Lease
 from ray_jobs.tuning.request import RUNG_FACTOR, Request
-from ray_jobs.tuning.study import FINISHED, Lease, StudySearch, num_missing
+from ray_jobs.tuning.study import FINISHED, StudySearch, num_missing
 from ray_jobs.tuning.trials import TrialPlan, run_trial
 from ray_jobs.tuning.watch import Board, Watch
 from scgan.artifacts import ArtifactStore, digest
@@ -48,7 +49,8 @@ def run_trials(
     from ray import tune
 
     os.environ |= ENVIRONMENT
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)  # it misses the files that the study is instead of
+    # It misses files that the study is instead of, and shows tracebacks of failures whose causes the study has.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     claims = ray.remote(num_cpus=0)(Claims).remote()
     with Board(study, request.trials, request.metrics[0]) as board, tempfile.TemporaryDirectory() as folder:
         watch = Watch(claims, ArtifactStore(request.store_url), lease, board, sync)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -21,7 +17,6 @@ from scgan.search import METRICS, Domain, Range, Space, ordered, start_point
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 NUM_WARM = 10  # best trials of another study that are tried first
-STALE_AFTER = 60.0  # seconds without a sign of life after which a driver on another machine counts as dead
 
 
 def open_study(
@@ -133,64 +128,7 @@ def count(study: optuna.Study) -> dict[TrialState, int]:
     return {state: sum(trial.state == state for trial in trials) for state in TrialState}
 
 
-@dataclass
-class Lease:
-    """The right to drive a study: one driver at a time, taken over from one that died.
-
-    Args:
-        study: The study.
-    """
-
-    study: optuna.Study
-    said: float = 0.0
-
-    def take(self) -> None:
-        """Become the study's driver.
-
-        Raises:
-            ValueError: If another one lives.
-        """
-        other = self.study.user_attrs.get("driver")
-        if other and _lives(other):
-            raise ValueError(
-                f"the study {self.study.study_name!r} is being searched by process {other['pid']} on {other['host']}; "
-                "wait for it, or use another --study"
-            )
-        self.renew()
-
-    def renew(self) -> None:
-        """Show a sign of life, now and then."""
-        if time.time() - self.said > STALE_AFTER / 4:
-            self.said = time.time()
-            self.study.set_user_attr("driver", {**_self(), "seen": self.said})
-
-    def give_back(self) -> None:
-        """Let others drive."""
-        self.study.set_user_attr("driver", None)
-
-
-def _self() -> dict[str, Any]:
-    return {"host": socket.gethostname(), "pid": os.getpid(), "born": _born(os.getpid())}
-
-
-def _lives(driver: Mapping[str, Any]) -> bool:
-    if driver["host"] == socket.gethostname():
-        return driver["pid"] != os.getpid() and _born(driver["pid"]) == driver["born"]
-    return time.time() - driver["seen"] < STALE_AFTER
-
-
-def _born(pid: int) -> str | None:
-    """When a process began, which tells it from a later one of the same number; None where there is none."""
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else f"{process.create_time():.2f}"
-    except psutil.NoSuchProcess:
-        return None
-
-
-class StudySearch(OptunaSearch):
+class StudySearch(OptunaSearch):  # type: ignore[misc]
     """Tune's searcher on a durable study: trials that were in flight go on, and every end is told for what it is.
 
     Tune's own tells a stopped trial as complete, and leaves one that ended in NaN running for ever.
@@ -239,7 +177,10 @@ class StudySearch(OptunaSearch):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Keep a rung's value."""
         if len(self.metrics) == 1 and self.metrics[0] in result:
-            self._ot_trials[trial_id].report(result[self.metrics[0]], result["samples"])
+            trial = self._ot_trials[trial_id]
+            known = self._ot_study._storage.get_trial(trial._trial_id).intermediate_values
+            if result["samples"] not in known:  # the last one comes again with a trial's end
+                trial.report(result[self.metrics[0]], result["samples"])
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tell how the trial ended: complete, stopped early, or failed with its cause."""

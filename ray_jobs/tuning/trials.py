@@ -6,17 +6,18 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
-import ray
 import torch
 
 from ray_jobs.tuning.claims import ClaimingStore
+from ray_jobs.tuning.group import fit_units, here, run_in_group
 from scgan import systems
 from scgan.artifacts import Artifact, ArtifactStore
 from scgan.config import override
 from scgan.data.dataset import Dataset
-from scgan.pipeline import Job, Spec, fit_part, fit_stages
+from scgan.pipeline import Job, Listener, Spec, fit_stages
 from scgan.search import METRICS, measure
 from scgan.systems.base import Units
 from scgan.training.loop import NonFiniteLoss
@@ -74,7 +75,7 @@ class Account:
 
 
 class StepwiseExecutor:
-    """Fits units in this process, and the last stage in pieces with a look at it after each.
+    """Fits units here, with the trial's other workers if it has any; the last stage in pieces, each looked at.
 
     Args:
         plan: The search's.
@@ -84,8 +85,7 @@ class StepwiseExecutor:
 
     def __init__(self, plan: TrialPlan, account: Account, look: Callable[[int, Artifact], None]) -> None:
         self.plan, self.account, self.look = plan, account, look
-        on_gpu = bool(ray.get_gpu_ids()) and torch.cuda.is_available()
-        self.runtime = Runtime(torch.device("cuda" if on_gpu else "cpu"), amp=on_gpu)
+        self.runtime = here()
 
     def warm_up(self) -> None:
         """Nothing to begin."""
@@ -95,7 +95,7 @@ class StepwiseExecutor:
         self.account.keys |= {**job.provenance["upstream"], job.stage: job.key}
         if job.stage == self.plan.last_stage:
             self._fit_to_the_rungs(job, units)
-        self._timed(job, lambda: fit_part(job, units, self.runtime))
+        self._timed(job, lambda: fit_units(job, units, self.plan.workers, self.runtime))
 
     def _fit_to_the_rungs(self, job: Job, units: Units) -> None:
         self.account.part = job.part_key(units)
@@ -105,8 +105,13 @@ class StepwiseExecutor:
         for rung in self.plan.rungs:
             if rung < seen:  # scored before this trial was interrupted
                 continue
-            runtime = replace(self.runtime, checkpoints=checkpoints, until=rung)
-            part = self._timed(job, lambda at=runtime: job.definition.fit(job.config, units, job.inputs, at))
+
+            def fit(at: Runtime, rung: int = rung) -> Artifact:
+                at = replace(at, checkpoints=checkpoints, until=rung)
+                return job.definition.fit(job.config, units, job.inputs, at)
+
+            workers = self.plan.workers if job.definition.data_parallel else 1
+            part = self._timed(job, partial(run_in_group, fit, workers, self.runtime))
             part = Artifact(part.tensors, {**part.meta, "units": list(units)})
             self.look(rung, job.definition.merge([part]))
 
@@ -145,9 +150,7 @@ def run_trial(point: dict[str, Any], *, plan: TrialPlan, data: Dataset, claims: 
         tune.report({"cause": cause_of(error), "account": account.text()})
 
 
-def _train(
-    spec: Spec, plan: TrialPlan, data: Dataset, store: ArtifactStore, account: Account
-) -> dict[str, float]:
+def _train(spec: Spec, plan: TrialPlan, data: Dataset, store: ArtifactStore, account: Account) -> dict[str, float]:
     from ray import tune
 
     system = systems.load(spec.system)
@@ -158,7 +161,7 @@ def _train(
         values = measure(model, data, plan.metrics, spec.seed)
         tune.report({"samples": rung, "account": account.text(), **values})
 
-    fitted = fit_stages(spec, data, store, StepwiseExecutor(plan, account, look), [account])
+    fitted = fit_stages(spec, data, store, StepwiseExecutor(plan, account, look), [cast(Listener, account)])
     account.keys = {name: stage.key for name, stage in fitted.items()}
     model = system.model(spec.config, account.artifacts, torch.device("cpu"))
     return measure(model, data, _names(model, plan.metrics), spec.seed)
@@ -166,7 +169,9 @@ def _train(
 
 def _names(model: Any, metrics: Sequence[str]) -> list[str]:
     """Every metric that the model has: one that can't reconstruct is not asked to, unless that is searched for."""
-    return [name for name in METRICS if name in metrics or name != "reconstruction_mse" or hasattr(model, "reconstruct")]
+    return [
+        name for name in METRICS if name in metrics or name != "reconstruction_mse" or hasattr(model, "reconstruct")
+    ]
 
 
 CAUSES: Mapping[str, tuple[type[BaseException], ...]] = {

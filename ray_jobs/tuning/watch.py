@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from ray_jobs.tuning.study import FINISHED, Lease, StudySearch, best, count
+from ray_jobs.tuning.lease import Lease
+from ray_jobs.tuning.study import FINISHED, StudySearch, best, count
 from scgan.artifacts import ArtifactStore
 
 PLAIN_EVERY = 10.0  # seconds between lines where the output is no terminal
@@ -100,7 +101,7 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-class Watch(tune.Callback):
+class Watch(tune.Callback):  # type: ignore[misc]
     """Tune's callback of a search, in the driver.
 
     Args:
@@ -113,9 +114,7 @@ class Watch(tune.Callback):
 
     SYNC_EVERY = 2.0  # seconds
 
-    def __init__(
-        self, claims: Any, store: ArtifactStore, lease: Lease, board: Board, sync: Callable[[], None]
-    ) -> None:
+    def __init__(self, claims: Any, store: ArtifactStore, lease: Lease, board: Board, sync: Callable[[], None]) -> None:
         self.claims, self.store, self.lease, self.board, self.sync = claims, store, lease, board, sync
         self.search: StudySearch | None = None
         self.errors: dict[str, Any] = {}

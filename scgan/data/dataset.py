@@ -101,7 +101,7 @@ def load(config: DataConfig, seed: int) -> Dataset:
     is_path = config.source.startswith("s3://") or "/" in config.source or path.suffix in READERS or path.exists()
     if not is_path:
         raise ValueError(
-            f"unknown data {config.source!r}{suggest(config.source, TOYS)}; or give a path or s3://bucket/key"
+            f"unknown data {config.source!r}{suggest(config.source, TOYS)} (a path or s3://bucket/key will do, too)"
         )
     table = read_table(config.source, config.columns, config.label, config.missing)
     return split(path.stem, table, config.test_fraction, seed)

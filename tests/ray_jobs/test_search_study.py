@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import socket
 import subprocess
 import sys
+import time
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 
-from ray_jobs.tuning import study as module
 from ray_jobs.tuning.costs import costs
-from ray_jobs.tuning.study import Lease, StudySearch, begin, best, count, num_missing, open_study, open_warm
+from ray_jobs.tuning.lease import Lease
+from ray_jobs.tuning.study import StudySearch, begin, best, count, num_missing, open_study, open_warm
 from scgan import systems
 from scgan.search import Choice, Float, When, describe
 
@@ -125,7 +126,9 @@ def test_another_study_warms_it_up(url):
         search.on_trial_complete(str(i), {"samples": 9, "sliced_wasserstein": float(4 - i), "final": True})
     study = opened(url, "second")
     begin(study, SPACE, CONFIG, 3, open_warm("first", url))
-    points = [searcher(study).suggest(str(i)) for i in range(1)] + [t.system_attrs["fixed_params"] for t in study.trials[1:]]
+    points = [searcher(study).suggest(str(i)) for i in range(1)] + [
+        t.system_attrs["fixed_params"] for t in study.trials[1:]
+    ]
     assert len(study.trials) == 3 and points[0]["decoder.lambda_x"] == CONFIG.decoder.lambda_x
     for point, trial in zip(points[1:], (first.trials[3], first.trials[2]), strict=True):
         assert point["decoder.lambda_x"] == min(max(trial.params["decoder.lambda_x"], 0.01), 10)
@@ -143,22 +146,33 @@ def test_two_objectives_have_a_front(url):
     assert sorted(t.number for t in study.best_trials) == [0, 1] and best(study).number == 0
 
 
-def test_one_driver_at_a_time(url, monkeypatch):
-    Lease(opened(url)).take()
-    Lease(opened(url)).take()  # this process itself
-    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    try:
-        driver = {"host": module._self()["host"], "pid": other.pid, "born": module._born(other.pid), "seen": 0}
-        opened(url).set_user_attr("driver", driver)
-        with pytest.raises(ValueError, match=f"searched by process {other.pid}"):
-            Lease(opened(url)).take()
-    finally:
+HOLD = """
+import fcntl, os, sys
+lock = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR)
+fcntl.flock(lock, fcntl.LOCK_EX)
+print("held", flush=True)
+input()
+"""
+
+
+def test_one_driver_at_a_time_and_the_lock_of_a_killed_one_is_free(url):
+    lease = Lease(opened(url), url)
+    program = [sys.executable, "-c", HOLD, str(lease.path)]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ValueError, match="being searched by another process here"):
+            lease.take()
         other.kill()
-        other.communicate()
-    lease = Lease(opened(url))
     lease.take()
-    assert opened(url).user_attrs["driver"]["pid"] == os.getpid()
+    assert opened(url).user_attrs["driver"]["host"] == socket.gethostname()
     lease.give_back()
+    opened(url).set_user_attr("driver", {"host": "elsewhere", "seen": time.time()})
+    with pytest.raises(ValueError, match="another process on elsewhere"):
+        Lease(opened(url), url).take()
+    opened(url).set_user_attr("driver", {"host": "elsewhere", "seen": time.time() - 100})
+    taken = Lease(opened(url), url)
+    taken.take()
+    taken.give_back()
     assert opened(url).user_attrs["driver"] is None
 
 

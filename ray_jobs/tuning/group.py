@@ -1,0 +1,95 @@
+"""A trial of several workers: the trial's own process is the first, helpers in its placement group are the others."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import ray
+import torch
+import torch.distributed as dist
+
+from scgan.pipeline import Job, fit_part
+from scgan.systems.base import Units
+from scgan.training.runtime import Runtime
+
+TIMEOUT = datetime.timedelta(minutes=5)  # after which a worker that waits for a dead one gives up
+
+
+def run_in_group(call: Callable[[Runtime], Any], workers: int, runtime: Runtime) -> Any:
+    """Call a function in several workers that train together, and return what the first one's call returns.
+
+    Args:
+        call: Takes the worker's runtime; the same in all of them.
+        workers: How many, the calling process among them.
+        runtime: Of the calling process.
+
+    Returns:
+        What ``call`` returns here.
+
+    Raises:
+        RuntimeError: If a helper failed.
+    """
+    if workers == 1:
+        return call(runtime)
+    from ray.util.placement_group import get_current_placement_group
+    from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+    group, address = get_current_placement_group(), f"tcp://{ray.util.get_node_ip_address()}:{_free_port()}"
+    helpers = []
+    for rank in range(1, workers):
+        bundle = group.bundle_specs[rank]
+        options = {"num_cpus": bundle.get("CPU", 0), "num_gpus": bundle.get("GPU", 0), "max_retries": 0}
+        place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=rank)
+        task = ray.remote(**options)(_member).options(scheduling_strategy=place)
+        helpers.append(task.remote(call, rank, workers, address))
+    result = _member(call, 0, workers, address, runtime)
+    ray.get(helpers)
+    return result
+
+
+def _member(
+    call: Callable[[Runtime], Any], rank: int, workers: int, address: str, runtime: Runtime | None = None
+) -> Any:
+    """One worker's part: join the group, call, leave it."""
+    torch.set_num_threads(1)
+    device = runtime.device if runtime else here().device
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, init_method=address, rank=rank, world_size=workers, timeout=TIMEOUT)
+    try:
+        result = call(Runtime(device, rank=rank, world_size=workers, amp=device.type == "cuda"))
+        return result if rank == 0 else None
+    finally:
+        dist.destroy_process_group()
+
+
+def here() -> Runtime:
+    """The runtime of this process: its share of a GPU where it has one."""
+    on_gpu = bool(ray.get_gpu_ids()) and torch.cuda.is_available()
+    return Runtime(torch.device("cuda" if on_gpu else "cpu"), amp=on_gpu)
+
+
+def fit_units(job: Job, units: Units, workers: int, runtime: Runtime) -> None:
+    """Fit a stage's units and store them: data-parallel stages together, others spread over the workers."""
+    if job.definition.data_parallel:
+        run_in_group(lambda at: fit_part(job, units, at), workers, runtime)
+        return
+    size = -(-len(units) // workers)
+    packs = [units[start : start + size] for start in range(0, len(units), size)]
+    if len(packs) == 1:
+        fit_part(job, units, runtime)
+        return
+
+    def fit_pack(at: Runtime) -> None:
+        if at.rank < len(packs):
+            fit_part(job, packs[at.rank], here())
+
+    run_in_group(fit_pack, workers, runtime)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
