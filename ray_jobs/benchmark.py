@@ -20,7 +20,9 @@ from scgan import commands, systems  # noqa: E402
 from scgan.artifacts import ArtifactStore  # noqa: E402
 from scgan.config import override  # noqa: E402
 from scgan.data.dataset import DataConfig  # noqa: E402
-from scgan.pipeline import Executor, LocalExecutor, Spec, fit_stages, prepare  # noqa: E402
+from scgan.execution import Executor, LocalExecutor
+from scgan.pipeline import fit_stages, prepare  # noqa: E402
+from scgan.spec import Spec
 from scgan.training.runtime import Progress  # noqa: E402
 
 

@@ -12,7 +12,7 @@ import ray
 import torch
 
 from ray_jobs.resources import Plan, Resources, plan
-from scgan.pipeline import Job, fit_part
+from scgan.execution import Job, fit_part
 from scgan.systems.base import Units
 from scgan.training.runtime import Progress, Runtime
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ray_jobs.resources import Resources, plan  # noqa: E402
 from ray_jobs.session import connect, results_folder  # noqa: E402
-from scgan import commands, reproductions  # noqa: E402
+from scgan import commands, execution, reproductions  # noqa: E402
 from scgan.reproductions import Cell, Result  # noqa: E402
 
 NUM_SAMPLES = 20_000  # of a figure's panel
@@ -35,7 +35,7 @@ def _train(cell: Cell, store_url: str) -> Result:
     from scgan.artifacts import ArtifactStore
 
     data = pipeline.prepare(cell.spec)
-    outcome = pipeline.run(cell.spec, data, ArtifactStore(store_url), pipeline.LocalExecutor())
+    outcome = pipeline.run(cell.spec, data, ArtifactStore(store_url), execution.LocalExecutor())
     x = outcome.model.sample(NUM_SAMPLES, torch.Generator().manual_seed(cell.spec.seed))
     samples, reference = (_in_units(data, rows) for rows in (x, data.test[:NUM_SAMPLES]))
     return Result(cell, outcome.scores, samples, reference)

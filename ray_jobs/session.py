@@ -11,7 +11,7 @@ import ray
 
 from ray_jobs.executor import RayExecutor
 from ray_jobs.resources import Resources
-from scgan.pipeline import Job
+from scgan.execution import Job
 from scgan.systems.base import Units
 from scgan.training.runtime import Progress
 

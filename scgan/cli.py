@@ -9,7 +9,7 @@ from typing import Literal
 import click
 import torch
 
-from scgan import __version__, commands, pipeline, systems
+from scgan import __version__, commands, execution, runs, systems
 from scgan.artifacts import ArtifactStore
 from scgan.config import leaves, suggest
 
@@ -80,7 +80,7 @@ def fit(
         raise ValueError(
             f"resources.{next(iter(resources))} is for ray_jobs/full_pipeline.py; scgan fit runs here alone"
         )
-    executor = pipeline.LocalExecutor()
+    executor = execution.LocalExecutor()
     commands.run_and_show(spec, store, executor, folder=commands.folder_of(store), as_json=as_json)
 
 
@@ -108,7 +108,7 @@ def sample(
     from scgan.data.export import check_target, write_samples
 
     check_target(out)
-    stored = pipeline.open_run(run, ArtifactStore(store, write=False))
+    stored = runs.open_run(run, ArtifactStore(store, write=False))
     how = commands.ways_to_sample(stored, cluster=cluster, latent=latent)
     x = stored.model.sample(num, torch.Generator().manual_seed(seed), **how)
     write_samples(out, stored.schema.decode(x))
@@ -147,7 +147,7 @@ def evaluate(
     if run is not None:
         if columns is not None or label is not None or missing != "error":
             raise ValueError("--data.columns, --data.label and --data.missing go with --samples; a run has its own")
-        stored = pipeline.open_run(run, ArtifactStore(store, write=False))
+        stored = runs.open_run(run, ArtifactStore(store, write=False))
         data = stored.outcome().data
         seed = stored.spec.seed if seed is None else seed
         scores = systems.load(stored.spec.system).evaluate(stored.model, data, seed)
@@ -168,7 +168,7 @@ def report(run: str, store: str) -> None:
     """Write the report of RUN again and say where it is."""
     from scgan.report import write_report
 
-    outcome = pipeline.open_run(run, ArtifactStore(store, write=False)).outcome()
+    outcome = runs.open_run(run, ArtifactStore(store, write=False)).outcome()
     click.echo(write_report(outcome, ArtifactStore(store)))
 
 

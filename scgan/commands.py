@@ -14,11 +14,12 @@ from typing import Any
 
 import click
 
-from scgan import console, pipeline, systems
+from scgan import console, execution, pipeline, runs, systems
 from scgan.artifacts import ArtifactStore
 from scgan.config import build, leaves, override, suggest
 from scgan.data.dataset import DataConfig
 from scgan.metrics.scores import NUM_ROWS_MIN, Score
+from scgan.spec import Spec
 
 OPTIONS = ("--system", "--data", "--preset", "--set", "--store", "--seed", "--json")
 """The options of :func:`run_options`, for whoever misspells one."""
@@ -56,7 +57,7 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def build_spec(
     system: str, data: str, preset: str, changes: Sequence[str], extra: Sequence[str], seed: int
-) -> tuple[pipeline.Spec, dict[str, str]]:
+) -> tuple[Spec, dict[str, str]]:
     """Turn a command line into a spec.
 
     Args:
@@ -89,7 +90,7 @@ def build_spec(
             raise ValueError(f"unknown setting {key!r}{suggest(key, names)}")
     data_config = override(build(DataConfig, {"source": data}, "data"), sections["data"], "data")
     config = override(loaded.presets[preset], sections["system"])
-    return pipeline.Spec(system, data_config, config, seed), sections["resources"]
+    return Spec(system, data_config, config, seed), sections["resources"]
 
 
 def _pairs(words: Iterable[str]) -> Iterable[tuple[str, str]]:
@@ -108,7 +109,7 @@ def _pairs(words: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 
 def run_and_show(
-    spec: pipeline.Spec, store_url: str, executor: pipeline.Executor, *, folder: Path, as_json: bool
+    spec: Spec, store_url: str, executor: execution.Executor, *, folder: Path, as_json: bool
 ) -> pipeline.Outcome:
     """Run a pipeline with a terminal, MLflow and a report around it, and end with its table.
 
@@ -153,7 +154,7 @@ def run_and_show(
     return outcome
 
 
-def ways_to_sample(stored: pipeline.StoredRun, *, cluster: int | None, latent: str | None) -> dict[str, Any]:
+def ways_to_sample(stored: runs.StoredRun, *, cluster: int | None, latent: str | None) -> dict[str, Any]:
     """What a command line asks of a model's ``sample``, checked before anything is drawn.
 
     Args:

@@ -18,7 +18,8 @@ from scgan.training import runtime
 
 if TYPE_CHECKING:
     from scgan.data.dataset import Dataset
-    from scgan.pipeline import Outcome, Spec
+    from scgan.pipeline import Outcome
+    from scgan.spec import Spec
 
 PLAIN_EVERY = 10.0  # seconds between lines where the output is no terminal
 

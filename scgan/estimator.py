@@ -14,13 +14,14 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from scgan import pipeline
+from scgan import execution, pipeline
 from scgan.artifacts import Artifact, ArtifactStore
 from scgan.config import override
 from scgan.console import Terminal
 from scgan.data.dataset import DataConfig, whole
 from scgan.data.schema import Schema
 from scgan.data.table import Table, from_columns
+from scgan.spec import Spec
 from scgan.systems.scgan import SYSTEM, Model, SCGANConfig
 
 
@@ -94,11 +95,11 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         config = self._config()
         SYSTEM.check(config, data)
         self.seed_ = _seed(self.random_state)
-        spec = pipeline.Spec("scgan", DataConfig(source="array"), config, self.seed_)
+        spec = Spec("scgan", DataConfig(source="array"), config, self.seed_)
         listeners = [Terminal()] if self.verbose else []
         with tempfile.TemporaryDirectory() as scratch:
             store = ArtifactStore(self.memory or scratch)
-            fitted = pipeline.fit_stages(spec, data, store, pipeline.LocalExecutor(), listeners)
+            fitted = pipeline.fit_stages(spec, data, store, execution.LocalExecutor(), listeners)
         self._take({name: stage.artifact for name, stage in fitted.items()}, data.schema, config, _kind(X))
         self.labels_ = self.artifacts_["cluster"].tensors["k"].numpy()
         return self

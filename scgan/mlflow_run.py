@@ -15,8 +15,9 @@ from scgan.artifacts import Artifact, versions
 from scgan.config import leaves
 from scgan.data.dataset import Dataset
 from scgan.metrics.scores import Score
-from scgan.pipeline import Outcome, Spec
+from scgan.pipeline import Outcome
 from scgan.serving import mlflow_type, save_model
+from scgan.spec import Spec
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,158 +6,23 @@ decided here, so that a run here, under Ray, killed and taken up again, or repea
 
 from __future__ import annotations
 
-import contextlib
 import json
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Protocol
 
 import torch
 
 from scgan import systems
 from scgan.artifacts import Artifact, ArtifactStore, digest
-from scgan.config import Settings, build, suggest
-from scgan.data.dataset import DataConfig, Dataset
+from scgan.data.dataset import Dataset
 from scgan.data.dataset import load as load_data
-from scgan.data.schema import Schema
+from scgan.execution import Executor, Job
 from scgan.metrics.scores import Score
-from scgan.systems.base import Inputs, Model, Stage, System, Units
-from scgan.training.runtime import Progress, Runtime, StoredCheckpoints
-
-_RUN_NAME = re.compile(r"[A-Za-z0-9_-]+")
-
-
-@dataclass(frozen=True)
-class Spec:
-    """All that determines a run's result.
-
-    Args:
-        system: The system's name.
-        data: Which data.
-        config: The system's settings.
-        seed: Of everything random.
-    """
-
-    system: str
-    data: DataConfig
-    config: Settings
-    seed: int = 0
-
-    @property
-    def run_id(self) -> str:
-        """The run's name: system, data and the hash of everything."""
-        source = self.data.source.rstrip("/").rsplit("/", 1)[-1].partition(".")[0]
-        source = re.sub(r"[^A-Za-z0-9_-]+", "-", source).strip("-") or "data"
-        return f"{self.system}-{source}-{digest(self.to_json())[:8]}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values that :meth:`from_json` takes back."""
-        return {
-            "system": self.system,
-            "data": self.data.model_dump(mode="json"),
-            "config": self.config.model_dump(mode="json"),
-            "seed": self.seed,
-        }
-
-    @classmethod
-    def from_json(cls, tree: Mapping[str, Any]) -> Spec:
-        """The spec that :meth:`to_json` wrote down."""
-        config = build(systems.load(tree["system"]).Config, tree["config"])
-        return cls(tree["system"], build(DataConfig, tree["data"]), config, tree["seed"])
-
-
-@dataclass(frozen=True)
-class Job:
-    """One stage of a run, ready to be fitted anywhere.
-
-    Args:
-        system: The system's name.
-        stage: The stage's name.
-        config: The system's settings.
-        key: The artifact's key in the store.
-        provenance: What the key is the hash of, for the manifest.
-        inputs: What the fit may read.
-        store_url: Where artifacts and checkpoints lie.
-    """
-
-    system: str
-    stage: str
-    config: Settings
-    key: str
-    provenance: Mapping[str, Any]
-    inputs: Inputs
-    store_url: str
-
-    @property
-    def definition(self) -> Stage:
-        """The stage itself."""
-        return next(stage for stage in systems.load(self.system).stages if stage.name == self.stage)
-
-    def part_key(self, units: Units) -> str:
-        """Key of the part that holds these units."""
-        return f"{self.key}.part-{digest(list(units))[:16]}"
-
-
-def fit_part(job: Job, units: Units, runtime: Runtime) -> None:
-    """Fit some units of a stage and store the part; called wherever an executor puts it.
-
-    Args:
-        job: The stage.
-        units: Names of the units.
-        runtime: Where it runs; its checkpoints are set here.
-    """
-    store = ArtifactStore(job.store_url)
-    checkpoint = f"{job.part_key(units)}.checkpoint"
-    runtime = replace(runtime, checkpoints=StoredCheckpoints(store, checkpoint))
-    with _one_thread(runtime.device):
-        artifact = job.definition.fit(job.config, units, job.inputs, runtime)
-    if runtime.rank == 0:
-        meta = {**artifact.meta, "units": list(units)}
-        store.save(job.part_key(units), Artifact(artifact.tensors, meta), job.provenance)
-        store.delete(checkpoint)
-
-
-@contextlib.contextmanager
-def _one_thread(device: torch.device) -> Iterator[None]:
-    """One thread on a CPU: small networks crawl with more, and sums come in the same order on any machine."""
-    before = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-class Executor(Protocol):
-    """Who maps over a stage's units."""
-
-    def warm_up(self) -> None:
-        """Begin whatever takes time before the first fit, without waiting for it."""
-
-    def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
-        """Have every unit fitted by :func:`fit_part`, in packs of its choice, reporting each pack by a name."""
-
-
-class LocalExecutor:
-    """Fits all units at once, in this process.
-
-    Args:
-        device: Where; the first GPU where there is one, by default.
-    """
-
-    def __init__(self, device: torch.device | None = None) -> None:
-        self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-    def warm_up(self) -> None:
-        """Nothing to begin."""
-
-    def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
-        """Fit every unit as one part."""
-        runtime = Runtime(self.device, report=lambda progress: report("all", progress), amp=self.device.type == "cuda")
-        fit_part(job, units, runtime)
+from scgan.spec import Spec
+from scgan.systems.base import Inputs, Model, Stage, System
+from scgan.training.runtime import Progress
 
 
 class Listener(Protocol):
@@ -318,68 +183,6 @@ def fit_stages(
         for listener in listeners:
             listener.stage_finished(stage.name, artifact, None if stored else seconds)
     return fitted
-
-
-@dataclass(frozen=True)
-class StoredRun:
-    """A finished run, as the store holds it.
-
-    Args:
-        spec: What was run.
-        schema: The data's columns.
-        model: The trained system.
-        artifacts: Of each stage, by its name.
-        scores: On the held-out split.
-        fingerprint: Of the data it was trained on.
-    """
-
-    spec: Spec
-    schema: Schema
-    model: Any
-    artifacts: Mapping[str, Artifact]
-    scores: Mapping[str, Score]
-    fingerprint: str
-
-    def outcome(self) -> Outcome:
-        """What the run ended with, its data loaded again.
-
-        Raises:
-            ValueError: If the data can't be read any more, or is no longer what the run was trained on.
-        """
-        data = prepare(self.spec)
-        if data.fingerprint != self.fingerprint:
-            raise ValueError(f"{self.spec.data.source} has changed since the run {self.spec.run_id}; run it again")
-        return Outcome(self.spec, data, self.artifacts, self.model, self.scores, trained=(), seconds={})
-
-
-def open_run(name: str, store: ArtifactStore) -> StoredRun:
-    """Load a finished run from a store.
-
-    Args:
-        name: The run's name, as the run printed it.
-        store: Where it lies.
-
-    Returns:
-        The run.
-
-    Raises:
-        ValueError: If there is none of that name, or an artifact of it is missing.
-    """
-    raw = store.storage.read(f"{name}/run.json") if _RUN_NAME.fullmatch(name) else None
-    if raw is None:
-        known = [n.split("/")[0] for n in store.storage.names("") if n.endswith("/run.json")]
-        raise ValueError(f"no run {name!r} in the store {store.url!r}{suggest(name, known)}")
-    record = json.loads(raw)
-    spec = Spec.from_json(record["spec"])
-    artifacts = {stage: store.load(key) for stage, key in record["artifacts"].items()}
-    missing = [stage for stage, artifact in artifacts.items() if artifact is None]
-    if missing:
-        raise ValueError(f"the run {name!r} has lost its {missing[0]!r} artifact; run it again to train it anew")
-    found = {stage: artifact for stage, artifact in artifacts.items() if artifact is not None}
-    model = systems.load(spec.system).model(spec.config, found, torch.device("cpu"))
-    scores = {key: Score(**score) for key, score in record["scores"].items()}
-    schema, fingerprint = Schema.from_json(record["schema"]), record["data"]["fingerprint"]
-    return StoredRun(spec, schema, model, found, scores, fingerprint)
 
 
 def _job(spec: Spec, stage: Stage, keys: Mapping[str, str], inputs: Inputs, store_url: str) -> Job:

@@ -19,7 +19,7 @@ import torch
 from scgan import systems
 from scgan.artifacts import Artifact, versions
 from scgan.data.schema import Schema
-from scgan.pipeline import Spec
+from scgan.spec import Spec
 from scgan.systems.base import Model
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from scgan.artifacts import Artifact
 from scgan.data.dataset import Dataset
 from scgan.mlflow_run import PipelineRun
-from scgan.pipeline import Outcome, Spec
+from scgan.pipeline import Outcome
+from scgan.spec import Spec
 from scgan.training.runtime import Progress
 
 if TYPE_CHECKING:

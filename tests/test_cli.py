@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scgan import __version__, cli, commands, pipeline
+from scgan import __version__, cli, commands, execution, runs
+from scgan.artifacts import ArtifactStore
 from scgan.data.table import read_table
 from scgan.systems.scgan import SYSTEM
 
@@ -89,7 +90,7 @@ def test_a_database_lies_beside_the_results_where_nothing_else_is_said(fit, stor
 
 
 def test_the_same_command_again_trains_nothing_and_says_how_to_go_on(fit, csv, store, scgan_command, monkeypatch):
-    monkeypatch.setattr(pipeline, "fit_part", None)
+    monkeypatch.setattr(execution, "fit_part", None)
     words = (
         "fit",
         f"--data={csv}",
@@ -143,7 +144,7 @@ def test_the_seed_alone_decides_samples(fit, store, scgan_command, tmp_path):
 
 
 def test_samples_of_a_cluster_and_of_a_latent_model(fit, store, scgan_command, tmp_path):
-    stored = pipeline.open_run(fit[1], pipeline.ArtifactStore(str(store)))
+    stored = runs.open_run(fit[1], ArtifactStore(str(store)))
     weights = stored.artifacts["cluster"].tensors["counts"].double()
     weights /= weights.sum()
 

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.validation import check_is_fitted
 
-from scgan import SCGAN, pipeline
+from scgan import SCGAN, execution
 from scgan.artifacts import ArtifactStore
 
 SETTINGS = {"encoder.num_samples": 16_384, "mappers.num_samples": 2_048, "decoder.num_samples": 65_536}
@@ -192,8 +192,8 @@ def test_memory_keeps_stages(X, tmp_path, monkeypatch):
     short = {key: 512 for key in SETTINGS}
     first = make(2, short, memory=str(tmp_path)).fit(X)
     trained = []
-    fit_part = pipeline.fit_part
-    monkeypatch.setattr(pipeline, "fit_part", lambda job, *rest: trained.append(job.stage) or fit_part(job, *rest))
+    fit_part = execution.fit_part
+    monkeypatch.setattr(execution, "fit_part", lambda job, *rest: trained.append(job.stage) or fit_part(job, *rest))
     second = make(2, short, memory=str(tmp_path)).fit(X)
     assert trained == [] and np.array_equal(first.sample(5), second.sample(5))
     make(2, short, memory=str(tmp_path), lambda_x=0.5).fit(X)
@@ -224,7 +224,7 @@ def test_memory_keeps_stages(X, tmp_path, monkeypatch):
     ],
 )
 def test_wrong_input_is_a_value_error(data, params, message, monkeypatch):
-    monkeypatch.setattr(pipeline, "fit_part", None)
+    monkeypatch.setattr(execution, "fit_part", None)
     with pytest.raises(ValueError, match=message) as error:
         make(**{"num_clusters": 2, **{k: v for k, v in params.items() if k not in ("preset", "settings")}}).set_params(
             **{k: v for k, v in params.items() if k in ("preset", "settings")}

@@ -8,11 +8,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from scgan import pipeline, systems
+from scgan import execution, systems
 from scgan.artifacts import ArtifactStore
 from scgan.config import override
 from scgan.data.dataset import DataConfig
-from scgan.pipeline import LocalExecutor, Spec, fit_part, fit_stages, open_run, prepare, run
+from scgan.execution import LocalExecutor, fit_part
+from scgan.pipeline import fit_stages, prepare, run
+from scgan.runs import open_run
+from scgan.spec import Spec
 from scgan.training.loop import NonFiniteLoss
 from scgan.training.runtime import Runtime
 
@@ -103,7 +106,7 @@ def test_a_stage_killed_after_a_checkpoint_goes_on_to_the_same_result(store, tmp
                 raise KeyboardInterrupt
 
     monkeypatch.setattr(ArtifactStore, "save", dying)
-    monkeypatch.setattr(pipeline, "Runtime", lambda *a, **k: Runtime(*a, **{**k, "checkpoint_every": 0.0}))
+    monkeypatch.setattr(execution, "Runtime", lambda *a, **k: Runtime(*a, **{**k, "checkpoint_every": 0.0}))
     with pytest.raises(KeyboardInterrupt):
         fit_stages(spec_of(), prepare(spec_of()), store, LocalExecutor())
     resumed = fit_stages(spec_of(), prepare(spec_of()), store, LocalExecutor())

@@ -17,8 +17,9 @@ from scgan.config import leaves
 from scgan.data.dataset import DataConfig, split
 from scgan.data.table import from_columns
 from scgan.metrics.scores import Score
-from scgan.pipeline import Outcome, Spec
+from scgan.pipeline import Outcome
 from scgan.report import METRICS, number, render_report, write_report
+from scgan.spec import Spec
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}'
 SCORES = {

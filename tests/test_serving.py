@@ -21,8 +21,10 @@ from scgan.artifacts import Artifact, ArtifactStore
 from scgan.config import override
 from scgan.data.dataset import DataConfig
 from scgan.data.schema import Schema
-from scgan.pipeline import LocalExecutor, Outcome, Spec
+from scgan.execution import LocalExecutor
+from scgan.pipeline import Outcome
 from scgan.serving import MAX_ROWS, mlflow_type, num_rows, read_system, requirements, save_model, write_system
+from scgan.spec import Spec
 from scgan.systems.scgan import SCGAN, SYSTEM
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")

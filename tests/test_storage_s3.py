@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from scgan import pipeline
+from scgan import execution
 from scgan.artifacts import Artifact, ArtifactStore
 from scgan.data.table import read_table
 from scgan.storage import S3, StorageError
@@ -157,7 +157,7 @@ def test_a_run_from_s3_to_s3(bucket, scgan_command, tmp_path, monkeypatch):
     assert stages == {"encode", "cluster", "map", "decode", "scores"}
     assert not [name for name in there if "probe" in name or "checkpoint" in name or ".part-" in name]
 
-    monkeypatch.setattr(pipeline, "fit_part", None)
+    monkeypatch.setattr(execution, "fit_part", None)
     again = json.loads(scgan_command(*words).out)
     assert (again["trained"], again["scores"]) == ([], result["scores"])
 

@@ -16,9 +16,11 @@ from scgan import mlflow_run, pipeline, serving, tracking
 from scgan.artifacts import Artifact, ArtifactStore
 from scgan.config import leaves, override
 from scgan.data.dataset import DataConfig
+from scgan.execution import LocalExecutor
 from scgan.metrics.scores import Score
 from scgan.mlflow_run import cluster_table
-from scgan.pipeline import LocalExecutor, Outcome, Spec
+from scgan.pipeline import Outcome
+from scgan.spec import Spec
 from scgan.systems.scgan import SCGAN, SYSTEM
 from scgan.tracking import MLflowTracker, redacted
 from scgan.training.runtime import Progress

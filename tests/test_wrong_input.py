@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scgan import pipeline
+from scgan import execution
 from scgan.data.table import read_table
 
 ROOT = Path(__file__).parents[1]
@@ -159,7 +159,7 @@ def nothing_trains(monkeypatch, tmp_path):
     def trained(*args, **how):
         raise AssertionError("something was trained")
 
-    monkeypatch.setattr(pipeline, "fit_part", trained)
+    monkeypatch.setattr(execution, "fit_part", trained)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
 
 

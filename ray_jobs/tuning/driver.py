@@ -20,7 +20,7 @@ from ray_jobs.tuning.request import Request
 from ray_jobs.tuning.running import run_trials
 from ray_jobs.tuning.study import FINISHED, begin, best, count, num_missing, open_study, open_warm
 from ray_jobs.tuning.trials import TrialPlan
-from scgan import commands, pipeline, systems
+from scgan import commands, execution, pipeline, systems
 from scgan.artifacts import ArtifactStore
 from scgan.config import leaves, override
 from scgan.data.dataset import Dataset
@@ -124,7 +124,7 @@ class TaskExecutor:
         """Connect, if the search has not."""
         connect()
 
-    def fit(self, job: pipeline.Job, units: Units, report: Report) -> None:
+    def fit(self, job: execution.Job, units: Units, report: Report) -> None:
         """Have every unit fitted and stored."""
         connect()
         executor = RayExecutor(self.resources)

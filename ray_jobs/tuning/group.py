@@ -11,7 +11,7 @@ import ray
 import torch
 import torch.distributed as dist
 
-from scgan.pipeline import Job, fit_part
+from scgan.execution import Job, fit_part
 from scgan.systems.base import Units
 from scgan.training.runtime import Runtime
 

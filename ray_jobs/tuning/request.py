@@ -10,10 +10,11 @@ import ray
 
 from ray_jobs.resources import Resources
 from ray_jobs.tuning.trials import TrialPlan
-from scgan import commands, pipeline, systems
+from scgan import commands, systems
 from scgan.config import leaves, override
 from scgan.data.dataset import Dataset
 from scgan.search import Space, describe, shortened
+from scgan.spec import Spec
 
 RUNG_FACTOR = 3  # ASHA's: a third of the trials goes on from each rung, three times as long
 NUM_RUNGS = 2  # before the end
@@ -43,7 +44,7 @@ class Request:
         as_json: End with one JSON object.
     """
 
-    spec: pipeline.Spec
+    spec: Spec
     space: Space
     metrics: tuple[str, ...]
     trials: int
@@ -71,7 +72,7 @@ class Request:
         """What a trial takes of the cluster, a bundle a worker."""
         return [{"CPU": self.cpus, **({"GPU": self.gpus} if self.gpus else {})}] * self.workers
 
-    def trial_spec(self) -> pipeline.Spec:
+    def trial_spec(self) -> Spec:
         """The run that a trial's point changes."""
         return replace(self.spec, config=shortened(self.spec.config, self.length))
 

@@ -17,8 +17,10 @@ from scgan import systems
 from scgan.artifacts import Artifact, ArtifactStore
 from scgan.config import override
 from scgan.data.dataset import Dataset
-from scgan.pipeline import Job, Listener, Spec, fit_stages
+from scgan.execution import Job
+from scgan.pipeline import Listener, fit_stages
 from scgan.search import METRICS, measure
+from scgan.spec import Spec
 from scgan.systems.base import Units
 from scgan.training.loop import NonFiniteLoss
 from scgan.training.runtime import Progress, Runtime, StoredCheckpoints

@@ -13,8 +13,8 @@ from scgan import figures
 from scgan.config import override
 from scgan.data.dataset import DataConfig
 from scgan.metrics.scores import Score
-from scgan.pipeline import Spec
 from scgan.reproductions import Cell, Pages, Result, shortened
+from scgan.spec import Spec
 from scgan.stages.latents import LATENTS, LatentName
 from scgan.systems.scgan import LATENT_TITLES, SYSTEM
 

@@ -157,11 +157,12 @@ def stacked_adam(parameters: Sequence[nn.Parameter], learning_rate: float) -> to
     The fused step is faster, but rounds what is left over of whole vectors otherwise than the rest: it is used where a
     network's share of a tensor fills whole vectors, so that nothing is left over for any K.
     """
-    whole, other = [], []
-    for parameter in parameters:
-        (whole if parameter[0].numel() % 16 == 0 else other).append(parameter)
-    groups = [{"params": whole, "fused": True}, {"params": other}]
-    return torch.optim.Adam([group for group in groups if group["params"]], learning_rate, betas=(0.5, 0.99))
+    whole = [parameter for parameter in parameters if parameter[0].numel() % 16 == 0]
+    other = [parameter for parameter in parameters if parameter[0].numel() % 16 != 0]
+    groups: list[dict[str, Any]] = [{"params": other}]
+    if whole:
+        groups.append({"params": whole, "fused": True})
+    return torch.optim.Adam(groups, learning_rate, betas=(0.5, 0.99))
 
 
 @torch.no_grad()

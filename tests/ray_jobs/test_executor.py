@@ -16,7 +16,9 @@ from scgan import systems
 from scgan.artifacts import ArtifactStore
 from scgan.config import override
 from scgan.data.dataset import DataConfig
-from scgan.pipeline import LocalExecutor, Spec, fit_stages, prepare
+from scgan.execution import LocalExecutor
+from scgan.pipeline import fit_stages, prepare
+from scgan.spec import Spec
 from scgan.stages.encode import load_encoder
 
 pytestmark = pytest.mark.ray

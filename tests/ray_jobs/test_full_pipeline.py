@@ -10,7 +10,7 @@ import ray
 
 from ray_jobs import full_pipeline, session
 from ray_jobs.executor import RayExecutor
-from scgan import pipeline
+from scgan import execution
 
 pytestmark = pytest.mark.ray
 
@@ -42,7 +42,7 @@ def test_a_run_on_ray_and_the_same_again(ray_head, job, tmp_path, monkeypatch):
     def connected(*args, **how):
         raise AssertionError("the same command again went to Ray")
 
-    for place, name in ((session, "connect"), (RayExecutor, "__init__"), (pipeline, "fit_part")):
+    for place, name in ((session, "connect"), (RayExecutor, "__init__"), (execution, "fit_part")):
         monkeypatch.setattr(place, name, connected)
     again = job(*words)
     assert again.code == 0, again.err

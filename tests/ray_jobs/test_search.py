@@ -26,8 +26,9 @@ from scgan import commands, systems
 from scgan.artifacts import ArtifactStore
 from scgan.config import override
 from scgan.data.dataset import DataConfig
-from scgan.pipeline import Spec, open_run
+from scgan.runs import open_run
 from scgan.search import Choice, Float
+from scgan.spec import Spec
 
 pytestmark = pytest.mark.ray
 

@@ -11,7 +11,9 @@ from scgan import systems
 from scgan.artifacts import ArtifactStore
 from scgan.config import override
 from scgan.data.dataset import DataConfig
-from scgan.pipeline import LocalExecutor, Spec, fit_stages, prepare
+from scgan.execution import LocalExecutor
+from scgan.pipeline import fit_stages, prepare
+from scgan.spec import Spec
 from scgan.stages import decode, encode, latents
 from scgan.stages import map as mapping
 from scgan.systems.base import Inputs
@@ -99,7 +101,7 @@ def test_contrastive_step_raises_the_bound_of_equation_1(fitted):
 
 
 def test_mappers_minimise_equation_2_cluster_by_cluster(fitted):
-    """KL(q(omega) || N(0, I)) by a discriminator, plus lambda_eps times the reconstruction, for one cluster at a time."""
+    """KL(q(omega) || N(0, I)) by a discriminator, plus lambda_eps times reconstruction, one cluster at a time."""
     c, data = spec_of().config.mappers, prepare(spec_of())
     inputs = Inputs(data, fitted, 0)
     eps = encode.load_encoder(spec_of().config.encoder, fitted["encode"]).embed(data.train)
@@ -139,7 +141,7 @@ def test_mappers_minimise_equation_2_cluster_by_cluster(fitted):
 
 @pytest.mark.parametrize("latent", latents.LATENTS)
 def test_decoder_minimises_equation_4(fitted, latent):
-    """Reconstruction with fixed noise and its discriminator, plus lambda_x times generation with random noise and its own."""
+    """Reconstruction with fixed noise and its discriminator, plus lambda_x times generation with its own."""
     config, data = spec_of(**{"decoder.latent": latent}).config, prepare(spec_of())
     c, inputs = config.decoder, Inputs(data, fitted, 0)
     encoder = encode.load_encoder(config.encoder, fitted["encode"])

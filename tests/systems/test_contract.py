@@ -9,7 +9,10 @@ from scgan import systems
 from scgan.artifacts import ArtifactStore
 from scgan.config import leaves, override
 from scgan.data.dataset import DataConfig
-from scgan.pipeline import LocalExecutor, Spec, fit_stages, open_run, prepare, run
+from scgan.execution import LocalExecutor
+from scgan.pipeline import fit_stages, prepare, run
+from scgan.runs import open_run
+from scgan.spec import Spec
 
 DATA = DataConfig(source="eight_gaussians", num_train=1500, num_test=1500)
 SYSTEMS = systems.available()

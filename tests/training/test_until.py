@@ -8,7 +8,9 @@ from scgan import systems
 from scgan.artifacts import ArtifactStore
 from scgan.config import override
 from scgan.data.dataset import DataConfig
-from scgan.pipeline import LocalExecutor, Spec, fit_part, fit_stages, prepare
+from scgan.execution import LocalExecutor, fit_part
+from scgan.pipeline import fit_stages, prepare
+from scgan.spec import Spec
 from scgan.training.runtime import Runtime, StoredCheckpoints
 
 LENGTHS = {"encoder.num_samples": 2048, "mappers.num_samples": 512, "decoder.num_samples": 8192}

@@ -1,0 +1,108 @@
+"""How a stage is fitted wherever an executor puts it, and the executor of this process."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+
+from scgan import systems
+from scgan.artifacts import Artifact, ArtifactStore, digest
+from scgan.config import Settings
+from scgan.systems.base import Inputs, Stage, Units
+from scgan.training.runtime import Progress, Runtime, StoredCheckpoints
+
+
+@dataclass(frozen=True)
+class Job:
+    """One stage of a run, ready to be fitted anywhere.
+
+    Args:
+        system: The system's name.
+        stage: The stage's name.
+        config: The system's settings.
+        key: The artifact's key in the store.
+        provenance: What the key is the hash of, for the manifest.
+        inputs: What the fit may read.
+        store_url: Where artifacts and checkpoints lie.
+    """
+
+    system: str
+    stage: str
+    config: Settings
+    key: str
+    provenance: Mapping[str, Any]
+    inputs: Inputs
+    store_url: str
+
+    @property
+    def definition(self) -> Stage:
+        """The stage itself."""
+        return next(stage for stage in systems.load(self.system).stages if stage.name == self.stage)
+
+    def part_key(self, units: Units) -> str:
+        """Key of the part that holds these units."""
+        return f"{self.key}.part-{digest(list(units))[:16]}"
+
+
+def fit_part(job: Job, units: Units, runtime: Runtime) -> None:
+    """Fit some units of a stage and store the part; called wherever an executor puts it.
+
+    Args:
+        job: The stage.
+        units: Names of the units.
+        runtime: Where it runs; its checkpoints are set here.
+    """
+    store = ArtifactStore(job.store_url)
+    checkpoint = f"{job.part_key(units)}.checkpoint"
+    runtime = replace(runtime, checkpoints=StoredCheckpoints(store, checkpoint))
+    with _one_thread(runtime.device):
+        artifact = job.definition.fit(job.config, units, job.inputs, runtime)
+    if runtime.rank == 0:
+        meta = {**artifact.meta, "units": list(units)}
+        store.save(job.part_key(units), Artifact(artifact.tensors, meta), job.provenance)
+        store.delete(checkpoint)
+
+
+@contextlib.contextmanager
+def _one_thread(device: torch.device) -> Iterator[None]:
+    """One thread on a CPU: small networks crawl with more, and sums come in the same order on any machine."""
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Executor(Protocol):
+    """Who maps over a stage's units."""
+
+    def warm_up(self) -> None:
+        """Begin whatever takes time before the first fit, without waiting for it."""
+
+    def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
+        """Have every unit fitted by :func:`fit_part`, in packs of its choice, reporting each pack by a name."""
+
+
+class LocalExecutor:
+    """Fits all units at once, in this process.
+
+    Args:
+        device: Where; the first GPU where there is one, by default.
+    """
+
+    def __init__(self, device: torch.device | None = None) -> None:
+        self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    def warm_up(self) -> None:
+        """Nothing to begin."""
+
+    def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
+        """Fit every unit as one part."""
+        runtime = Runtime(self.device, report=lambda progress: report("all", progress), amp=self.device.type == "cuda")
+        fit_part(job, units, runtime)

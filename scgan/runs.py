@@ -1,0 +1,83 @@
+"""Finished runs, as a store holds them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from scgan import systems
+from scgan.artifacts import Artifact, ArtifactStore
+from scgan.config import suggest
+from scgan.data.schema import Schema
+from scgan.metrics.scores import Score
+from scgan.pipeline import Outcome, prepare
+from scgan.spec import Spec
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A finished run, as the store holds it.
+
+    Args:
+        spec: What was run.
+        schema: The data's columns.
+        model: The trained system.
+        artifacts: Of each stage, by its name.
+        scores: On the held-out split.
+        fingerprint: Of the data it was trained on.
+    """
+
+    spec: Spec
+    schema: Schema
+    model: Any
+    artifacts: Mapping[str, Artifact]
+    scores: Mapping[str, Score]
+    fingerprint: str
+
+    def outcome(self) -> Outcome:
+        """What the run ended with, its data loaded again.
+
+        Raises:
+            ValueError: If the data can't be read any more, or is no longer what the run was trained on.
+        """
+        data = prepare(self.spec)
+        if data.fingerprint != self.fingerprint:
+            raise ValueError(f"{self.spec.data.source} has changed since the run {self.spec.run_id}; run it again")
+        return Outcome(self.spec, data, self.artifacts, self.model, self.scores, trained=(), seconds={})
+
+
+def open_run(name: str, store: ArtifactStore) -> StoredRun:
+    """Load a finished run from a store.
+
+    Args:
+        name: The run's name, as the run printed it.
+        store: Where it lies.
+
+    Returns:
+        The run.
+
+    Raises:
+        ValueError: If there is none of that name, or an artifact of it is missing.
+    """
+    raw = store.storage.read(f"{name}/run.json") if _NAME.fullmatch(name) else None
+    if raw is None:
+        known = [n.split("/")[0] for n in store.storage.names("") if n.endswith("/run.json")]
+        raise ValueError(f"no run {name!r} in the store {store.url!r}{suggest(name, known)}")
+    record = json.loads(raw)
+    spec = Spec.from_json(record["spec"])
+    artifacts = {stage: store.load(key) for stage, key in record["artifacts"].items()}
+    missing = [stage for stage, artifact in artifacts.items() if artifact is None]
+    if missing:
+        raise ValueError(f"the run {name!r} has lost its {missing[0]!r} artifact; run it again to train it anew")
+    found = {stage: artifact for stage, artifact in artifacts.items() if artifact is not None}
+    model = systems.load(spec.system).model(spec.config, found, torch.device("cpu"))
+    scores = {key: Score(**score) for key, score in record["scores"].items()}
+    schema, fingerprint = Schema.from_json(record["schema"]), record["data"]["fingerprint"]
+    return StoredRun(spec, schema, model, found, scores, fingerprint)
