@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -127,7 +128,7 @@ class Watch(tune.Callback):  # type: ignore[misc]
     def error_of(self, trial_id: str) -> str:
         """What Tune wrote down of a trial's failure."""
         trial = self.errors.get(trial_id)
-        return str((trial and trial.get_error()) or "")
+        return Path(trial.error_file).read_text() if trial is not None and trial.error_file else ""
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Know the trial, in case it dies."""
