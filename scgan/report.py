@@ -72,6 +72,13 @@ METRICS: Mapping[str, Metric] = {
         "How far a mapper's codes are from its cluster's: sliced Wasserstein-1 in the cluster's own coordinates.",
     ),
     "mapper_distance_worst": Metric("Mapper distance, worst", "The same of the worst cluster."),
+    "label_nmi": Metric(
+        "Clusters and labels, NMI",
+        "How much of the labels the clusters tell, normalised mutual information: 0 nothing, 1 the same partition.",
+    ),
+    "label_purity": Metric(
+        "Clusters and labels, purity", "Share of held-out rows whose label is the commonest of their cluster."
+    ),
     "reconstruction_mse": Metric(
         "Reconstruction error",
         "Mean square difference between held-out rows and their reconstructions, in standardised columns.",

@@ -189,8 +189,10 @@ def test_a_system_without_clusters_curves_or_pictures_has_no_such_section():
 
 def test_the_sampling_command_is_what_a_shell_takes():
     run = outcome("my jets")
-    html, page = render(run)
-    assert f"scgan sample '{run.spec.run_id}' --store runs --num 100000 --out samples.parquet" in page.text
+    page = Page(render_report(run, {}, "my runs"))
+    name = run.spec.run_id
+    assert name.startswith("scgan-my-jets-")
+    assert f"scgan sample {name} --store 'my runs' --num 100000 --out samples.parquet" in page.text
 
 
 def test_a_captions_first_sentence_is_its_title():

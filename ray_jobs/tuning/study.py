@@ -215,7 +215,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]
 
 def _cause_of_death(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    last = lines[-1][:400] if lines else "nothing is known of it"
+    last = lines[-1].partition(" Some common causes")[0][:400] if lines else "nothing is known of it"
     return f"{'out of memory' if 'OutOfMemory' in text else 'dead worker'}: {last}"
 
 

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from scgan.metrics.clustering import normalized_mutual_information, purity
 from scgan.metrics.distributions import (
     c2st,
     energy_distance,
@@ -112,6 +114,25 @@ def mode_scores(
 
 _Repeat = tuple[Tensor, Tensor, Tensor]  # a part of the samples, two disjoint real parts
 _Metric = Callable[[Tensor, Tensor, int], float]
+
+
+def label_scores(labels: np.ndarray, clusters: Tensor) -> dict[str, Score]:
+    """Agreement of clusters with labels that no stage saw, as rows of the final table.
+
+    Args:
+        labels: One a row, numbers or text, ``[M]``.
+        clusters: Cluster of each row, integers, ``[M]``.
+
+    Returns:
+        ``label_nmi`` and ``label_purity``, both in [0, 1]; purity's floor is the share of the commonest label.
+    """
+    _, numbers = np.unique(labels, return_inverse=True)
+    codes = torch.from_numpy(numbers)
+    commonest = float(torch.bincount(codes).max()) / len(codes)
+    return {
+        "label_nmi": Score(normalized_mutual_information(codes, clusters), None, "higher"),
+        "label_purity": Score(purity(codes, clusters), commonest, "higher"),
+    }
 
 
 def _repeats(samples: Tensor, test: Tensor, num: int, generator: torch.Generator) -> Iterator[_Repeat]:

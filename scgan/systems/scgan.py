@@ -22,7 +22,7 @@ from scgan import figures
 from scgan.artifacts import Artifact
 from scgan.config import Settings
 from scgan.data.dataset import Dataset
-from scgan.metrics.scores import Score, mode_scores, score
+from scgan.metrics.scores import Score, label_scores, mode_scores, score
 from scgan.search import Float, Int, Space
 from scgan.stages import cluster, decode, encode, latents
 from scgan.stages import map as mapping
@@ -127,6 +127,18 @@ class SCGAN:
             decoder=decode.DecoderSettings(num_samples=131_072),
         ),
         "default": SCGANConfig(),
+        # The paper names SimCLR, K-means, AAE and EigenGAN but no number: these are what its authors' InfoSCC-GAN uses.
+        "paper": SCGANConfig(
+            encoder=encode.EncoderSettings(contrastive="nt_xent", temperature=0.5, learning_rate=3e-4, noise_std=0.05),
+            decoder=decode.DecoderSettings(
+                adversarial="hinge",
+                r1_weight=10.0,
+                learning_rate=1e-4,
+                d_learning_rate=1e-4,
+                num_samples=12_800_000,
+                schedule="constant",
+            ),
+        ),
     }
     search_space: Space = {
         "decoder.lambda_x": Float(0.01, 10, log=True),
@@ -186,6 +198,8 @@ class SCGAN:
         for name, of in (("median", statistics.median), ("worst", max)):
             values = (of(model.mapper_quality), of(model.mapper_quality_floor))
             scores[f"mapper_distance_{name}"] = Score(*values, "lower")
+        if data.test_labels is not None:
+            scores |= label_scores(data.test_labels, model.assign(data.test).cpu())
         toy = data.toy
         if toy is not None and (modes := toy.modes()) is not None and toy.mode_std is not None:
             raw = torch.stack([torch.from_numpy(column) for column in columns.values()], 1)

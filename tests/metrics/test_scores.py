@@ -1,10 +1,11 @@
 """The final table: values beside floors, for real, shifted and wrong input."""
 
+import numpy as np
 import pytest
 import torch
 
 from scgan.metrics import scores
-from scgan.metrics.scores import Score, mode_scores, score
+from scgan.metrics.scores import Score, label_scores, mode_scores, score
 
 KEYS = {"sliced_wasserstein", "energy_distance", "off_support_fraction", "c2st_accuracy"}
 
@@ -172,3 +173,13 @@ def test_mode_scores_flatten_the_coverage() -> None:
     assert table["high_quality_share"] == Score(0.75, None, "higher")
     assert table["modes_kl_divergence"].value == pytest.approx(0.75 * 0.4054651 + 0.25 * -0.6931472, abs=1e-6)
     assert table["modes_kl_divergence"].better == "lower"
+
+
+def test_label_scores_tell_how_much_clusters_say_of_labels() -> None:
+    labels = np.array(["gamma"] * 60 + ["hadron"] * 40)
+    same = torch.tensor([3] * 60 + [1] * 40)
+    told = label_scores(labels, same)
+    assert told["label_nmi"].value == pytest.approx(1) and told["label_purity"].value == 1
+    assert told["label_purity"].floor == pytest.approx(0.6)
+    one = label_scores(labels, torch.zeros(100, dtype=torch.long))
+    assert one["label_nmi"].value == pytest.approx(0) and one["label_purity"].value == pytest.approx(0.6)

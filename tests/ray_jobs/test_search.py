@@ -197,12 +197,9 @@ def test_failing_trials_are_recorded_with_their_cause_and_the_search_goes_on(ray
     def failing(point, *, plan, data, claims):
         if point["decoder.width"] == 16:
             os._exit(1)
-        if point["decoder.width"] == 24:
-            plan = replace(plan, metrics=("no such metric",))
-        if point["decoder.width"] == 32:
-            plan = replace(
-                plan, spec=replace(plan.spec, config=override(plan.spec.config, {"decoder.learning_rate": 1e30}))
-            )
+        wrong = {24: {"clusters.num_clusters": 99_999}, 32: {"decoder.learning_rate": 1e30}}
+        config = override(plan.spec.config, wrong.get(point["decoder.width"], {}))
+        plan = replace(plan, spec=replace(plan.spec, config=config))
         real(point, plan=plan, data=data, claims=claims)
 
     monkeypatch.setattr(running, "run_trial", failing)
@@ -215,7 +212,11 @@ def test_failing_trials_are_recorded_with_their_cause_and_the_search_goes_on(ray
     assert not search(request)
     found = {t.params["decoder.width"]: t for t in study.trials}
     assert found[128].state == TrialState.COMPLETE and len(study.trials) == 4
-    for width, cause in ((16, "dead worker: "), (24, "error: KeyError: "), (32, "not a number: decode: ")):
+    for width, cause in (
+        (16, "dead worker: "),
+        (24, "error: ValueError: clusters.num_clusters is 99999"),
+        (32, "not a number: decode: "),
+    ):
         assert found[width].state == TrialState.FAIL and found[width].user_attrs["cause"].startswith(cause)
     _, parent, children = mlflow_runs(tmp_path)
     assert parent.info.status == "FAILED"
