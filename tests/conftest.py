@@ -23,6 +23,8 @@ os.environ["RAY_AUTH_MODE"] = "disabled"
 os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] = "0.2"
 os.environ["RAY_worker_niceness"] = "0"  # 15 by default: a busy machine would starve the workers
 os.environ["OMP_NUM_THREADS"] = "1"
+# A submitted job's `python` is that of the head's PATH.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "SCGAN_DEBUG"):
     os.environ.pop(name, None)
 
