@@ -191,6 +191,7 @@ def test_a_study_with_another_space_is_refused(searched):
         search(replace(request, space={**SPACE, "decoder.lambda_x": Float(0.01, 20, log=True)}))
 
 
+@pytest.mark.slow
 def test_failing_trials_are_recorded_with_their_cause_and_the_search_goes_on(ray_head, tmp_path, monkeypatch):
     real = trials.run_trial
 
@@ -268,6 +269,7 @@ def kill_and_run_again(ray_head, tmp_path, *, num_trials, after):
     return len(done)
 
 
+@pytest.mark.slow
 def test_killed_and_run_again_no_trial_is_lost_or_there_twice(ray_head, tmp_path):
     done = kill_and_run_again(ray_head, tmp_path, num_trials=5, after=1)
     assert 1 <= done < 5
@@ -308,6 +310,7 @@ def test_wrong_input_is_one_line_before_any_trial(ray_head, tmp_path, monkeypatc
     assert not list(ArtifactStore(str(tmp_path)).keys())
 
 
+@pytest.mark.slow
 def test_a_trial_of_several_workers_trains_them_together(ray_head, tmp_path):
     request = request_in(tmp_path, space={"decoder.lambda_x": SPACE["decoder.lambda_x"]}, trials=1, cpus=0.5, workers=2)
     assert search(request)
