@@ -5,7 +5,7 @@ r"""SC-GAN: contrastive encoder, K-means, one adversarial autoencoder a cluster,
     x --encode--> eps --cluster--> C_1..C_K --map--> AAE_1..AAE_K --decode--> EigenGAN decoder
     sample:  k ~ Cat(n_k / N)   omega ~ N(0, I)   eps = AAE_k.decode(omega)   z ~ N(0, I)   x = decoder(eps, z)
 
-Source: [SCGAN], whose hyper-parameters are not published: every default was measured (README, Results).
+Source: [SCGAN], whose hyper-parameters are not published: the defaults are ours (README, What was measured).
 """
 
 from __future__ import annotations
