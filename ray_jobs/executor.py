@@ -62,13 +62,19 @@ class RayExecutor:
         if job.definition.data_parallel:
             self._train(job, reference, units, board, report)
         else:
-            self._tasks(reference, self._packs(units), board, report)
+            self.run_tasks(reference, self.packs(units), board, report)
 
-    def _packs(self, units: Units) -> list[Units]:
+    def packs(self, units: Units) -> list[Units]:
+        """Cut units into tasks, as many at once as the cluster holds."""
         size = self.resources.clusters_per_task or -(-len(units) // self.plan.slots)
         return [units[start : start + size] for start in range(0, len(units), size)]
 
-    def _tasks(self, job: Any, packs: Sequence[Units], board: Any, report: Report) -> None:
+    def run_tasks(self, job: Any, packs: Sequence[Units], board: Any, report: Report) -> None:
+        """Fit each pack in a task, and wait for all.
+
+        Raises:
+            RuntimeError: If a task failed, after the others have ended.
+        """
         options: dict[str, Any] = {"num_cpus": self.plan.cpus, "max_retries": self.resources.max_retries}
         if self.plan.task_gpus:
             # A process a task, so that its GPU memory is given back when it ends.

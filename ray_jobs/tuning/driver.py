@@ -132,7 +132,7 @@ class TaskExecutor:
             executor.fit(job, units, report)
         else:
             board = ray.remote(num_cpus=0)(Board).remote()
-            executor._tasks(ray.put(job), executor._packs(units), board, report)
+            executor.run_tasks(ray.put(job), executor.packs(units), board, report)
 
 
 def fit_fixed_stages(request: Request, study: optuna.Study, plan: TrialPlan, data: Dataset) -> None:
