@@ -18,6 +18,7 @@ from scgan import systems
 from scgan.artifacts import Artifact, ArtifactStore, digest
 from scgan.data.dataset import Dataset
 from scgan.data.dataset import load as load_data
+from scgan.data.images import ImageSchema
 from scgan.execution import Executor, Job
 from scgan.metrics.scores import Score
 from scgan.spec import Spec
@@ -76,8 +77,16 @@ def prepare(spec: Spec) -> Dataset:
     Raises:
         ValueError: If the data can't be read or the settings don't fit it.
     """
-    data = load_data(spec.data, spec.seed)
-    systems.load(spec.system).check(spec.config, data)
+    data, system = load_data(spec.data, spec.seed), systems.load(spec.system)
+    kind = "images" if isinstance(data.schema, ImageSchema) else "table"
+    if kind != system.kind:
+        fitting = [name for name in systems.available() if systems.load(name).kind == kind]
+        what = {"images": "images", "table": "a table"}
+        raise ValueError(
+            f"{spec.system} models {what[system.kind]}, but {data.name} is {what[kind]}: take --system "
+            f"{' or '.join(fitting)}, or other --data"
+        )
+    system.check(spec.config, data)
     return data
 
 
@@ -188,7 +197,7 @@ def fit_stages(
 def _job(spec: Spec, stage: Stage, keys: Mapping[str, str], inputs: Inputs, store_url: str) -> Job:
     tree = spec.config.model_dump(mode="json")
     provenance = {
-        "system": spec.system,
+        "fit": f"{stage.fit.__module__}.{stage.fit.__qualname__}",  # not the system: systems may share a stage
         "stage": stage.name,
         "version": stage.version,
         "config": {section: tree[section] for section in stage.sections},
@@ -248,11 +257,15 @@ def _totals(stage: str, listeners: Sequence[Listener]) -> Callable[[str, Progres
 def _scores(
     spec: Spec, system: System, model: Model, data: Dataset, keys: Mapping[str, str], store: ArtifactStore
 ) -> dict[str, Score]:
-    key = f"scores-{digest({'keys': dict(keys), 'data': data.fingerprint, 'seed': spec.seed})[:24]}"
+    read = {section for stage in system.stages for section in stage.sections}
+    settings = {name: value for name, value in spec.config.model_dump(mode="json").items() if name not in read}
+    about = {"system": spec.system, "keys": dict(keys), "data": data.fingerprint, "seed": spec.seed}
+    key = f"scores-{digest({**about, 'settings': settings})[:24]}"
     if (stored := store.load(key)) is not None:
         return {name: Score(**score) for name, score in stored.meta["scores"].items()}
     scores = system.evaluate(model, data, spec.seed)
-    store.save(key, Artifact(meta={"scores": {name: asdict(score) for name, score in scores.items()}}))
+    meta = {"scores": {name: asdict(score) for name, score in scores.items()}}
+    store.save(key, Artifact(meta=meta), {"upstream": dict(keys)})
     return scores
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -74,17 +74,32 @@ class Stage:
 
 
 class Model(Protocol):
-    """A trained system, on standardised data."""
+    """A trained system, on standardised rows or on images in [-1, 1]."""
 
     def sample(self, num: int, generator: torch.Generator, **how: Any) -> Tensor:
-        """Draw ``[num, D]`` samples; ``how`` is the system's own (cluster, latent model)."""
+        """Draw samples, ``[num, D]`` or ``[num, C, H, W]``; ``how`` is the system's own (cluster, attribute)."""
 
 
 class System(Protocol):
-    """A paper's system, found as ``SYSTEM`` of a module in :mod:`scgan.systems`."""
+    """A paper's system, found as ``SYSTEM`` of a module in :mod:`scgan.systems`.
+
+    A section ``evaluation`` of its settings, which no stage reads, may hold what only scoring depends on.
+
+    Attributes:
+        name: Its module's name.
+        paper: Key in :mod:`scgan.papers`.
+        kind: What data it models.
+        example: Data that needs no download, its default source.
+        Config: Its settings.
+        presets: Settings by name: ``smoke``, ``default``, ``paper``.
+        stages: In order.
+        search_space: What a search varies by default.
+    """
 
     name: str
     paper: str
+    kind: Literal["table", "images"]
+    example: str
     Config: type[Settings]
     presets: Mapping[str, Any]
     stages: tuple[Stage, ...]

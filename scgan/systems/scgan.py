@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -118,6 +118,8 @@ class SCGAN:
 
     name = "scgan"
     paper = "SCGAN"
+    kind: Literal["table", "images"] = "table"
+    example = "checkerboard"
     Config = SCGANConfig
     presets: Mapping[str, SCGANConfig] = {
         "smoke": SCGANConfig(
@@ -186,10 +188,10 @@ class SCGAN:
 
     def evaluate(self, model: Model, data: Dataset, seed: int) -> dict[str, Score]:
         """Score reconstruction and generation on the held-out split."""
-        columns = data.schema.decode(model.sample(40_000, torch.Generator(model.device).manual_seed(seed)))
-        samples = data.schema.encode(columns)  # as a user gets them: integers are integers
+        columns = data.table_schema.decode(model.sample(40_000, torch.Generator(model.device).manual_seed(seed)))
+        samples = data.table_schema.encode(columns)  # as a user gets them: integers are integers
         error = (model.reconstruct(data.test).cpu() - data.test).square()
-        scale = torch.tensor([column.scale for column in data.schema.modelled], dtype=torch.float64)
+        scale = torch.tensor([column.scale for column in data.table_schema.modelled], dtype=torch.float64)
         scores = {"reconstruction_mse": Score(float(error.mean()), None, "lower")}
         if data.toy is not None:
             in_units = (error.double() * scale.square()).mean()
@@ -222,17 +224,17 @@ class SCGAN:
         )
         drawn = {caption: figures.latent_space(model.encode(x).cpu(), model.assign(x).cpu(), codes)}
         trained = LATENT_TITLES[model.trained_latent]
-        if data.schema.dim == 1:
+        if data.table_schema.dim == 1:
             return drawn | _line_figures(data, x, samples)
-        if data.schema.dim == 2:
+        if data.table_schema.dim == 2:
             return drawn | _plane_figures(data, x, samples, model.reconstruct(x).cpu(), trained)
         return drawn | _table_figures(data, x, samples, trained)
 
 
 def _columns(data: Dataset, rows: Tensor) -> dict[str, np.ndarray]:
     """The modelled columns in the user's units."""
-    decoded = data.schema.decode(rows)
-    return {column.name: decoded[column.name] for column in data.schema.modelled}
+    decoded = data.table_schema.decode(rows)
+    return {column.name: decoded[column.name] for column in data.table_schema.modelled}
 
 
 def _line_figures(data: Dataset, x: Tensor, samples: Mapping[str, Tensor]) -> dict[str, Figure]:
@@ -248,7 +250,7 @@ def _plane_figures(
     def points(rows: Tensor) -> np.ndarray:
         return np.stack(list(_columns(data, rows).values()), 1)
 
-    names = [column.name for column in data.schema.modelled]
+    names = [column.name for column in data.table_schema.modelled]
     clouds = {title: points(rows) for title, rows in samples.items()}
     beside = (
         "Samples of the four latent models. Share of rows in each bin, on a logarithmic scale that all panels "

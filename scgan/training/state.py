@@ -25,7 +25,7 @@ class TrainState:
         samples: Samples seen so far, over all workers.
         curve: Mean losses at even distances, ``{"samples": ..., name: value, ...}``.
         sums: Losses summed since the last point of the curve.
-        steps: Steps since then.
+        counts: Steps since then that had each of them.
     """
 
     modules: Mapping[str, nn.Module]
@@ -34,20 +34,20 @@ class TrainState:
     samples: int = 0
     curve: list[dict[str, float]] = field(default_factory=list)
     sums: dict[str, Tensor] = field(default_factory=dict)
-    steps: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, losses: Mapping[str, Tensor]) -> None:
-        """Count a step and add its losses to the sums."""
-        self.steps += 1
+        """Add a step's losses to the sums; a step may have some only."""
         for key, value in losses.items():
             value = value.detach().float()
             self.sums[key] = self.sums[key] + value if key in self.sums else value
+            self.counts[key] = self.counts.get(key, 0) + 1
 
     def take_mean(self, runtime: Runtime) -> dict[str, float]:
-        """Mean losses since the last call, over all workers; starts anew."""
-        values = runtime.mean(torch.stack(list(self.sums.values())) / self.steps)
-        means = dict(zip(self.sums, values.tolist(), strict=True))
-        self.sums, self.steps = {}, 0
+        """Mean losses since the last call, each over the steps that had it, over all workers; starts anew."""
+        values = runtime.mean(torch.stack([self.sums[key] / count for key, count in self.counts.items()]))
+        means = dict(zip(self.counts, values.tolist(), strict=True))
+        self.sums, self.counts = {}, {}
         return means
 
     def to_artifact(self) -> Artifact:
@@ -59,7 +59,7 @@ class TrainState:
         for name, generator in self.generators.items():
             tensors[f"generator.{name}"] = generator.get_state()
         tensors |= {f"sum.{key}": value for key, value in self.sums.items()}
-        return Artifact(tensors, {"samples": self.samples, "curve": self.curve, "steps": self.steps})
+        return Artifact(tensors, {"samples": self.samples, "curve": self.curve, "counts": self.counts})
 
     def restore(self, artifact: Artifact) -> None:
         """Take up a state that :meth:`to_artifact` put away, in networks and optimisers made the same way."""
@@ -70,7 +70,7 @@ class TrainState:
         for name, generator in self.generators.items():
             generator.set_state(artifact.tensors[f"generator.{name}"])
         self.sums = artifact.section("sum")
-        self.samples, self.steps = artifact.meta["samples"], artifact.meta["steps"]
+        self.samples, self.counts = artifact.meta["samples"], dict(artifact.meta["counts"])
         self.curve[:] = artifact.meta["curve"]
 
 
@@ -82,8 +82,11 @@ def _moments(optimizer: torch.optim.Optimizer) -> Iterator[tuple[int, str, Tenso
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping[str, Tensor]) -> None:
     state: dict[int, dict[str, Any]] = {}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for name, value in saved.items():
         index, key = name.split(".")
+        if value.ndim:  # laid out in memory as its parameter, which is what fused optimisers go by
+            value = torch.empty_like(parameters[int(index)]).copy_(value)
         state.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 

@@ -44,7 +44,7 @@ def test_stages_read_only_what_earlier_ones_made():
         for i, stage in enumerate(stages):
             assert set(stage.needs) <= {earlier.name for earlier in stages[:i]}
             assert set(stage.sections) <= sections
-        assert set().union(*(stage.sections for stage in stages)) == sections
+        assert sections - set().union(*(stage.sections for stage in stages)) <= {"evaluation"}
 
 
 def test_every_stage_is_trained_and_finite(outcome):
