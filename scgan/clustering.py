@@ -30,7 +30,14 @@ class Clusters:
 
 
 def fit_clusters(
-    eps: Tensor, num_clusters: int, *, min_rows: int, max_iter: int, mini_batch_above: int, seed: int
+    eps: Tensor,
+    num_clusters: int,
+    *,
+    min_rows: int,
+    max_iter: int,
+    mini_batch_above: int,
+    seed: int,
+    num_starts: int = 1,
 ) -> Clusters:
     """Partition codes by K-means (k-means++ start), in mini-batches where there are many rows.
 
@@ -41,6 +48,7 @@ def fit_clusters(
         max_iter: Most iterations.
         mini_batch_above: More rows than this are clustered in mini-batches.
         seed: Of the start.
+        num_starts: Starts, of which the tightest partition is kept.
 
     Returns:
         The partition; each cluster has at least ``min_rows`` rows, or there is one cluster.
@@ -53,7 +61,7 @@ def fit_clusters(
 
     common = {
         "n_clusters": min(num_clusters, len(eps)),
-        "n_init": 1,
+        "n_init": num_starts,
         "max_iter": max_iter,
         "random_state": seed,
     }

@@ -19,11 +19,23 @@ PAPERS: dict[str, Paper] = {
         2021,
         "Generation of data on discontinuous manifolds via continuous stochastic non-invertible networks",
     ),
+    "INFOSCC-GAN": Paper(
+        "Kinakh, Drozdova, Quétant, Golling, Voloshynovskiy",
+        2021,
+        "Information-theoretic stochastic contrastive conditional GAN: InfoSCC-GAN",
+    ),
     "EIGENGAN": Paper("He, Kan, Shan", 2021, "EigenGAN: Layer-wise eigen-learning for GANs"),
     "SIMCLR": Paper(
         "Chen, Kornblith, Norouzi, Hinton",
         2020,
         "A simple framework for contrastive learning of visual representations",
+    ),
+    "RESNET": Paper("He, Zhang, Ren, Sun", 2016, "Deep residual learning for image recognition"),
+    "PIX2PIX": Paper(
+        "Isola, Zhu, Zhou, Efros", 2017, "Image-to-image translation with conditional adversarial networks"
+    ),
+    "DIFFAUGMENT": Paper(
+        "Zhao, Liu, Lin, Zhu, Han", 2020, "Differentiable augmentation for data-efficient GAN training"
     ),
     "CPC": Paper("van den Oord, Li, Vinyals", 2018, "Representation learning with contrastive predictive coding"),
     "AAE": Paper("Makhzani, Shlens, Jaitly, Goodfellow", 2015, "Adversarial autoencoders"),
@@ -58,5 +70,16 @@ PAPERS: dict[str, Paper] = {
         "Rabin, Peyré, Delon, Bernot", 2012, "Wasserstein barycenter and its application to texture mixing"
     ),
     "ENERGY": Paper("Székely, Rizzo", 2013, "Energy statistics: a class of statistics based on distances"),
+    "FID": Paper(
+        "Heusel, Ramsauer, Unterthiner, Nessler, Hochreiter",
+        2017,
+        "GANs trained by a two time-scale update rule converge to a local Nash equilibrium",
+    ),
+    "KID": Paper("Bińkowski, Sutherland, Arbel, Gretton", 2018, "Demystifying MMD GANs"),
+    "IS": Paper("Salimans, Goodfellow, Zaremba, Cheung, Radford, Chen", 2016, "Improved techniques for training GANs"),
+    "INCEPTION": Paper(
+        "Szegedy, Vanhoucke, Ioffe, Shlens, Wojna", 2016, "Rethinking the Inception architecture for computer vision"
+    ),
+    "TSNE": Paper("van der Maaten, Hinton", 2008, "Visualizing data using t-SNE"),
     "C2ST": Paper("Lopez-Paz, Oquab", 2017, "Revisiting classifier two-sample tests"),
 }

@@ -23,7 +23,7 @@ def non_saturating_d_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     Returns:
         Loss per element, in nats; ``2 log 2`` where both logits are 0.
 
-    Source: [GAN] Eq. (1).
+    Source: [GAN] Eq. (1), [INFOSCC-GAN] Eq. (10).
     """
     return F.softplus(-real_logits) + F.softplus(fake_logits)
 
@@ -37,7 +37,7 @@ def non_saturating_g_loss(fake_logits: Tensor) -> Tensor:
     Returns:
         Loss per element, in nats; ``log 2`` at logit 0.
 
-    Source: [GAN] Sec. 3.
+    Source: [GAN] Sec. 3. Differs from [INFOSCC-GAN] Eq. (11), which prints no logarithm; its code has it.
     """
     return F.softplus(-fake_logits)
 
@@ -52,7 +52,8 @@ def hinge_d_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     Returns:
         Loss per element; 2 where both logits are 0.
 
-    Source: [EIGENGAN] code, hinge. Differs: none.
+    Source: [INFOSCC-GAN] Eq. (8), [EIGENGAN] code. Differs: the equation's second sign is a
+    misprint.
     """
     return F.relu(1 - real_logits) + F.relu(1 + fake_logits)
 
@@ -69,6 +70,20 @@ def hinge_g_loss(fake_logits: Tensor) -> Tensor:
     Source: [GEOMETRIC-GAN], generator loss. Differs from [EIGENGAN]'s code, which clips it at logit 1.
     """
     return -fake_logits
+
+
+def hinge_clipped_g_loss(fake_logits: Tensor) -> Tensor:
+    r"""The generator's side of the hinge, clipped, :math:`\max(0, 1 - D(\tilde x))`: no gradient beyond logit 1.
+
+    Args:
+        fake_logits: Discriminator output on generated samples, any shape.
+
+    Returns:
+        Loss per element, at least 0; 1 at logit 0.
+
+    Source: [INFOSCC-GAN] Eq. (9).
+    """
+    return F.relu(1 - fake_logits)
 
 
 def least_squares_d_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -100,7 +115,36 @@ def least_squares_g_loss(fake_logits: Tensor) -> Tensor:
     return (fake_logits - 1).square()
 
 
-AdversarialName = Literal["non_saturating", "hinge", "least_squares"]
+def quartic_d_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    r"""Least squares squared once more, :math:`(D(x) - 1)^4 + D(\tilde x)^4`.
+
+    Args:
+        real_logits: Discriminator output on real samples, any shape.
+        fake_logits: On generated samples, the same shape.
+
+    Returns:
+        Loss per element; 1 where both logits are 0.
+
+    Source: [INFOSCC-GAN] code, where it goes by the name of Eq. (12).
+    """
+    return (real_logits - 1).pow(4) + fake_logits.pow(4)
+
+
+def quartic_g_loss(fake_logits: Tensor) -> Tensor:
+    r"""The generator's side of the fourth power, :math:`(D(\tilde x) - 1)^4`.
+
+    Args:
+        fake_logits: Discriminator output on generated samples, any shape.
+
+    Returns:
+        Loss per element; 1 at logit 0.
+
+    Source: [INFOSCC-GAN] code, where it goes by the name of Eq. (13).
+    """
+    return (fake_logits - 1).pow(4)
+
+
+AdversarialName = Literal["non_saturating", "hinge", "hinge_clipped", "least_squares", "quartic"]
 
 
 class Pair(NamedTuple):
@@ -113,5 +157,7 @@ class Pair(NamedTuple):
 PAIRS: dict[AdversarialName, Pair] = {
     "non_saturating": Pair(non_saturating_d_loss, non_saturating_g_loss),
     "hinge": Pair(hinge_d_loss, hinge_g_loss),
+    "hinge_clipped": Pair(hinge_d_loss, hinge_clipped_g_loss),
     "least_squares": Pair(least_squares_d_loss, least_squares_g_loss),
+    "quartic": Pair(quartic_d_loss, quartic_g_loss),
 }

@@ -10,15 +10,16 @@ from torch import Tensor, nn
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """Draw every linear layer's weights and biases anew, U(-1/sqrt(fan_in), 1/sqrt(fan_in)), from ``generator``.
+    """Draw the weights and biases of linear and convolutional layers anew, U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
 
     PyTorch's constructors draw from the global generator; this makes a network a function of its seed alone.
     """
     for layer in module.modules():
-        if isinstance(layer, nn.Linear):
-            bound = 1 / math.sqrt(layer.in_features)
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            bound = 1 / math.sqrt(layer.weight[0].numel())  # PyTorch's own fan-in, transposed layers included
             for parameter in (layer.weight, layer.bias):
-                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+                if parameter is not None:
+                    nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
 
 class MLP(nn.Sequential):

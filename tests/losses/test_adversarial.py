@@ -18,12 +18,16 @@ def sigmoid(t):
 SLOW_D = {
     "non_saturating": lambda r, f: -math.log(sigmoid(r)) - math.log(1 - sigmoid(f)),
     "hinge": lambda r, f: max(0, 1 - r) + max(0, 1 + f),
+    "hinge_clipped": lambda r, f: max(0, 1 - r) + max(0, 1 + f),
     "least_squares": lambda r, f: (r - 1) ** 2 + f**2,
+    "quartic": lambda r, f: ((r - 1) ** 2) ** 2 + (f**2) ** 2,
 }
 SLOW_G = {
     "non_saturating": lambda f: -math.log(sigmoid(f)),
     "hinge": lambda f: -f,
+    "hinge_clipped": lambda f: max(0, 1 - f),
     "least_squares": lambda f: (f - 1) ** 2,
+    "quartic": lambda f: ((f - 1) ** 2) ** 2,
 }
 
 
@@ -40,7 +44,13 @@ def test_both_sides_equal_the_formula(name):
 
 @pytest.mark.parametrize(
     ("name", "d", "g"),
-    [("non_saturating", 2 * math.log(2), math.log(2)), ("hinge", 2.0, 0.0), ("least_squares", 1.0, 1.0)],
+    [
+        ("non_saturating", 2 * math.log(2), math.log(2)),
+        ("hinge", 2.0, 0.0),
+        ("hinge_clipped", 2.0, 1.0),
+        ("least_squares", 1.0, 1.0),
+        ("quartic", 1.0, 1.0),
+    ],
 )
 def test_closed_form_at_zero_logits(name, d, g):
     zero = torch.zeros(4, dtype=torch.float64)

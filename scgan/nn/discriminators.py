@@ -1,0 +1,120 @@
+"""Discriminators of images; each takes attributes too, and all but the last leave them aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from scgan.nn.eigengan import SLOPE, base_size, num_blocks
+from scgan.nn.mlp import initialise
+
+DiscriminatorName = Literal["global", "patch", "attributes"]
+
+
+class GlobalDiscriminator(nn.Module):
+    """One logit an image: the generator's mirror, without normalisation.
+
+    Args:
+        channels: C.
+        size: Pixels a side.
+        width: Channels of the first layer; each level has twice as many.
+        max_width: At most as many.
+
+    Source: [INFOSCC-GAN] Sec. 4.3.1, and its code.
+    """
+
+    def __init__(self, channels: int, size: int, *, width: int, max_width: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Conv2d(channels, width, 7, 1, 3), nn.LeakyReLU(SLOPE)]
+        for _ in range(num_blocks(size)):
+            after = min(max_width, 2 * width)
+            layers += [nn.Conv2d(width, width, 3, 1, 1), nn.LeakyReLU(SLOPE)]
+            layers += [nn.Conv2d(width, after, 3, 2, 1), nn.LeakyReLU(SLOPE)]
+            width = after
+        layers += [nn.Conv2d(width, width, 3, 1, 1), nn.LeakyReLU(SLOPE), nn.Flatten()]
+        layers += [nn.Linear(width * base_size(size) ** 2, max_width), nn.LeakyReLU(SLOPE), nn.Linear(max_width, 1)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Logits ``[B, 1]`` of images ``[B, C, size, size]``."""
+        return self.layers(x)
+
+
+class PatchDiscriminator(nn.Module):
+    """A logit a patch, by 4x4 convolutions.
+
+    Args:
+        channels: C.
+        size: Pixels a side.
+        width: Channels of the first layer.
+        max_width: At most as many.
+
+    Source: [INFOSCC-GAN] Sec. 4.3.1, [PIX2PIX] App. 6.1.2. Differs: group normalisation, so that an image's logits
+    depend on it alone (R1, several workers); fewer layers for small images.
+    """
+
+    GROUPS = 8
+
+    def __init__(self, channels: int, size: int, *, width: int, max_width: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(SLOPE)]
+        strided = max(1, num_blocks(size) - 1)
+        for stride in (*[2] * (strided - 1), 1):
+            after = min(max_width, 2 * width)
+            layers += [nn.Conv2d(width, after, 4, stride, 1), nn.GroupNorm(self.GROUPS, after), nn.LeakyReLU(SLOPE)]
+            width = after
+        self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, 4, 1, 1))
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Logits ``[B, 1, H', W']`` of images ``[B, C, size, size]``."""
+        return self.layers(x)
+
+
+class AttributeDiscriminators(nn.Module):
+    r"""A discriminator an attribute, :math:`D(x \mid y)`: each sees only the images that have its attribute.
+
+    An image with several gets the mean of their logits; one with none, a discriminator of its own.
+
+    Args:
+        num_attributes: A.
+        make: Makes one discriminator, of one logit an image.
+
+    Source: [INFOSCC-GAN] Sec. 2.3.
+    """
+
+    def __init__(self, num_attributes: int, make: Callable[[], nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(make() for _ in range(num_attributes + 1))
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Logits ``[B, 1]`` of images ``[B, C, size, size]`` with attributes ``[B, A]`` in {0, 1}."""
+        has = torch.cat([y, (y.sum(1, keepdim=True) == 0).to(y)], 1)  # [B, A + 1]
+        logits = x.new_zeros(len(x), 1)
+        for member, weight in zip(self.members, (has / has.sum(1, keepdim=True)).T, strict=True):
+            rows = weight.nonzero()[:, 0]
+            logits = logits.index_add(0, rows, weight[rows, None] * member(x[rows]))
+        return logits
+
+
+def build_discriminator(
+    name: DiscriminatorName,
+    channels: int,
+    size: int,
+    *,
+    width: int,
+    max_width: int,
+    num_attributes: int,
+    generator: torch.Generator,
+) -> nn.Module:
+    """A new discriminator, its weights drawn from ``generator``."""
+    kinds = {"global": GlobalDiscriminator, "attributes": GlobalDiscriminator, "patch": PatchDiscriminator}
+
+    def make() -> nn.Module:
+        return kinds[name](channels, size, width=width, max_width=max_width)
+
+    discriminator = AttributeDiscriminators(num_attributes, make) if name == "attributes" else make()
+    initialise(discriminator, generator)
+    return discriminator

@@ -1,0 +1,78 @@
+"""The contrastive encoder of images: a backbone, and the projector that its loss looks through."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from scgan.data.images import to_float
+from scgan.nn.mlp import initialise
+from scgan.nn.resnet import ResNet
+
+BackboneName = Literal["small", "resnet18", "resnet50"]
+
+
+class SmallBackbone(nn.Sequential):
+    """Three strided convolutions for images of 28 or 32 pixels; features ``[B, 4 width]``."""
+
+    def __init__(self, in_channels: int, size: int, width: int = 32) -> None:
+        end = -(-size // 8)  # three halvings, rounded up
+        super().__init__(
+            nn.Conv2d(in_channels, width, 5, 2, 2),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, 2 * width, 3, 2, 1),
+            nn.BatchNorm2d(2 * width),
+            nn.ReLU(),
+            nn.Conv2d(2 * width, 4 * width, 3, 2, 1),
+            nn.BatchNorm2d(4 * width),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(4 * width * end * end, 4 * width),
+            nn.BatchNorm1d(4 * width),
+            nn.ReLU(),
+        )
+        self.num_features = 4 * width
+
+
+class ImageEncoder(nn.Module):
+    """Backbone x -> h and projector h -> u.
+
+    Args:
+        backbone: Its name.
+        in_channels: C.
+        size: Pixels a side.
+        projection_dim: Q, dimension of u.
+        generator: Draws the initial weights.
+
+    Source: [SIMCLR] Sec. 2.1; [INFOSCC-GAN] Sec. 3.1.
+    """
+
+    def __init__(
+        self, backbone: BackboneName, in_channels: int, size: int, projection_dim: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        small = size <= 32
+        self.backbone: nn.Module
+        if backbone == "small":
+            self.backbone = SmallBackbone(in_channels, size)
+        else:
+            self.backbone = ResNet(18 if backbone == "resnet18" else 50, in_channels, small_images=small)
+        self.num_features: int = self.backbone.num_features
+        self.projector = nn.Sequential(
+            nn.Linear(self.num_features, self.num_features), nn.ReLU(), nn.Linear(self.num_features, projection_dim)
+        )
+        initialise(self, generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Projections u ``[B, Q]`` of images ``[B, C, H, W]`` in [-1, 1]."""
+        return self.projector(self.backbone(x))
+
+    @torch.no_grad()
+    def embed(self, images: Tensor, chunk: int = 512) -> tuple[Tensor, Tensor]:
+        """Features h ``[N, F]`` and projections u ``[N, Q]`` of uint8 images, chunk by chunk, on the CPU."""
+        device = next(self.parameters()).device
+        h = [self.backbone(to_float(rows.to(device))) for rows in images.split(chunk)]
+        return torch.cat([rows.cpu() for rows in h]), torch.cat([self.projector(rows).cpu() for rows in h])

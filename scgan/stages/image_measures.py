@@ -1,0 +1,48 @@
+"""What generated images are measured by: the pipeline's own networks, and those that the user names."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from scgan.config import Settings
+from scgan.metrics.images import Extractor, load_extractor
+from scgan.nn.image_encoder import ImageEncoder
+
+
+class EvaluationSettings(Settings):
+    """How the trained system is scored; nothing is trained anew for a change here."""
+
+    num_images: int = Field(10_000, ge=100, le=1_000_000, description="images a side of a comparison, at most")
+    extractors: tuple[str, ...] = Field(
+        (), description="pretrained networks beside the pipeline's own: inception:path, resnet50:path"
+    )
+
+
+class FrozenEncoder(nn.Module):
+    """The pipeline's encoder as an extractor: features h, without the projector.
+
+    Args:
+        encoder: The trained encoder.
+    """
+
+    name = "encoder"
+
+    def __init__(self, encoder: ImageEncoder) -> None:
+        super().__init__()
+        self.encoder, self.num_features = encoder, encoder.num_features
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> Tensor:
+        """Features ``[B, F]`` of images ``[B, C, H, W]`` in [-1, 1]."""
+        return self.encoder.backbone(images)
+
+
+def measuring_networks(c: EvaluationSettings, *own: Extractor) -> list[Extractor]:
+    """The pipeline's own extractors, and those that the user names.
+
+    Raises:
+        ValueError: If one can't be loaded.
+    """
+    return [*own, *(load_extractor(spec) for spec in c.extractors)]

@@ -1,0 +1,140 @@
+"""Networks of images: shapes, seeds, and forward passes written out by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.testing import assert_close
+
+from scgan.nn.discriminators import AttributeDiscriminators, build_discriminator
+from scgan.nn.eigengan import AttributeMapper, EigenBlock, ImageGenerator, traverse
+from scgan.nn.image_encoder import ImageEncoder
+from scgan.nn.resnet import ResNet
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def generator_of(channels=1, size=28, num_attributes=3, seed=0, **changes):
+    sizes = {"code_dim": 5, "noise_dim": 2, "noise_scale": 1.0, "width": 8, "max_width": 16} | changes
+    return ImageGenerator(channels, size, num_attributes=num_attributes, generator=seeded(seed), **sizes)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [28, 32, 64])
+def test_generator_and_discriminators_fit_every_size(channels, size):
+    network = generator_of(channels, size)
+    y = torch.eye(3)
+    x = network(*network.latents(3, seeded()), y)
+    assert x.shape == (3, channels, size, size) and x.abs().max() <= 1
+    for name in ("global", "patch", "attributes"):
+        critic = build_discriminator(name, channels, size, width=8, max_width=16, num_attributes=3, generator=seeded())
+        logits = critic(x, y)
+        assert len(logits) == 3 and logits.isfinite().all()
+        assert (logits[0].numel() > 1) == (name == "patch")
+
+
+def test_block_equals_the_code_of_the_paper_written_out():
+    block = EigenBlock(4, 6, 3, 2, 1.0, seeded()).double()
+    h, z = torch.randn(2, 4, 3, 3, dtype=torch.float64), torch.randn(2, 2, dtype=torch.float64)
+
+    def transposed(x, layer, stride):
+        out = torch.zeros(len(x), layer.weight.shape[1], *(stride * s + 4 for s in x.shape[2:]), dtype=x.dtype)
+        for i in range(x.shape[2]):
+            for j in range(x.shape[3]):
+                patch = torch.einsum("bc,cokl->bokl", x[:, :, i, j], layer.weight)
+                out[:, :, stride * i : stride * i + 3, stride * j : stride * j + 3] += patch
+        size = stride * x.shape[2]
+        return out[:, :, 1 : 1 + size, 1 : 1 + size] + layer.bias[:, None, None]
+
+    phi = torch.zeros(2, 36, dtype=torch.float64)
+    for b in range(2):
+        for q in range(2):
+            phi[b] += block.subspace.U[q] * block.subspace.L[q] * z[b, q]
+    phi = (phi + block.subspace.mu).view(2, 4, 3, 3)
+    projected = torch.einsum("bchw,co->bohw", phi, block.project.weight[:, :, 0, 0])
+    middle = transposed(F.leaky_relu(h + projected + block.project.bias[:, None, None], 0.2), block.up, 2)
+    slow = transposed(F.leaky_relu(middle + transposed(phi, block.project_up, 2), 0.2), block.same, 1)
+    assert_close(block(h, z), slow)
+
+
+def test_mapper_is_linear_in_attributes_and_latents():
+    mapper = AttributeMapper(3, 4)
+    eps, y = torch.randn(2, 1, 4, generator=seeded()), torch.rand(2, 1, 3, generator=seeded(1))
+    middle = mapper(eps.mean(0), y.mean(0))
+    assert_close(middle, (mapper(eps[0], y[0]) + mapper(eps[1], y[1])) / 2)
+    assert (mapper(eps[0], y[0]) - mapper(eps[0], y[1])).abs().min() > 0
+
+
+def test_every_layers_noise_attribute_and_latent_moves_the_image():
+    network = generator_of(size=32)
+    eps, z = network.latents(1, seeded())
+    y = torch.eye(3)[:1]
+    image = network(eps, z, y)
+    for layer in range(3):
+        moved = z.clone()
+        moved[:, layer] += 1
+        assert (network(eps, moved, y) - image).abs().max() > 1e-6
+    assert (network(eps + 1, z, y) - image).abs().max() > 1e-6
+    assert (network(eps, z, torch.eye(3)[1:2]) - image).abs().max() > 1e-6
+
+
+def test_traversal_moves_one_dimension_the_most_important_first():
+    network = generator_of(num_attributes=0)
+    with torch.no_grad():
+        network.blocks[0].subspace.L.copy_(torch.tensor([0.5, -2.0]))
+    strips = traverse(network, seeded(), values=(-1.0, 0.0, 1.0))
+    assert [strip.shape for strip in strips] == [(2, 3, 1, 28, 28)] * 2
+    eps, z = network.latents(1, seeded())
+    z[0, 0, 1] = 1.0
+    assert_close(strips[0][0, 2], network(eps, z)[0].detach())
+
+
+def test_weights_depend_on_the_generator_alone():
+    def build(seed):
+        torch.manual_seed(seed)
+        return [
+            generator_of(),
+            build_discriminator("patch", 1, 28, width=8, max_width=16, num_attributes=0, generator=seeded()),
+            ImageEncoder("small", 1, 28, 8, seeded()),
+        ]
+
+    for one, other in zip(build(0), build(1), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+    assert not torch.equal(generator_of(seed=1).input.weight, generator_of(seed=2).input.weight)
+
+
+def test_each_attribute_has_its_own_discriminator():
+    members = iter([torch.nn.Linear(4, 1) for _ in range(4)])
+    critic = AttributeDiscriminators(3, lambda: next(members))
+    x = torch.randn(4, 4, generator=seeded())
+    y = torch.tensor([[1.0, 0, 0], [0, 0, 1], [1, 1, 0], [0, 0, 0]])
+    own = [member(x) for member in critic.members]
+    slow = torch.stack([own[0][0], own[2][1], (own[0][2] + own[1][2]) / 2, own[3][3]])
+    assert_close(critic(x, y), slow)
+    critic(x[:2], y[:2]).sum().backward()
+    assert all(parameter.grad is not None for parameter in critic.parameters())  # several workers wait for every one
+
+
+@pytest.mark.parametrize(("depth", "count", "num_features"), [(18, 11_176_512, 512), (50, 23_508_032, 2048)])
+def test_resnets_are_torchvisions(depth, count, num_features):
+    """Its published parameter counts less those of the last layer, and its names."""
+    network = ResNet(depth)
+    assert sum(p.numel() for p in network.parameters()) == count
+    assert network.num_features == num_features
+    names = network.state_dict().keys()
+    assert {"conv1.weight", "bn1.running_var", "layer2.0.downsample.0.weight", "layer4.1.conv2.weight"} <= names
+    assert ("layer1.0.downsample.0.weight" in names) == (depth == 50)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size", "num_features"), [("small", 28, 128), ("small", 32, 128), ("resnet18", 32, 512)]
+)
+def test_encoders_embed_images_without_regard_to_their_neighbours(backbone, size, num_features):
+    encoder = ImageEncoder(backbone, 1, size, 8, seeded()).eval()
+    images = torch.randint(256, (5, 1, size, size), dtype=torch.uint8, generator=seeded())
+    h, u = encoder.embed(images, chunk=2)
+    assert h.shape == (5, num_features) and u.shape == (5, 8)
+    assert_close(encoder.embed(images[3:4])[0][0], h[3])
