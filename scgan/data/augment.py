@@ -60,7 +60,7 @@ def _simclr(size: int) -> Any:
 def _affine() -> Any:
     import kornia.augmentation as K
 
-    return K.RandomAffine(degrees=20.0, translate=(0.05, 0.05), scale=(0.7, 1.3, 0.7, 1.3), shear=10.0, p=1.0)
+    return K.RandomAffine(degrees=15.0, translate=(0.05, 0.05), scale=(0.7, 1.3, 0.7, 1.3), shear=5.0, p=1.0)
 
 
 class DiffAugment:

@@ -42,8 +42,8 @@ class Result:
     Args:
         cell: The cell.
         scores: On the held-out split.
-        samples: Some generated rows, in data units, ``[N, D]``.
-        reference: As many held-out rows, in data units, ``[N, D]``.
+        samples: Some generated rows, in data units, ``[N, D]``; or images in [-1, 1], ``[N, C, H, W]``.
+        reference: As many held-out ones.
     """
 
     cell: Cell
@@ -70,8 +70,11 @@ class Pages:
 class Reproduction(Protocol):
     """A module of this package."""
 
-    def groups(self, seeds: Sequence[int], budget: float) -> list[list[Cell]]:
-        """The trainings, those together that share their first stages."""
+    def rounds(self, seeds: Sequence[int], budget: float, source: str | None) -> list[list[list[Cell]]]:
+        """The trainings: rounds one after the other, in each groups at once, in each cells one after the other.
+
+        Cells of a group share their first stages, and those of a round share what earlier rounds have made.
+        """
 
     def render(self, results: Sequence[Result]) -> Pages:
         """Lay the results beside what was published."""

@@ -33,10 +33,16 @@ PUBLISHED: dict[str, dict[LatentName, float]] = {
 """Table 1. The paper's "sinewaved cube" may be ``sine_wave`` or ``crescent_cubed``: both are trained."""
 
 
-def groups(seeds: Sequence[int], budget: float) -> list[list[Cell]]:
-    """A group a set and seed: its four latent models share encoder, clusters and mappers."""
+def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list[list[Cell]]]:
+    """A group a set and seed: its four latent models share encoder, clusters and mappers.
+
+    Raises:
+        ValueError: If a source is given: the paper's sets are fixed.
+    """
+    if source is not None:
+        raise ValueError("SC-GAN's tables are of the paper's own sets; leave --data out")
     base = shortened(SYSTEM.presets["default"], budget)
-    return [
+    groups = [
         [
             Cell(
                 toy,
@@ -48,6 +54,7 @@ def groups(seeds: Sequence[int], budget: float) -> list[list[Cell]]:
         for seed in seeds
         for toy in PUBLISHED
     ]
+    return [groups]
 
 
 def render(results: Sequence[Result]) -> Pages:

@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from scgan.config import Settings
+from scgan.data.dataset import Dataset
 from scgan.metrics.images import Extractor, load_extractor
 from scgan.nn.image_encoder import ImageEncoder
 
@@ -37,6 +38,11 @@ class FrozenEncoder(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Features ``[B, F]`` of images ``[B, C, H, W]`` in [-1, 1]."""
         return self.encoder.backbone(images)
+
+
+def num_compared(c: EvaluationSettings, data: Dataset) -> int:
+    """Images a side of a comparison: what is set, as far as two disjoint sets of real images go."""
+    return min(c.num_images, (len(data.train) + len(data.test)) // 2)
 
 
 def measuring_networks(c: EvaluationSettings, *own: Extractor) -> list[Extractor]:

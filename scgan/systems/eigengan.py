@@ -21,14 +21,14 @@ from scgan import image_figures
 from scgan.artifacts import Artifact
 from scgan.config import Settings
 from scgan.data.dataset import Dataset
-from scgan.data.images import to_float
+from scgan.data.images import ImageSchema, to_float
 from scgan.metrics.image_scores import image_scores
 from scgan.metrics.images import features
 from scgan.metrics.scores import Score
 from scgan.nn.eigengan import TRAVERSED, traverse
 from scgan.search import Choice, Float, Space
 from scgan.stages import generate, image_encode
-from scgan.stages.image_measures import EvaluationSettings, FrozenEncoder, measuring_networks
+from scgan.stages.image_measures import EvaluationSettings, FrozenEncoder, measuring_networks, num_compared
 from scgan.systems.base import Stage
 
 if TYPE_CHECKING:
@@ -113,26 +113,30 @@ class EigenGAN:
     def evaluate(self, model: Model, data: Dataset, seed: int) -> dict[str, Score]:
         """Score its images against the data's."""
         c = model.config.evaluation
-        fake = model.sample(c.num_images, torch.Generator(model.device).manual_seed(seed)).cpu()
+        num = num_compared(c, data)
+        fake = model.sample(num, torch.Generator(model.device).manual_seed(seed)).cpu()
         networks = measuring_networks(c, FrozenEncoder(model.encoder))
-        return image_scores(data.train, fake, networks, seed, held_out=data.test, num_max=c.num_images)
+        return image_scores(data.train, fake, networks, seed, held_out=data.test, num_max=num)
 
     def figures(self, model: Model, data: Dataset, seed: int) -> dict[str, Figure]:
         """Draw samples, the traversals of every layer's subspace, and the features of both."""
-        generator = torch.Generator(model.device).manual_seed(seed)
+        generator, schema = torch.Generator(model.device).manual_seed(seed), data.schema
+        assert isinstance(schema, ImageSchema)
         fake = model.sample(1000, generator).cpu()
         real = to_float(data.test[:1000])
         strips = [strip.cpu() for strip in traverse(model.generator, generator)]
         encoder = FrozenEncoder(model.encoder)
-        y_real, y_fake = (torch.zeros(len(images), dtype=torch.long) for images in (real, fake))
+        labels = data.test_labels if data.test_labels is not None and data.test_labels.ndim == 1 else None
+        y = torch.zeros(len(real), dtype=torch.long) if labels is None else torch.from_numpy(labels[: len(real)])
+        names = ("images",) if labels is None else schema.attributes
         return {
-            "Samples. The upper rows are held-out images, the lower ones samples.": image_figures.by_attribute(
-                {"samples": fake[:80]}, {"held-out": real[:80]}
+            "Samples. The upper rows are held-out images, the lower ones samples.": image_figures.grid(
+                torch.cat([real[:36], fake[:36]]), ["held-out"] * 3 + ["samples"] * 3
             ),
             "Subspaces. One panel a layer, one row a dimension, the most important first; its coefficient grows from "
             "left to right, all else fixed.": image_figures.traversals(strips, TRAVERSED),
             "Features. Held-out images and samples in a 2-D t-SNE of the encoder's features.": image_figures.tsne(
-                features(encoder, real), y_real, features(encoder, fake), y_fake, ("images",), seed
+                features(encoder, real), y, features(encoder, fake), None, names, seed
             ),
         }
 

@@ -26,8 +26,10 @@ from scgan.metrics.images import features
 from scgan.metrics.scores import Score, label_scores
 from scgan.nn.eigengan import TRAVERSED, traverse
 from scgan.search import Choice, Float, Space
-from scgan.stages import attributes, generate, image_encode, judge
-from scgan.stages.image_measures import EvaluationSettings, FrozenEncoder, measuring_networks
+from scgan.stages import generate, image_encode
+from scgan.stages.attributes import AttributeSettings, attributes, load_attributes
+from scgan.stages.image_measures import EvaluationSettings, FrozenEncoder, measuring_networks, num_compared
+from scgan.stages.judge import JudgeSettings, judge, load_judge
 from scgan.systems.base import Stage
 
 if TYPE_CHECKING:
@@ -38,8 +40,8 @@ class InfoSCCGANConfig(Settings):
     """All of InfoSCC-GAN's settings, a section a stage."""
 
     encoder: image_encode.ImageEncoderSettings = image_encode.ImageEncoderSettings()
-    attributes: attributes.AttributeSettings = attributes.AttributeSettings()
-    judge: judge.JudgeSettings = judge.JudgeSettings()
+    attributes: AttributeSettings = AttributeSettings()
+    judge: JudgeSettings = JudgeSettings()
     generator: generate.ConditionalSettings = generate.ConditionalSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
 
@@ -56,8 +58,8 @@ class Model:
     def __init__(self, config: InfoSCCGANConfig, artifacts: Mapping[str, Artifact], device: torch.device) -> None:
         self.config, self.device = config, device
         self.encoder = image_encode.load_image_encoder(config.encoder, artifacts["encode"]).to(device)
-        self.attributes = attributes.load_attributes(artifacts["attributes"])
-        self.judge = judge.load_judge(artifacts["judge"]).to(device)
+        self.attributes = load_attributes(artifacts["attributes"])
+        self.judge = load_judge(artifacts["judge"]).to(device)
         self.generator = generate.load_generator(config.generator, artifacts["generate"]).to(device)
 
     def sample(
@@ -144,14 +146,14 @@ class InfoSCCGAN:
     presets: Mapping[str, InfoSCCGANConfig] = {
         "smoke": InfoSCCGANConfig(
             encoder=image_encode.ImageEncoderSettings(num_samples=20_480),
-            attributes=attributes.AttributeSettings(num_samples=51_200),
-            judge=judge.JudgeSettings(num_samples=20_480),
+            attributes=AttributeSettings(num_samples=51_200),
+            judge=JudgeSettings(num_samples=20_480),
             generator=generate.ConditionalSettings(num_samples=19_200),
         ),
         "default": InfoSCCGANConfig(),
         "paper": InfoSCCGANConfig(
             encoder=image_encode.PAPER,
-            attributes=attributes.AttributeSettings(
+            attributes=AttributeSettings(
                 num_clusters=3, space="features", learning_rate=3e-4, num_samples=200 * 11_704, schedule="constant"
             ),
             generator=generate.ConditionalSettings(**generate.PAPER.model_dump()),
@@ -166,8 +168,8 @@ class InfoSCCGAN:
     }
     stages = (
         Stage("encode", ("encoder",), (), image_encode.encode_images, data_parallel=True),
-        Stage("attributes", ("encoder", "attributes"), ("encode",), attributes.attributes),
-        Stage("judge", ("judge",), ("attributes",), judge.judge),
+        Stage("attributes", ("encoder", "attributes"), ("encode",), attributes),
+        Stage("judge", ("judge",), ("attributes",), judge),
         Stage(
             "generate",
             ("encoder", "attributes", "generator"),
@@ -199,7 +201,8 @@ class InfoSCCGAN:
     def evaluate(self, model: Model, data: Dataset, seed: int) -> dict[str, Score]:
         """Score its images against the data's, and how they follow their attributes."""
         c = model.config.evaluation
-        fake, y = model.draw(c.num_images, torch.Generator(model.device).manual_seed(seed))
+        num = num_compared(c, data)
+        fake, y = model.draw(num, torch.Generator(model.device).manual_seed(seed))
         fake, asked = fake.cpu(), model.asked(y)
         labels = None if data.test_labels is None else torch.from_numpy(data.test_labels)
         real_y = model.attributes_of(data.test, labels)
@@ -209,9 +212,7 @@ class InfoSCCGAN:
         scores |= {f"judge_{name}": value for name, value in judged.items() if name.startswith("control")}
         others = measuring_networks(c, model.judge)
         for networks, chamfer in (([encoder], True), (others, False)):
-            scores |= image_scores(
-                data.train, fake, networks, seed, held_out=data.test, num_max=c.num_images, chamfer=chamfer
-            )
+            scores |= image_scores(data.train, fake, networks, seed, held_out=data.test, num_max=num, chamfer=chamfer)
         if model.attributes.centres is not None and labels is not None and labels.ndim == 1:
             scores |= label_scores(labels.numpy(), real_y)
         return scores

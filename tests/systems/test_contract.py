@@ -14,15 +14,21 @@ from scgan.pipeline import fit_stages, prepare, run
 from scgan.runs import open_run
 from scgan.spec import Spec
 
-DATA = DataConfig(source="eight_gaussians", num_train=1500, num_test=1500)
+DATA = {
+    "table": DataConfig(source="eight_gaussians", num_train=1500, num_test=1500),
+    "images": DataConfig(source="digits"),
+}
 SYSTEMS = systems.available()
 
 
 def tiny(name):
     """The smoke preset, every training cut to a few steps."""
-    config = systems.load(name).presets["smoke"]
-    lengths = {key: 2048 for key, _ in leaves(config) if key.endswith(".num_samples")}
-    return Spec(name, DATA, override(config, lengths))
+    system = systems.load(name)
+    config = system.presets["smoke"]
+    few = 512 if system.kind == "images" else 2048
+    changes = {key: few for key, _ in leaves(config) if key.endswith(".num_samples")}
+    changes |= {key: 200 for key, _ in leaves(config) if key == "evaluation.num_images"}
+    return Spec(name, DATA[system.kind], override(config, changes))
 
 
 @pytest.fixture(scope="module", params=SYSTEMS)
@@ -57,7 +63,7 @@ def test_every_stage_is_trained_and_finite(outcome):
 def test_samples_have_the_datas_shape_and_follow_the_seed(outcome):
     result, _ = outcome
     first, second, third = (result.model.sample(50, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
-    assert first.shape == (50, result.data.train.shape[1]) and first.isfinite().all()
+    assert first.shape == (50, *result.data.train.shape[1:]) and first.isfinite().all()
     assert torch.equal(first, second) and not torch.equal(first, third)
 
 
@@ -78,7 +84,7 @@ def test_a_stored_run_samples_like_the_trained_one(outcome):
 
 def test_another_seed_gives_other_artifacts(outcome):
     result, _ = outcome
-    spec = Spec(result.spec.system, DATA, result.spec.config, seed=1)
+    spec = Spec(result.spec.system, result.spec.data, result.spec.config, seed=1)
     assert spec.run_id != result.spec.run_id
 
 

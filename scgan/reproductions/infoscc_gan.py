@@ -1,0 +1,184 @@
+"""InfoSCC-GAN's Tables 1 to 6 and its baseline, on the data that is given, at the size that the machine bears.
+
+The paper's own are AFHQ at 256 pixels and CelebA at 128, after 200,000 steps; its figures are printed beside ours, and
+are comparable only there and with the same Inception network.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from scgan import image_figures
+from scgan.config import Settings, override
+from scgan.data.dataset import DataConfig, load
+from scgan.data.images import ImageSchema
+from scgan.metrics.scores import Score
+from scgan.reproductions import Cell, Pages, Result, shortened
+from scgan.spec import Spec
+from scgan.systems import eigengan, infoscc_gan
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NUM_PICTURED = 12  # images a row of the figure
+
+
+class Published(NamedTuple):
+    """A row of the paper: FID and Inception Score by 2015's Inception, Chamfer distance."""
+
+    fid: float
+    inception: float
+    chamfer: float | None = None
+
+
+DISCRIMINATORS = "Table 1: discriminator and loss"
+ATTRIBUTES = "Table 2: inner and external attributes"
+CLUSTERS = "Table 3: number of clusters"
+MANY = "Tables 4 to 6: many attributes an image"
+BASELINE = "EigenGAN, Sec. 4.1"
+
+PUBLISHED: Mapping[tuple[str, str], Published] = {
+    (DISCRIMINATORS, "global, hinge_clipped"): Published(13.08, 10.71, 4030),
+    (DISCRIMINATORS, "global, non_saturating"): Published(25.62, 10.33, 28595),
+    (DISCRIMINATORS, "global, least_squares"): Published(29.02, 9.89, 45583),
+    (DISCRIMINATORS, "patch, hinge_clipped"): Published(15.95, 10.51, 7327),
+    (DISCRIMINATORS, "patch, non_saturating"): Published(14.83, 10.21, 5114),
+    (DISCRIMINATORS, "patch, least_squares"): Published(11.59, 11.06, 3645),
+    (ATTRIBUTES, "inner"): Published(13.08, 10.71, 4030),
+    (ATTRIBUTES, "external"): Published(14.30, 10.11, 4423),
+    (CLUSTERS, "3"): Published(13.08, 10.71, 4030),
+    (CLUSTERS, "4"): Published(97.37, 6.77, 44113),
+    (CLUSTERS, "6"): Published(148.7, 5.45, 94858),
+    (CLUSTERS, "15"): Published(101.4, 7.15, 54016),
+    (MANY, "5"): Published(27.84, 9.91),
+    (MANY, "10"): Published(32.39, 9.04),
+    (MANY, "15"): Published(34.97, 8.87),
+    (BASELINE, "eigengan"): Published(29.02, 8.52),
+}
+
+CELEBA: Mapping[str, str] = {
+    "5": "Bald,Eyeglasses,Mustache,Wearing_Hat,Wearing_Necktie",
+    "10": "Bald,Black_Hair,Blond_Hair,Brown_Hair,Double_Chin,Eyeglasses,Gray_Hair,Mustache,Wearing_Hat,Wearing_Necktie",
+    "15": "Bald,Blurry,Chubby,Double_Chin,Eyeglasses,Goatee,Gray_Hair,Mustache,Narrow_Eyes,Pale_Skin,"
+    "Receding_Hairline,Rosy_Cheeks,Sideburns,Wearing_Hat,Wearing_Necktie",
+}
+"""The attributes of Tables 4 to 6."""
+
+COLUMNS: Mapping[str, str] = {
+    "fid_encoder": "FID, encoder",
+    "fid_judge": "FID, judge",
+    "is_judge": "IS, judge",
+    "chamfer_sum": "Chamfer",
+    "control_accuracy": "control accuracy",
+    "judge_control_accuracy": "by the judge",
+    "diversity_pixels": "diversity",
+}
+
+
+def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list[list[Cell]]]:
+    """First the trainings whose encoder and attributes the others share, then the others.
+
+    Args:
+        seeds: Seeds.
+        budget: Length of each training, in multiples of the default preset's.
+        source: The images; the bundled digits by default.
+
+    Raises:
+        ValueError: If the source holds no images.
+    """
+    data = DataConfig(source=source or infoscc_gan.SYSTEM.example)
+    schema = load(data, 0).schema
+    if not isinstance(schema, ImageSchema):
+        raise ValueError(f"InfoSCC-GAN's tables need images; {data.source} is a table")
+    base = shortened(infoscc_gan.SYSTEM.presets["default"], budget)
+    vanilla = shortened(eigengan.SYSTEM.presets["default"], budget)
+    cells = [
+        cell for seed in seeds for cell in (_many if schema.labels == "many" else _cells)(base, data, schema, seed)
+    ]
+    first = [[Cell("base", "", Spec("infoscc_gan", data, base, seed))] for seed in seeds]
+    cells += [Cell("eigengan", BASELINE, Spec("eigengan", data, vanilla, seed)) for seed in seeds]
+    return [first, [[cell] for cell in cells]]
+
+
+def _cells(base: Settings, data: DataConfig, schema: ImageSchema, seed: int) -> list[Cell]:
+    """Tables 1 to 3, for images with one class each or none."""
+
+    def cell(row: str, table: str, **changes: object) -> Cell:
+        settings = {key.replace("__", "."): value for key, value in changes.items()}
+        return Cell(row, table, Spec("infoscc_gan", data, override(base, settings), seed))
+
+    cells = [
+        cell(f"{name}, {loss}", DISCRIMINATORS, generator__discriminator=name, generator__adversarial=loss)
+        for name in ("global", "patch")
+        for loss in ("hinge_clipped", "non_saturating", "least_squares", "quartic")
+    ]
+    sources = ("inner", "external") if schema.labels == "one" else ("inner",)
+    cells += [cell(name, ATTRIBUTES, attributes__source=name) for name in sources]
+    return cells + [cell(str(k), CLUSTERS, attributes__num_clusters=k) for k in (3, 4, 6, 10, 15)]
+
+
+def _many(base: Settings, data: DataConfig, schema: ImageSchema, seed: int) -> list[Cell]:
+    """Tables 4 to 6, for CelebA."""
+    config = override(base, {"attributes.source": "external"})
+    return [
+        Cell(number, MANY, Spec("infoscc_gan", override(data, {"attributes": names}), config, seed))
+        for number, names in CELEBA.items()
+        if set(names.split(",")) <= set(schema.attributes)
+    ]
+
+
+def render(results: Sequence[Result]) -> Pages:
+    """The tables, mean and standard deviation over seeds, the paper's values last; and samples of Table 1."""
+    results = [result for result in results if result.cell.column]
+    tables = list(dict.fromkeys(result.cell.column for result in results))
+    markdown = "\n\n".join(f"### {table}\n\n{_table(results, table)}" for table in tables)
+    rows = [
+        {
+            "table": result.cell.column,
+            "row": result.cell.row,
+            "seed": result.cell.spec.seed,
+            **{name: score.value for name, score in result.scores.items()},
+            **{f"{name}_floor": s.floor for name, s in result.scores.items() if s.floor is not None},
+        }
+        for result in results
+    ]
+    return Pages(markdown, rows, {"samples.png": _picture(results)})
+
+
+def _table(results: Sequence[Result], table: str) -> str:
+    mine = [result for result in results if result.cell.column == table]
+    titles = [*COLUMNS.values(), "paper: FID / IS / Chamfer"]
+    lines = ["| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
+    for row in dict.fromkeys(result.cell.row for result in mine):
+        scores = [result.scores for result in mine if result.cell.row == row]
+        ours = [_mean_and_std([value for s in scores if (value := _find(s, prefix)) is not None]) for prefix in COLUMNS]
+        published = PUBLISHED.get((table, row))
+        beside = "-" if published is None else " / ".join("-" if v is None else f"{v:g}" for v in published)
+        lines.append(f"| {row} | " + " | ".join([*ours, beside]) + " |")
+    return "\n".join(lines)
+
+
+def _find(scores: Mapping[str, Score], prefix: str) -> float | None:
+    """The score of that name, whatever number of images follows it."""
+    return next((s.value for name, s in scores.items() if name == prefix or name.startswith(f"{prefix}_")), None)
+
+
+def _mean_and_std(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    mean = f"{statistics.mean(values):.3g}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.1g}"
+
+
+def _picture(results: Sequence[Result]) -> Figure:
+    """Samples of every row of Table 1, or of what there is, of the first seed; the data in the first row."""
+    rows: dict[str, torch.Tensor] = {}
+    for result in results:
+        if result.cell.column in (DISCRIMINATORS, MANY, BASELINE):
+            rows.setdefault("data", result.reference[:NUM_PICTURED])
+            rows.setdefault(result.cell.row, result.samples[:NUM_PICTURED])
+    return image_figures.grid(torch.cat(list(rows.values())), list(rows))

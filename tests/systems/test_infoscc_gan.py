@@ -1,0 +1,101 @@
+"""InfoSCC-GAN's own: drawing by attribute, scores by two judges, tables of the paper, what it refuses."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from scgan import pipeline, reproductions, systems
+from scgan.artifacts import ArtifactStore
+from scgan.config import leaves, override
+from scgan.data.dataset import DataConfig
+from scgan.execution import LocalExecutor
+from scgan.reproductions import Result
+from scgan.spec import Spec
+
+
+@pytest.fixture(scope="module")
+def spec():
+    config = systems.load("infoscc_gan").presets["smoke"]
+    changes = {key: 512 for key, _ in leaves(config) if key.endswith(".num_samples")}
+    changes |= {"evaluation.num_images": 200, "attributes.num_clusters": 4}
+    return Spec("infoscc_gan", DataConfig(source="digits"), override(config, changes))
+
+
+@pytest.fixture(scope="module")
+def outcome(spec, tmp_path_factory):
+    store = ArtifactStore(str(tmp_path_factory.mktemp("infoscc")))
+    return pipeline.run(spec, pipeline.prepare(spec), store, LocalExecutor())
+
+
+def test_draws_have_the_attribute_that_was_asked_for(outcome):
+    model = outcome.model
+    x, y = model.draw(6, torch.Generator().manual_seed(0), attribute="cluster 2")
+    assert x.shape == (6, 1, 28, 28) and torch.equal(y, torch.eye(4)[[2] * 6])
+    half = torch.full((3, 4), 0.5)
+    x, y = model.draw(3, torch.Generator().manual_seed(0), y=half)
+    assert torch.equal(y, half) and x.isfinite().all()
+    with pytest.raises(ValueError, match="unknown attribute 'cluster 7'; did you mean"):
+        model.sample(1, torch.Generator(), attribute="cluster 7")
+
+
+def test_the_scores_name_their_extractor_and_count(outcome):
+    names = outcome.scores.keys()
+    assert {"fid_encoder_200", "kid_encoder_200", "fid_judge_200", "is_judge_200", "label_nmi"} <= names
+    assert {"control_accuracy", "judge_control_accuracy", "diversity_pixels", "diversity_encoder"} <= names
+    assert any(name.startswith("chamfer_sum_encoder") for name in names)
+
+
+def test_the_two_judges_are_two(outcome):
+    """The generator's own classifier and the independent one read different features, and may differ."""
+    model, x = outcome.model, outcome.model.sample(200, torch.Generator().manual_seed(0))
+    assert model.read(x).shape == model.judged(x).shape == (200,)
+    assert not torch.equal(model.read(x), model.judged(x))
+
+
+def test_every_figure_is_drawn(outcome):
+    figures = systems.load("infoscc_gan").figures(outcome.model, outcome.data, 0)
+    assert len(figures) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"encoder.views": "simclr"}, "the images are grey; choose affine"),
+        ({"attributes.num_clusters": 5000}, "there are only 1438 training images"),
+    ],
+)
+def test_what_the_images_cannot_bear_is_refused(spec, changes, message):
+    with pytest.raises(ValueError, match=message):
+        pipeline.prepare(Spec(spec.system, spec.data, override(spec.config, changes)))
+
+
+def test_tables_and_images_keep_to_their_systems(spec):
+    with pytest.raises(
+        ValueError, match="scgan models a table, but digits is images: take --system eigengan or infosc"
+    ):
+        pipeline.prepare(Spec("scgan", spec.data, systems.load("scgan").presets["smoke"]))
+    with pytest.raises(ValueError, match="take --system scgan"):
+        pipeline.prepare(Spec("infoscc_gan", DataConfig(source="ring", num_train=50, num_test=50), spec.config))
+
+
+def test_the_papers_tables_are_laid_beside_what_was_published(outcome):
+    module = reproductions.load("infoscc_gan")
+    first, others = module.rounds([0], 0.01, None)
+    cells = [cell for group in others for cell in group]
+    assert len(cells) == 8 + 2 + 5 + 1
+    rows = {cell.row for cell in cells}
+    assert {"global, hinge_clipped", "patch, quartic", "inner", "external", "3", "15", "eigengan"} <= rows
+    images = torch.zeros(12, 1, 28, 28)
+    pages = module.render([Result(cell, outcome.scores, images, images) for cell in [*first[0], *cells]])
+    assert "| patch, least_squares |" in pages.markdown and "11.59 / 11.06 / 3645" in pages.markdown
+    assert len(pages.rows) == len(cells) and list(pages.figures) == ["samples.png"]
+    many = module._many(
+        outcome.spec.config,
+        DataConfig(source="celeba"),
+        SimpleNamespace(attributes=(*module.CELEBA["5"].split(","), "Smiling")),
+        0,
+    )
+    assert [cell.row for cell in many] == ["5"]
