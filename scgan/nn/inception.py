@@ -33,7 +33,7 @@ class Convolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[B, before, H, W]`` to ``[B, after, H', W']``."""
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)), inplace=True)
 
 
 class Mixed(nn.Module):
