@@ -1,6 +1,6 @@
-"""What Ray costs and brings: the same training here and there, in one run, as ratios.
+"""What Ray and the search cost and bring: the same training here and there, in one run, as ratios.
 
-``python ray_jobs/benchmark.py overhead`` and ``python ray_jobs/benchmark.py packing``.
+``python ray_jobs/benchmark.py overhead``, ``packing``, ``search``, ``stopping`` and ``gain``.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ray_jobs.resources import Resources  # noqa: E402
-from ray_jobs.session import LazyRayExecutor  # noqa: E402
+from ray_jobs.session import LazyRayExecutor, results_folder  # noqa: E402
+from ray_jobs.tuning import measuring  # noqa: E402
 from scgan import commands, systems  # noqa: E402
 from scgan.artifacts import ArtifactStore  # noqa: E402
 from scgan.config import override  # noqa: E402
@@ -53,7 +55,7 @@ def loop_seconds(spec: Spec, stage: str, executor: Executor, rounds: int = 1) ->
 
 @click.group()
 def cli() -> None:
-    """Measure what Ray costs and brings on this machine."""
+    """Measure what Ray and the search cost and bring on this machine."""
 
 
 @cli.command()
@@ -90,13 +92,69 @@ def packing(clusters: int, samples: int) -> None:
     _show(one_task_seconds=together, two_tasks_seconds=apart, speedup=together / apart)
 
 
+SPACE = "clusters.num_clusters=choice(4,8,16,32)"
+KEYS = ("decoder.lambda_x", "mappers.lambda_eps", "clusters.num_clusters")
+SETS = "eight_gaussians,checkerboard,two_spirals,abs,sine_wave,four_circles"  # of [SCGAN] Table 1
+
+
+@cli.command()
+@click.option("--trials", default=40, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+@click.option("--space", default=SPACE, show_default=True, metavar="KEY=DOMAIN", help="Change what is searched.")
+def search(trials: int, seed: int, space: str) -> None:
+    """A short search over lambda_x, lambda_eps and K, against each of its trials trained whole."""
+    _show(**measuring.sharing(measuring.Search("checkerboard", "smoke", (space,), KEYS, trials, seed=seed)))
+
+
+@cli.command()
+@click.option("--trials", default=40, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+@click.option("--space", default=SPACE, show_default=True, metavar="KEY=DOMAIN", help="Change what is searched.")
+@click.option("--rounds", default=4, show_default=True, help="Seeds from which each best point is trained again.")
+def stopping(trials: int, seed: int, space: str, rounds: int) -> None:
+    """The same search with ASHA and without early stops: training time and what was found."""
+    _show(**measuring.stopping(measuring.Search("checkerboard", "smoke", (space,), KEYS, trials, seed=seed), rounds))
+
+
+@cli.command()
+@click.option("--sets", default=SETS, show_default=True, help="Toy sets, comma-separated.")
+@click.option("--seeds", default="0,1,2", show_default=True, help="Comma-separated.")
+@click.option("--trials", default=40, show_default=True)
+@click.option("--preset", default="default", show_default=True)
+@click.option("--length", default=0.125, show_default=True, help="Of trials; the best is trained at full length.")
+@click.option("--store", default="runs/gain", show_default=True, help="Folder; rows of its gain.jsonl are not redone.")
+def gain(sets: str, seeds: str, trials: int, preset: str, length: float, store: str) -> None:
+    """The best of a search against the preset, on each set from each seed."""
+    folder = results_folder() / store
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = folder / "gain.jsonl"
+    known = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
+    done = {(row["set"], row["seed"]) for row in known}
+    for seed in (int(text) for text in seeds.split(",")):
+        for name in sets.split(","):
+            if (name, seed) in done:
+                continue
+            measured = measuring.Search(name, preset, (), (), trials, length, seed)
+            row = {"set": name, "seed": seed, **measuring.gain(measured, str(folder / f"{name}-{seed}"))}
+            with lines.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            _show(**row)
+
+
 def _spec(changes: dict[str, int]) -> Spec:
     config = override(systems.load("scgan").presets["default"], changes)
     return Spec("scgan", DataConfig(source="checkerboard"), config)
 
 
-def _show(**figures: float) -> None:
-    click.echo(json.dumps({name: round(value, 3) for name, value in figures.items()}))
+def _show(**figures: Any) -> None:
+    click.echo(json.dumps(_rounded(figures)))
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers to four digits, also inside."""
+    if isinstance(value, dict):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from ray_jobs.tuning.driver import search  # noqa: E402
 from ray_jobs.tuning.request import Request  # noqa: E402
 from scgan import commands, systems  # noqa: E402
 from scgan.config import override, suggest  # noqa: E402
-from scgan.search import METRICS, change, check_metrics  # noqa: E402
+from scgan.objectives import check_metrics  # noqa: E402
+from scgan.search import change  # noqa: E402
 
 
 @click.command(context_settings=commands.FLEXIBLE)
@@ -41,8 +42,8 @@ from scgan.search import METRICS, change, check_metrics  # noqa: E402
     "--metric",
     "metrics",
     multiple=True,
-    help=f"What is minimised: {', '.join(METRICS)}. Given twice, the Pareto front of both.  [default: "
-    "sliced_wasserstein]",
+    help="What is minimised: sliced_wasserstein, energy_distance, reconstruction_mse; of images fid_encoder and, with "
+    "attributes, fid_judge, control_error ... Given twice, the Pareto front of both.  [default: the system's first]",
 )
 @click.option("--stop", default="asha", show_default=True, type=click.Choice(["asha", "none"]), help="Early stopping.")
 @click.option(
@@ -74,7 +75,7 @@ def main(
     ctx: click.Context,
     *,
     system: str,
-    data: str,
+    data: str | None,
     preset: str,
     changes: tuple[str, ...],
     store: str,
@@ -102,9 +103,10 @@ def main(
     domains = [word for word in ctx.args if _is_domain(word)]
     extra = [word for word in ctx.args if not _is_domain(word)]
     spec, asked = commands.build_spec(system, data, preset, changes, extra, seed)
-    metrics = metrics or ("sliced_wasserstein",)
-    check_metrics(metrics)
-    declared = dict(systems.load(system).search_space)
+    loaded = systems.load(system)
+    metrics = metrics or (next(iter(loaded.metrics)),)
+    check_metrics(metrics, loaded.metrics)
+    declared = dict(loaded.search_space)
     space, config = change(declared, [*words, *domains], spec.config)
     if only is not None:
         space = _only(space, only)
@@ -115,7 +117,7 @@ def main(
         space=space,
         metrics=metrics,
         trials=trials,
-        study=_study_name(study or f"{system}-{Path(data).stem}"),
+        study=_study_name(study or f"{system}-{Path(spec.data.source).stem}"),
         storage_url=study_storage,
         store_url=store,
         length=length,

@@ -1,4 +1,4 @@
-"""What a search varies and what it is scored by: plain data, the same for every system.
+"""What a search varies: plain data, the same for every system.
 
 A space maps a setting's dotted key to a domain. A system's file declares one; the words of a command line change it::
 
@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -22,13 +23,11 @@ import torch
 
 from scgan.config import Settings, leaves, override, suggest
 from scgan.data.dataset import Dataset
-from scgan.metrics.distributions import energy_distance, sliced_wasserstein
 
 C = TypeVar("C", bound=Settings)
 
 _WORD = re.compile(r"(?P<key>[\w.]+)=(?P<kind>[A-Za-z]+)\((?P<args>.*)\)(?:\s+if\s+(?P<other>[\w.]+)=(?P<values>\S+))?")
 KINDS = {"uniform": 2, "loguniform": 2, "int": 2, "logint": 2, "choice": None}
-NUM_SAMPLES = 20_000  # rows a side of a trial's comparison
 OFF_GRID = 0.3719  # a place within a range that no whole number is at
 
 
@@ -235,6 +234,23 @@ def start_point(space: Space, config: Settings) -> dict[str, Any]:
     return point
 
 
+def every_point(space: Space, most: int) -> list[dict[str, Any]]:
+    """Every combination of a space of choices and whole numbers; none where there are more than ``most``."""
+    if any(domain.when is not None for domain in space.values()):
+        return []
+    values: dict[str, Sequence[Any]] = {}
+    for key, domain in space.items():
+        if isinstance(domain, Choice):
+            values[key] = domain.options
+        elif domain.whole:
+            values[key] = range(int(domain.low), int(domain.high) + 1)
+        else:
+            return []
+    if math.prod(len(options) for options in values.values()) > most:
+        return []
+    return [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
+
+
 def shortened(config: C, share: float) -> C:
     """The settings with every training length (``*.num_samples``) cut to ``share`` of it."""
     lengths = {key: value for key, value in leaves(config) if key.endswith(".num_samples")}
@@ -274,58 +290,3 @@ def validation_split(data: Dataset, share: float, seed: int) -> Dataset:
         test_labels=None if labels is None else labels[held_out.numpy()],
         fingerprint=hashlib.sha256(name.encode()).hexdigest(),
     )
-
-
-def _samples(model: Any, data: Dataset, seed: int) -> torch.Tensor:
-    num = min(NUM_SAMPLES, len(data.test))
-    samples: torch.Tensor = model.sample(num, torch.Generator(model.device).manual_seed(seed))
-    return samples.cpu()
-
-
-def _sliced_wasserstein(model: Any, data: Dataset, seed: int) -> float:
-    generator = torch.Generator().manual_seed(seed)
-    return sliced_wasserstein(_samples(model, data, seed), data.test[:NUM_SAMPLES], generator=generator)
-
-
-def _energy_distance(model: Any, data: Dataset, seed: int) -> float:
-    generator = torch.Generator().manual_seed(seed)
-    return energy_distance(_samples(model, data, seed), data.test[:NUM_SAMPLES], unbiased=False, generator=generator)
-
-
-def _reconstruction_mse(model: Any, data: Dataset, seed: int) -> float:
-    x = data.test[:NUM_SAMPLES]
-    return float((model.reconstruct(x).cpu() - x).square().mean())
-
-
-METRICS: Mapping[str, Callable[[Any, Dataset, int], float]] = {
-    "sliced_wasserstein": _sliced_wasserstein,
-    "energy_distance": _energy_distance,
-    "reconstruction_mse": _reconstruction_mse,
-}
-"""What a search can minimise: quick, the same random numbers for every trial, on the validation rows."""
-
-
-def check_metrics(names: Sequence[str]) -> None:
-    """Refuse a metric that does not exist, or the same twice.
-
-    Raises:
-        ValueError: For such a name.
-    """
-    for name in names:
-        if name not in METRICS:
-            raise ValueError(f"unknown metric {name!r}{suggest(name, METRICS)}")
-    if len(set(names)) < len(names):
-        raise ValueError(f"the metric {names[0]!r} is given twice; objectives must differ")
-
-
-def measure(model: Any, data: Dataset, names: Sequence[str], seed: int) -> dict[str, float]:
-    """The metrics of a model on the validation rows.
-
-    Raises:
-        FloatingPointError: If one is not finite.
-    """
-    values = {name: METRICS[name](model, data, seed) for name in names}
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise FloatingPointError(f"{name} is {value}")
-    return values

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import torch
 from scgan import search, systems
 from scgan.config import leaves, override
 from scgan.data.dataset import DataConfig, load
-from scgan.search import Choice, Float, Int, Range, When, change, describe, measure, start_point, validation_split
+from scgan.search import Choice, Float, Int, Range, When, change, describe, start_point, validation_split
 
 CONFIG = systems.load("scgan").presets["smoke"]
 SPACE = systems.load("scgan").search_space
@@ -121,34 +120,9 @@ def test_validation_rows_are_training_rows_and_the_test_rows_are_out_of_reach():
         validation_split(whole, 0.001, seed=0)
 
 
-class Perfect:
-    """Draws the data's own distribution, and puts every row where it was, plus ``shift``."""
-
-    device = torch.device("cpu")
-
-    def __init__(self, data, shift):
-        self.data, self.shift = data, shift
-
-    def sample(self, num, generator):
-        return self.data.train[torch.randperm(len(self.data.train), generator=generator)[:num]] + self.shift
-
-    def reconstruct(self, x):
-        return x + self.shift
-
-
-def test_metrics_are_small_for_a_perfect_model_and_nan_is_an_error():
-    data = load(DataConfig(source="two_spirals", num_train=4000, num_test=2000), seed=0)
-    good, bad = (measure(Perfect(data, shift), data, list(search.METRICS), 0) for shift in (0.0, 0.5))
-    assert good["sliced_wasserstein"] < 0.1 < bad["sliced_wasserstein"]
-    assert good["energy_distance"] < bad["energy_distance"]
-    assert good["reconstruction_mse"] == 0 and bad["reconstruction_mse"] == pytest.approx(0.25, rel=1e-4)
-    assert good == measure(Perfect(data, 0.0), data, list(search.METRICS), 0)
-    with pytest.raises(FloatingPointError, match="reconstruction_mse is nan"):
-        measure(Perfect(data, math.nan), data, ["reconstruction_mse"], 0)
-
-
-def test_a_metric_that_does_not_exist_is_refused():
-    with pytest.raises(ValueError, match="unknown metric 'sliced_waserstein'; did you mean 'sliced_wasserstein'"):
-        search.check_metrics(["sliced_waserstein"])
-    with pytest.raises(ValueError, match="twice"):
-        search.check_metrics(["energy_distance", "energy_distance"])
+def test_every_point_of_a_small_space():
+    space = {"a": search.Choice((1, 2)), "b": search.Int(3, 5)}
+    assert search.every_point(space, 6) == [{"a": a, "b": b} for a in (1, 2) for b in (3, 4, 5)]
+    assert search.every_point(space, 5) == []
+    assert search.every_point({"a": search.Float(0, 1)}, 100) == []
+    assert search.every_point({**space, "c": search.Choice((1,), search.When("a", (1,)))}, 100) == []

@@ -1,8 +1,9 @@
-"""What a search trained, and what it would have cost without sharing: read from the study."""
+"""What a search trained, and what it would have cost without sharing and early stops: read from the study."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import optuna
 from optuna.trial import TrialState
@@ -10,11 +11,34 @@ from optuna.trial import TrialState
 from scgan import systems
 
 
-def costs(study: optuna.Study, system: str) -> Iterator[str]:
-    """Say how often each stage was fitted, and the seconds of training against every trial trained whole.
+@dataclass(frozen=True)
+class Costs:
+    """A search's training.
 
-    A trial that was stopped early counts, trained whole, with the mean time of the complete ones' last stage.
+    Args:
+        fits: How often each stage was fitted.
+        trials: That were complete or stopped early.
+        spent: Seconds of training.
+        whole: Seconds if every trial had been trained whole; a stopped one's last stage counts as the mean of the
+            complete ones'.
     """
+
+    fits: Mapping[str, int]
+    trials: int
+    spent: float
+    whole: float
+
+    def lines(self) -> Iterator[str]:
+        """Say it."""
+        told = ", ".join(f"{stage} {number} x" for stage, number in self.fits.items())
+        yield f"fitted: {told}, for {self.trials} trials"
+        if self.whole:
+            share = f"{self.spent / self.whole:.0%} of the {self.whole:.1f} s of every trial trained whole"
+            yield f"training: {self.spent:.1f} s, {share}"
+
+
+def costs(study: optuna.Study, system: str) -> Costs:
+    """Count a search's fits and add up their seconds."""
     trials = [t for t in study.get_trials(deepcopy=False) if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
     accounts = [(t.state, t.user_attrs.get("account", {"keys": {}, "seconds": {}})) for t in trials]
     stages = [stage.name for stage in systems.load(system).stages]
@@ -36,7 +60,4 @@ def costs(study: optuna.Study, system: str) -> Iterator[str]:
         for stage in stages[:-1]:
             whole += seconds_of.get(account["keys"].get(stage, ""), 0.0)
         whole += usual if state == TrialState.PRUNED else account["seconds"].get(last, usual)
-    told = ", ".join(f"{stage} {number} x" for stage, number in fits.items())
-    yield f"fitted: {told}, for {len(trials)} trials"
-    if whole:
-        yield f"training: {spent:.1f} s, {spent / whole:.0%} of the {whole:.1f} s of every trial trained whole"
+    return Costs(fits, len(trials), spent, whole)

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+import signal
+import time
+import uuid
+from typing import Any, cast
 
 import click
 import optuna
 import ray
 
-from ray_jobs.executor import Board, RayExecutor, Report
+from ray_jobs.executor import RayExecutor, Report, new_board
 from ray_jobs.resources import Resources
 from ray_jobs.session import connect
-from ray_jobs.tuning.costs import costs
-from ray_jobs.tuning.lease import Lease
+from ray_jobs.tuning.claims import ClaimingStore, signs_of_life
+from ray_jobs.tuning.final import check_scorable, train_best
+from ray_jobs.tuning.lease import Lease, one_at_a_time
 from ray_jobs.tuning.pictures import draw
 from ray_jobs.tuning.record import SearchRecord
 from ray_jobs.tuning.request import Request
 from ray_jobs.tuning.running import run_trials
 from ray_jobs.tuning.study import FINISHED, begin, best, count, num_missing, open_study, open_warm
-from ray_jobs.tuning.trials import TrialPlan
+from ray_jobs.tuning.trials import Account, TrialPlan
 from scgan import commands, execution, pipeline, systems
 from scgan.artifacts import ArtifactStore
-from scgan.config import leaves, override
+from scgan.config import leaves
 from scgan.data.dataset import Dataset
 from scgan.search import Space, describe, validation_split
 from scgan.systems.base import Units
+from scgan.tracking import MLflowTracker
+
+TERMINATED = 128 + signal.SIGTERM  # a shell's exit code of a process that SIGTERM ended
 
 
 def search(request: Request) -> bool:
@@ -41,56 +48,85 @@ def search(request: Request) -> bool:
         ValueError: For anything wrong in the request, before any trial.
     """
     whole = pipeline.prepare(request.spec)
+    check_scorable(request, len(whole.test))
     data = validation_split(whole, request.validation, request.spec.seed)
     plan = request.plan()
     request.check_space(data)
     store = ArtifactStore(request.store_url)
     warm = open_warm(request.warm_start, request.database(request.warm_start)) if request.warm_start else None
-    study = open_study(
-        request.database(request.study), request.study, request.description(), request.metrics, request.spec.seed
-    )
+    database = request.database(request.study)
+    with one_at_a_time(database):
+        study = open_study(database, request.study, request.description(), request.metrics, request.spec.seed)
     if num_missing(study, request.trials) > 0:
-        connect()
+        join()
         request.check_resources()
-    lease = Lease(study, request.database(request.study))
+    lease = Lease(study, database)
     lease.take()
     try:
         begin(study, request.space, plan.spec.config, request.trials, warm)
-        record = open_record(request, study, store)
-        return _search(request, study, lease, record, plan, data)
+        tracker = open_tracker(request)
+        record = open_record(request, study, store, tracker)
+        return _search(request, study, lease, record, tracker, plan, data)
+    except SystemExit as end:  # of SIGTERM
+        if end.code == TERMINATED:
+            click.echo("stopped; the same command goes on", err=True)
+        raise
     finally:
         lease.give_back()
 
 
+def join() -> None:
+    """Join the cluster; from then on SIGTERM ends this process as Ctrl-C does, its entries closed, with 143."""
+    if connect():
+
+        def end(*signal_and_frame: Any) -> None:
+            raise SystemExit(TERMINATED)
+
+        signal.signal(signal.SIGTERM, end)  # Ray has just set its own, which exits with 15
+
+
 def _search(
-    request: Request, study: optuna.Study, lease: Lease, record: SearchRecord, plan: TrialPlan, data: Dataset
+    request: Request,
+    study: optuna.Study,
+    lease: Lease,
+    record: SearchRecord,
+    tracker: MLflowTracker,
+    plan: TrialPlan,
+    data: Dataset,
 ) -> bool:
     try:
         if num_missing(study, request.trials) > 0:
-            fit_fixed_stages(request, study, plan, data)
-            run_trials(request, study, lease, plan, data, record.sync)
+            driver, start = uuid.uuid4().hex, time.monotonic()
+            with signs_of_life(ArtifactStore(request.store_url).url, driver):
+                fit_fixed_stages(request, study, plan, data, driver)
+                run_trials(request, study, lease, plan, data, driver, record.sync)
+            seconds = study.user_attrs.get("seconds", 0.0) + time.monotonic() - start
+            study.set_user_attr("seconds", seconds)
         record.sync()
-        for line in costs(study, request.spec.system):
-            click.echo(line, err=True)
-        scores = _train_best(request, study, record)
+        scores = train_best(request, study, record, tracker, TaskExecutor(request.resources))
     except BaseException as error:
         record.close("FAILED" if isinstance(error, Exception) else "KILLED")
         raise
     enough = _enough(request, study)
-    record.finish(draw(study, request.metrics), scores, "FINISHED" if enough else "FAILED")
+    held_out = {name: score.value for name, score in scores.items()}
+    record.finish(draw(study, request.metrics), held_out, "FINISHED" if enough else "FAILED")
     return enough
 
 
-def open_record(request: Request, study: optuna.Study, store: ArtifactStore) -> SearchRecord:
-    """The search's entry in MLflow, begun.
+def open_tracker(request: Request) -> MLflowTracker:
+    """The way to MLflow: the address of the environment, else a file beside the store.
 
     Raises:
         ValueError: If MLflow can't be used.
     """
-    from scgan.tracking import MLflowTracker
-
     default = f"sqlite:///{commands.folder_of(request.store_url) / 'mlflow.db'}"
-    tracker = MLflowTracker.open(os.environ.get("MLFLOW_TRACKING_URI") or default)
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or default
+    with one_at_a_time(uri):
+        return MLflowTracker.open(uri)
+
+
+def open_record(request: Request, study: optuna.Study, store: ArtifactStore, tracker: MLflowTracker) -> SearchRecord:
+    """The search's entry in MLflow, begun."""
     record = SearchRecord(tracker.client, tracker.experiment_id, study, request.metrics, store)
     settings = {key: value for key, value in leaves(request.trial_spec().config) if key not in request.space}
     about = {"system": request.spec.system, "data.source": request.spec.data.source, "seed": request.spec.seed}
@@ -122,48 +158,37 @@ class TaskExecutor:
 
     def warm_up(self) -> None:
         """Connect, if the search has not."""
-        connect()
+        join()
 
     def fit(self, job: execution.Job, units: Units, report: Report) -> None:
         """Have every unit fitted and stored."""
-        connect()
+        join()
         executor = RayExecutor(self.resources)
         if job.definition.data_parallel and executor.plan.num_workers > 1:
             executor.fit(job, units, report)
         else:
-            board = ray.remote(num_cpus=0)(Board).remote()
+            board = new_board()
             executor.run_tasks(ray.put(job), executor.packs(units), board, report)
 
 
-def fit_fixed_stages(request: Request, study: optuna.Study, plan: TrialPlan, data: Dataset) -> None:
+def fit_fixed_stages(request: Request, study: optuna.Study, plan: TrialPlan, data: Dataset, driver: str) -> None:
     """Fit what all trials share, once, before them."""
     fixed = fixed_stages(plan.spec.system, request.space)
     if not fixed:
         return
-    store, shared = ArtifactStore(request.store_url), dict(study.user_attrs.get("shared", {}))
-    fitted = pipeline.fit_stages(plan.spec, data, store, TaskExecutor(request.resources), only=fixed)
+    store, shared = ClaimingStore(request.store_url, f"{driver}/driver"), dict(study.user_attrs.get("shared", {}))
+    account = Account()
+    try:
+        executor, listener = TaskExecutor(request.resources), cast(pipeline.Listener, account)
+        fitted = pipeline.fit_stages(plan.spec, data, store, executor, [listener], only=fixed)
+    finally:
+        store.give_up()
     for name, stage in fitted.items():
         if stage.new:
-            shared[stage.key] = stage.seconds
+            shared[stage.key] = account.loops.get(name, stage.seconds)
         how = f"fitted once for all trials, {stage.seconds:.1f} s" if stage.new else "from the store"
         click.echo(f"{name}: {how}", err=True)
     study.set_user_attr("shared", shared)
-
-
-def _train_best(request: Request, study: optuna.Study, record: SearchRecord) -> dict[str, float]:
-    """Train the best point on all training rows at full length, score it on the held-out rows, and register it."""
-    top = best(study)
-    if top is None:
-        return {}
-    settings = "  ".join(f"{key}={value}" for key, value in top.params.items())
-    click.echo(f"best: trial {top.number}, {request.metrics[0]} {top.values[0]:.4g}: {settings}", err=True)
-    spec = replace(request.spec, config=override(request.spec.config, top.params))
-    folder, executor = commands.folder_of(request.store_url), TaskExecutor(request.resources)
-    outcome = commands.run_and_show(spec, request.store_url, executor, folder=folder, as_json=request.as_json)
-    version = record.register(request.study, spec.run_id)
-    if version is not None:
-        click.echo(f"registered: models:/{request.study}@best (version {version})", err=True)
-    return {name: score.value for name, score in outcome.scores.items()}
 
 
 def _enough(request: Request, study: optuna.Study) -> bool:

@@ -15,7 +15,13 @@ from scgan.execution import Job, fit_part
 from scgan.systems.base import Units
 from scgan.training.runtime import Runtime
 
+DEATHS = (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError)
+LAST_WORDS = 5.0  # seconds for helpers to end in when the first worker has failed
 TIMEOUT = datetime.timedelta(minutes=5)  # after which a worker that waits for a dead one gives up
+
+
+class DeadHelper(RuntimeError):
+    """A worker of a trial's group died; the trial can be begun again."""
 
 
 def run_in_group(call: Callable[[Runtime], Any], workers: int, runtime: Runtime) -> Any:
@@ -30,7 +36,7 @@ def run_in_group(call: Callable[[Runtime], Any], workers: int, runtime: Runtime)
         What ``call`` returns here.
 
     Raises:
-        RuntimeError: If a helper failed.
+        DeadHelper: If a helper's process died.
     """
     if workers == 1:
         return call(runtime)
@@ -45,9 +51,27 @@ def run_in_group(call: Callable[[Runtime], Any], workers: int, runtime: Runtime)
         place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=rank)
         task = ray.remote(**options)(_member).options(scheduling_strategy=place)
         helpers.append(task.remote(call, rank, workers, address))
-    result = _member(call, 0, workers, address, runtime)
-    ray.get(helpers)
+    try:
+        result = _member(call, 0, workers, address, runtime)
+        ray.get(helpers)
+    except Exception:
+        _end(helpers)
+        raise
     return result
+
+
+def _end(helpers: list[Any]) -> None:
+    """End the helpers of a group that failed; where that is because one of them died, say so."""
+    ended, _ = ray.wait(helpers, num_returns=len(helpers), timeout=LAST_WORDS)
+    for helper in helpers:
+        ray.cancel(helper, force=True)
+    for helper in ended:
+        try:
+            ray.get(helper)
+        except DEATHS as end:
+            raise DeadHelper(str(end)) from None
+        except ray.exceptions.RayError:
+            pass  # it failed as the first worker did, whose error is told
 
 
 def _member(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
@@ -14,6 +16,21 @@ import optuna
 from scgan.artifacts import digest
 
 STALE_AFTER = 60.0  # seconds without a sign of life after which a driver on another machine counts as dead
+
+
+@contextlib.contextmanager
+def one_at_a_time(what: str) -> Iterator[None]:
+    """Hold a lock of this machine: databases that two processes make at once come out broken in one of them."""
+    lock = os.open(_lock_file(what), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _lock_file(*what: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"scgan-search-{digest(list(what))[:16]}.lock"
 
 
 class Lease:
@@ -26,8 +43,7 @@ class Lease:
 
     def __init__(self, study: optuna.Study, storage_url: str) -> None:
         self.study = study
-        name = f"scgan-search-{digest([storage_url, study.study_name])[:16]}.lock"
-        self.path = Path(tempfile.gettempdir()) / name
+        self.path = _lock_file(storage_url, study.study_name)
         self.said = 0.0
         self.lock: int | None = None
 

@@ -78,7 +78,9 @@ class SearchRecord:
         self.client.update_run(self.id, "RUNNING")
         for child in self._search(f"tags.`mlflow.parentRunId` = '{self.id}'"):
             if "scgan.trial" in child.data.tags:
-                self.children[int(child.data.tags["scgan.trial"])] = self._known(child)
+                known = self.children[int(child.data.tags["scgan.trial"])] = self._known(child)
+                if not known.closed:
+                    self.client.update_run(known.id, "RUNNING")
 
     def _search(self, query: str) -> list[Any]:
         found, token = [], None
@@ -134,6 +136,8 @@ class SearchRecord:
                 self._points(child, curve_points(stage, artifact) if artifact else ())
         self._points(child, ((f"{stage}/seconds", s, 0) for stage, s in account.get("seconds", {}).items()))
         self.client.set_tag(child.id, "scgan.state", STATES[trial.state])
+        if "deaths" in trial.user_attrs:
+            self.client.set_tag(child.id, "scgan.deaths", "; ".join(trial.user_attrs["deaths"])[:4000])
         if "cause" in trial.user_attrs:
             self.client.set_tag(child.id, "scgan.cause", trial.user_attrs["cause"][:4000])
         self.client.set_tag(child.id, "scgan.complete", "true")
@@ -150,15 +154,22 @@ class SearchRecord:
             for key, value in top.params.items():
                 self.client.set_tag(self.id, f"best.{key}", str(value))
         for name, figure in pictures.items():
-            self.client.log_figure(self.id, figure, f"pictures/{name}.png")
+            self.client.log_figure(self.id, figure, f"pictures/{name}.png", save_kwargs={"dpi": 150})
         self.client.log_dict(self.id, table(self.study, self.metrics), "trials.json")
         tables = json.dumps([{"path": "trials.json", "type": "table"}])  # by which the UI finds them
         self.client.set_tag(self.id, "mlflow.loggedArtifacts", tables)
         self.client.set_terminated(self.id, status)
 
     def close(self, status: str) -> None:
-        """Close the search's entry."""
-        self.client.set_terminated(self.id, status)
+        """Close the search's entry and those of trials in flight, which a search taken up again opens again."""
+        self.sync()
+        try:
+            for child in self.children.values():
+                if not child.closed:
+                    self.client.set_terminated(child.id, "KILLED")
+            self.client.set_terminated(self.id, status)
+        except Exception as error:  # what ended the search is to be seen, not this
+            _log.warning("MLflow does not take the search's end (%s)", error)
 
     def register(self, name: str, run_tag: str) -> str | None:
         """Register a pipeline run's model under the alias ``best``; one that is there already keeps its version.

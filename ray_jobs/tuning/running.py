@@ -6,20 +6,22 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import optuna
 import ray
+from ray.tune.schedulers import FIFOScheduler
 
-from ray_jobs.tuning.claims import Claims
+from ray_jobs.tuning.halving import Halving
 from ray_jobs.tuning.lease import Lease
 from ray_jobs.tuning.request import RUNG_FACTOR, Request
-from ray_jobs.tuning.study import FINISHED, StudySearch, num_missing
+from ray_jobs.tuning.study import StudySearch, num_missing
 from ray_jobs.tuning.trials import TrialPlan, run_trial
 from ray_jobs.tuning.watch import Board, Watch
 from scgan.artifacts import ArtifactStore, digest
 from scgan.data.dataset import Dataset
+
+MAX_RESTARTS = 1  # of a trial whose worker died; what fails in it otherwise would fail again, and is not repeated
 
 ENVIRONMENT: Mapping[str, str] = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -31,7 +33,13 @@ ENVIRONMENT: Mapping[str, str] = {
 
 
 def run_trials(
-    request: Request, study: optuna.Study, lease: Lease, plan: TrialPlan, data: Dataset, sync: Callable[[], None]
+    request: Request,
+    study: optuna.Study,
+    lease: Lease,
+    plan: TrialPlan,
+    data: Dataset,
+    driver: str,
+    sync: Callable[[], None],
 ) -> None:
     """Have Tune run the trials that are missing, as many at a time as the cluster holds.
 
@@ -41,6 +49,7 @@ def run_trials(
         lease: This driver's.
         plan: What the trials have in common.
         data: Training and validation rows.
+        driver: This driver's name among those that share the store.
         sync: Brings MLflow up to the study.
 
     Raises:
@@ -49,12 +58,12 @@ def run_trials(
     from ray import tune
 
     os.environ |= ENVIRONMENT
+    bear_memory_kills()
     # It misses files that the study is instead of, and shows tracebacks of failures whose causes the study has.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    claims = ray.remote(num_cpus=0)(Claims).remote()
     with Board(study, request.trials, request.metrics[0]) as board, tempfile.TemporaryDirectory() as folder:
-        watch = Watch(claims, ArtifactStore(request.store_url), lease, board, sync)
-        trainable = tune.with_parameters(run_trial, plan=plan, data=data, claims=claims)
+        watch = Watch(ArtifactStore(request.store_url), driver, lease, board, sync)
+        trainable = tune.with_parameters(run_trial, plan=plan, data=data, driver=driver)
         tuner = tune.Tuner(
             tune.with_resources(trainable, tune.PlacementGroupFactory(request.bundles)),
             tune_config=tune.TuneConfig(
@@ -68,7 +77,7 @@ def run_trials(
                 name=f"search-{digest(request.study)[:8]}",
                 storage_path=folder,
                 callbacks=[watch],
-                failure_config=tune.FailureConfig(max_failures=0),
+                failure_config=tune.FailureConfig(max_failures=MAX_RESTARTS),
                 verbose=0,
             ),
         )
@@ -77,24 +86,25 @@ def run_trials(
         raise KeyboardInterrupt
 
 
-def _scheduler(request: Request, study: optuna.Study, plan: TrialPlan) -> Any:
-    """ASHA that knows what earlier calls' trials had at the rungs, or none."""
-    from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
+def bear_memory_kills() -> None:
+    """Have Tune treat a worker that Ray killed for memory as any dead worker; it would end the whole search."""
+    from ray.air.execution._internal.actor_manager import RayActorManager
 
+    failed = RayActorManager._actor_task_failed
+
+    def told(self: Any, task: Any, exception: Exception) -> None:
+        if isinstance(exception, ray.exceptions.OutOfMemoryError):
+            exception = ray.exceptions.RayActorError(error_msg=str(exception))
+        failed(self, task, exception)
+
+    if failed.__name__ != told.__name__:  # once a process
+        RayActorManager._actor_task_failed = told
+
+
+def _scheduler(request: Request, study: optuna.Study, plan: TrialPlan) -> FIFOScheduler:
+    """Halving that knows what earlier calls' trials had at the rungs, or none."""
     if not request.asha:
         return FIFOScheduler()
-    (metric,) = request.metrics
-    asha = ASHAScheduler(
-        time_attr="samples",
-        metric=metric,
-        mode="min",
-        max_t=plan.total,
-        grace_period=plan.rungs[0],
-        reduction_factor=RUNG_FACTOR,
-    )
-    for trial in study.get_trials(deepcopy=False, states=FINISHED):
-        before: Any = SimpleNamespace(trial_id=f"trial {trial.number}")
-        asha.on_trial_add(None, before)
-        for samples, value in sorted(trial.intermediate_values.items()):
-            asha.on_trial_result(None, before, {"samples": samples, metric: value})
-    return asha
+    halving = Halving(request.metrics[0], plan.rungs, RUNG_FACTOR)
+    halving.remember(study)
+    return halving

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,10 +14,11 @@ from ray.tune.search.optuna import OptunaSearch
 
 from scgan.artifacts import digest
 from scgan.config import Settings
-from scgan.search import METRICS, Domain, Range, Space, ordered, start_point
+from scgan.search import Domain, Range, Space, every_point, ordered, start_point
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 NUM_WARM = 10  # best trials of another study that are tried first
+OUT_OF_MEMORY = re.compile(r"[^\n]*(?:running low on memory|OutOfMemory)[^\n]*")  # Ray's words for it
 
 
 def open_study(
@@ -85,7 +87,7 @@ def _sampler(seed: int, num_before: int) -> optuna.samplers.BaseSampler:
 
 
 def begin(study: optuna.Study, space: Space, config: Settings, num_trials: int, warm: optuna.Study | None) -> None:
-    """Queue the first trials of a new study: the settings' own values, then another study's best."""
+    """Queue the first trials of a new study: the settings' own values, another study's best, all of a small space."""
     if "begun" in study.user_attrs:
         return
     points = [start_point(space, config)]
@@ -93,6 +95,7 @@ def begin(study: optuna.Study, space: Space, config: Settings, num_trials: int, 
         done = [t for t in warm.get_trials(deepcopy=False, states=[TrialState.COMPLETE]) if t.values]
         for trial in sorted(done, key=lambda t: t.values[0])[:NUM_WARM]:
             points.append(_fitted_in(trial.params, space, config))
+    points += every_point(space, num_trials)
     for point in points[:num_trials]:
         study.enqueue_trial(point, skip_if_exists=True)
     study.set_user_attr("begun", True)
@@ -189,12 +192,14 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]
             return
         if "account" in result:
             trial.set_user_attr("account", json.loads(result["account"]))
-        cause = _cause_of_death(self.error_of(trial_id)) if error else result.get("cause")
+        if deaths := causes_of_death(self.error_of(trial_id)):
+            trial.set_user_attr("deaths", deaths)
+        cause = (deaths or ["dead worker: nothing is known of it"])[-1] if error else result.get("cause")
         if cause is not None:
             trial.set_user_attr("cause", cause)
             self._tell(trial_id, state=TrialState.FAIL)
         elif result.get("final"):
-            trial.set_user_attr("scores", {name: result[name] for name in METRICS if name in result})
+            trial.set_user_attr("scores", result["scores"])
             self.on_trial_result(trial_id, result)
             self._tell(trial_id, values=[result[name] for name in self.metrics])
         elif self.metrics[0] in result:
@@ -213,10 +218,15 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]
         """Nothing: the study is the record."""
 
 
-def _cause_of_death(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    last = lines[-1].partition(" Some common causes")[0][:400] if lines else "nothing is known of it"
-    return f"{'out of memory' if 'OutOfMemory' in text else 'dead worker'}: {last}"
+def causes_of_death(text: str) -> list[str]:
+    """Why a trial's worker died, each time that it did, from what Tune wrote down of it."""
+    causes = []
+    for part in re.split(r"^Failure # \d+ .*$", text, flags=re.MULTILINE):
+        if lines := [line.strip() for line in part.splitlines() if line.strip()]:
+            short = OUT_OF_MEMORY.search(part)
+            line = short[0] if short else lines[-1].partition(" Some common causes")[0]
+            causes.append(f"{'out of memory' if short else 'dead worker'}: {line[:400]}")
+    return causes
 
 
 def _suggest(trial: Any, key: str, domain: Domain) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
@@ -12,14 +12,14 @@ from typing import Any, cast
 import torch
 
 from ray_jobs.tuning.claims import ClaimingStore
-from ray_jobs.tuning.group import fit_units, here, run_in_group
+from ray_jobs.tuning.group import DeadHelper, fit_units, here, run_in_group
 from scgan import systems
 from scgan.artifacts import Artifact, ArtifactStore
 from scgan.config import override
 from scgan.data.dataset import Dataset
 from scgan.execution import Job
+from scgan.objectives import measure
 from scgan.pipeline import Listener, fit_stages
-from scgan.search import METRICS, measure
 from scgan.spec import Spec
 from scgan.systems.base import Units
 from scgan.training.loop import NonFiniteLoss
@@ -53,19 +53,21 @@ class TrialPlan:
 
 
 class Account:
-    """A listener that keeps a trial's stages: artifacts, keys, and seconds of what was trained."""
+    """A listener that keeps a trial's stages: artifacts, keys, seconds of what was trained, and in loops alone."""
 
     def __init__(self) -> None:
         self.artifacts: dict[str, Artifact] = {}
         self.keys: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
+        self.loops: dict[str, float] = {}
         self.part = ""
 
     def stage_started(self, stage: str, num_units: int) -> None:
         """A stage begins to be trained."""
 
     def progress(self, stage: str, progress: Progress) -> None:
-        """A stage is somewhere."""
+        """Keep the time in the loop, start-up apart."""
+        self.loops[stage] = progress.seconds
 
     def stage_finished(self, stage: str, artifact: Artifact, seconds: float | None) -> None:
         """Keep the artifact."""
@@ -126,29 +128,32 @@ class StepwiseExecutor:
             self.account.seconds[job.stage] = before + time.monotonic() - start
 
 
-def run_trial(point: dict[str, Any], *, plan: TrialPlan, data: Dataset, claims: Any) -> None:
+def run_trial(point: dict[str, Any], *, plan: TrialPlan, data: Dataset, driver: str) -> None:
     """Train and score one point; called by Tune, in a worker of its own.
 
-    What goes wrong is reported as the trial's ``cause``, so that only a dead worker is Tune's to notice.
+    What goes wrong is reported as the trial's ``cause``, so that only a dead worker is Tune's to notice: it begins the
+    trial again.
 
     Args:
         point: Values of the searched settings.
         plan: The rest.
         data: Training and validation rows.
-        claims: Handle of the search's :class:`Claims`.
+        driver: Name of the search's driver among those that share the store.
     """
     from ray import tune
 
     torch.set_num_threads(1)  # as everywhere: small networks crawl with more
-    holder, account = tune.get_context().get_trial_id(), Account()
+    store, account = ClaimingStore(plan.store_url, f"{driver}/{tune.get_context().get_trial_id()}"), Account()
     try:
         spec = replace(plan.spec, config=override(plan.spec.config, point))
-        scores = _train(spec, plan, data, ClaimingStore(plan.store_url, claims, holder), account)
-        tune.report({"samples": plan.total, "final": True, "account": account.text(), **scores})
+        scores = _train(spec, plan, data, store, account)
+        tune.report({"samples": plan.total, "final": True, "account": account.text(), "scores": scores, **scores})
+    except DeadHelper:
+        raise
     except Exception as error:
-        claims.drop.remote(holder)
         if account.part:
-            ArtifactStore(plan.store_url).delete(f"{account.part}.checkpoint")
+            store.delete(f"{account.part}.checkpoint")
+        store.give_up()
         tune.report({"cause": cause_of(error), "account": account.text()})
 
 
@@ -160,20 +165,13 @@ def _train(spec: Spec, plan: TrialPlan, data: Dataset, store: ArtifactStore, acc
 
     def look(rung: int, artifact: Artifact) -> None:
         model = system.model(spec.config, {**account.artifacts, plan.last_stage: artifact}, torch.device("cpu"))
-        values = measure(model, data, plan.metrics, spec.seed)
+        values = measure(model, data, {name: system.metrics[name] for name in plan.metrics}, spec.seed)
         tune.report({"samples": rung, "account": account.text(), **values})
 
     fitted = fit_stages(spec, data, store, StepwiseExecutor(plan, account, look), [cast(Listener, account)])
     account.keys = {name: stage.key for name, stage in fitted.items()}
     model = system.model(spec.config, account.artifacts, torch.device("cpu"))
-    return measure(model, data, _names(model, plan.metrics), spec.seed)
-
-
-def _names(model: Any, metrics: Sequence[str]) -> list[str]:
-    """Every metric that the model has: one that can't reconstruct is not asked to, unless that is searched for."""
-    return [
-        name for name in METRICS if name in metrics or name != "reconstruction_mse" or hasattr(model, "reconstruct")
-    ]
+    return measure(model, data, system.metrics, spec.seed)
 
 
 CAUSES: Mapping[str, tuple[type[BaseException], ...]] = {

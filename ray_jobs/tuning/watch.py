@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from ray_jobs.tuning.claims import find_claims
 from ray_jobs.tuning.lease import Lease
-from ray_jobs.tuning.study import FINISHED, StudySearch, best, count
+from ray_jobs.tuning.study import FINISHED, best, count
 from scgan.artifacts import ArtifactStore
 
 PLAIN_EVERY = 10.0  # seconds between lines where the output is no terminal
@@ -106,8 +108,8 @@ class Watch(tune.Callback):  # type: ignore[misc]
     """Tune's callback of a search, in the driver.
 
     Args:
-        claims: Handle of the search's claims.
         store: Where artifacts lie.
+        driver: This driver's name among those that share the store.
         lease: The driver's, renewed as long as Tune's loop turns.
         board: Shows how it goes.
         sync: Brings MLflow up to the study.
@@ -115,9 +117,8 @@ class Watch(tune.Callback):  # type: ignore[misc]
 
     SYNC_EVERY = 2.0  # seconds
 
-    def __init__(self, claims: Any, store: ArtifactStore, lease: Lease, board: Board, sync: Callable[[], None]) -> None:
-        self.claims, self.store, self.lease, self.board, self.sync = claims, store, lease, board, sync
-        self.search: StudySearch | None = None
+    def __init__(self, store: ArtifactStore, driver: str, lease: Lease, board: Board, sync: Callable[[], None]) -> None:
+        self.store, self.driver, self.lease, self.board, self.sync = store, driver, lease, board, sync
         self.errors: dict[str, Any] = {}
         self.synced = 0.0
 
@@ -136,22 +137,23 @@ class Watch(tune.Callback):  # type: ignore[misc]
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """What it claimed is anybody's; the state of one that was stopped will not be taken up again."""
-        self.claims.drop.remote(trial.trial_id)
         result = trial.last_result or {}
         if "account" in result and not result.get("final"):
-            import json
-
             part = json.loads(result["account"])["part"]
             if part:
                 self.store.delete(f"{part}.checkpoint")
+        self._drop(trial)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Its worker died."""
-        self.claims.drop.remote(trial.trial_id)
+        """Its worker died again."""
+        self._drop(trial)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Its worker died, and another one begins it again."""
-        self.claims.drop.remote(trial.trial_id)
+        self._drop(trial)
+
+    def _drop(self, trial: Any) -> None:
+        find_claims(self.store.url).drop.remote(f"{self.driver}/{trial.trial_id}")
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Show, log, live."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from scgan.nn.eigengan import SLOPE, base_size, num_blocks
 from scgan.nn.mlp import initialise
 
-DiscriminatorName = Literal["global", "patch", "attributes"]
+DiscriminatorName = Literal["global", "patch", "attributes", "multiclass"]
 
 
 class GlobalDiscriminator(nn.Module):
@@ -22,11 +22,12 @@ class GlobalDiscriminator(nn.Module):
         size: Pixels a side.
         width: Channels of the first layer; each level has twice as many.
         max_width: At most as many.
+        num_logits: Logits an image.
 
     Source: [INFOSCC-GAN] Sec. 4.3.1, and its code.
     """
 
-    def __init__(self, channels: int, size: int, *, width: int, max_width: int) -> None:
+    def __init__(self, channels: int, size: int, *, width: int, max_width: int, num_logits: int = 1) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 7, 1, 3), nn.LeakyReLU(SLOPE)]
         for _ in range(num_blocks(size)):
@@ -35,12 +36,36 @@ class GlobalDiscriminator(nn.Module):
             layers += [nn.Conv2d(width, after, 3, 2, 1), nn.LeakyReLU(SLOPE)]
             width = after
         layers += [nn.Conv2d(width, width, 3, 1, 1), nn.LeakyReLU(SLOPE), nn.Flatten()]
-        layers += [nn.Linear(width * base_size(size) ** 2, max_width), nn.LeakyReLU(SLOPE), nn.Linear(max_width, 1)]
+        layers += [
+            nn.Linear(width * base_size(size) ** 2, max_width),
+            nn.LeakyReLU(SLOPE),
+            nn.Linear(max_width, num_logits),
+        ]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Logits ``[B, 1]`` of images ``[B, C, size, size]``."""
+        """Logits ``[B, num_logits]`` of images ``[B, C, size, size]``."""
         return self.layers(x)
+
+
+class MulticlassDiscriminator(nn.Module):
+    r"""Discriminators :math:`D(x \mid y)` that share all layers but the last: a logit an attribute.
+
+    An image with several attributes gets the mean of their logits; one with none, a logit of its own.
+
+    Args:
+        trunk: From images to ``A + 1`` logits.
+
+    Source: [INFOSCC-GAN] Sec. 2.3, and its code.
+    """
+
+    def __init__(self, trunk: nn.Module) -> None:
+        super().__init__()
+        self.trunk = trunk
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Logits ``[B, 1]`` of images ``[B, C, size, size]`` with attributes ``[B, A]`` in {0, 1}."""
+        return (self.trunk(x) * shares(y)).sum(1, keepdim=True)
 
 
 class PatchDiscriminator(nn.Module):
@@ -91,12 +116,17 @@ class AttributeDiscriminators(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Logits ``[B, 1]`` of images ``[B, C, size, size]`` with attributes ``[B, A]`` in {0, 1}."""
-        has = torch.cat([y, (y.sum(1, keepdim=True) == 0).to(y)], 1)  # [B, A + 1]
         logits = x.new_zeros(len(x), 1)
-        for member, weight in zip(self.members, (has / has.sum(1, keepdim=True)).T, strict=True):
+        for member, weight in zip(self.members, shares(y).T, strict=True):
             rows = weight.nonzero()[:, 0]
             logits = logits.index_add(0, rows, weight[rows, None] * member(x[rows]))
         return logits
+
+
+def shares(y: Tensor) -> Tensor:
+    """Each present attribute's share of an image, or that of having none, ``[B, A + 1]``; rows sum to 1."""
+    has = torch.cat([y, (y.sum(1, keepdim=True) == 0).to(y)], 1)
+    return has / has.sum(1, keepdim=True)
 
 
 def build_discriminator(
@@ -110,11 +140,16 @@ def build_discriminator(
     generator: torch.Generator,
 ) -> nn.Module:
     """A new discriminator, its weights drawn from ``generator``."""
-    kinds = {"global": GlobalDiscriminator, "attributes": GlobalDiscriminator, "patch": PatchDiscriminator}
-
-    def make() -> nn.Module:
-        return kinds[name](channels, size, width=width, max_width=max_width)
-
-    discriminator = AttributeDiscriminators(num_attributes, make) if name == "attributes" else make()
+    widths = {"width": width, "max_width": max_width}
+    discriminator: nn.Module
+    if name == "patch":
+        discriminator = PatchDiscriminator(channels, size, **widths)
+    elif name == "global":
+        discriminator = GlobalDiscriminator(channels, size, **widths)
+    elif name == "multiclass":
+        trunk = GlobalDiscriminator(channels, size, **widths, num_logits=num_attributes + 1)
+        discriminator = MulticlassDiscriminator(trunk)
+    else:
+        discriminator = AttributeDiscriminators(num_attributes, lambda: GlobalDiscriminator(channels, size, **widths))
     initialise(discriminator, generator)
     return discriminator

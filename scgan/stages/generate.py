@@ -35,7 +35,9 @@ class GeneratorSettings(Settings):
     noise_scale: float = Field(18.0, ge=0, description="largest initial importance of the noise")  # [EIGENGAN] code
     width: int = Field(16, ge=1, le=1024, description="channels of the last layer, doubled at each before")
     max_width: int = Field(128, ge=8, le=8192, description="most channels")
-    discriminator: DiscriminatorName = Field("global", description="global, patch, or one an attribute")
+    discriminator: DiscriminatorName = Field(
+        "global", description="global, patch; attributes: one each; multiclass: a logit each"
+    )
     d_width: int = Field(16, ge=8, le=1024, description="channels of the discriminator's first layer")
     adversarial: AdversarialName = "hinge_clipped"
     r1_weight: float = Field(10.0, ge=0)

@@ -45,10 +45,14 @@ def num_compared(c: EvaluationSettings, data: Dataset) -> int:
     return min(c.num_images, (len(data.train) + len(data.test)) // 2)
 
 
-def measuring_networks(c: EvaluationSettings, *own: Extractor) -> list[Extractor]:
-    """The pipeline's own extractors, and those that the user names.
+def named_networks(c: EvaluationSettings, device: torch.device) -> list[Extractor]:
+    """The pretrained extractors that the user names.
 
     Raises:
         ValueError: If one can't be loaded.
     """
-    return [*own, *(load_extractor(spec) for spec in c.extractors)]
+    found = [load_extractor(spec) for spec in c.extractors]
+    for extractor in found:
+        if isinstance(extractor, nn.Module):
+            extractor.to(device)
+    return found

@@ -14,6 +14,7 @@ from scgan.artifacts import Artifact
 from scgan.config import Settings
 from scgan.data.dataset import Dataset
 from scgan.metrics.scores import Score
+from scgan.objectives import Metric
 from scgan.search import Space
 from scgan.training.runtime import Runtime
 
@@ -94,6 +95,7 @@ class System(Protocol):
         presets: Settings by name: ``smoke``, ``default``, ``paper``.
         stages: In order.
         search_space: What a search varies by default.
+        metrics: What a search can minimise; the first by default.
     """
 
     name: str
@@ -104,6 +106,7 @@ class System(Protocol):
     presets: Mapping[str, Any]
     stages: tuple[Stage, ...]
     search_space: Space
+    metrics: Mapping[str, Metric]
 
     def check(self, config: Any, data: Dataset) -> None:
         """Refuse, with a ValueError, settings that this data can't bear."""

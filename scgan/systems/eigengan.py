@@ -26,9 +26,10 @@ from scgan.metrics.image_scores import image_scores
 from scgan.metrics.images import features
 from scgan.metrics.scores import Score
 from scgan.nn.eigengan import TRAVERSED, traverse
+from scgan.objectives import fid_of
 from scgan.search import Choice, Float, Space
 from scgan.stages import generate, image_encode
-from scgan.stages.image_measures import EvaluationSettings, FrozenEncoder, measuring_networks, num_compared
+from scgan.stages.image_measures import EvaluationSettings, FrozenEncoder, named_networks, num_compared
 from scgan.systems.base import Stage
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class EigenGAN:
         "generator.learning_rate": Float(1e-4, 2e-3, log=True),
         "generator.d_learning_rate": Float(1e-4, 2e-3, log=True),
     }
+    metrics = {"fid_encoder": fid_of(lambda model: FrozenEncoder(model.encoder))}
     stages = (
         Stage("encode", ("encoder",), (), image_encode.encode_images, data_parallel=True),
         Stage("generate", ("generator",), (), generate.generate, data_parallel=True),
@@ -101,9 +103,10 @@ class EigenGAN:
             ValueError: For such settings.
         """
         image_encode.check_encoder(config.encoder, data)
-        if config.generator.discriminator == "attributes":
+        if (chosen := config.generator.discriminator) not in ("global", "patch"):
             raise ValueError(
-                "generator.discriminator is attributes, but eigengan has none; choose global or patch, or infoscc_gan"
+                f"generator.discriminator is {chosen}, which takes attributes, but eigengan has none; choose global or "
+                "patch"
             )
 
     def model(self, config: EigenGANConfig, artifacts: Mapping[str, Artifact], device: torch.device) -> Model:
@@ -115,7 +118,7 @@ class EigenGAN:
         c = model.config.evaluation
         num = num_compared(c, data)
         fake = model.sample(num, torch.Generator(model.device).manual_seed(seed)).cpu()
-        networks = measuring_networks(c, FrozenEncoder(model.encoder))
+        networks = [FrozenEncoder(model.encoder), *named_networks(c, model.device)]
         return image_scores(data.train, fake, networks, seed, held_out=data.test, num_max=num)
 
     def figures(self, model: Model, data: Dataset, seed: int) -> dict[str, Figure]:

@@ -25,10 +25,11 @@ from scgan.metrics.image_scores import attribute_scores, image_scores
 from scgan.metrics.images import features
 from scgan.metrics.scores import Score, label_scores
 from scgan.nn.eigengan import TRAVERSED, traverse
+from scgan.objectives import control_error_of, diversity_error, fid_of
 from scgan.search import Choice, Float, Space
 from scgan.stages import generate, image_encode
 from scgan.stages.attributes import AttributeSettings, attributes, load_attributes
-from scgan.stages.image_measures import EvaluationSettings, FrozenEncoder, measuring_networks, num_compared
+from scgan.stages.image_measures import EvaluationSettings, FrozenEncoder, named_networks, num_compared
 from scgan.stages.judge import JudgeSettings, judge, load_judge
 from scgan.systems.base import Stage
 
@@ -166,6 +167,13 @@ class InfoSCCGAN:
         "generator.learning_rate": Float(1e-4, 2e-3, log=True),
         "generator.d_learning_rate": Float(1e-4, 2e-3, log=True),
     }
+    metrics = {
+        "fid_judge": fid_of(lambda model: model.judge),
+        "fid_encoder": fid_of(lambda model: FrozenEncoder(model.encoder)),
+        "control_error": control_error_of("read"),
+        "judge_control_error": control_error_of("judged"),
+        "diversity_error": diversity_error,
+    }
     stages = (
         Stage("encode", ("encoder",), (), image_encode.encode_images, data_parallel=True),
         Stage("attributes", ("encoder", "attributes"), ("encode",), attributes),
@@ -210,7 +218,7 @@ class InfoSCCGAN:
         scores = attribute_scores(fake, asked, model.read(fake), data.test, real_y, seed, (encoder,))
         judged = attribute_scores(fake, asked, model.judged(fake), data.test, real_y, seed)
         scores |= {f"judge_{name}": value for name, value in judged.items() if name.startswith("control")}
-        others = measuring_networks(c, model.judge)
+        others = [model.judge, *named_networks(c, model.device)]
         for networks, chamfer in (([encoder], True), (others, False)):
             scores |= image_scores(data.train, fake, networks, seed, held_out=data.test, num_max=num, chamfer=chamfer)
         if model.attributes.centres is not None and labels is not None and labels.ndim == 1:

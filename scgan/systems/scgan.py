@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scgan import figures
+from scgan import figures, objectives
 from scgan.artifacts import Artifact
 from scgan.config import Settings
 from scgan.data.dataset import Dataset
@@ -149,6 +149,7 @@ class SCGAN:
         "mappers.learning_rate": Float(1e-4, 1e-2, log=True),
         "decoder.learning_rate": Float(1e-4, 1e-2, log=True),
     }
+    metrics = objectives.TABLE
     stages = (
         Stage("encode", ("encoder",), (), encode.encode, data_parallel=True),
         Stage("cluster", ("encoder", "clusters"), ("encode",), cluster.cluster),

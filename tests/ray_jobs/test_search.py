@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +18,6 @@ from ray_jobs.resources import Resources
 from ray_jobs.tuning import running, trials
 from ray_jobs.tuning.driver import fixed_stages, search
 from ray_jobs.tuning.request import Request
-from ray_jobs.tuning.study import num_missing
 from scgan import commands, systems
 from scgan.artifacts import ArtifactStore
 from scgan.config import override
@@ -67,20 +63,6 @@ def request_in(folder, **changes):
 
 def study_of(request):
     return optuna.load_study(study_name=request.study, storage=request.database(request.study))
-
-
-def mlflow_runs(folder):
-    """The search's entry and its trials', by number."""
-    from mlflow import MlflowClient
-
-    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
-    (experiment,) = client.search_experiments(filter_string="name = 'scgan'")
-    runs = client.search_runs([experiment.experiment_id], max_results=500)
-    (parent,) = [run for run in runs if "scgan.search" in run.data.tags]
-    children = [run for run in runs if "scgan.trial" in run.data.tags]
-    numbers = [int(run.data.tags["scgan.trial"]) for run in children]
-    assert len(set(numbers)) == len(numbers)
-    return client, parent, dict(zip(numbers, children, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +116,7 @@ def test_nothing_is_trained_twice(searched):
     assert len(list(store.keys("encode-"))) == 2
 
 
-def test_mlflow_shows_the_search_and_each_trial_once(searched):
+def test_mlflow_shows_the_search_and_each_trial_once(searched, mlflow_runs):
     request, folder = searched
     client, parent, children = mlflow_runs(folder)
     study = study_of(request)
@@ -153,7 +135,7 @@ def test_mlflow_shows_the_search_and_each_trial_once(searched):
     assert "trials.json" in [file.path for file in client.list_artifacts(parent.info.run_id)]
 
 
-def test_the_best_is_trained_on_all_rows_scored_on_the_held_out_ones_and_registered(searched):
+def test_the_best_is_trained_on_all_rows_scored_on_the_held_out_ones_and_registered(searched, mlflow_runs):
     request, folder = searched
     client, parent, _ = mlflow_runs(folder)
     version = client.get_model_version_by_alias("tiny", "best")
@@ -164,7 +146,7 @@ def test_the_best_is_trained_on_all_rows_scored_on_the_held_out_ones_and_registe
     assert len(stored.outcome().data.train) == 1500
 
 
-def test_it_goes_on_with_more_trials_and_repeats_none(searched, tmp_path):
+def test_it_goes_on_with_more_trials_and_repeats_none(searched, tmp_path, mlflow_runs):
     request, folder = copy_of(searched, tmp_path)
     before = study_of(request).trials
     assert search(replace(request, trials=8))
@@ -175,7 +157,7 @@ def test_it_goes_on_with_more_trials_and_repeats_none(searched, tmp_path):
     assert len(list(ArtifactStore(str(folder)).keys("encode-"))) == 2
 
 
-def test_again_nothing_is_trained(searched, tmp_path, monkeypatch):
+def test_again_nothing_is_trained(searched, tmp_path, monkeypatch, mlflow_runs):
     request, folder = copy_of(searched, tmp_path)
     monkeypatch.setattr("ray_jobs.tuning.driver.run_trials", lambda *args: pytest.fail("a trial was run"))
     keys = list(ArtifactStore(str(folder)).keys())
@@ -192,27 +174,36 @@ def test_a_study_with_another_space_is_refused(searched):
 
 
 @pytest.mark.slow
-def test_failing_trials_are_recorded_with_their_cause_and_the_search_goes_on(ray_head, tmp_path, monkeypatch):
+def test_failing_trials_are_recorded_with_their_cause_and_the_search_goes_on(
+    ray_head, tmp_path, monkeypatch, mlflow_runs
+):
     real = trials.run_trial
 
-    def failing(point, *, plan, data, claims):
-        if point["decoder.width"] == 16:
-            os._exit(1)
+    def failing(point, *, plan, data, driver):
+        deaths = {16: 2, 40: 1}.get(point["decoder.width"], 0)
+        marks = [tmp_path / f"death-{point['decoder.width']}-{i}" for i in range(deaths)]
+        for mark in marks:
+            if not mark.exists():
+                mark.touch()
+                os._exit(1)
         wrong = {24: {"clusters.num_clusters": 99_999}, 32: {"decoder.learning_rate": 1e30}}
         config = override(plan.spec.config, wrong.get(point["decoder.width"], {}))
         plan = replace(plan, spec=replace(plan.spec, config=config))
-        real(point, plan=plan, data=data, claims=claims)
+        real(point, plan=plan, data=data, driver=driver)
 
     monkeypatch.setattr(running, "run_trial", failing)
-    request = request_in(tmp_path, space={"decoder.width": Choice((128, 16, 24, 32))}, trials=4, stop_early=False)
+    widths = (40, 16, 128, 24, 32)
+    request = request_in(tmp_path, space={"decoder.width": Choice(widths)}, trials=5, stop_early=False)
     study = optuna.create_study(study_name="tiny", storage=request.database("tiny"), directions=["minimize"])
     study.set_user_attr("description", json.loads(json.dumps(request.description())))
-    for width in (128, 16, 24, 32):
+    for width in widths:
         study.enqueue_trial({"decoder.width": width})
     study.set_user_attr("begun", True)
-    assert not search(request)
+    assert not search(replace(request, max_failed=0.4))
     found = {t.params["decoder.width"]: t for t in study.trials}
-    assert found[128].state == TrialState.COMPLETE and len(study.trials) == 4
+    assert found[128].state == found[40].state == TrialState.COMPLETE and len(study.trials) == 5
+    assert [len(found[width].user_attrs.get("deaths", [])) for width in widths] == [1, 2, 0, 0, 0]
+    assert found[40].user_attrs["deaths"][0].startswith("dead worker: ")
     for width, cause in (
         (16, "dead worker: "),
         (24, "error: ValueError: clusters.num_clusters is 99999"),
@@ -221,64 +212,11 @@ def test_failing_trials_are_recorded_with_their_cause_and_the_search_goes_on(ray
         assert found[width].state == TrialState.FAIL and found[width].user_attrs["cause"].startswith(cause)
     _, parent, children = mlflow_runs(tmp_path)
     assert parent.info.status == "FAILED"
-    for trial in study.trials[1:]:
+    assert children[0].data.tags["scgan.deaths"] == found[40].user_attrs["deaths"][0]
+    for trial in (found[width] for width in (16, 24, 32)):
         run = children[trial.number]
         assert run.info.status == "FAILED" and run.data.tags["scgan.cause"] == trial.user_attrs["cause"]
     assert not any(".part-" in key for key in ArtifactStore(str(tmp_path)).keys())
-
-
-def start(folder, address, *words):
-    settings = [f"--{key}={value}" for key, value in LENGTHS.items()]
-    arguments = ["--data", "two_spirals", "--data.num_train=1500", "--data.num_test=1500", "--preset", "smoke"]
-    space = ["--only", ",".join(SPACE), "--space", "clusters.num_clusters=choice(3,5)"]
-    program = [sys.executable, str(ROOT / "ray_jobs" / "search.py"), "--store", str(folder), "--study", "tiny"]
-    environment = {**os.environ, "RAY_ADDRESS": address}
-    return subprocess.Popen(
-        [*program, *arguments, *settings, *space, *words],
-        env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-
-
-def kill_and_run_again(ray_head, tmp_path, *, num_trials, after):
-    database = f"sqlite:///{tmp_path / 'search-tiny.db'}"
-
-    def finished():
-        try:
-            study = optuna.load_study(study_name="tiny", storage=database)
-        except Exception:  # not there yet
-            return 0
-        return num_trials - num_missing(study, num_trials)
-
-    driver = start(tmp_path, ray_head.address, "--trials", str(num_trials))
-    deadline = time.monotonic() + 120
-    while finished() < after and driver.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
-    driver.send_signal(signal.SIGKILL)
-    driver.communicate()
-    before = optuna.load_study(study_name="tiny", storage=database).trials
-    again = start(tmp_path, ray_head.address, "--trials", str(num_trials))
-    output, _ = again.communicate(timeout=200)
-    assert again.returncode == 0, output
-    found = optuna.load_study(study_name="tiny", storage=database).trials
-    assert [t.number for t in found] == list(range(num_trials))
-    assert all(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in found)
-    assert [t.params for t in found[: len(before)]] == [t.params for t in before]
-    done = [t.number for t in before if t.state.is_finished()]
-    assert [found[i].datetime_complete for i in done] == [before[i].datetime_complete for i in done]
-    assert sorted(mlflow_runs(tmp_path)[2]) == list(range(num_trials))
-    return len(done)
-
-
-@pytest.mark.slow
-def test_killed_and_run_again_no_trial_is_lost_or_there_twice(ray_head, tmp_path):
-    done = kill_and_run_again(ray_head, tmp_path, num_trials=5, after=1)
-    assert 1 <= done < 5
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("after", [0, 1, 4, 6, 8])
-def test_killed_anywhere(ray_head, tmp_path, after):
-    kill_and_run_again(ray_head, tmp_path, num_trials=9, after=after)
 
 
 def test_stages_that_no_setting_touches_are_fixed():

@@ -6,14 +6,18 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import optuna
 import pytest
+import ray
 from optuna.trial import TrialState
+from ray.air.execution._internal.actor_manager import RayActorManager
 
 from ray_jobs.tuning.costs import costs
 from ray_jobs.tuning.lease import Lease
-from ray_jobs.tuning.study import StudySearch, begin, best, count, num_missing, open_study, open_warm
+from ray_jobs.tuning.running import bear_memory_kills
+from ray_jobs.tuning.study import StudySearch, begin, best, causes_of_death, count, num_missing, open_study, open_warm
 from scgan import systems
 from scgan.search import Choice, Float, When, describe
 
@@ -56,9 +60,11 @@ def test_the_defaults_are_first_and_conditions_hold(url):
     assert len({point["decoder.adversarial"] for point in points}) == 2
 
 
-def test_every_end_is_told_for_what_it_is(url):
+def test_every_end_is_told_for_what_it_is(url, monkeypatch):
     study = opened(url)
-    search = searcher(study, error="...\nThe actor died because its process was killed.\n")
+    search = searcher(study)
+    told = "Failure # 1 (occurred at noon)\n...\nIt died.\nFailure # 2 (occurred later)\nIt died again.\n"
+    monkeypatch.setattr(search, "error_of", lambda trial_id: told if trial_id == "d" else "")
     for name in "abcde":
         search.suggest(name)
     rung = {"samples": 10, "sliced_wasserstein": 0.5, "account": '{"keys": {}, "seconds": {}, "part": "p"}'}
@@ -73,13 +79,21 @@ def test_every_end_is_told_for_what_it_is(url):
         ("COMPLETE", [0.1], None),
         ("PRUNED", [0.5], None),
         ("FAIL", None, "not a number: decode: d_loss is nan"),
-        ("FAIL", None, "dead worker: The actor died because its process was killed."),
+        ("FAIL", None, "dead worker: It died again."),
         ("RUNNING", None, None),
     ]
     assert study.trials[0].intermediate_values == {10: 0.5, 90: 0.1}
     assert study.trials[0].user_attrs["scores"] == {"sliced_wasserstein": 0.1, "energy_distance": 0.2}
     assert num_missing(study, 10) == 6 and count(study)[TrialState.RUNNING] == 1
     assert best(study).number == 0
+    assert study.trials[3].user_attrs["deaths"] == ["dead worker: It died.", "dead worker: It died again."]
+    assert "deaths" not in study.trials[0].user_attrs
+
+
+def test_ray_killing_for_memory_is_told_from_other_deaths():
+    ray = "Failure # 1 (occurred at noon)\nTask was killed due to the node running low on memory.\nMemory was 1 GB.\n"
+    assert causes_of_death(ray) == ["out of memory: Task was killed due to the node running low on memory."]
+    assert causes_of_death("") == []
 
 
 def test_a_trial_in_flight_goes_on_as_itself(url):
@@ -189,7 +203,7 @@ def test_costs_count_what_was_shared(url):
         search.suggest(str(i))
         account = f'{{"keys": {keys % (i, i)}, "seconds": {{{seconds}}}, "part": ""}}'
         search.on_trial_complete(str(i), {"samples": 9, "sliced_wasserstein": 1.0, "account": account, "final": final})
-    fits, seconds = costs(study, "scgan")
+    fits, seconds = costs(study, "scgan").lines()
     assert fits == "fitted: encode 1 x, cluster 1 x, map 2 x, decode 2 x, for 2 trials"
     assert seconds == "training: 23.0 s, 61% of the 38.0 s of every trial trained whole"
 
@@ -197,3 +211,17 @@ def test_costs_count_what_was_shared(url):
 def test_optuna_is_quiet_and_seeded(url):
     opened(url)
     assert optuna.logging.get_verbosity() == optuna.logging.ERROR
+
+
+def test_tune_takes_a_worker_killed_for_memory_for_a_dead_one():
+    """It raises for anything but a dead actor, which would end the search."""
+    told, killed = [], ray.exceptions.OutOfMemoryError("1 worker(s) were killed due to the node running low on memory")
+    tracked = SimpleNamespace(actor_id=1, _on_error=lambda actor, error: told.append(error))
+    manager = SimpleNamespace(_failed_actor_ids=set(), _cleanup_actor=lambda tracked_actor: None)
+    task = SimpleNamespace(_tracked_actor=tracked, _on_error=None)
+    for _ in range(2):
+        bear_memory_kills()
+    RayActorManager._actor_task_failed(manager, task, killed)
+    (error,) = told
+    assert isinstance(error, ray.exceptions.RayActorError)
+    assert causes_of_death(f"Failure # 1 (occurred at noon)\n{error}\n")[0].startswith("out of memory: 1 worker(s)")

@@ -1,0 +1,116 @@
+"""What a search can minimise: quick, the same random numbers for every trial, on the validation rows or images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from scgan.config import suggest
+from scgan.data.dataset import Dataset
+from scgan.metrics.attributes import control_accuracy, diversity
+from scgan.metrics.distributions import energy_distance, sliced_wasserstein
+from scgan.metrics.images import features, fid
+
+Metric = Callable[[Any, Dataset, int], float]
+"""From a trained model, the data with its validation part, and a seed, to a figure of which less is better."""
+
+NUM_ROWS, NUM_IMAGES = 20_000, 2_000  # a side of a trial's comparison
+
+
+def _samples(model: Any, data: Dataset, seed: int) -> Tensor:
+    num = min(NUM_ROWS, len(data.test))
+    samples: Tensor = model.sample(num, torch.Generator(model.device).manual_seed(seed))
+    return samples.cpu()
+
+
+def _sliced_wasserstein(model: Any, data: Dataset, seed: int) -> float:
+    generator = torch.Generator().manual_seed(seed)
+    return sliced_wasserstein(_samples(model, data, seed), data.test[:NUM_ROWS], generator=generator)
+
+
+def _energy_distance(model: Any, data: Dataset, seed: int) -> float:
+    generator = torch.Generator().manual_seed(seed)
+    return energy_distance(_samples(model, data, seed), data.test[:NUM_ROWS], unbiased=False, generator=generator)
+
+
+def _reconstruction_mse(model: Any, data: Dataset, seed: int) -> float:
+    x = data.test[:NUM_ROWS]
+    return float((model.reconstruct(x).cpu() - x).square().mean())
+
+
+TABLE: Mapping[str, Metric] = {
+    "sliced_wasserstein": _sliced_wasserstein,
+    "energy_distance": _energy_distance,
+    "reconstruction_mse": _reconstruction_mse,
+}
+"""Of systems that model tables and reconstruct."""
+
+
+def _images(model: Any, data: Dataset, seed: int) -> Tensor:
+    num = min(NUM_IMAGES, len(data.test))
+    images: Tensor = model.sample(num, torch.Generator(model.device).manual_seed(seed))
+    return images.cpu()
+
+
+def _asked(model: Any, data: Dataset, seed: int) -> tuple[Tensor, Tensor]:
+    """Images, and the attributes asked for."""
+    x, y = model.draw(min(NUM_IMAGES, len(data.test)), torch.Generator(model.device).manual_seed(seed))
+    return x.cpu(), model.asked(y)
+
+
+def fid_of(extractor: Callable[[Any], Any]) -> Metric:
+    """Fréchet distance to the validation images in the features of one of the model's networks."""
+
+    def metric(model: Any, data: Dataset, seed: int) -> float:
+        network = extractor(model)
+        return fid(features(network, data.test[:NUM_IMAGES]), features(network, _images(model, data, seed)))
+
+    return metric
+
+
+def control_error_of(reader: str) -> Metric:
+    """Share of images whose attributes a classifier of the model's does not find, by the method's name."""
+
+    def metric(model: Any, data: Dataset, seed: int) -> float:
+        x, y = _asked(model, data, seed)
+        return 1 - control_accuracy(getattr(model, reader)(x), y).overall
+
+    return metric
+
+
+def diversity_error(model: Any, data: Dataset, seed: int) -> float:
+    """How far the diversity inside attributes, in pixels, is from the real images', as a share of theirs."""
+    x, y = _asked(model, data, seed)
+    labels = None if data.test_labels is None else torch.from_numpy(data.test_labels[:NUM_IMAGES])
+    real = data.test[:NUM_IMAGES]
+    return abs(diversity(x, y, seed) / diversity(real / 127.5, model.attributes_of(real, labels), seed) - 1)
+
+
+def check_metrics(names: Sequence[str], known: Mapping[str, Metric]) -> None:
+    """Refuse a metric that a system doesn't have, or the same twice.
+
+    Raises:
+        ValueError: For such a name.
+    """
+    for name in names:
+        if name not in known:
+            raise ValueError(f"unknown metric {name!r}{suggest(name, known)}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"the metric {names[0]!r} is given twice; objectives must differ")
+
+
+def measure(model: Any, data: Dataset, metrics: Mapping[str, Metric], seed: int) -> dict[str, float]:
+    """The metrics of a model on the validation rows.
+
+    Raises:
+        FloatingPointError: If one is not finite.
+    """
+    values = {name: metric(model, data, seed) for name, metric in metrics.items()}
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise FloatingPointError(f"{name} is {value}")
+    return values
