@@ -20,7 +20,7 @@ from ray_jobs.session import connect, results_folder  # noqa: E402
 from scgan import commands, execution, reproductions  # noqa: E402
 from scgan.reproductions import Cell, Result  # noqa: E402
 
-NUM_SAMPLES = 20_000  # of a figure's panel
+NUM_ROWS, NUM_IMAGES = 20_000, 100  # of a figure's panel
 
 
 def train_group(cells: list[Cell], store_url: str) -> list[Result]:
@@ -36,15 +36,20 @@ def _train(cell: Cell, store_url: str) -> Result:
 
     data = pipeline.prepare(cell.spec)
     outcome = pipeline.run(cell.spec, data, ArtifactStore(store_url), execution.LocalExecutor())
-    x = outcome.model.sample(NUM_SAMPLES, torch.Generator().manual_seed(cell.spec.seed))
-    samples, reference = (_in_units(data, rows) for rows in (x, data.test[:NUM_SAMPLES]))
+    num = NUM_ROWS if data.train.ndim == 2 else NUM_IMAGES
+    x = outcome.model.sample(num, torch.Generator().manual_seed(cell.spec.seed))
+    samples, reference = (_in_units(data, rows) for rows in (x, data.test[:num]))
     return Result(cell, outcome.scores, samples, reference)
 
 
 def _in_units(data: Any, rows: Any) -> Any:
     import torch
 
-    return torch.stack([torch.from_numpy(column) for column in data.schema.decode(rows).values()], 1)
+    from scgan.data.images import ImageSchema, to_float
+
+    if isinstance(data.schema, ImageSchema):
+        return rows if rows.is_floating_point() else to_float(rows)
+    return torch.stack([torch.from_numpy(column) for column in data.table_schema.decode(rows).values()], 1)
 
 
 @click.command()
@@ -57,8 +62,9 @@ def _in_units(data: Any, rows: Any) -> Any:
     type=click.FloatRange(0.001, 1000),
     help="Length of each training, in multiples of the default preset's samples.",
 )
+@click.option("--data", "source", default=None, help="Images, for a paper of images; the bundled digits by default.")
 @click.option("--store", default="runs", show_default=True, help="Folder or s3:// address of results.")
-def main(*, paper: str, seeds: str, budget: float, store: str) -> None:
+def main(*, paper: str, seeds: str, budget: float, source: str | None, store: str) -> None:
     """Train what a PAPER's tables need and write them."""
     numbers = [int(seed) for seed in seeds.split(",") if seed.strip().isdigit()]
     if not numbers:
@@ -66,18 +72,21 @@ def main(*, paper: str, seeds: str, budget: float, store: str) -> None:
     if "://" not in store:
         store = str(results_folder() / store)
     reproduction = reproductions.load(paper)
-    groups = reproduction.groups(numbers, budget)
+    rounds = reproduction.rounds(numbers, budget, source)
     connect()
     resources = plan(Resources())
     task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.task_gpus, max_retries=3)(train_group)
-    pending = [task.remote(group, store) for group in groups]
     results: list[Result] = []
-    with click.progressbar(length=len(pending), label=f"{paper}: trainings", file=sys.stderr) as bar:
-        while pending:
-            done, pending = ray.wait(pending)
-            results += ray.get(done[0])
-            bar.update(1)
-    order = {cell: number for number, cell in enumerate(cell for group in groups for cell in group)}
+    with click.progressbar(length=sum(map(len, rounds)), label=f"{paper}: trainings", file=sys.stderr) as bar:
+        for groups in rounds:
+            pending = [task.remote(group, store) for group in groups]
+            while pending:
+                done, pending = ray.wait(pending)
+                results += ray.get(done[0])
+                bar.update(1)
+    order = {
+        cell: number for number, cell in enumerate(cell for groups in rounds for group in groups for cell in group)
+    }
     pages = reproduction.render(sorted(results, key=lambda result: order[result.cell]))
     folder = commands.folder_of(store) / f"reproduce-{paper}"
     folder.mkdir(parents=True, exist_ok=True)

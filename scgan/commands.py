@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
-import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -24,6 +22,14 @@ from scgan.spec import Spec
 OPTIONS = ("--system", "--data", "--preset", "--set", "--store", "--seed", "--json")
 """The options of :func:`run_options`, for whoever misspells one."""
 
+STORE = click.option(
+    "--store",
+    default="runs",
+    show_default=True,
+    envvar="SCGAN_STORE",
+    help="Folder or s3:// address of results; SCGAN_STORE sets it too.",
+)
+
 FLEXIBLE = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Click context settings of commands that take a typed flag for every setting."""
 
@@ -34,9 +40,8 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--system", default="scgan", show_default=True, help="Which paper's system."),
         click.option(
             "--data",
-            default="checkerboard",
-            show_default=True,
-            help="A toy set's name, a table's path (.npy, .npz, .csv, .parquet, a folder) or s3:// address.",
+            help="A bundled set's name, or path or s3:// address of a table (.npy, .npz, .csv, .parquet, a folder) or "
+            "of images (a folder, .npz, .parquet, IDX files); the system's example if not given.",
         ),
         click.option("--preset", default="default", show_default=True, help="Settings to start from."),
         click.option(
@@ -46,7 +51,7 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="KEY=VALUE",
             help="Change a setting, decoder.lambda_x=0.5; so does the flag --decoder.lambda_x 0.5.",
         ),
-        click.option("--store", default="runs", show_default=True, help="Folder or s3:// address of results."),
+        STORE,
         click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1)),
         click.option("--json", "as_json", is_flag=True, help="End with one JSON object on stdout."),
     )
@@ -56,13 +61,13 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def build_spec(
-    system: str, data: str, preset: str, changes: Sequence[str], extra: Sequence[str], seed: int
+    system: str, data: str | None, preset: str, changes: Sequence[str], extra: Sequence[str], seed: int
 ) -> tuple[Spec, dict[str, str]]:
     """Turn a command line into a spec.
 
     Args:
         system: The system's name.
-        data: The data's name, path or address.
+        data: The data's name, path or address; None for the system's example.
         preset: The preset's name.
         changes: ``KEY=VALUE`` texts.
         extra: The words that click did not know: ``--KEY VALUE``, ``--KEY=VALUE`` or ``KEY=VALUE``.
@@ -88,7 +93,9 @@ def build_spec(
             sections["system"][key] = value
         else:
             raise ValueError(f"unknown setting {key!r}{suggest(key, names)}")
-    data_config = override(build(DataConfig, {"source": data}, "data"), sections["data"], "data")
+    data_config = override(
+        build(DataConfig, {"source": loaded.example if data is None else data}, "data"), sections["data"], "data"
+    )
     config = override(loaded.presets[preset], sections["system"])
     return Spec(system, data_config, config, seed), sections["resources"]
 
@@ -148,34 +155,9 @@ def run_and_show(
     show_scores(outcome.scores, spec.run_id, as_json, **fields)
     if not as_json:
         click.echo(f"report:  {report}")
-        words = ["scgan", "sample", spec.run_id, "--store", store.url, "--num", "100000", "--out", "samples.parquet"]
-        click.echo(f"sample:  {shlex.join(words)}")
+        click.echo(f"sample:  {runs.sample_command(spec, store.url)}")
         click.echo(f"compare: {tracker.address}")
     return outcome
-
-
-def ways_to_sample(stored: runs.StoredRun, *, cluster: int | None, latent: str | None) -> dict[str, Any]:
-    """What a command line asks of a model's ``sample``, checked before anything is drawn.
-
-    Args:
-        stored: The run.
-        cluster: Only this cluster; None for all by their weights.
-        latent: A latent model's name; None for the one that the decoder was trained with.
-
-    Returns:
-        The arguments that were given.
-
-    Raises:
-        ValueError: If the system knows no such argument or no such latent model.
-    """
-    how = {key: value for key, value in (("cluster", cluster), ("latent", latent)) if value is not None}
-    allowed = inspect.signature(stored.model.sample).parameters
-    for key in how:
-        if key not in allowed:
-            raise ValueError(f"{stored.spec.system} has no {key} to choose; leave --{key} out")
-    if latent is not None and latent not in stored.model.latents:
-        raise ValueError(f"unknown latent model {latent!r}{suggest(latent, stored.model.latents)}")
-    return how
 
 
 def show_scores(scores: Mapping[str, Score], title: str, as_json: bool, **fields: Any) -> None:

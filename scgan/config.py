@@ -123,7 +123,8 @@ def _from_text(text: str, annotation: Any) -> Any:
         return None
     if any(typing.get_origin(option) is tuple for option in options):
         return tuple(part for part in text.split(",") if part)
-    return text
+    literals = [value for option in options if typing.get_origin(option) is typing.Literal for value in option.__args__]
+    return {str(value): value for value in literals}.get(text, text)
 
 
 def _is_union(annotation: Any) -> bool:

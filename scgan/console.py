@@ -45,10 +45,11 @@ class Terminal:
         """Say what is run, on what."""
         self._say(
             f"{spec.run_id}: {spec.system} on {data.name}, {len(data.train):,} training and "
-            f"{len(data.test):,} test rows, {data.train.shape[1]} modelled columns"
+            f"{len(data.test):,} test {data.unit}, {data.schema.summary}"
         )
         if data.dropped:
-            self._say(f"{data.dropped:,} rows with missing values were left out")
+            why = "rows with missing values" if data.kind == "table" else "damaged images"
+            self._say(f"{data.dropped:,} {why} were left out")
         self.bars.start()
 
     def stage_started(self, stage: str, num_units: int) -> None:
@@ -120,6 +121,23 @@ def score_table(scores: Mapping[str, Score], title: str) -> Table:
 def print_table(table: Table) -> None:
     """Print a table to stdout, as wide as it needs to be."""
     Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 100).print(table)
+
+
+def size(num_bytes: float) -> str:
+    """Bytes as a person reads them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if num_bytes < 1000:
+            return f"{num_bytes:.3g} {unit}"
+        num_bytes /= 1000
+    return f"{num_bytes:.3g} TB"
+
+
+def age(seconds: float) -> str:
+    """A time span as a person reads it."""
+    for length, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
 
 
 def _short(number: float) -> str:

@@ -100,7 +100,7 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         with tempfile.TemporaryDirectory() as scratch:
             store = ArtifactStore(self.memory or scratch)
             fitted = pipeline.fit_stages(spec, data, store, execution.LocalExecutor(), listeners)
-        self._take({name: stage.artifact for name, stage in fitted.items()}, data.schema, config, _kind(X))
+        self._take({name: stage.artifact for name, stage in fitted.items()}, data.table_schema, config, _kind(X))
         self.labels_ = self.artifacts_["cluster"].tensors["k"].numpy()
         return self
 

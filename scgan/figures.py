@@ -53,14 +53,13 @@ def curves(stages: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
     with style():
         figure, axes = panels(len(drawn), min(3, len(drawn)), (11 / min(3, len(drawn)), 3.4))
         for ax, (stage, points) in zip(axes, drawn.items(), strict=True):
-            samples = [point["samples"] for point in points]
-            losses = [name for name in points[0] if name != "samples"]
-            marker = "o" if len(points) == 1 else ""
+            losses = list(dict.fromkeys(name for point in points for name in point if name != "samples"))
             for i, name in enumerate(losses):
-                values = [point[name] for point in points]
+                taken = [(point["samples"], point[name]) for point in points if name in point]  # some not at each step
                 width = max(1.0, 2.4 - 0.3 * i)  # thinner ones on top: equal losses are all seen
-                ax.plot(samples, values, marker=marker, lw=width, label=name.replace("_", " "))
-            loss_scale(ax, np.array([[point[name] for name in losses] for point in points]))
+                marker = "o" if len(taken) == 1 else ""
+                ax.plot(*zip(*taken, strict=True), marker=marker, lw=width, label=name.replace("_", " "))
+            loss_scale(ax, np.array([value for point in points for name, value in point.items() if name != "samples"]))
             ax.set_title(stage, fontweight="bold")
             ax.set_xlabel("samples seen")
             ax.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4), useMathText=True)

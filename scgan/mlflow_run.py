@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from scgan import systems
 from scgan.artifacts import Artifact, versions
 from scgan.config import leaves
-from scgan.data.dataset import Dataset
+from scgan.data.dataset import BUNDLED, Dataset
+from scgan.data.images import ImageSchema
+from scgan.data.schema import Schema
 from scgan.metrics.scores import Score
 from scgan.pipeline import Outcome
 from scgan.serving import mlflow_type, save_model
@@ -237,8 +239,8 @@ class PipelineRun:
 
 def run_params(spec: Spec, data: Dataset) -> dict[str, Any]:
     """What a run's result depends on, flat."""
-    rows = {"train_rows": len(data.train), "test_rows": len(data.test), "modelled_columns": data.schema.dim}
-    about = {f"data.{key}": value for key, value in (dict(leaves(spec.data)) | rows).items()}
+    described = {key: value for key, value in data.describe().items() if not isinstance(value, list)}
+    about = {f"data.{key}": value for key, value in (dict(leaves(spec.data)) | described).items()}
     return {"system": spec.system, "seed": spec.seed, **about, **dict(leaves(spec.config))}
 
 
@@ -270,15 +272,15 @@ def cluster_table(artifacts: Mapping[str, Artifact]) -> dict[str, list]:
     """The clusters, a row each, as columns; no columns for a system without clusters.
 
     Args:
-        artifacts: Of a run's stages. One has the tensors ``counts`` (and ``spread``), ``[K]``; one may have
-            ``meta["quality"]``, K numbers.
+        artifacts: Of a run's stages. That of ``cluster`` has the tensors ``counts`` (and ``spread``), ``[K]``; one may
+            have ``meta["quality"]``, K numbers.
 
     Returns:
         Name to K values.
     """
-    found = next((artifact.tensors for artifact in artifacts.values() if "counts" in artifact.tensors), None)
-    if found is None:
+    if "cluster" not in artifacts:
         return {}
+    found = artifacts["cluster"].tensors
     counts = found["counts"]
     columns: dict[str, list] = {
         "cluster": list(range(len(counts))),
@@ -298,22 +300,30 @@ def dataset_input(spec: Spec, data: Dataset) -> Any:
 
     source = spec.data.source
     origin_of: dict[str, Any]
-    if data.toy is not None:
-        kind, origin_of = "code", {"tags": {"mlflow.source.name": f"scgan toy set {source}"}}
+    if source in BUNDLED:
+        kind, origin_of = "code", {"tags": {"mlflow.source.name": f"scgan's own set {source}"}}
     elif source.startswith("s3://"):
         kind, origin_of = "s3", {"uri": source}
     else:
         kind, origin_of = "local", {"uri": str(Path(source).expanduser().absolute())}
-    columns = [{"name": c.name, "type": mlflow_type(c.dtype), "required": True} for c in data.schema.columns]
     entity = DatasetEntity(
         name=data.name,
         digest=data.fingerprint[:MAX_DIGEST],
         source_type=kind,
         source=json.dumps(origin_of),
-        schema=json.dumps({"mlflow_colspec": columns}),
-        profile=json.dumps({"num_rows": len(data.train), "num_test_rows": len(data.test)}),
+        schema=json.dumps(_mlflow_schema(data.schema)),
+        profile=json.dumps({f"num_{data.unit}": len(data.train), f"num_test_{data.unit}": len(data.test)}),
     )
     return DatasetInput(entity, [InputTag("mlflow.data.context", "training")])
+
+
+def _mlflow_schema(schema: Schema | ImageSchema) -> dict[str, Any]:
+    if isinstance(schema, Schema):
+        columns = [{"name": c.name, "type": mlflow_type(c.dtype), "required": True} for c in schema.columns]
+        return {"mlflow_colspec": columns}
+    shape = [-1, schema.size, schema.size, schema.channels]
+    features = {"name": "images", "type": "tensor", "tensor-spec": {"dtype": "uint8", "shape": shape}}
+    return {"mlflow_tensorspec": {"features": json.dumps([features]), "targets": None}}
 
 
 def origin() -> dict[str, str]:

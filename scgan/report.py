@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,11 +11,11 @@ from scgan import figures as draw
 from scgan import systems
 from scgan.artifacts import Artifact, ArtifactStore, versions
 from scgan.config import Settings, leaves
-from scgan.data.dataset import Dataset
-from scgan.data.schema import Column
 from scgan.drawing import png
 from scgan.metrics.scores import Score
 from scgan.pipeline import Outcome
+from scgan.report_data import attribute_rows, column_rows, data_sentence, number
+from scgan.runs import sample_command
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,6 +38,7 @@ class Metric:
     against: Literal["ratio", "difference"] = "ratio"
 
 
+# By name, or by what a name begins with: image metrics say with what extractor and how many images, fid_encoder_10k.
 METRICS: Mapping[str, Metric] = {
     "sliced_wasserstein": Metric(
         "Sliced Wasserstein-1",
@@ -86,6 +86,41 @@ METRICS: Mapping[str, Metric] = {
     "reconstruction_mse_data_units": Metric(
         "Reconstruction error, data units",
         "The same in the data's own units, as papers give it for toy sets.",
+    ),
+    "fid": Metric(
+        "Fréchet distance (FID)",
+        "How far means and covariances of the samples' features are from real images'; only figures with the same "
+        "extractor and number of images compare.",
+    ),
+    "kid": Metric(
+        "Kernel distance (KID)",
+        "Squared maximum mean discrepancy of the features, without bias: around 0 for real images.",
+        "difference",
+    ),
+    "is": Metric(
+        "Inception Score",
+        "How sure a classifier is of each sample, and how evenly its classes are met: from 1 to their number.",
+    ),
+    "chamfer_sum": Metric(
+        "Chamfer distance, real to generated",
+        "Sum over real images of the squared distance to the nearest sample, in a common 3-D t-SNE: as published.",
+    ),
+    "chamfer_mean": Metric("Chamfer distance, both ways", "The mean instead, and from samples to real images, too."),
+    "control_accuracy": Metric(
+        "Attribute control accuracy", "How often a classifier finds in a sample the attribute that was asked for."
+    ),
+    "control_accuracy_worst": Metric("Attribute control accuracy, worst", "The same of the worst attribute."),
+    "judge_control_accuracy": Metric(
+        "Attribute control accuracy, judge",
+        "The same by a classifier of its own, trained on real images, that the generator never saw.",
+    ),
+    "judge_control_accuracy_worst": Metric(
+        "Attribute control accuracy, judge, worst", "The same of the worst attribute."
+    ),
+    "diversity": Metric(
+        "Diversity in an attribute",
+        "Root mean square difference of two samples with the same attribute, beside that of real images: less is a "
+        "collapse, more is noise.",
     ),
 }
 NUM_TILES = 4
@@ -153,47 +188,44 @@ def render_report(outcome: Outcome, figures: Mapping[str, Figure], store_url: st
     text = resources.files("scgan").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     spec, data = outcome.spec, outcome.data
-    keys = sorted(outcome.scores, key=lambda key: [*METRICS, key].index(key))
+    keys = sorted(outcome.scores, key=lambda key: [*METRICS, key].index(explained_by(key) or key))
     scores = [_score_row(key, outcome.scores[key]) for key in keys]
     curves = {name: a.meta["curve"] for name, a in outcome.artifacts.items() if a.meta.get("curve")}
     settings = [
         *_settings(spec.config, type(spec.config)()),
         *_settings(spec.data, type(spec.data)(), "data."),
     ]
-    command = shlex.join(["scgan", "sample", spec.run_id, "--store", store_url])
     return environment.from_string(text).render(
         title=f"{spec.system} on {data.name}",
         run_id=spec.run_id,
         seed=spec.seed,
-        train_rows=len(data.train),
-        test_rows=len(data.test),
-        num_modelled=data.schema.dim,
+        facts=f"{len(data.train):,} training {data.unit}, {len(data.test):,} held out · {data.schema.summary}",
         tiles=[row for row in scores if row["floor"] != "–"][:NUM_TILES] or scores[:NUM_TILES],
         scores=scores,
         pictures=[_picture(caption, figure) for caption, figure in figures.items()],
         clusters=_clusters(outcome.artifacts),
         curves=_embed(draw.curves(curves)) if curves else "",
-        data_sentence=_data_sentence(data),
-        columns=[_column_row(column) for column in data.schema.columns],
+        data_sentence=data_sentence(data),
+        columns=list(column_rows(data)),
+        attributes=list(attribute_rows(data)),
+        unit=data.unit,
         fingerprint=data.fingerprint,
         settings=settings,
         timings=list(_timings(outcome)),
         versions=", ".join(f"{name} {version}" for name, version in versions().items()),
-        command=f"{command} --num 100000 --out samples.parquet",
+        command=sample_command(spec, store_url),
     )
 
 
-def number(value: float | None) -> str:
-    """A figure to four digits; a dash for none."""
-    if value is None:
-        return "–"
-    if float(value).is_integer() and abs(value) < 1e12:
-        return f"{int(value):,}"
-    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:.4g}"
+def explained_by(score: str) -> str | None:
+    """The longest entry of METRICS that a score's name is or begins with, up to an underscore; None without one."""
+    return max((name for name in METRICS if f"{score}_".startswith(f"{name}_")), key=len, default=None)
 
 
 def _score_row(key: str, score: Score) -> dict[str, str]:
-    metric = METRICS.get(key, Metric(key, ""))
+    entry = explained_by(key)
+    metric = METRICS[entry] if entry else Metric(key, "")
+    extra = key.removeprefix(entry or key).strip("_")
     better = "–" if score.better == "none" else score.better
     against, beside = "–", "" if score.better == "none" else f"{better} is better"
     if score.floor is not None and metric.against == "difference":
@@ -204,7 +236,7 @@ def _score_row(key: str, score: Score) -> dict[str, str]:
         beside = f"{against} its floor, {number(score.floor)}"
     return {
         "key": key,
-        "label": metric.label,
+        "label": ", ".join([metric.label, *extra.split("_")]) if extra else metric.label,
         "value": number(score.value),
         "floor": number(score.floor),
         "against": against,
@@ -245,38 +277,6 @@ def _clusters(artifacts: Mapping[str, Artifact]) -> dict[str, Any] | None:
         "left_out": len(counts) - len(rows),
         "has_quality": bool(quality),
         "picture": _embed(draw.clusters(counts, quality)),
-    }
-
-
-def _data_sentence(data: Dataset) -> str:
-    told = [
-        f"{data.name}: {len(data.train):,} rows for training and {len(data.test):,} held out, "
-        f"{len(data.schema.columns)} columns, {data.schema.dim} of them modelled."
-    ]
-    if data.toy is not None:
-        told.append("A toy distribution with known density, drawn anew for each part.")
-    if data.dropped:
-        told.append(f"{data.dropped:,} rows with missing or infinite values were left out.")
-    if data.train_labels is not None:
-        told.append("A label column was kept out of training.")
-    return " ".join(told)
-
-
-def _column_row(column: Column) -> dict[str, str]:
-    constant = column.kind == "constant"
-    note = {
-        "modelled": "rounded and held within its range in samples" if column.is_integer else "",
-        "constant": "constant: set in samples, not modelled",
-        "duplicate": f"equal to {column.source}: copied in samples, not modelled",
-    }[column.kind]
-    return {
-        "name": column.name,
-        "dtype": column.dtype,
-        "low": number(column.low),
-        "high": number(column.high),
-        "mean": number(column.low if constant else column.mean),
-        "scale": "–" if constant else number(column.scale),
-        "note": note,
     }
 
 

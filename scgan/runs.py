@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from scgan import systems
 from scgan.artifacts import Artifact, ArtifactStore
 from scgan.config import suggest
+from scgan.data.images import ImageSchema, schema_from_json
 from scgan.data.schema import Schema
 from scgan.metrics.scores import Score
 from scgan.pipeline import Outcome, prepare
@@ -27,7 +29,7 @@ class StoredRun:
 
     Args:
         spec: What was run.
-        schema: The data's columns.
+        schema: Of the data.
         model: The trained system.
         artifacts: Of each stage, by its name.
         scores: On the held-out split.
@@ -35,11 +37,16 @@ class StoredRun:
     """
 
     spec: Spec
-    schema: Schema
+    schema: Schema | ImageSchema
     model: Any
     artifacts: Mapping[str, Artifact]
     scores: Mapping[str, Score]
     fingerprint: str
+
+    @property
+    def kind(self) -> Literal["table", "images"]:
+        """What the data is."""
+        return "table" if isinstance(self.schema, Schema) else "images"
 
     def outcome(self) -> Outcome:
         """What the run ended with, its data loaded again.
@@ -79,5 +86,12 @@ def open_run(name: str, store: ArtifactStore) -> StoredRun:
     found = {stage: artifact for stage, artifact in artifacts.items() if artifact is not None}
     model = systems.load(spec.system).model(spec.config, found, torch.device("cpu"))
     scores = {key: Score(**score) for key, score in record["scores"].items()}
-    schema, fingerprint = Schema.from_json(record["schema"]), record["data"]["fingerprint"]
+    schema, fingerprint = schema_from_json(record["schema"]), record["data"]["fingerprint"]
     return StoredRun(spec, schema, model, found, scores, fingerprint)
+
+
+def sample_command(spec: Spec, store_url: str) -> str:
+    """What a person would type to draw samples of a run."""
+    usual = {"table": ("100000", "samples.parquet"), "images": ("100", "samples.png")}
+    num, out = usual[systems.load(spec.system).kind]
+    return shlex.join(["scgan", "sample", spec.run_id, "--store", store_url, "--num", num, "--out", out])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,7 @@ os.environ["RAY_worker_niceness"] = "0"  # 15 by default: a busy machine would s
 os.environ["OMP_NUM_THREADS"] = "1"
 # A submitted job's `python` is that of the head's PATH.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "SCGAN_DEBUG"):
+for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "SCGAN_DEBUG", "SCGAN_STORE"):
     os.environ.pop(name, None)
 
 import torch  # noqa: E402
@@ -39,6 +41,7 @@ class RayHead:
 
     address: str
     dashboard: str
+    pid: int
 
 
 @pytest.fixture(scope="session")
@@ -46,25 +49,88 @@ def ray_head(tmp_path_factory):
     """Two CPUs on loopback; this process is connected to it, and jobs can be submitted to it."""
     import ray
 
+    with started_head(tmp_path_factory.mktemp("ray") / "head.log", "--num-cpus=2") as head:
+        ray.init(address=head.address, _node_ip_address="127.0.0.1", log_to_driver=False)
+        try:
+            yield head
+        finally:
+            ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def another_head():
+    """A context manager for a head of a test's own: ``another_head(log, *words, **environment)``."""
+    return started_head
+
+
+@pytest.fixture
+def processes():
+    """What starting a server of a test's own takes: a free port, ``wait_until``, ``answers``, ``end_with_children``."""
+    return free_port(), wait_until, answers, end_with_children
+
+
+@contextlib.contextmanager
+def started_head(log, *words, autoscaling=None, **environment):
     port, dashboard = free_port(), free_port()
+    if autoscaling is not None:
+        provider = autoscaling["provider"] | {"gcs_address": f"127.0.0.1:{port}"}
+        config = log.with_suffix(".json")
+        config.write_text(json.dumps(autoscaling | {"provider": provider}))
+        words = (*words, f"--autoscaling-config={config}")
     command = [
-        str(Path(sys.executable).parent / "ray"),
-        *("start", "--head", "--block", "--num-cpus=2", "--disable-usage-stats"),
+        *(str(Path(sys.executable).parent / "ray"), "start", "--head", "--block", "--disable-usage-stats"),
         *("--node-ip-address=127.0.0.1", f"--port={port}"),
         *("--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"),
+        f"--dashboard-agent-listen-port={free_port()}",  # one a machine by default, so for one head
         f"--temp-dir={tempfile.mkdtemp(prefix='scgan-ray-')}",
+        *words,
     ]
-    log = (tmp_path_factory.mktemp("ray") / "head.log").open("wb")
-    head = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    try:
-        wait_until(lambda: answers(f"http://127.0.0.1:{dashboard}/api/version"), seconds=90)
-        ray.init(address=f"127.0.0.1:{port}", _node_ip_address="127.0.0.1", log_to_driver=False)
-        yield RayHead(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}")
-    finally:
-        ray.shutdown()
-        end_with_children(head.pid)
-        head.wait(30)
-        log.close()
+    with log.open("wb") as file:
+        environment = {**os.environ, **environment}
+        head = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True, env=environment)
+        try:
+            wait_until(lambda: answers(f"http://127.0.0.1:{dashboard}/api/gcs_healthz"), seconds=90)
+            yield RayHead(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", head.pid)
+        finally:
+            end_with_children(head.pid)
+            head.wait(30)
+
+
+@dataclass(frozen=True)
+class ImageRun:
+    """A run of infoscc_gan on colour images with two attributes, hardly trained and not scored, in a store."""
+
+    store: Path
+    outcome: Any
+
+
+@pytest.fixture(scope="session")
+def image_run(tmp_path_factory):
+    """A stored run on images, trained for seconds."""
+    import numpy as np
+
+    from scgan import pipeline, systems
+    from scgan.artifacts import ArtifactStore
+    from scgan.config import override
+    from scgan.data.dataset import DataConfig
+    from scgan.execution import LocalExecutor
+    from scgan.spec import Spec
+
+    folder, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+    images, y = rng.integers(0, 256, (60, 32, 32, 3), dtype=np.uint8), rng.integers(0, 2, (60, 2))
+    np.savez(folder / "faces.npz", images=images, y=y, attributes=np.array(["Bald", "Smiling"]))
+    sizes = {
+        **{f"{section}.num_samples": 64 for section in ("encoder", "attributes", "judge", "generator")},
+        **{f"{section}.batch_size": 32 for section in ("encoder", "attributes", "judge", "generator")},
+        "attributes.source": "external",
+    }
+    system = systems.load("infoscc_gan")
+    config = override(system.presets["smoke"], sizes)
+    spec = Spec("infoscc_gan", DataConfig(source=str(folder / "faces.npz")), config)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(system), "evaluate", lambda *args: {})
+        store, executor = ArtifactStore(str(folder / "runs")), LocalExecutor(torch.device("cpu"))
+        return ImageRun(folder / "runs", pipeline.run(spec, pipeline.prepare(spec), store, executor))
 
 
 @dataclass(frozen=True)

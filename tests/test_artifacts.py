@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -90,6 +91,20 @@ def test_names_cannot_leave_the_store(name):
         check_name(name)
 
 
+def sign(path, manifest):
+    """Write a manifest that is whole, as a forger would."""
+    manifest = {key: value for key, value in manifest.items() if key != "sha256"}
+    path.write_text(json.dumps({**manifest, "sha256": digest(manifest)}))
+
+
+def test_a_forged_manifest_that_is_whole_is_believed(store, tmp_path):
+    """What the hostile ones below differ from: so it is their names and contents that are refused."""
+    store.save("x-1", ARTIFACT)
+    path = tmp_path / "runs/artifacts/x-1/manifest.json"
+    sign(path, {**json.loads(path.read_text()), "meta": {"n": 1}})
+    assert store.load("x-1").meta == {"n": 1}
+
+
 def test_a_hostile_manifest_reads_nothing_outside(store, tmp_path):
     outside = tmp_path / "secret.safetensors"
     outside.write_bytes(b"x")
@@ -97,14 +112,12 @@ def test_a_hostile_manifest_reads_nothing_outside(store, tmp_path):
     path = tmp_path / "runs/artifacts/x-1/manifest.json"
     manifest = json.loads(path.read_text())
     (entry,) = manifest["files"].values()
-    manifest["files"] = {"../../../secret.safetensors": entry}
-    path.write_text(json.dumps(manifest))
+    manifest["files"] = {"../../../secret.safetensors": {**entry, "sha256": hashlib.sha256(b"x").hexdigest()}}
+    sign(path, manifest)
     assert store.load("x-1") is None
 
 
 def test_a_pickle_is_not_read(store, tmp_path):
-    import hashlib
-
     class Bomb:
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "boom"),)
@@ -116,7 +129,7 @@ def test_a_pickle_is_not_read(store, tmp_path):
     tensors.write_bytes(content)
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"][tensors.name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    sign(folder / "manifest.json", manifest)
     assert store.load("x-1") is None
     assert not (tmp_path / "boom").exists()
 
@@ -148,6 +161,58 @@ def test_two_writers_at_once_leave_a_whole_artifact(store):
         writer.join(60)
         assert writer.exitcode == 0
     assert float(store.load("same-1").tensors["w"].unique()) in (1.0, 2.0)
+
+
+def between(storage, method, name_part, then):
+    """Call ``then`` once, right after the storage has done ``method`` with a name that holds ``name_part``."""
+    original, todo = getattr(storage, method), [then]
+
+    def hooked(name, *content):
+        result = original(name, *content)
+        if name_part in name and todo:
+            todo.pop()()
+        return result
+
+    setattr(storage, method, hooked)
+
+
+def test_a_writer_never_removes_what_another_has_just_written(store):
+    """The second replaces the first's bytes while the first writes the same bytes again."""
+    other = ArtifactStore(store.url)
+    store.save("x-1", ARTIFACT)
+    between(other.storage, "write", "manifest", lambda: store.save("x-1", ARTIFACT))
+    other.save("x-1", Artifact({"w": torch.ones(2)}))
+    assert_same(store.load("x-1"), ARTIFACT)
+
+
+def test_a_reader_between_two_writers_sees_one_of_them(store):
+    other = ArtifactStore(store.url)
+    store.save("x-1", ARTIFACT)
+    between(store.storage, "read", "manifest", lambda: other.save("x-1", Artifact(meta={"n": 2})))
+    assert store.load("x-1").meta == {"n": 2}
+
+
+def test_links_that_lead_out_of_the_store_are_refused(store, tmp_path):
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "a").write_text("x")
+    (tmp_path / "runs" / "inside").mkdir(parents=True)
+    (tmp_path / "runs" / "link").symlink_to(tmp_path / "secret")
+    for call in (
+        lambda: store.storage.read("link/a"),
+        lambda: store.storage.write("link/a", b""),
+        lambda: store.storage.delete("link/a"),
+    ):
+        with pytest.raises(ValueError, match="a link that leads out of the store"):
+            call()
+    assert (tmp_path / "secret" / "a").read_text() == "x" and list(store.storage.names("")) == []
+
+
+def test_plain_values_are_checked_too(store, tmp_path, caplog):
+    store.save("x-1", Artifact(meta={"units": ["0", "1"], "by number": {10: 1, 9: 2}}))
+    assert store.load("x-1").meta["by number"] == {"10": 1, "9": 2}
+    path = tmp_path / "runs/artifacts/x-1/manifest.json"
+    path.write_text(path.read_text().replace('"1"', '"2"'))
+    assert store.load("x-1") is None and "the checksum of its manifest does not hold" in caplog.text
 
 
 def test_digest_depends_on_values_not_on_order():

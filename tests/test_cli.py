@@ -192,7 +192,9 @@ def test_report_is_written_again(fit, store, scgan_command):
 
 
 def test_the_systems(scgan_command):
-    assert scgan_command("systems").out.splitlines()[0].startswith("scgan: presets default, ")
+    lines = scgan_command("systems").out.splitlines()
+    assert "scgan: table, such as checkerboard; presets default, paper, smoke" in lines
+    assert "eigengan: images, such as digits; presets default, paper, smoke" in lines
     assert "smoke" in json.loads(scgan_command("systems", "--json").out)["scgan"]
     lines = scgan_command("systems", "scgan").out.splitlines()
     assert "decoder.lambda_x = 1.0" in lines and "clusters.num_clusters = none" in lines

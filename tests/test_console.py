@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
@@ -12,6 +13,9 @@ from rich.console import Console
 from scgan import console
 from scgan.artifacts import Artifact
 from scgan.console import Terminal, print_table, score_table
+from scgan.data.dataset import Dataset
+from scgan.data.images import ImageSchema
+from scgan.data.schema import Schema
 from scgan.metrics.scores import Score
 from scgan.training.runtime import Progress
 
@@ -25,8 +29,20 @@ SCORES = {
 
 def started(terminal, name="data"):
     spec = SimpleNamespace(run_id="scgan-x-1234", system="scgan")
-    data = SimpleNamespace(name=name, train=torch.zeros(1200, 3), test=torch.zeros(300, 3), dropped=2)
-    terminal.run_started(spec, data)
+    schema = Schema.fit({column: np.arange(4) * (i + 1) for i, column in enumerate("abc")})
+    terminal.run_started(
+        spec, Dataset(name, torch.zeros(1200, 3), torch.zeros(300, 3), schema, None, None, None, "", dropped=2)
+    )
+
+
+def test_images_are_called_images(capsys):
+    schema = ImageSchema(3, 64, ("cat", "dog"), "one")
+    images = Dataset("pets", torch.zeros(5, 3, 64, 64), torch.zeros(2, 3, 64, 64), schema, None, None, None, "", 3)
+    Terminal().run_started(SimpleNamespace(run_id="eigengan-pets-1234", system="eigengan"), images)
+    assert capsys.readouterr().err.splitlines() == [
+        "eigengan-pets-1234: eigengan on pets, 5 training and 2 test images, 64 x 64 pixels, colour, 2 classes",
+        "3 damaged images were left out",
+    ]
 
 
 def test_a_log_gets_whole_lines(capsys):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,3 +69,44 @@ def test_a_missing_column_is_named_with_the_nearest(tmp_path, reference):
 def test_too_few_rows(tmp_path, reference):
     with pytest.raises(ValueError, match="got 9 and 1000"):
         score_tables(written(tmp_path, table(1, rows=9)), reference, 0, label="kind")
+
+
+def test_images_are_compared_in_the_encoder_of_a_run(image_run, tmp_path, scgan_command):
+    rng = np.random.default_rng(0)
+
+    def images(name, num, low, high, size=32):
+        colours = rng.integers(low, high, (num, 1, 1, 3), dtype=np.uint8)
+        np.savez(tmp_path / name, images=np.broadcast_to(colours, (num, size, size, 3)))
+        return tmp_path / name
+
+    reference, good = images("real.npz", 200, 0, 256), images("good.npz", 100, 0, 256, size=64)
+    bad = images("bad.npz", 100, 200, 256)
+    words = ("--extractor", f"encoder:{image_run.outcome.spec.run_id}", "--store", image_run.store, "--json")
+    scores = {}
+    for name, path in (("good", good), ("bad", bad)):
+        said = scgan_command("evaluate", "--samples", path, "--reference", reference, *words)
+        assert said.code == 0, said.err
+        scores[name] = json.loads(said.out)["scores"]
+    assert set(scores["good"]) == {"fid_encoder_100", "kid_encoder_100"}
+    good_fid, bad_fid = (scores[name]["fid_encoder_100"] for name in ("good", "bad"))
+    assert 0.2 < good_fid["value"] / good_fid["floor"] < 5 and bad_fid["value"] > 5 * good_fid["value"]
+
+
+def test_what_does_not_go_together_is_refused(image_run, tmp_path, scgan_command, reference):
+    np.savez(tmp_path / "images.npz", images=np.zeros((30, 32, 32, 3), np.uint8))
+    images, run = tmp_path / "images.npz", f"encoder:{image_run.outcome.spec.run_id}"
+    for words, message in (
+        ((images, reference), f"{images} holds images, but {reference} is a table"),
+        ((reference, images), f"{reference} holds no images, but {images} does"),
+        ((images, images), "give --extractor inception:PATH or encoder:RUN"),
+        ((images, images, "--data.missing", "drop"), "holds images: leave --data.columns"),
+        ((images, images, "--extractor", "vgg:path"), "unknown extractor 'vgg:path'"),
+        ((images, images, "--extractor", "encoder:gone"), "no run 'gone' in the store"),
+        ((reference, reference, "--extractor", run), f"{reference} is a table: leave --extractor out"),
+    ):
+        samples, real, *more = words
+        words = ("--samples", samples, "--reference", real, "--store", image_run.store, *more)
+        said = scgan_command("evaluate", *words)
+        assert said.code == 2 and message in said.err and said.err.count("\n") == 1
+    said = scgan_command("evaluate", "x", "--extractor", run)
+    assert said.code == 2 and "--extractor go with --samples" in said.err

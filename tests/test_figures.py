@@ -48,6 +48,18 @@ def test_curves_draw_zeros_and_single_points():
     assert png(figures.curves({"map": [{"samples": 1.0, "loss": 0.0}]}))
 
 
+def test_curves_draw_losses_that_are_not_of_every_step():
+    points = [
+        {"samples": 1.0, "r1": 0.5, "g": 1.0},
+        {"samples": 2.0, "g": 2.0},
+        {"samples": 3.0, "g": 3.0, "late": 4.0},
+    ]
+    (ax,) = figures.curves({"generate": points}).axes
+    drawn = {line.get_label(): line.get_xydata().tolist() for line in ax.lines}
+    assert drawn == {"r1": [[1, 0.5]], "g": [[1, 1], [2, 2], [3, 3]], "late": [[3, 4]]}
+    assert [line.get_marker() for line in ax.lines] == ["o", "", "o"]
+
+
 def test_curves_without_a_point_are_refused():
     with pytest.raises(ValueError, match="no stage has a training curve"):
         figures.curves({"encode": []})

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from scgan import image_figures as figures
-from scgan.drawing import PALETTE, png
+from scgan.drawing import png
 
 
 def noise(*shape, seed=0):
@@ -125,21 +125,3 @@ def test_an_embedding_of_many_points_without_generated_ones_or_their_attributes(
     assert titles(alone) == ["real"] and len(shown(alone.axes[0])[0][0]) == 25
     figure = figures.tsne(rows, y, noise(30, 4), None, ["a", "b", "c"], 0)
     assert not figure.axes[1].texts and len(figure.axes[0].texts) == 3
-
-
-def test_the_sweep_rings_the_best():
-    figure = figures.sweep([1, 2, 4], [0.99, 0.999, 0.9], [30.0, 20.0, 10.0], [0.3, 0.5, 0.6], real_diversity=0.48)
-    assert titles(figure) == ["attribute control accuracy", "FID", "diversity inside an attribute"]
-    for ax, values, best in zip(
-        figure.axes, ([0.99, 0.999, 0.9], [30, 20, 10], [0.3, 0.5, 0.6]), (2, 4, 2), strict=True
-    ):
-        curve, ring, *_ = ax.lines
-        np.testing.assert_array_equal(curve.get_xydata(), list(zip([1, 2, 4], values, strict=True)))
-        assert ring.get_xdata()[0] == best
-        assert ax.texts[0].get_text().startswith(f"n = {best}: ")
-        assert ticks(ax.xaxis) == ["1", "2", "4"] and curve.get_color() in PALETTE
-    assert figure.axes[2].lines[2].get_ydata()[0] == 0.48
-    assert max(figure.axes[0].get_yticks()) <= 1
-    largest = figures.sweep([1, 2, 4], [1, 1, 1], [3, 2, 1], [0.3, 0.5, 0.6])
-    assert largest.axes[2].lines[1].get_xdata()[0] == 4
-    assert png(figure)

@@ -18,7 +18,8 @@ from scgan.data.dataset import DataConfig, split
 from scgan.data.table import from_columns
 from scgan.metrics.scores import Score
 from scgan.pipeline import Outcome
-from scgan.report import METRICS, number, render_report, write_report
+from scgan.report import METRICS, explained_by, render_report, write_report
+from scgan.report_data import number
 from scgan.spec import Spec
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}'
@@ -109,6 +110,17 @@ def test_every_metric_of_the_score_table_is_explained():
     rows = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
     found = {**score(rows, rows, rows, seed=0), **mode_scores(rows, torch.zeros(1, 2), 1.0)}
     assert found.keys() <= METRICS.keys()
+
+
+def test_a_score_is_explained_by_what_its_name_begins_with():
+    names = ["fid_inception_50k", "chamfer_sum_encoder_1k", "reconstruction_mse_data_units", "is_judge_898", "island"]
+    entries = ["fid", "chamfer_sum", "reconstruction_mse_data_units", "is", None]
+    assert [explained_by(name) for name in names] == entries
+    _, page = render(outcome(scores={name: Score(1.5, 1.0, "lower") for name in reversed(names)}), {})
+    table = [line.strip() for line in page.text.splitlines()]
+    assert "Fréchet distance (FID), inception, 50k" in table and "Inception Score, judge, 898" in table
+    assert METRICS["fid"].meaning in page.text
+    assert page.text.index("FID") < page.text.index("Chamfer") < page.text.index("island")  # in the table's order
 
 
 def test_it_is_one_file_that_loads_nothing():
@@ -223,3 +235,17 @@ def test_it_is_written_into_the_store_with_the_systems_own_pictures(tmp_path, mo
     assert path == f"{tmp_path}/{run.spec.run_id}/report.html"
     assert "<b>Only picture.</b>" in (tmp_path / run.spec.run_id / "report.html").read_text(encoding="utf-8")
     assert asked == [(run.model, run.data, 3)]
+
+
+def test_images_have_attributes_and_no_columns(image_run):
+    html = render_report(image_run.outcome, {}, "runs")
+    text = Page(html).text
+    assert "48 training images, 12 held out · 32 x 32 pixels, colour, 2 attributes" in text
+    assert "faces: 48 images for training and 12 held out, 32 x 32 pixels, colour, 2 attributes." in text
+    assert "Measured on images that no stage has seen" in text and "Fingerprint of the images and" in text
+    assert "Standard deviation" not in text and "Column" not in text
+    data = image_run.outcome.data
+    for place, name in enumerate(data.schema.attributes):
+        train, test = int(data.train_labels[:, place].sum()), int(data.test_labels[:, place].sum())
+        assert f"{name}\n{train}\n{train / 48:.1%}\n\n{test}\n" in text.replace("\n\n\n", "\n\n")
+    assert f"scgan sample {image_run.outcome.spec.run_id} --store runs --num 100 --out samples.png" in text

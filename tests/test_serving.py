@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,11 @@ from scgan import pipeline, serving
 from scgan.artifacts import Artifact, ArtifactStore
 from scgan.config import override
 from scgan.data.dataset import DataConfig
+from scgan.data.images import ImageSchema
 from scgan.data.schema import Schema
 from scgan.execution import LocalExecutor
 from scgan.pipeline import Outcome
-from scgan.serving import MAX_ROWS, mlflow_type, num_rows, read_system, requirements, save_model, write_system
+from scgan.serving import MAX_ROWS, mlflow_type, num_samples, read_system, requirements, save_model, write_system
 from scgan.spec import Spec
 from scgan.systems.scgan import SCGAN, SYSTEM
 
@@ -175,8 +178,8 @@ def test_a_system_without_clusters_says_so(outcome):
         system.sample(3, cluster=0)
 
 
-def test_num_rows_keeps_the_sign():
-    assert num_rows([-4]) == -4
+def test_num_samples_keeps_the_sign():
+    assert num_samples([-4]) == -4
 
 
 def test_the_model_has_no_pickle_and_no_path(folder, outcome):
@@ -299,3 +302,49 @@ def _post(url: str, body: dict[str, Any]) -> Any:
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
+
+
+def test_images_are_served_as_pixels(image_run, tmp_path):
+    from mlflow import pyfunc
+    from mlflow.exceptions import MlflowException
+
+    outcome = image_run.outcome
+    save_model(tmp_path / "model", outcome.spec, outcome.data.schema, outcome.artifacts)
+    assert not [path for path in (tmp_path / "model").rglob("*") if path.suffix in {".pkl", ".pt", ".pickle"}]
+    model = pyfunc.load_model(str(tmp_path / "model"))
+    (output,) = model.metadata.signature.outputs.inputs
+    assert (output.type, output.shape) == (np.dtype("uint8"), (-1, 32, 32, 3))
+    images = model.predict({"n": [6]}, params={"seed": 4})
+    x = outcome.model.sample(6, torch.Generator().manual_seed(4))
+    assert images.dtype == np.uint8 and np.array_equal(images, outcome.data.schema.decode(x))
+    some = model.predict(3, params={"attribute": "Bald"})
+    x = outcome.model.sample(3, torch.Generator().manual_seed(0), attribute="Bald")
+    assert np.array_equal(some, outcome.data.schema.decode(x))
+    for params, message in (
+        ({"attribute": "bold"}, "unknown attribute 'bold'; did you mean 'Bald'?"),
+        ({"seed": 1, "attribute": ""}, None),
+    ):
+        if message is None:
+            assert model.predict(2, params=params).shape == (2, 32, 32, 3)
+        else:
+            with pytest.raises(MlflowException, match=re.escape(message)):
+                model.predict(2, params=params)
+    with pytest.raises(MlflowException, match="n is 100001, but must be 1 to 100,000"):
+        model.predict(100_001)
+
+
+def test_grey_images_have_a_last_dimension_too(image_run, tmp_path):
+    outcome = image_run.outcome
+    write_system(tmp_path, outcome.spec, outcome.data.schema, outcome.artifacts)
+    system = read_system(tmp_path)
+    grey = replace(system, schema=ImageSchema(1, 32, (), "none"), model=GreyModel())
+    assert grey.sample(3).shape == (3, 32, 32, 1)
+    with pytest.raises(ValueError, match="^attribute is a, but infoscc_gan has no attributes; leave it out$"):
+        grey.sample(3, attribute="a")
+    with pytest.raises(ValueError, match="^cluster is 1, but infoscc_gan has no clusters; leave it out$"):
+        grey.sample(3, cluster=1)
+
+
+class GreyModel:
+    def sample(self, num, generator):
+        return torch.zeros(num, 1, 32, 32)

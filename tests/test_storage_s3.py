@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from scgan import execution
 from scgan.artifacts import Artifact, ArtifactStore
 from scgan.data.table import read_table
-from scgan.storage import S3, StorageError
+from scgan.s3 import S3
+from scgan.storage import StorageError
 
 SHORT = ("--encoder.num_samples", 2048, "--mappers.num_samples", 512, "--decoder.num_samples", 4096)
 TINY = ("--preset", "smoke", "--clusters.num_clusters", 4, *SHORT)
@@ -120,7 +122,7 @@ def test_a_bucket_that_is_not_there_is_said_at_once(bucket, scgan_command, tmp_p
 
 
 def test_an_outage_is_one_line_that_travels_between_processes(bucket, monkeypatch):
-    storage = S3(f"s3://{bucket}", attempts=1, timeout=1)
+    storage = S3(f"s3://{bucket}", patience=0, timeout=1)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     for call in (
         lambda: storage.read("a"),
@@ -134,9 +136,50 @@ def test_an_outage_is_one_line_that_travels_between_processes(bucket, monkeypatc
         assert "\n" not in str(error.value)
 
 
-def test_later_calls_outlast_an_outage(bucket):
-    store = ArtifactStore(f"s3://{bucket}")
-    assert store.storage.client.meta.config.retries == {"mode": "standard", "total_max_attempts": 10}
+class Failing:
+    """A call that fails some times before it goes well."""
+
+    def __init__(self, error, times):
+        self.error, self.left, self.made = error, times, 0
+
+    def __call__(self, client):
+        self.made += 1
+        if self.left:
+            self.left -= 1
+            raise self.error
+        return "done"
+
+
+def refusal(code, status):
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")
+
+
+@pytest.mark.parametrize(
+    "error", [refusal("SlowDown", 503), refusal("InternalError", 500), EndpointConnectionError(endpoint_url="x")]
+)
+def test_what_may_pass_is_tried_again(bucket, error):
+    call = Failing(error, times=2)
+    assert S3(f"s3://{bucket}").persist(call) == "done" and call.made == 3
+    call = Failing(error, times=2)
+    with pytest.raises(StorageError):
+        S3(f"s3://{bucket}", patience=0).persist(call)
+    assert call.made == 1
+
+
+@pytest.mark.parametrize("error", [refusal("AccessDenied", 403), refusal("NoSuchBucket", 404), NoCredentialsError()])
+def test_what_will_not_pass_is_said_at_once(bucket, error):
+    call = Failing(error, times=1)
+    with pytest.raises(StorageError):
+        S3(f"s3://{bucket}").persist(call)
+    assert call.made == 1
+
+
+def test_one_client_a_process_until_the_environment_changes(bucket, monkeypatch):
+    one, two = S3(f"s3://{bucket}"), S3(f"s3://{bucket}/x")
+    first = one.client
+    assert first is two.client
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert one.client is not first and one.client.meta.endpoint_url == "http://127.0.0.1:9"
 
 
 def test_a_run_from_s3_to_s3(bucket, scgan_command, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import time
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -585,3 +587,21 @@ def delete_runs(uri: str) -> None:
     client = MlflowClient(tracking_uri=uri)
     for run in entries(uri).values():
         client.delete_run(run.info.run_id)
+
+
+def test_images_are_logged_as_such(image_run):
+    from mlflow.data.schema import TensorDatasetSchema
+
+    spec, data = image_run.outcome.spec, image_run.outcome.data
+    params = mlflow_run.run_params(spec, data)
+    assert (params["data.train_images"], params["data.test_images"], params["data.dropped_images"]) == (48, 12, 0)
+    assert (params["data.size"], params["data.channels"], params["data.labels"]) == (32, 3, "many")
+    dataset = mlflow_run.dataset_input(spec, data).dataset
+    schema = TensorDatasetSchema.from_dict(json.loads(dataset.schema))
+    (images,) = schema.features.inputs
+    assert (images.type, images.shape) == (np.dtype("uint8"), (-1, 32, 32, 3))
+    assert json.loads(dataset.profile) == {"num_images": 48, "num_test_images": 12}
+    assert dataset.source_type == "local" and json.loads(dataset.source)["uri"].endswith("faces.npz")
+    digits = replace(spec, data=DataConfig(source="digits"))
+    assert mlflow_run.dataset_input(digits, data).dataset.source_type == "code"
+    assert cluster_table(image_run.outcome.artifacts) == {}

@@ -1,8 +1,9 @@
-"""What every stage starts from: standardised rows, split once, with their fingerprint."""
+"""What every stage starts from: standardised rows or images, split once, with their fingerprint."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +15,12 @@ from torch import Tensor
 
 from scgan.config import Settings, suggest
 from scgan.data.formats import READERS
+from scgan.data.image_formats import Source, read_digits
+from scgan.data.image_sets import Damaged, ImageSet, decode_images, find_images
+from scgan.data.images import Channels, ImageSchema, Size
+from scgan.data.remote import on_disk
 from scgan.data.schema import Schema
-from scgan.data.table import Table, read_table
+from scgan.data.table import Missing, Table, read_table
 from scgan.data.toy import TOYS, Toy
 
 # Part of every fingerprint: raise it when the same source comes to give other rows, so that old artifacts are
@@ -23,88 +28,201 @@ from scgan.data.toy import TOYS, Toy
 DATA_VERSION = 1
 
 
+DIGITS = "digits"
+"""The bundled set of images: scikit-learn's handwritten digits."""
+
+BUNDLED = (*TOYS, DIGITS)
+"""Names of the sets that need no file."""
+
+
 class DataConfig(Settings):
     """Which data, and how it is split."""
 
-    source: str = Field("checkerboard", min_length=1, description="name of a toy set, a path, or s3://bucket/key")
+    source: str = Field(
+        "checkerboard", min_length=1, description="name of a toy set, digits, a path, or s3://bucket/key"
+    )
     columns: tuple[str, ...] | None = Field(
         None, description="columns of a table to model, in this order; none for all"
     )
-    label: str | None = Field(None, description="column of a table kept out of training and used in evaluation")
-    missing: Literal["error", "drop"] = Field("error", description="rows with NaN or infinity: an error, or left out")
-    test_fraction: float = Field(0.2, gt=0, lt=1, description="share of a table's rows that no stage sees")
+    label: str | None = Field(
+        None, description="column of a table kept out of training and used in evaluation; the classes of images"
+    )
+    missing: Missing = Field("error", description="rows with NaN or infinity: an error, or left out")
+    test_fraction: float = Field(
+        0.2, gt=0, lt=1, description="share that no stage sees, of rows, or of images without a test part"
+    )
     num_train: int = Field(128_000, ge=2, le=100_000_000, description="training rows drawn from a toy set")
     num_test: int = Field(128_000, ge=2, le=100_000_000, description="test rows drawn from a toy set")
+    image_size: Size | None = Field(
+        None, description="side of the images in pixels; none for their own, or the nearest allowed below it"
+    )
+    channels: Channels | None = Field(None, description="1 for grey, 3 for colour; none for the images' own")
+    attributes: tuple[str, ...] | None = Field(
+        None, description="attributes of images to take, or classes, in this order; none for all"
+    )
+    damaged: Damaged = Field("error", description="images that can't be read: an error, or left out")
+
+
+# What only the one or the other kind of data has; any other value than the default is refused for the other kind.
+TABLE_SETTINGS = ("columns", "missing")
+IMAGE_SETTINGS = ("image_size", "channels", "attributes", "damaged")
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Rows for training and rows that no stage sees.
+    """Rows or images for training, and some that no stage sees.
 
     Attributes:
         name: The toy set, or the file's name without its suffix.
-        train: Standardised, shape ``[N, D]``, float32.
-        test: Standardised by the training rows, shape ``[M, D]``, float32.
-        schema: From and to the user's columns and units; fitted on the training rows.
-        train_labels: Shape ``[N]``, or None.
-        test_labels: Shape ``[M]``, or None.
+        train: A table's rows, standardised: ``[N, D]``, float32. Pictures: ``[N, C, H, W]``, uint8, of which a batch
+            becomes floats where it is used (:func:`scgan.data.images.to_float`).
+        test: The same of the test part, ``[M, D]`` or ``[M, C, H, W]``.
+        schema: From and to the user's columns and units, fitted on the training rows; or what images have in
+            common.
+        train_labels: Shape ``[N]``, or None. Of images: int64 ``[N]``, the place of the class in
+            ``schema.attributes``; or uint8 ``[N, A]``, which attributes are there.
+        test_labels: The same of the test part.
         toy: The distribution the rows are from, where it is known.
         fingerprint: sha256 of everything above; equal if and only if the rows are.
-        dropped: Rows of the file left out for missing values.
+        dropped: Rows left out for missing values, or damaged images.
     """
 
     name: str
     train: Tensor
     test: Tensor
-    schema: Schema
+    schema: Schema | ImageSchema
     train_labels: np.ndarray | None
     test_labels: np.ndarray | None
     toy: Toy | None
     fingerprint: str
     dropped: int
 
+    @property
+    def kind(self) -> Literal["table", "images"]:
+        """What the data is, as a system's ``kind`` says what it takes."""
+        return "table" if isinstance(self.schema, Schema) else "images"
+
+    @property
+    def table_schema(self) -> Schema:
+        """The schema of a table.
+
+        Raises:
+            ValueError: For images.
+        """
+        if not isinstance(self.schema, Schema):
+            raise ValueError(f"{self.name} holds images, not a table")
+        return self.schema
+
+    @property
+    def image_schema(self) -> ImageSchema:
+        """The schema of images.
+
+        Raises:
+            ValueError: For a table.
+        """
+        if not isinstance(self.schema, ImageSchema):
+            raise ValueError(f"{self.name} holds a table, not images")
+        return self.schema
+
+    @property
+    def unit(self) -> str:
+        """What it is counted in: ``"rows"`` or ``"images"``."""
+        return "rows" if self.kind == "table" else "images"
+
     def describe(self) -> dict[str, Any]:
-        """Plain values for a log: sizes, columns that are not modelled, fingerprint."""
-        kinds = {kind: [c.name for c in self.schema.columns if c.kind == kind] for kind in ("constant", "duplicate")}
+        """Plain values for a log: sizes, what the schema says, fingerprint."""
         return {
             "name": self.name,
-            "train_rows": len(self.train),
-            "test_rows": len(self.test),
-            "dropped_rows": self.dropped,
-            "columns": list(self.schema.names),
-            "modelled_columns": self.schema.dim,
-            "constant_columns": kinds["constant"],
-            "duplicate_columns": kinds["duplicate"],
+            f"train_{self.unit}": len(self.train),
+            f"test_{self.unit}": len(self.test),
+            f"dropped_{self.unit}": self.dropped,
+            **self.schema.describe(),
             "labelled": self.train_labels is not None,
             "fingerprint": self.fingerprint,
         }
 
 
 def load(config: DataConfig, seed: int) -> Dataset:
-    """Draw a toy set, or read and split a table.
+    """Draw a toy set, or read and split a table or images.
 
     Args:
         config: Which data.
-        seed: Seed of the run, at least 0: of a toy's rows, and of a table's split.
+        seed: Seed of the run, at least 0: of a toy's rows, and of the split.
 
     Returns:
-        The rows; the same for the same arguments.
+        The rows or images; the same for the same arguments.
 
     Raises:
-        ValueError: In one line, if the source is unknown or its rows can't be used.
+        ValueError: In one line, if the source is unknown or its contents can't be used.
     """
     if config.source in TOYS:
-        if config.columns is not None or config.label is not None:
-            raise ValueError(f"{config.source!r} is a toy set: it has no --data.columns to choose and no --data.label")
+        _refuse(config, "a toy set", (*TABLE_SETTINGS, *IMAGE_SETTINGS, "label"))
         return _draw(TOYS[config.source], config.num_train, config.num_test, seed)
+    if config.source == DIGITS:
+        _refuse(config, "a set of images", ("label",))
+        return _load_images(config, read_digits(), seed, own_size=28)
     path = Path(config.source).expanduser()
     is_path = config.source.startswith("s3://") or "/" in config.source or path.suffix in READERS or path.exists()
     if not is_path:
         raise ValueError(
-            f"unknown data {config.source!r}{suggest(config.source, TOYS)} (a path or s3://bucket/key will do, too)"
+            f"unknown data {config.source!r}{suggest(config.source, BUNDLED)} (a path or s3://bucket/key will do, too)"
         )
-    table = read_table(config.source, config.columns, config.label, config.missing)
+    with on_disk(config.source) as local:
+        source = find_images(local, config.label)
+        if source is not None:
+            return _load_images(config, source, seed)
+        _refuse(config, "a table", IMAGE_SETTINGS)
+        table = read_table(local, config.columns, config.label, config.missing)
     return split(path.stem, table, config.test_fraction, seed)
+
+
+def _refuse(config: DataConfig, what: str, settings: Sequence[str]) -> None:
+    default = DataConfig()
+    for name in settings:
+        if getattr(config, name) != getattr(default, name):
+            raise ValueError(f"{config.source!r} is {what}: it has no --data.{name} to choose")
+
+
+def _load_images(config: DataConfig, source: Source, seed: int, own_size: Size | None = None) -> Dataset:
+    _refuse(config, "a set of images", TABLE_SETTINGS)
+    size = config.image_size or own_size
+    images = decode_images(config.source, source, size, config.channels, config.attributes, config.damaged)
+    return split_images(Path(config.source).stem, images, config.test_fraction, seed)
+
+
+def split_images(name: str, images: ImageSet, test_fraction: float, seed: int) -> Dataset:
+    """Hold out the source's own test part, or a random one where it has none.
+
+    Args:
+        name: For logs.
+        images: The images.
+        test_fraction: Share of a random test part, in (0, 1).
+        seed: Seed of its permutation, at least 0.
+
+    Returns:
+        The images.
+
+    Raises:
+        ValueError: If a part has fewer than two images.
+    """
+    train, labels, test, test_labels = images.train, images.train_labels, images.test, images.test_labels
+    if test is None:
+        num_test = round(test_fraction * len(train))
+        order = np.random.default_rng(seed).permutation(len(train))
+        test, train = train[order[:num_test]], train[order[num_test:]]
+        if labels is not None:
+            test_labels, labels = labels[order[:num_test]], labels[order[num_test:]]
+    if min(len(train), len(test)) < 2:
+        raise ValueError(
+            f"{name}: {len(train)} images to train, {len(test)} to test; each needs at least 2: give more images, "
+            "or another --data.test_fraction"
+        )
+    digest = hashlib.sha256(repr(("images", DATA_VERSION, images.schema)).encode())
+    for array in (train, labels, test, test_labels):
+        digest.update(repr(None if array is None else (array.dtype.str, array.shape)).encode())
+        digest.update(b"" if array is None else np.ascontiguousarray(array).data)
+    x, x_test = (torch.from_numpy(np.ascontiguousarray(part)) for part in (train, test))
+    return Dataset(name, x, x_test, images.schema, labels, test_labels, None, digest.hexdigest(), images.dropped)
 
 
 def split(name: str, table: Table, test_fraction: float, seed: int) -> Dataset:

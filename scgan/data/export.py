@@ -54,6 +54,15 @@ def check_target(path: str | Path) -> None:
         raise ValueError(f"{path}: samples can be written as {', '.join(WRITERS)}, not as {path.suffix!r}")
     if path.is_dir():
         raise ValueError(f"{path}: can't be written: it is a folder")
+    check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """Refuse a path below a folder that can't be written in.
+
+    Raises:
+        ValueError: In one line, with the reason.
+    """
     there = next(folder for folder in path.absolute().parents if folder.exists())
     if not there.is_dir():
         raise ValueError(f"{path}: can't be written: {there} is no folder")
@@ -75,7 +84,8 @@ def _csv(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     pd.DataFrame(dict(columns)).to_csv(path, index=False, lineterminator="\n")
 
 
-def _npz(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+def write_npz(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    """Write arrays of any shape by their names, compressed and never pickled."""
     # Not np.savez: there the names are keyword arguments, and "file" would be one too many.
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, values in columns.items():
@@ -94,7 +104,7 @@ def _npy(path: Path, columns: Mapping[str, np.ndarray]) -> None:
 WRITERS: dict[str, Callable[[Path, Mapping[str, np.ndarray]], None]] = {
     ".parquet": _parquet,
     ".csv": _csv,
-    ".npz": _npz,
+    ".npz": write_npz,
     ".npy": _npy,
 }
 """A writer for every suffix that is allowed."""

@@ -39,7 +39,7 @@ def read_npy(path: Path) -> Raw:
     Raises:
         ValueError: If it is not such an array.
     """
-    array = _load_numpy(path)
+    array = load_numpy(path)
     if not isinstance(array, np.ndarray) or array.ndim != 2:
         shape = list(array.shape) if isinstance(array, np.ndarray) else "of an .npz archive"
         raise ValueError(f"{path}: the array has shape {shape}; a table needs [rows, columns]")
@@ -55,7 +55,7 @@ def read_npz(path: Path) -> Raw:
     Raises:
         ValueError: If the archive holds neither, or arrays of different lengths.
     """
-    arrays = _load_numpy(path)
+    arrays = load_numpy(path)
     if isinstance(arrays, np.ndarray):
         raise ValueError(f"{path}: this is a single array; rename it to .npy")
     lengths = {name: a.shape[0] if a.ndim else 0 for name, a in arrays.items()}
@@ -122,7 +122,12 @@ READERS: dict[str, Callable[[Path], Raw]] = {
 """A reader for every suffix that is allowed."""
 
 
-def _load_numpy(path: Path) -> np.ndarray | dict[str, np.ndarray]:
+def load_numpy(path: Path) -> np.ndarray | dict[str, np.ndarray]:
+    """Read an array, or an archive of arrays by their names, without ever unpickling.
+
+    Raises:
+        ValueError: If it can't be read so.
+    """
     # Opened here, as numpy leaves a damaged archive open.
     with path.open("rb") as file:
         try:

@@ -172,6 +172,21 @@ class Schema:
                 restored[column.name] = restored[column.source].copy()
         return {name: restored[name] for name in self.names}
 
+    @property
+    def summary(self) -> str:
+        """In a few words: ``"12 modelled columns"``."""
+        return f"{self.dim} modelled {'column' if self.dim == 1 else 'columns'}"
+
+    def describe(self) -> dict[str, Any]:
+        """Plain values for a log: the columns, and which are not modelled."""
+        kinds = {kind: [c.name for c in self.columns if c.kind == kind] for kind in ("constant", "duplicate")}
+        return {
+            "columns": list(self.names),
+            "modelled_columns": self.dim,
+            "constant_columns": kinds["constant"],
+            "duplicate_columns": kinds["duplicate"],
+        }
+
     def to_json(self) -> str:
         """Text that :meth:`from_json` turns into an equal schema."""
         return json.dumps([asdict(c) for c in self.columns])

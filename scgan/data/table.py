@@ -13,7 +13,7 @@ import numpy as np
 
 from scgan.config import suggest
 from scgan.data.formats import READERS, Raw
-from scgan.data.remote import downloaded
+from scgan.data.remote import on_disk
 
 Missing = Literal["error", "drop"]
 
@@ -63,15 +63,9 @@ def read_table(
     Raises:
         ValueError: In one line, for whatever is wrong with the file or the request.
     """
-    if str(path).startswith("s3://"):
-        with downloaded(str(path)) as local:
-            try:
-                return read_table(local, columns, label, missing)
-            except ValueError as error:
-                raise ValueError(str(error).replace(str(local), str(path))) from None
-    files = _files(Path(path).expanduser())
-    raw = _join([(file, _read(file)) for file in files])
-    return _check(str(path), raw, columns, label or raw.label, missing)
+    with on_disk(str(path)) as local:
+        raw = _join([(file, _read(file)) for file in _files(local)])
+        return _check(str(path), raw, columns, label or raw.label, missing)
 
 
 def from_columns(
@@ -96,12 +90,12 @@ def from_columns(
 
 
 def _files(path: Path) -> list[Path]:
-    allowed = f"allowed are {', '.join(READERS)}, or a folder of .parquet or .csv files"
+    allowed = f"allowed are {', '.join(READERS)}, or a folder of .parquet, of .csv or of images"
     if path.is_dir():
         found = sorted(p for p in path.rglob("*") if p.suffix in {".parquet", ".csv"} and p.is_file())
         found = [p for p in found if not p.name.startswith((".", "_"))]
         if not found:
-            raise ValueError(f"{path}: no table in this folder; {allowed}")
+            raise ValueError(f"{path}: no table and no images in this folder; {allowed}")
         if len({p.suffix for p in found}) > 1:
             raise ValueError(f"{path}: both .parquet and .csv files in this folder; keep one kind")
         return found

@@ -1,14 +1,18 @@
-"""Tables on S3, against an S3 in this process."""
+"""Tables and images on S3, against an S3 in this process."""
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from scgan.data.dataset import DataConfig, load
 from scgan.data.export import write_samples
-from scgan.data.remote import downloaded
+from scgan.data.image_export import Sampled, write_images
+from scgan.data.remote import on_disk
 from scgan.data.table import read_table
 
 
@@ -42,16 +46,63 @@ def test_folder_in_the_order_of_keys(client: Any) -> None:
 
 def test_nothing_is_left_behind(client: Any) -> None:
     client.put_object(Bucket="data", Key="t.csv", Body=b"a\n1\n")
-    with downloaded("s3://data/t.csv") as local:
+    with on_disk("s3://data/t.csv") as local:
         assert local.name == "t.csv" and local.exists()
     assert not local.parent.exists()
+
+
+def upload(client: Any, folder: Path, prefix: str) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            client.upload_file(str(path), "data", f"{prefix}/{path.relative_to(folder)}")
+
+
+def test_images_in_folders_a_class(client: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for i in range(30):  # as many as to need several threads
+        path = tmp_path / ("train", "val")[i % 3 // 2] / ("cat", "a dog")[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+    (tmp_path / "train" / "notes.txt").write_text("left there")
+    upload(client, tmp_path, "pets")
+    client.put_object(Bucket="data", Key="pets/../../../evil.png", Body=b"no")
+    local, remote = (load(DataConfig(source=source), 0) for source in (str(tmp_path), "s3://data/pets"))
+    assert remote.name == "pets" and remote.fingerprint == local.fingerprint and len(remote.test) == 10
+    client.put_object(Bucket="data", Key="pets/train/cat/cut.png", Body=b"no")
+    with pytest.raises(ValueError, match=r"^s3://data/pets: 1 of 31 images can't be read: train/cat/cut.png \(not an"):
+        load(DataConfig(source="s3://data/pets"), 0)
+
+
+def test_images_of_one_file_of_idx_files_and_of_celeba(client: Any, tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
+    np.savez(tmp_path / "set.npz", images=images)
+    client.upload_file(str(tmp_path / "set.npz"), "data", "in/set.npz")
+    content = bytes((0, 0, 8, 3)) + np.array(images.shape, ">i4").tobytes() + images.tobytes()
+    client.put_object(Bucket="data", Key="idx/train-images-idx3-ubyte.gz", Body=gzip.compress(content))
+    write_images(
+        tmp_path / "faces", Sampled(images, (np.arange(40) % 3 % 2).reshape(20, 2).astype(np.uint8), ("a", "b"))
+    )
+    upload(client, tmp_path / "faces", "faces")
+    for source in ("s3://data/in/set.npz", "s3://data/idx"):
+        assert (
+            load(DataConfig(source=source), 0).fingerprint
+            == load(DataConfig(source=str(tmp_path / "set.npz")), 0).fingerprint
+        )
+    local, remote = (load(DataConfig(source=source), 0) for source in (str(tmp_path / "faces"), "s3://data/faces/"))
+    assert remote.fingerprint == local.fingerprint and remote.image_schema.attributes == ("a", "b")
+
+
+def test_a_broken_file_on_s3_is_named_by_its_address(client: Any) -> None:
+    client.put_object(Bucket="data", Key="in/set.npz", Body=b"PK broken")
+    with pytest.raises(ValueError, match=r"^s3://data/in/set.npz: can't be read as .npz"):
+        load(DataConfig(source="s3://data/in/set.npz"), 0)
 
 
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
         ("s3://data/gone.csv", "s3://data/gone.csv: there is no such object"),
-        ("s3://data/gone", "s3://data/gone: no tables there"),
+        ("s3://data/gone", "s3://data/gone: no tables and no images there"),
         ("s3://no-such-bucket/t.csv", "s3://no-such-bucket/t.csv: "),
         ("s3://no-such-bucket/folder", "s3://no-such-bucket/folder: "),
         ("s3://data", "'s3://data' names no object"),

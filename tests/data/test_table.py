@@ -170,7 +170,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "t.xlsx").write_text("x")
     assert "unknown kind of file '.xlsx'; allowed are .npy, .npz, .csv, .parquet" in refused(tmp_path / "t.xlsx")
     (tmp_path / "empty").mkdir()
-    assert "no table in this folder" in refused(tmp_path / "empty")
+    assert "no table and no images in this folder" in refused(tmp_path / "empty")
     write(tmp_path / "both.parquet", {"a": [1]})
     assert "both .parquet and .csv" in refused(tmp_path)
 

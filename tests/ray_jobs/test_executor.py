@@ -103,13 +103,13 @@ def test_a_task_that_dies_is_started_again_and_only_its_own_clusters(
 ):
     died, log = tmp_path / "died", tmp_path / "log"
 
-    def dying(job, units, board):
+    def dying(job, units, board, checkpoint_every):
         with log.open("a") as file:
             file.write(f"{','.join(units)}\n")
         if "2" in units and not died.exists():
             died.touch()
             os._exit(1)
-        fit_on_task(job, units, board)
+        fit_on_task(job, units, board, checkpoint_every)
 
     monkeypatch.setattr(executor, "fit_on_task", dying)
     ray_executor = RayExecutor(Resources(clusters_per_task=2))

@@ -1,0 +1,170 @@
+"""Encoded images to one array of pixels, all of one size, decoded by threads."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# Not all that Pillow can read: some of its readers start other programs.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+GREY = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F"})
+REDUCING_GAP = 3  # a JPEG is decoded at no less than this times the size, which can't be told from all of it
+CHUNK = 32
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Encoded(NamedTuple):
+    """One image and what to call it: a file, a file's bytes, or its pixels (uint8, ``[H, W]`` or ``[H, W, 3]``)."""
+
+    name: str
+    content: Path | bytes | np.ndarray
+
+
+class Header(NamedTuple):
+    """What an image's file says of it."""
+
+    short_side: int
+    channels: int
+
+
+def headers(images: Sequence[Encoded]) -> list[Header | str]:
+    """Look at each image's header, or say why it can't be read."""
+
+    def look(image: Encoded) -> Header:
+        with _opened(image.content) as opened:
+            return Header(min(opened.size), 1 if opened.mode in GREY else 3)
+
+    return _each(look, images)
+
+
+def decode(images: Sequence[Encoded], size: int, channels: int) -> tuple[np.ndarray, dict[int, str]]:
+    """Decode images, turned as their EXIF says, over white, resized (bilinear, antialiased), their middle cut out.
+
+    Args:
+        images: N of them, of any size and mode.
+        size: Side of the square that is left; the short side is resized to it.
+        channels: 1 for grey, 3 for colour.
+
+    Returns:
+        uint8, ``[N, C, size, size]``; and why, for each one that can't be read, by its place. There the array
+        holds nothing of use.
+
+    Raises:
+        ValueError: If the array would not fit into this machine's memory.
+    """
+    shape = (len(images), channels, size, size)
+    _check_memory(shape)
+    pixels = np.empty(shape, dtype=np.uint8)
+
+    def fill(place: int) -> None:
+        with _opened(images[place].content) as opened:
+            array = np.asarray(_fit(opened, size, "L" if channels == 1 else "RGB"))
+        pixels[place] = array[None] if channels == 1 else array.transpose(2, 0, 1)
+
+    done = _each(fill, range(len(images)))
+    return pixels, {place: why for place, why in enumerate(done) if why is not None}
+
+
+def _each(look: Callable[[T], R], items: Sequence[T]) -> list[R | str]:
+    """Call it on each by threads (Pillow decodes without Python's lock); for damage, the reason instead."""
+
+    def some(start: int) -> list[R | str]:
+        return [_tried(look, item) for item in items[start : start + CHUNK]]
+
+    with _pillow(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [result for part in pool.map(some, range(0, len(items), CHUNK)) for result in part]
+
+
+def _tried(look: Callable[[T], R], item: T) -> R | str:
+    try:
+        return look(item)
+    except FileNotFoundError:
+        return "there is no such file"
+    except Exception as error:  # Pillow's readers raise whatever a damaged file makes them stumble over
+        reason = " ".join(str(error).split())
+        return "not an image" if reason.startswith("cannot identify") else reason[:100] or type(error).__name__
+
+
+@contextlib.contextmanager
+def _pillow() -> Iterator[None]:
+    """Pillow, ready for threads; small faults of a file pass, an image that could exhaust the memory does not."""
+    from PIL import Image
+
+    Image.init()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def _opened(content: Path | bytes | np.ndarray) -> Image:
+    from PIL import Image
+
+    if isinstance(content, np.ndarray):
+        return Image.fromarray(content)
+    empty = not content if isinstance(content, bytes) else content.stat().st_size == 0
+    if empty:
+        raise ValueError("empty")
+    return Image.open(io.BytesIO(content) if isinstance(content, bytes) else content, formats=FORMATS)
+
+
+def _fit(image: Image, size: int, mode: str) -> Image:
+    from PIL import ImageOps
+    from PIL.Image import Resampling
+
+    image.draft(mode, (REDUCING_GAP * size,) * 2)
+    ImageOps.exif_transpose(image, in_place=True)
+    image = _eight_bits(image)
+    if image.has_transparency_data:
+        image = _on_white(image)
+    image = image if image.mode == mode else image.convert(mode)
+    if image.size == (size, size):
+        return image
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return image.resize((size, size), Resampling.BILINEAR, box=(left, top, left + side, top + side))
+
+
+def _eight_bits(image: Image) -> Image:
+    """Grey of 16 bits to 8, which Pillow would clip."""
+    from PIL import Image as pillow
+
+    if image.mode == "F":
+        raise ValueError("its pixels are floats")
+    if image.mode != "I" and not image.mode.startswith("I;16"):
+        return image
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("its pixels have more than 16 bits")
+    return pillow.fromarray(((values + 128) // 257).astype(np.uint8))
+
+
+def _on_white(image: Image) -> Image:
+    from PIL import Image as pillow
+
+    over = image.convert("RGBA")
+    return pillow.alpha_composite(pillow.new("RGBA", over.size, "white"), over)
+
+
+def _check_memory(shape: tuple[int, ...]) -> None:
+    needed = float(np.prod(shape, dtype=float))
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > there:
+        raise ValueError(
+            f"{shape[0]:,} images of {shape[2]} pixels are {needed / 1e9:.0f} GB, more than this machine's memory "
+            f"({there / 1e9:.0f} GB); choose a smaller --data.image_size"
+        )
