@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray
 import torch
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from ray_jobs.patience import Patience, beating
 from ray_jobs.resources import Plan, Resources, plan
 from scgan.execution import Job, fit_part
 from scgan.systems.base import Units
@@ -21,20 +26,46 @@ POLL_SECONDS = 0.5
 Report = Callable[[str, Progress], None]
 
 
+class Stopped(RuntimeError):
+    """The driver wants a worker to end."""
+
+
 class Board:
-    """An actor: workers anywhere write how far they are, and the driver reads it."""
+    """An actor: workers anywhere write how far they are and that they live, and the driver reads it."""
 
     def __init__(self) -> None:
         self.latest: dict[str, Progress] = {}
+        self.alive = False
+        self.stopped = False
 
-    def write(self, pack: str, progress: Progress) -> None:
-        """Replace a pack's progress."""
+    def write(self, pack: str, progress: Progress) -> bool:
+        """Replace a pack's progress.
+
+        Returns:
+            Whether to go on.
+        """
         self.latest[pack] = progress
+        return not self.stopped
 
-    def read(self) -> dict[str, Progress]:
-        """What has changed since the last reading."""
-        latest, self.latest = self.latest, {}
-        return latest
+    def beat(self) -> None:
+        """A worker lives."""
+        self.alive = True
+
+    def stop(self) -> None:
+        """Let whoever writes next end."""
+        self.stopped = True
+
+    def read(self) -> tuple[dict[str, Progress], bool]:
+        """What has changed since the last reading, and whether anybody gave a sign of life."""
+        found = (self.latest, self.alive or bool(self.latest))
+        self.latest, self.alive = {}, False
+        return found
+
+
+def new_board() -> Any:
+    """A :class:`Board` beside the driver, so that it lives as long as that, whatever nodes go."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.remote(num_cpus=0, scheduling_strategy=here)(Board).remote()
 
 
 class RayExecutor:
@@ -42,34 +73,36 @@ class RayExecutor:
 
     Args:
         resources: What a run may take.
+        started: When the job began, ``time.monotonic()``; now by default.
 
     Raises:
         ValueError: If no node can hold what is asked for.
     """
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, started: float | None = None) -> None:
         self.resources = resources
+        self.started = time.monotonic() if started is None else started
         self.plan: Plan = plan(resources)
 
     def fit(self, job: Job, units: Units, report: Report) -> None:
         """Have every unit fitted and stored.
 
         Raises:
-            RuntimeError: If a unit can't be fitted, with the worker's own message.
+            RuntimeError: If a unit can't be fitted, with the worker's own message; or if there is no room or time left.
         """
-        board = ray.remote(num_cpus=0)(Board).remote()
+        board = new_board()
         reference = ray.put(job)
         if job.definition.data_parallel:
             self._train(job, reference, units, board, report)
         else:
-            self.run_tasks(reference, self.packs(units), board, report)
+            self.run_tasks(reference, self.packs(units), board, report, job.stage)
 
     def packs(self, units: Units) -> list[Units]:
         """Cut units into tasks, as many at once as the cluster holds."""
         size = self.resources.clusters_per_task or -(-len(units) // self.plan.slots)
         return [units[start : start + size] for start in range(0, len(units), size)]
 
-    def run_tasks(self, job: Any, packs: Sequence[Units], board: Any, report: Report) -> None:
+    def run_tasks(self, job: Any, packs: Sequence[Units], board: Any, report: Report, name: str = "tasks") -> None:
         """Fit each pack in a task, and wait for all.
 
         Raises:
@@ -79,12 +112,19 @@ class RayExecutor:
         if self.plan.task_gpus:
             # A process a task, so that its GPU memory is given back when it ends.
             options |= {"num_gpus": self.plan.task_gpus, "max_calls": 1}
+        patience = Patience(name, self.resources, self.started, [_bundle(self.plan.cpus, self.plan.task_gpus)])
+        patience.await_room()
         task = ray.remote(**options)(fit_on_task)
-        pending = [task.remote(job, pack, board) for pack in packs]
+        pending = [task.remote(job, pack, board, self.resources.checkpoint_seconds) for pack in packs]
         errors = []
         while pending:
             done, pending = ray.wait(pending, num_returns=len(pending), timeout=POLL_SECONDS)
-            _relay(board, report)
+            if _relay(board, report) or done:
+                patience.hear()
+            if pending and (reason := patience.over()):
+                for reference in pending:
+                    ray.cancel(reference, force=True)
+                raise RuntimeError(reason)
             for reference in done:
                 try:
                     ray.get(reference)
@@ -96,43 +136,67 @@ class RayExecutor:
             ) from errors[0]
 
     def _train(self, definition: Job, job: Any, units: Units, board: Any, report: Report) -> None:
-        from ray.train import FailureConfig, RunConfig, ScalingConfig
-        from ray.train.torch import TorchConfig, TorchTrainer
-
-        resources = {"CPU": self.plan.cpus}
-        if self.plan.worker_gpus:
-            resources["GPU"] = self.plan.worker_gpus
-        trainer = TorchTrainer(
-            fit_on_worker,
-            train_loop_config={"job": job, "units": list(units), "board": board},
-            torch_config=TorchConfig(backend="nccl" if self.plan.worker_gpus and torch.cuda.is_available() else "gloo"),
-            scaling_config=ScalingConfig(
-                num_workers=self.plan.num_workers,
-                use_gpu=bool(self.plan.worker_gpus),
-                resources_per_worker=resources,
-            ),
-            run_config=RunConfig(
-                name=f"{definition.key}-{uuid.uuid4().hex[:8]}",
-                storage_path=tempfile.gettempdir() + "/scgan-train",
-                failure_config=FailureConfig(max_failures=self.resources.max_retries),
-            ),
-        )
-        stop = threading.Event()
-        relay = threading.Thread(target=_relay_until, args=(stop, board, report), daemon=True)
+        bundles = [_bundle(self.plan.cpus, self.plan.worker_gpus)] * self.plan.num_workers
+        patience = Patience(definition.stage, self.resources, self.started, bundles)
+        patience.await_room()
+        loop = {
+            "job": job,
+            "units": list(units),
+            "board": board,
+            "checkpoint_every": self.resources.checkpoint_seconds,
+        }
+        trainer = self._trainer(f"{definition.key}-{uuid.uuid4().hex[:8]}", loop, bundles[0])
+        stop, reasons = threading.Event(), list[str]()
+        watch = functools.partial(_watch, stop, board, report, patience, reasons)
+        relay = threading.Thread(target=watch, daemon=True)
         relay.start()
+        failure = None
         try:
             trainer.fit()
         except ray.train.TrainingFailedError as error:
-            raise RuntimeError(_cause(error)) from error
+            failure = error
         finally:
             stop.set()
             relay.join()
+        if reasons:
+            raise RuntimeError(reasons[0])
+        if failure is not None:
+            raise RuntimeError(_cause(failure)) from failure
+
+    def _trainer(self, name: str, loop: dict[str, Any], bundle: dict[str, float]) -> Any:
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+        from ray.train.torch import TorchConfig, TorchTrainer
+
+        on_gpus = bool(self.plan.worker_gpus)
+        patience = self.resources.patience_minutes
+        return TorchTrainer(
+            fit_on_worker,
+            train_loop_config=loop,
+            # By how PyTorch was built: the driver's node need not have a GPU itself.
+            torch_config=TorchConfig(backend="nccl" if on_gpus and torch.backends.cuda.is_built() else "gloo"),
+            scaling_config=ScalingConfig(
+                num_workers=self.plan.num_workers, use_gpu=on_gpus, resources_per_worker=bundle
+            ),
+            run_config=RunConfig(
+                name=name,
+                storage_path=tempfile.gettempdir() + "/scgan-train",
+                failure_config=FailureConfig(
+                    max_failures=self.resources.max_retries,
+                    # Each try to start a group, where nodes were lost, takes Ray a minute.
+                    controller_failure_limit=-1 if patience is None else math.ceil(patience),
+                ),
+            ),
+        )
 
 
-def fit_on_task(job: Job, units: Units, board: Any) -> None:
+def fit_on_task(job: Job, units: Units, board: Any, checkpoint_every: float) -> None:
     """Fit some units in a Ray task, on its share of a GPU where it has one."""
     device = torch.device("cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu")
-    fit_part(job, units, Runtime(device, report=_writer(board, units[0]), amp=device.type == "cuda"))
+    runtime = Runtime(
+        device, report=_writer(board, units[0]), checkpoint_every=checkpoint_every, amp=device.type == "cuda"
+    )
+    with beating(board.beat.remote):
+        fit_part(job, units, runtime)
 
 
 def fit_on_worker(config: dict[str, Any]) -> None:
@@ -140,32 +204,52 @@ def fit_on_worker(config: dict[str, Any]) -> None:
     from ray.train import get_context
     from ray.train.torch import get_device
 
-    context, device = get_context(), get_device()
+    context = get_context()
+    device = get_device() if torch.cuda.is_available() else torch.device("cpu")  # of logical GPUs alone
     runtime = Runtime(
         device,
         rank=context.get_world_rank(),
         world_size=context.get_world_size(),
         report=_writer(config["board"], "all"),
+        checkpoint_every=config["checkpoint_every"],
         amp=device.type == "cuda",
     )
-    fit_part(ray.get(config["job"]), config["units"], runtime)
+    try:
+        with beating(config["board"].beat.remote):
+            fit_part(ray.get(config["job"]), config["units"], runtime)
+    except Stopped:
+        if runtime.world_size > 1:  # the others are in the middle of a collective: only an error ends them
+            raise
+
+
+def _bundle(cpus: float, gpus: float) -> dict[str, float]:
+    return {"CPU": cpus} | ({"GPU": gpus} if gpus else {})
 
 
 def _writer(board: Any, pack: str) -> Callable[[Progress], None]:
     def write(progress: Progress) -> None:
-        board.write.remote(pack, progress)
+        if not ray.get(board.write.remote(pack, progress)):
+            raise Stopped(pack)
 
     return write
 
 
-def _relay(board: Any, report: Report) -> None:
-    for pack, progress in ray.get(board.read.remote()).items():
+def _relay(board: Any, report: Report) -> bool:
+    """Hand on what the workers wrote; whether any gave a sign of life."""
+    latest, alive = ray.get(board.read.remote())
+    for pack, progress in latest.items():
         report(pack, progress)
+    return alive
 
 
-def _relay_until(stop: threading.Event, board: Any, report: Report) -> None:
+def _watch(stop: threading.Event, board: Any, report: Report, patience: Patience, reasons: list[str]) -> None:
+    """Relay until stopped; let the workers end when the patience is over, and keep the reason."""
     while not stop.wait(POLL_SECONDS):
-        _relay(board, report)
+        if _relay(board, report):
+            patience.hear()
+        if not reasons and (reason := patience.over()):
+            reasons.append(reason)
+            board.stop.remote()
     _relay(board, report)
 
 

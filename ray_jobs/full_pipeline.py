@@ -26,7 +26,7 @@ def main(
     ctx: click.Context,
     *,
     system: str,
-    data: str,
+    data: str | None,
     preset: str,
     changes: tuple[str, ...],
     store: str,

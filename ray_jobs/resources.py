@@ -19,6 +19,11 @@ class Resources(Settings):
     cpus_per_task: float = Field(1.0, gt=0, description="CPUs of each worker and task")
     clusters_per_task: int | None = Field(None, ge=1, description="none: the clusters spread over all tasks at once")
     max_retries: int = Field(3, ge=0, description="times that a worker or task that died is started again")
+    num_gpus: float | None = Field(None, gt=0, description="GPUs that the cluster may grow to; none: those it has")
+    num_cpus: float | None = Field(None, gt=0, description="CPUs that the cluster may grow to; none: those it has")
+    patience_minutes: float | None = Field(None, gt=0, description="to wait for resources; none: for ever, and say so")
+    deadline_minutes: float | None = Field(None, gt=0, description="after which the job ends, unfinished; none: never")
+    checkpoint_seconds: float = Field(30.0, gt=0, description="between checkpoints: what is lost when a worker dies")
 
 
 class Plan(Settings):
@@ -40,40 +45,54 @@ class Plan(Settings):
 
 
 def plan(resources: Resources) -> Plan:
-    """Fit the settings to the cluster.
+    """Fit the settings to the cluster: the nodes that are there, or what it may grow to.
 
     Raises:
         ValueError: If a single worker or task is larger than any node, so that it could never start.
     """
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    gpus = sum(node.get("GPU", 0) for node in nodes)
+    grows = resources.num_gpus is not None or resources.num_cpus is not None
+    gpus = max(sum(node.get("GPU", 0) for node in nodes), resources.num_gpus or 0)
     worker_gpus = resources.gpus_per_worker if gpus else 0.0
     task_gpus = resources.gpus_per_task if gpus else 0.0
-    for what, wanted in (("gpus_per_worker", worker_gpus), ("gpus_per_task", task_gpus)):
-        most = max(node.get("GPU", 0) for node in nodes)
-        if wanted > most:
-            raise ValueError(f"resources.{what} is {wanted:g}, but the largest node has {most:g} GPUs")
-    most = max(node.get("CPU", 0) for node in nodes)
-    if resources.cpus_per_task > most:
-        raise ValueError(
-            f"resources.cpus_per_task is {resources.cpus_per_task:g}, but the largest node has {most:g} CPUs"
-        )
-    per_gpu = math.inf if not task_gpus else sum(node.get("GPU", 0) // task_gpus for node in nodes)
-    per_cpu = sum(node.get("CPU", 0) // resources.cpus_per_task for node in nodes)
     workers = resources.num_workers or max(1, int(gpus // worker_gpus) if worker_gpus else 1)
-    fit = sum(
-        min(
-            node.get("CPU", 0) // resources.cpus_per_task,
-            node.get("GPU", 0) // worker_gpus if worker_gpus else math.inf,
-        )
-        for node in nodes
-    )
-    if workers > fit:
-        raise ValueError(f"resources.num_workers is {workers}, but the cluster holds {int(fit)} such workers")
+    if grows:  # by nodes of unknown size: what can't start is waited for, and said
+        slots = _grown_slots(resources, gpus, task_gpus)
+    else:
+        _check_sizes(resources, nodes, worker_gpus, task_gpus)
+        fit = _held(nodes, resources.cpus_per_task, worker_gpus)
+        if workers > fit:
+            raise ValueError(f"resources.num_workers is {workers}, but the cluster holds {int(fit)} such workers")
+        per_gpu = math.inf if not task_gpus else sum(node.get("GPU", 0) // task_gpus for node in nodes)
+        slots = min(per_gpu, sum(node.get("CPU", 0) // resources.cpus_per_task for node in nodes))
     return Plan(
         num_workers=workers,
         worker_gpus=worker_gpus,
         task_gpus=task_gpus,
         cpus=resources.cpus_per_task,
-        slots=max(1, int(min(per_gpu, per_cpu))),
+        slots=max(1, int(slots)),
     )
+
+
+def _grown_slots(resources: Resources, gpus: float, task_gpus: float) -> float:
+    per_gpu = gpus // task_gpus if task_gpus else math.inf
+    per_cpu = resources.num_cpus // resources.cpus_per_task if resources.num_cpus else math.inf
+    return min(per_gpu, per_cpu)
+
+
+def _check_sizes(resources: Resources, nodes: list[dict], worker_gpus: float, task_gpus: float) -> None:
+    for what, kind, wanted in (
+        ("gpus_per_worker", "GPU", worker_gpus),
+        ("gpus_per_task", "GPU", task_gpus),
+        ("cpus_per_task", "CPU", resources.cpus_per_task),
+    ):
+        most = max(node.get(kind, 0) for node in nodes)
+        if wanted > most:
+            raise ValueError(
+                f"resources.{what} is {wanted:g}, but the largest node has {most:g} {kind}s; of a cluster that grows, "
+                "give resources.num_gpus or resources.num_cpus"
+            )
+
+
+def _held(nodes: list[dict], cpus: float, gpus: float) -> float:
+    return sum(min(node.get("CPU", 0) // cpus, node.get("GPU", 0) // gpus if gpus else math.inf) for node in nodes)

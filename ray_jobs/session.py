@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +21,7 @@ os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")  # a worker gr
 
 
 def connect() -> bool:
-    """Join the cluster of ``RAY_ADDRESS`` (a submitted job has one), or start a private one.
+    """Join the cluster of ``RAY_ADDRESS`` (a submitted job has one), or start a private one, on loopback alone.
 
     Returns:
         Whether this call connected; False where this process was connected before.
@@ -29,8 +31,25 @@ def connect() -> bool:
     if os.environ.get("RAY_ADDRESS"):
         ray.init(log_to_driver=False)
     else:
-        ray.init(address="local", include_dashboard=False, log_to_driver=False)
+        with _on_loopback():
+            ray.init(address="local", include_dashboard=False, log_to_driver=False)
     return True
+
+
+@contextlib.contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Ray's own switch for a machine that joins no cluster; without it every port is open to the network.
+
+    Its environment variable is read when Ray is imported, and would hold for clusters too.
+    """
+    from ray._private import ray_constants
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def results_folder() -> Path:
@@ -55,6 +74,7 @@ class LazyRayExecutor:
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
+        self.started = time.monotonic()
         self.thread: ThreadPoolExecutor | None = None
         self.connecting: Future[bool] | None = None
 
@@ -77,4 +97,4 @@ class LazyRayExecutor:
             self.warm_up()
         assert self.connecting is not None
         self.connecting.result()
-        RayExecutor(self.resources).fit(job, units, report)
+        RayExecutor(self.resources, self.started).fit(job, units, report)

@@ -1,8 +1,8 @@
 """Content-addressed artifacts: tensors and plain values, stored under the hash of what determined them.
 
-An artifact is a folder of a store, ``artifacts/<key>/``: a safetensors file named by its own hash, and
-``manifest.json``, written last. Without a manifest whose hashes hold, the artifact does not exist. Nothing that is
-read is a pickle.
+An artifact is a folder of a store, ``artifacts/<key>/``: a safetensors file of a name that no other write uses, and
+``manifest.json``, written last. Without a manifest whose hashes hold, the file's and its own, the artifact does not
+exist. Nothing that is read is a pickle.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import importlib.metadata
 import json
 import logging
 import platform
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,9 @@ from torch import Tensor
 import scgan
 from scgan.storage import Storage, check_name, open_storage
 
-FORMAT = 1
+FORMAT = 2
+# What reading one can raise, whatever it holds.
+DAMAGED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, safetensors.SafetensorError)
 _log = logging.getLogger(__name__)
 
 
@@ -70,7 +73,8 @@ class ArtifactStore:
         """Store ``artifact`` under ``key``, manifest last; an older one of that key is replaced."""
         content = safetensors.torch.save({name: t.detach().cpu().contiguous() for name, t in artifact.tensors.items()})
         checksum = hashlib.sha256(content).hexdigest()
-        name = f"tensors-{checksum[:16]}.safetensors"
+        # A name of its own, so that whoever replaces this artifact never removes a file of another writer's manifest.
+        name = f"tensors-{checksum[:16]}-{secrets.token_hex(4)}.safetensors"
         manifest = {
             "format": FORMAT,
             "key": key,
@@ -79,35 +83,71 @@ class ArtifactStore:
             "meta": dict(artifact.meta),
             "versions": versions(),
         }
+        manifest = json.loads(json.dumps(manifest, allow_nan=False))  # as it will be read: with texts for keys
+        manifest["sha256"] = digest(manifest)
         replaced = self._files(key)
         self.storage.write(f"artifacts/{key}/{name}", content)
         text = json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False)
-        self.storage.write(f"artifacts/{key}/manifest.json", text.encode())
+        self.storage.write(_manifest(key), text.encode())
         for other in replaced - {name}:
             self.storage.delete(f"artifacts/{key}/{other}")
 
     def load(self, key: str) -> Artifact | None:
         """The artifact under ``key``, its hash checked; None where there is none, or a broken one (which is logged)."""
-        raw = self.storage.read(f"artifacts/{key}/manifest.json")
-        if raw is None:
-            return None
+        raw = self.storage.read(_manifest(key))
+        while raw is not None:
+            try:
+                return self._open(key, raw)
+            except DAMAGED as error:
+                again = self.storage.read(_manifest(key))
+                if again == raw:  # else another writer has replaced it in between
+                    _log.warning("artifact %s is damaged (%s) and counts as missing", key, error)
+                    return None
+                raw = again
+        return None
+
+    def check(self, key: str) -> str | None:
+        """What is wrong with the artifact under ``key``, None if it is whole."""
+        raw = self.storage.read(_manifest(key))
+        try:
+            self._open(key, raw or b"")
+        except DAMAGED as error:
+            return str(error)
+        return None
+
+    def _open(self, key: str, raw: bytes) -> Artifact:
         try:
             manifest = json.loads(raw)
-            ((name, entry),) = manifest["files"].items()
-            content = self.storage.read(f"artifacts/{key}/{check_name(name)}") or b""
-            if manifest["format"] != FORMAT or hashlib.sha256(content).hexdigest() != entry["sha256"]:
-                raise ValueError("a checksum does not hold")
-            return Artifact(safetensors.torch.load(content), manifest["meta"])
-        except (ValueError, KeyError, TypeError, AttributeError, safetensors.SafetensorError) as error:
-            _log.warning("artifact %s is damaged (%s) and counts as missing", key, error)
-            return None
+        except ValueError:
+            raise ValueError("its manifest is not JSON") from None
+        if manifest.pop("sha256") != digest(manifest):
+            raise ValueError("the checksum of its manifest does not hold")
+        if manifest["format"] != FORMAT or manifest["key"] != key:
+            raise ValueError("its manifest is another artifact's, or another version's")
+        ((name, entry),) = manifest["files"].items()
+        content = self.storage.read(f"artifacts/{key}/{check_name(name)}")
+        if content is None:
+            raise ValueError(f"{name} is missing")
+        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+            raise ValueError(f"the checksum of {name} does not hold")
+        return Artifact(safetensors.torch.load(content), manifest["meta"])
+
+    def manifest(self, key: str) -> dict[str, Any]:
+        """The manifest under ``key``, as it is.
+
+        Raises:
+            ValueError: If there is none, or no JSON object.
+        """
+        manifest = json.loads(self.storage.read(_manifest(key)) or b"null")
+        if not isinstance(manifest, dict):
+            raise ValueError(f"{key} has no manifest")
+        return manifest
 
     def _files(self, key: str) -> set[str]:
         """Files of the manifest under ``key``, if it is whole: another writer's new ones are not among them."""
-        raw = self.storage.read(f"artifacts/{key}/manifest.json")
         try:
-            return {check_name(name) for name in json.loads(raw or b"{}")["files"]}
-        except (ValueError, KeyError, TypeError):
+            return {check_name(name) for name in self.manifest(key)["files"]}
+        except DAMAGED:
             return set()
 
     def keys(self, prefix: str = "") -> Iterator[str]:
@@ -118,9 +158,13 @@ class ArtifactStore:
 
     def delete(self, key: str) -> None:
         """Remove the artifact, manifest first."""
-        self.storage.delete(f"artifacts/{key}/manifest.json")
+        self.storage.delete(_manifest(key))
         for name in list(self.storage.names(f"artifacts/{key}/")):
             self.storage.delete(name)
+
+
+def _manifest(key: str) -> str:
+    return f"artifacts/{key}/manifest.json"
 
 
 def versions() -> dict[str, str]:

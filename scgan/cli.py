@@ -1,19 +1,19 @@
-"""The command ``scgan``: systems, fit, sample, evaluate, report."""
+"""The command ``scgan``: systems, fit, sample, evaluate, report, store."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
-import torch
 
 from scgan import __version__, commands, execution, runs, systems
 from scgan.artifacts import ArtifactStore
 from scgan.config import leaves, suggest
+from scgan.store_commands import store_commands
 
-_STORE = click.option("--store", default="runs", show_default=True, help="Folder or s3:// address of results.")
+_STORE = commands.STORE
 _SEED = click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
 _JSON = click.option("--json", "as_json", is_flag=True, help="End with one JSON object on stdout.")
 
@@ -44,9 +44,9 @@ def cli(ctx: click.Context) -> None:
 def show_systems(name: str | None, as_json: bool) -> None:
     """List the systems and their presets, or one system's settings and defaults."""
     if name is None:
-        found = {n: sorted(systems.load(n).presets) for n in systems.available()}
-        lines = [f"{system}: presets {', '.join(presets)}" for system, presets in found.items()]
-        click.echo(json.dumps(found) if as_json else "\n".join(lines))
+        loaded = [systems.load(n) for n in systems.available()]
+        lines = [f"{s.name}: {s.kind}, such as {s.example}; presets {', '.join(sorted(s.presets))}" for s in loaded]
+        click.echo(json.dumps({s.name: sorted(s.presets) for s in loaded}) if as_json else "\n".join(lines))
         return
     system = systems.load(name)
     config = system.presets["default"]
@@ -64,7 +64,7 @@ def fit(
     ctx: click.Context,
     *,
     system: str,
-    data: str,
+    data: str | None,
     preset: str,
     changes: tuple[str, ...],
     store: str,
@@ -86,32 +86,32 @@ def fit(
 
 @cli.command()
 @click.argument("run")
-@click.option("--num", default=10_000, show_default=True, type=click.IntRange(1, 10**9), help="How many rows.")
-@click.option("--out", required=True, type=click.Path(dir_okay=False), help=".parquet, .csv, .npz or .npy")
+@click.option("--num", type=click.IntRange(1, 10**9), help="How many; 10,000 rows or 100 images if not given.")
+@click.option("--out", required=True, help=".parquet, .csv, .npz or .npy; images: .npz, .png for a grid, or a folder.")
 @click.option("--cluster", type=click.IntRange(0), help="From this cluster only; all by their weights if not given.")
 @click.option("--latent", help="From another latent model than the decoder was trained with.")
+@click.option("--attribute", help="Only images with it; all by their frequency if not given.")
+@click.option("--attributes", metavar="NAME=DEGREE,...", help="Images with so much of each, 0 to 1.")
 @_SEED
 @_STORE
 @_JSON
 def sample(
     run: str,
     *,
-    num: int,
+    num: int | None,
     out: str,
-    cluster: int | None,
-    latent: str | None,
     seed: int,
     store: str,
     as_json: bool,
+    **how: Any,
 ) -> None:
-    """Draw samples of RUN, in the units, names and types of its data."""
-    from scgan.data.export import check_target, write_samples
+    """Draw samples of RUN: rows in the units, names and types of its data, or images."""
+    from scgan import sampling
 
-    check_target(out)
+    sampling.check_out(out)
     stored = runs.open_run(run, ArtifactStore(store, write=False))
-    how = commands.ways_to_sample(stored, cluster=cluster, latent=latent)
-    x = stored.model.sample(num, torch.Generator().manual_seed(seed), **how)
-    write_samples(out, stored.schema.decode(x))
+    num = num or (sampling.NUM_ROWS if stored.kind == "table" else sampling.NUM_IMAGES)
+    sampling.sample_to(out, stored, num, seed, sampling.ways_to_sample(stored, num, **how))
     if as_json:
         click.echo(json.dumps({"run": run, "num": num, "out": str(Path(out).absolute())}))
     else:
@@ -120,8 +120,15 @@ def sample(
 
 @cli.command()
 @click.argument("run", required=False)
-@click.option("--samples", help="Anybody's samples, a table.")
-@click.option("--reference", help="The real data they should look like, a table.")
+@click.option("--samples", help="Anybody's samples, a table or images.")
+@click.option("--reference", help="The real data they should look like.")
+@click.option(
+    "--extractor",
+    "extractors",
+    multiple=True,
+    metavar="NAME:PATH",
+    help="Network to compare images in: inception:PATH, resnet50:PATH or encoder:RUN; can be given several times.",
+)
 @click.option("--data.columns", "columns", metavar="A,B", help="Columns to compare; the reference's if not given.")
 @click.option("--data.label", "label", help="A column of the reference that is no part of the data.")
 @click.option("--data.missing", "missing", type=click.Choice(["error", "drop"]), default="error", show_default=True)
@@ -133,6 +140,7 @@ def evaluate(
     *,
     samples: str | None,
     reference: str | None,
+    extractors: tuple[str, ...],
     columns: str | None,
     label: str | None,
     missing: Literal["error", "drop"],
@@ -145,19 +153,30 @@ def evaluate(
     if len(tables) != (0 if run is not None else 2):
         raise ValueError("give a run's name, or both --samples and --reference")
     if run is not None:
-        if columns is not None or label is not None or missing != "error":
-            raise ValueError("--data.columns, --data.label and --data.missing go with --samples; a run has its own")
+        if columns is not None or label is not None or missing != "error" or extractors:
+            raise ValueError(
+                "--data.columns, --data.label, --data.missing and --extractor go with --samples; a run has its own"
+            )
         stored = runs.open_run(run, ArtifactStore(store, write=False))
         data = stored.outcome().data
         seed = stored.spec.seed if seed is None else seed
         scores = systems.load(stored.spec.system).evaluate(stored.model, data, seed)
         commands.show_scores(scores, run, as_json, run=run)
         return
-    from scgan.evaluation import score_tables
+    from scgan.evaluation import score_files
 
     samples, reference = tables
     chosen = None if columns is None else columns.split(",")
-    scores = score_tables(samples, reference, seed or 0, columns=chosen, label=label, missing=missing)
+    scores = score_files(
+        samples,
+        reference,
+        seed or 0,
+        columns=chosen,
+        label=label,
+        missing=missing,
+        extractors=extractors,
+        store=store,
+    )
     commands.show_scores(scores, f"{samples} against {reference}", as_json, samples=samples, reference=reference)
 
 
@@ -170,6 +189,9 @@ def report(run: str, store: str) -> None:
 
     outcome = runs.open_run(run, ArtifactStore(store, write=False)).outcome()
     click.echo(write_report(outcome, ArtifactStore(store)))
+
+
+cli.add_command(store_commands)
 
 
 def main() -> None:

@@ -58,7 +58,7 @@ def fit_part(job: Job, units: Units, runtime: Runtime) -> None:
     """
     store = ArtifactStore(job.store_url)
     checkpoint = f"{job.part_key(units)}.checkpoint"
-    runtime = replace(runtime, checkpoints=StoredCheckpoints(store, checkpoint))
+    runtime = replace(runtime, checkpoints=StoredCheckpoints(store, checkpoint, job.provenance))
     with _one_thread(runtime.device):
         artifact = job.definition.fit(job.config, units, job.inputs, runtime)
     if runtime.rank == 0:

@@ -221,6 +221,9 @@ def _train(job: Job, store: ArtifactStore, executor: Executor, listeners: Sequen
     if missing:
         executor.fit(job, missing, _totals(stage.name, listeners))
         parts = _parts(job, store)
+        if {unit for part in parts.values() for unit in part.meta["units"]} != set(units):
+            # Another run of the same stage has ended it meanwhile, and cleared the parts away.
+            return _stored(job, store)
     artifact = stage.merge(list(parts.values()))
     store.save(job.key, artifact, job.provenance)
     for key in list(store.keys(f"{job.key}.part-")):
@@ -228,13 +231,21 @@ def _train(job: Job, store: ArtifactStore, executor: Executor, listeners: Sequen
     return artifact
 
 
+def _stored(job: Job, store: ArtifactStore) -> Artifact:
+    stored = store.load(job.key)
+    if stored is None:
+        raise RuntimeError(f"{job.stage}: parts of it have gone from the store; the same command trains them again")
+    return stored
+
+
 def _parts(job: Job, store: ArtifactStore) -> dict[str, Artifact]:
-    """The stored parts of a stage, no unit in two of them."""
+    """The stored parts of a stage, no unit in two of them: large ones first, if two runs packed them otherwise."""
+    keys = [key for key in store.keys(f"{job.key}.part-") if not key.endswith(".checkpoint")]
+    found = [(key, part) for key in keys if (part := store.load(key)) is not None]
     parts: dict[str, Artifact] = {}
     seen: set[str] = set()
-    for key in store.keys(f"{job.key}.part-"):
-        part = None if key.endswith(".checkpoint") else store.load(key)
-        if part is not None and not seen & set(part.meta["units"]):
+    for key, part in sorted(found, key=lambda pair: -len(pair[1].meta["units"])):
+        if not seen & set(part.meta["units"]):
             parts[key] = part
             seen |= set(part.meta["units"])
     return parts

@@ -1,4 +1,4 @@
-"""Where files lie: a folder or an S3 prefix, behind five calls.
+"""Where files lie: a folder or an S3 prefix, behind a few calls.
 
 Writes are whole and atomic on both: a reader sees the old file, the new file or none, never a part of one.
 """
@@ -6,16 +6,47 @@ Writes are whole and atomic on both: a reader sees the old file, the new file or
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-FIRST_ATTEMPTS, FIRST_TIMEOUT = 2, 4.0  # of the call that asks whether anything is there at all; seconds
+FIRST_TIMEOUT = 4.0  # seconds; of the call that asks whether anything is there at all
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
+_PART = ".part-"  # begins the name of a file that is being written
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a store.
+
+    Args:
+        name: Relative to the store.
+        bytes: Its size; 0 where it is not known.
+        modified: When it was written, in seconds since 1970, by the store's own clock.
+    """
+
+    name: str
+    bytes: int
+    modified: float
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What a write that never ended left behind: no file, but room taken.
+
+    Args:
+        entry: What it would have become, how large it is and when it was begun.
+        remove: Gives the room back.
+    """
+
+    entry: Entry
+    remove: Callable[[], None]
 
 
 class Storage(Protocol):
@@ -32,12 +63,18 @@ class Storage(Protocol):
     def delete(self, name: str) -> None:
         """Remove the file; nothing where there is none."""
 
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """The files whose names begin with ``prefix``, sorted by name."""
+
     def names(self, prefix: str) -> Iterator[str]:
         """Names of the files that begin with ``prefix``, sorted."""
 
+    def remains(self) -> Iterator[Remains]:
+        """What writes that never ended left behind, of running ones too."""
+
 
 class StorageError(RuntimeError):
-    """A store that was there can't be reached any more; says which and why, in one line."""
+    """A store that was there can't be used any more; says which and why, in one line."""
 
 
 def open_storage(url: str, *, write: bool = True) -> Storage:
@@ -57,9 +94,9 @@ def open_storage(url: str, *, write: bool = True) -> Storage:
     probe = f"probe-{os.getpid()}"
     try:
         if write:
-            probed.write(probe, b"")
+            probed.write(probe, bytes(4096))  # a full disk still takes an empty file
             probed.delete(probe)
-        elif isinstance(probed, S3):
+        elif not isinstance(storage, Folder):
             next(probed.names(""), None)
     except Exception as error:
         reason = " ".join(str(error).split()).removeprefix(f"{storage.url}: ")
@@ -73,9 +110,11 @@ def open_storage(url: str, *, write: bool = True) -> Storage:
 def _storages(url: str) -> tuple[Storage, Storage]:
     """The storage, and the same for a first look, which soon gives up."""
     if url.startswith("s3://"):
+        from scgan.s3 import S3
+
         if not url.removeprefix("s3://").partition("/")[0]:
             raise ValueError(f"the store {url!r} names no bucket; give s3://bucket/prefix")
-        return S3(url), S3(url, attempts=FIRST_ATTEMPTS, timeout=FIRST_TIMEOUT)
+        return S3(url), S3(url, patience=0, timeout=FIRST_TIMEOUT)
     if "://" in url:
         raise ValueError(f"the store {url!r} is neither a folder nor an s3:// address")
     return Folder(url), Folder(url)
@@ -87,7 +126,7 @@ def check_name(name: str) -> str:
     Raises:
         ValueError: For such a name.
     """
-    if not _NAME.fullmatch(name) or ".." in name:
+    if not NAME.fullmatch(name) or ".." in name:
         raise ValueError(f"{name!r} is no name for a file in a store")
     return name
 
@@ -99,113 +138,79 @@ class Folder:
         self.root = Path(url).expanduser().absolute()
         self.url = str(self.root)
 
+    def _path(self, name: str) -> Path:
+        path = self.root / check_name(name)
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            raise ValueError(f"{name!r} is a link that leads out of the store {self.url}")
+        return path
+
     def read(self, name: str) -> bytes | None:
         """The file's bytes, or None where there is none."""
         try:
-            return (self.root / check_name(name)).read_bytes()
+            return self._path(name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def write(self, name: str, content: bytes) -> None:
         """Write beside it, flush to disk, rename into place."""
-        path = self.root / check_name(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+        path = self._path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            handle, temporary = _open_beside(path)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise StorageError(f"{self.url}: {name} can't be written: {error.strerror or error}") from None
 
     def delete(self, name: str) -> None:
         """Remove the file, and its folder where that leaves it empty."""
-        path = self.root / check_name(name)
+        path = self._path(name)
         path.unlink(missing_ok=True)
-        if path.parent != self.root and path.parent.is_dir() and not any(path.parent.iterdir()):
-            path.parent.rmdir()
+        if path.parent != self.root:
+            with contextlib.suppress(OSError):  # not empty, or another has removed it
+                path.parent.rmdir()
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """The files whose names begin with ``prefix``, sorted by name."""
+        for path, name in self._walk(prefix):
+            if name.startswith(prefix) and NAME.fullmatch(name):
+                with contextlib.suppress(FileNotFoundError):
+                    yield _entry(path, name)
 
     def names(self, prefix: str) -> Iterator[str]:
         """Names of the files that begin with ``prefix``, sorted."""
+        return (entry.name for entry in self.entries(prefix))
+
+    def remains(self) -> Iterator[Remains]:
+        """Files that were never renamed into place."""
+        for path, name in self._walk(""):
+            if path.name.startswith(_PART):
+                with contextlib.suppress(FileNotFoundError):
+                    yield Remains(_entry(path, name), functools.partial(path.unlink, missing_ok=True))
+
+    def _walk(self, prefix: str) -> Iterator[tuple[Path, str]]:
         start = self.root / prefix.rpartition("/")[0]
-        for path in sorted(start.rglob("*")):
-            name = path.relative_to(self.root).as_posix()
-            if path.is_file() and name.startswith(prefix) and _NAME.fullmatch(name):
-                yield name
+        # Unlike Path.rglob, os.walk bears folders that another process removes meanwhile.
+        found = [Path(folder, file) for folder, _, files in os.walk(start) for file in files]
+        named = ((path.relative_to(self.root).as_posix(), path) for path in found)
+        return iter([(path, name) for name, path in sorted(named)])
 
 
-class S3:
-    """Objects under a prefix of a bucket.
+def _open_beside(path: Path) -> tuple[int, str]:
+    """A temporary file in the folder of ``path``, which another process may be removing as it is empty."""
+    for _ in range(100):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            return tempfile.mkstemp(dir=path.parent, prefix=_PART)
+    raise FileNotFoundError(f"{path.parent} is removed again and again")
 
-    Args:
-        url: ``s3://bucket/prefix``.
-        attempts: Of each call; ten outlast a minute's outage.
-        timeout: Seconds to wait for a connection, and for an answer.
-    """
 
-    def __init__(self, url: str, *, attempts: int = 10, timeout: float = 60.0) -> None:
-        self.url = url.rstrip("/")
-        self.attempts, self.timeout = attempts, timeout
-        self.bucket, _, prefix = self.url.removeprefix("s3://").partition("/")
-        self.prefix = f"{prefix}/" if prefix else ""
-
-    @property
-    def client(self) -> Any:
-        """A client; made at each use, as it does not travel between processes."""
-        import boto3
-        from botocore.config import Config
-
-        config = Config(
-            connect_timeout=self.timeout,
-            read_timeout=self.timeout,
-            retries={"mode": "standard", "total_max_attempts": self.attempts},
-        )
-        return boto3.client("s3", config=config)
-
-    @contextlib.contextmanager
-    def _reached(self) -> Iterator[None]:
-        """Errors of S3 as one that is short and can be pickled, as Ray needs it."""
-        from boto3.exceptions import Boto3Error
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            yield
-        except (Boto3Error, BotoCoreError, ClientError) as error:
-            raise StorageError(f"{self.url}: {' '.join(str(error).split())}") from None
-
-    def read(self, name: str) -> bytes | None:
-        """The object's bytes, or None where there is none."""
-        client, key = self.client, self.prefix + check_name(name)
-        with self._reached():
-            try:
-                body: bytes = client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-                return body
-            except client.exceptions.NoSuchKey:
-                return None
-
-    def write(self, name: str, content: bytes) -> None:
-        """Upload, in parts where it is large, checksummed by the client."""
-        import io
-
-        key = self.prefix + check_name(name)
-        with self._reached():
-            self.client.upload_fileobj(io.BytesIO(content), self.bucket, key)
-
-    def delete(self, name: str) -> None:
-        """Remove the object; nothing where there is none."""
-        key = self.prefix + check_name(name)
-        with self._reached():
-            self.client.delete_object(Bucket=self.bucket, Key=key)
-
-    def names(self, prefix: str) -> Iterator[str]:
-        """Names of the objects that begin with ``prefix``, sorted."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
-        with self._reached():
-            for page in pages:
-                for entry in page.get("Contents", ()):
-                    name = entry["Key"].removeprefix(self.prefix)
-                    if _NAME.fullmatch(name):
-                        yield name
+def _entry(path: Path, name: str) -> Entry:
+    stat = path.stat()
+    return Entry(name, stat.st_size, stat.st_mtime)

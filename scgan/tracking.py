@@ -7,15 +7,18 @@ never stops a run.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
 
 from scgan.artifacts import Artifact
 from scgan.data.dataset import Dataset
@@ -99,10 +102,9 @@ class MLflowTracker:
         from mlflow import MlflowClient
 
         try:
-            if uri.startswith("sqlite:///"):
-                _database(uri).parent.mkdir(parents=True, exist_ok=True)
-            client = MlflowClient(tracking_uri=uri)
-            return cls(client, uri, _experiment(client, uri, experiment))
+            with _alone(uri):
+                client = MlflowClient(tracking_uri=uri)
+                return cls(client, uri, _experiment(client, uri, experiment))
         except Exception as error:
             raise ValueError(
                 f"MLflow at {redacted(uri)} can't be used ({_one_line(error)}); start it, or set "
@@ -270,6 +272,18 @@ def _experiment(client: Any, uri: str, name: str) -> str:
         return str(found.experiment_id)
     beside = (_database(uri).parent / "mlartifacts").as_uri() if uri.startswith("sqlite:///") else None
     return str(client.create_experiment(name, beside))
+
+
+@contextlib.contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Keep others away while a SQLite file is made: two that make it at once break it."""
+    if not uri.startswith("sqlite:///"):
+        yield
+        return
+    database = _database(uri)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(database.with_name(f"{database.name}.lock"), timeout=120):
+        yield
 
 
 def _database(uri: str) -> Path:

@@ -113,7 +113,7 @@ def _cells(base: Settings, data: DataConfig, schema: ImageSchema, seed: int) -> 
 
     cells = [
         cell(f"{name}, {loss}", DISCRIMINATORS, generator__discriminator=name, generator__adversarial=loss)
-        for name in ("global", "patch")
+        for name in ("global", "patch", "multiclass")
         for loss in ("hinge_clipped", "non_saturating", "least_squares", "quartic")
     ]
     sources = ("inner", "external") if schema.labels == "one" else ("inner",)

@@ -35,9 +35,7 @@ class GeneratorSettings(Settings):
     noise_scale: float = Field(18.0, ge=0, description="largest initial importance of the noise")  # [EIGENGAN] code
     width: int = Field(16, ge=1, le=1024, description="channels of the last layer, doubled at each before")
     max_width: int = Field(128, ge=8, le=8192, description="most channels")
-    discriminator: DiscriminatorName = Field(
-        "global", description="global, patch; attributes: one each; multiclass: a logit each"
-    )
+    discriminator: DiscriminatorName = Field("global", description="global or patch; with attributes more")
     d_width: int = Field(16, ge=8, le=1024, description="channels of the discriminator's first layer")
     adversarial: AdversarialName = "hinge_clipped"
     r1_weight: float = Field(10.0, ge=0)
@@ -47,7 +45,7 @@ class GeneratorSettings(Settings):
     augment_probability: float = Field(0.6, ge=0, le=1, description="of each augmentation, in a batch")
     ema_half_life: float = Field(2_000, gt=0, description="images")
     batch_size: int = Field(32, ge=1)
-    num_samples: int = Field(128_000, ge=1, description="images seen")
+    num_samples: int = Field(64_000, ge=1, description="images seen")
     learning_rate: float = Field(5e-4, gt=0)
     d_learning_rate: float = Field(5e-4, gt=0)
     schedule: ScheduleName = "late_linear"
@@ -56,6 +54,9 @@ class GeneratorSettings(Settings):
 class ConditionalSettings(GeneratorSettings):
     """The generator, held to its attributes."""
 
+    discriminator: DiscriminatorName = Field(
+        "multiclass", description="multiclass: a logit an attribute; attributes: a network each; global, patch: blind"
+    )
     n: int = Field(2, ge=1, description="classification regularisation every n-th iteration")
 
 

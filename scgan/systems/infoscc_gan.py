@@ -162,7 +162,7 @@ class InfoSCCGAN:
     }
     search_space: Space = {
         "generator.n": Choice((1, 2, 4, 8, 16)),
-        "generator.discriminator": Choice(("global", "patch")),
+        "generator.discriminator": Choice(("multiclass", "global", "patch")),
         "generator.adversarial": Choice(("hinge_clipped", "non_saturating", "least_squares")),
         "generator.learning_rate": Float(1e-4, 2e-3, log=True),
         "generator.d_learning_rate": Float(1e-4, 2e-3, log=True),

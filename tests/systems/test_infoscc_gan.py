@@ -85,7 +85,7 @@ def test_the_papers_tables_are_laid_beside_what_was_published(outcome):
     module = reproductions.load("infoscc_gan")
     first, others = module.rounds([0], 0.01, None)
     cells = [cell for group in others for cell in group]
-    assert len(cells) == 8 + 2 + 5 + 1
+    assert len(cells) == 12 + 2 + 5 + 1
     rows = {cell.row for cell in cells}
     assert {"global, hinge_clipped", "patch, quartic", "inner", "external", "3", "15", "eigengan"} <= rows
     images = torch.zeros(12, 1, 28, 28)

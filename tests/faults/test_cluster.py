@@ -1,0 +1,170 @@
+"""Nodes die, resources never come, a deadline passes, a cluster grows from nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ray_jobs.executor import RayExecutor
+from ray_jobs.resources import Resources
+from scgan.artifacts import ArtifactStore
+from scgan.pipeline import fit_stages, prepare
+
+pytestmark = [pytest.mark.faults, pytest.mark.ray]
+
+ROOT = Path(__file__).parents[2]
+
+PREAMBLE = """
+import json, os, sys
+sys.path[:0] = [{root!r}, {here!r}]
+import ray
+import conftest as scene
+from ray_jobs.executor import RayExecutor
+from ray_jobs.resources import Resources
+from scgan.artifacts import ArtifactStore
+from scgan.pipeline import fit_stages, prepare
+from scgan.spec import Spec
+
+spec = Spec.from_json(json.loads(os.environ["SPEC"]))
+store = ArtifactStore(os.environ["STORE"])
+"""
+
+NODES = """
+import psutil
+from ray.cluster_utils import Cluster
+
+# One CPU a node beside the head, so that a fit is alone on a node and one node is spare.
+cluster = Cluster(initialize_head=True, connect=False, head_node_args={{"num_cpus": 0, "include_dashboard": False}})
+nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
+ray.init(address=cluster.address, log_to_driver=False)
+lost = []
+
+def busy(node):
+    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+    titles = [" ".join(child.cmdline()) for child in raylet.children(recursive=True)]
+    return any(title.startswith(("ray::fit_on", "ray::RayTrain")) for title in titles)
+
+def lose(stage, progress):
+    if stage == {stage!r} and not lost and progress.samples > 0.2 * progress.total:
+        lost.append(next(node for node in nodes if busy(node)))
+        cluster.remove_node(lost[0], allow_graceful=False)
+
+executor = RayExecutor(Resources(checkpoint_seconds=0.2, num_workers=1, clusters_per_task=2))
+fitted = fit_stages(spec, prepare(spec), store, executor, [scene.Listener(lose)])
+print(json.dumps([len(lost), [name for name, each in fitted.items() if each.new]]))
+ray.shutdown()
+cluster.shutdown()
+"""
+
+
+def python(code, spec, store, **environment):
+    preamble = PREAMBLE.format(root=str(ROOT), here=str(Path(__file__).parent))
+    environment = {**os.environ, "SPEC": json.dumps(spec.to_json()), "STORE": store.url, **environment}
+    command = [sys.executable, "-c", preamble + textwrap.dedent(code)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=environment)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("stage", ["encode", "map", "decode"])
+def test_a_node_dies(undisturbed, spec, tmp_path, stage):
+    store = undisturbed.copy_without(tmp_path / "runs", stage)
+    assert python(NODES.format(stage=stage), spec, store) == [1, [stage]]
+    undisturbed.assert_same(store)
+
+
+@pytest.mark.parametrize("stage", ["encode", "map"])
+def test_what_can_never_come_is_said_and_given_up(ray_head, undisturbed, spec, tmp_path, stage, caplog, monkeypatch):
+    """The cluster has no GPU and does not grow."""
+    monkeypatch.setattr("ray_jobs.patience.SILENCE", 1.0)
+    monkeypatch.setattr("ray_jobs.patience.SAY_EVERY", 1.0)
+    store = undisturbed.copy_without(tmp_path / "runs", stage)
+    executor = RayExecutor(Resources(num_gpus=1, gpus_per_task=0.5, patience_minutes=0.1))
+    needs = {"encode": "1 x 1 CPU and 1 GPU", "map": "1 x 1 CPU and 0.5 GPU"}[stage]
+    with pytest.raises(
+        RuntimeError, match=f"{stage} waits for {needs} for [67] s; the cluster has 2 CPU and 0 GPU.*pat"
+    ):
+        fit_stages(spec, prepare(spec), store, executor)
+    assert caplog.text.count(f"{stage} waits for {needs}") >= 3
+
+
+@pytest.mark.parametrize("stage", ["encode", "map", "decode"])
+def test_a_deadline_ends_the_job_and_the_next_goes_on(
+    ray_head, undisturbed, spec, listener, tmp_path, stage, monkeypatch
+):
+    """The time is over once the stage has been heard of, by the clock that deadlines are counted with."""
+    ahead = []
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(ahead))
+    monkeypatch.setattr("ray_jobs.patience.time", clock)
+    store = undisturbed.copy_without(tmp_path / "runs", stage)
+    executor = RayExecutor(Resources(deadline_minutes=60, checkpoint_seconds=0.2))
+    with pytest.raises(RuntimeError, match=f"^{stage}: the job's time is over"):
+        fit_stages(spec, prepare(spec), store, executor, [listener(lambda *progress: ahead.append(3600))])
+    assert store.load(undisturbed.stages[stage].key) is None
+    heard = listener()
+    fit_stages(spec, prepare(spec), store, RayExecutor(Resources(checkpoint_seconds=0.2)), [heard])
+    undisturbed.assert_same(store)
+
+
+GROWTH = """
+import time
+
+ray.init(address=os.environ["HEAD"], log_to_driver=False)
+before = len([node for node in ray.nodes() if node["Alive"]])
+executor = RayExecutor(Resources(num_gpus=2, gpus_per_worker=1, num_workers=1, clusters_per_task=2))
+fit_stages(spec, prepare(spec), store, executor)
+most = len(ray.nodes())
+end = time.monotonic() + 90
+while len([node for node in ray.nodes() if node["Alive"]]) > 1 and time.monotonic() < end:
+    time.sleep(0.5)
+print(json.dumps([before, most > 1, len([node for node in ray.nodes() if node["Alive"]])]))
+"""
+
+
+COMMANDS = (
+    *("cluster_synced_files", "initialization_commands", "setup_commands", "head_setup_commands"),
+    *("worker_setup_commands", "head_start_ray_commands", "worker_start_ray_commands"),
+)
+
+
+def test_a_cluster_grows_from_nothing_by_the_jobs_demand_and_shrinks(undisturbed, spec, another_head, tmp_path):
+    """Ray's autoscaler with its provider of processes: a head of no CPU, workers of a CPU and a logical GPU."""
+    config = {
+        "cluster_name": "fake",
+        "max_workers": 2,
+        "idle_timeout_minutes": 0.1,
+        "provider": {
+            "type": "external",  # by its own name Ray looks for defaults that its wheel does not hold
+            "module": "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider",
+            "head_node_id": "fffffffffffffffffffffffffffffffffffffffffffffffffff00000",
+            "launch_multiple": True,
+        },
+        "auth": {},
+        "head_node_type": "ray.head.default",
+        "available_node_types": {
+            "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+            "worker": {"resources": {"CPU": 1, "GPU": 1}, "node_config": {}, "min_workers": 0, "max_workers": 2},
+        },
+        "upscaling_speed": 1.0,
+        **{key: {} for key in ("docker", "file_mounts")},
+        **{key: [] for key in COMMANDS},
+    }
+    settings = {
+        "RAY_FAKE_CLUSTER": "1",
+        "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+        "RAY_enable_autoscaler_v2": "1",
+        "RAY_CLOUD_INSTANCE_ID": config["provider"]["head_node_id"],
+        "RAY_OVERRIDE_NODE_ID_FOR_TESTING": config["provider"]["head_node_id"],
+    }
+    store = ArtifactStore(str(tmp_path / "runs"))
+    with another_head(tmp_path / "head.log", "--num-cpus=0", autoscaling=config, **settings) as head:
+        assert python(GROWTH, spec, store, HEAD=head.address) == [1, True, 1]
+    undisturbed.assert_same(store)
