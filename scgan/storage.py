@@ -100,6 +100,7 @@ def open_storage(url: str, *, write: bool = True) -> Storage:
             next(probed.names(""), None)
     except Exception as error:
         reason = " ".join(str(error).split()).removeprefix(f"{storage.url}: ")
+        reason = reason.removeprefix(f"{probe} can't be written: ")
         what = "written" if write else "read"
         raise ValueError(f"the store {url!r} can't be {what}: {reason}; choose another with --store") from None
     if not write and isinstance(storage, Folder) and not storage.root.is_dir():

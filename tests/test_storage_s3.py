@@ -210,4 +210,10 @@ def test_a_run_from_s3_to_s3(bucket, scgan_command, tmp_path, monkeypatch):
     assert read_table(out).names == ("x", "n") and read_table(out).columns["n"].max() < 9
     said = scgan_command("evaluate", result["run"], "--store", store, "--json")
     assert json.loads(said.out)["scores"] == result["scores"]
-    assert {path.name for path in tmp_path.iterdir()} <= {"t.parquet", "s.csv", "mlflow.db", "mlartifacts"}
+    assert {path.name for path in tmp_path.iterdir()} <= {
+        "t.parquet",
+        "s.csv",
+        "mlflow.db",
+        "mlflow.db.lock",
+        "mlartifacts",
+    }

@@ -38,7 +38,9 @@ def settings(**generator):
         encoder=image_encode.ImageEncoderSettings(batch_size=32, num_samples=960, projection_dim=8),
         attributes=AttributeSettings(num_clusters=3, num_samples=6000, batch_size=50),
         judge=judge.JudgeSettings(batch_size=32, num_samples=1920),
-        generator=ConditionalSettings(**{**small, "code_dim": 6, "d_width": 8, "r1_every": 3, "n": 2, **generator}),
+        generator=ConditionalSettings(
+            **{**small, "code_dim": 6, "d_width": 8, "r1_every": 3, "n": 2, "discriminator": "global", **generator}
+        ),
     )
 
 
@@ -125,7 +127,7 @@ def test_a_fit_taken_up_again_is_the_fit_in_one_go(data, artifacts, tmp_path):
 
 
 @pytest.mark.parametrize("adversarial", ["hinge", "non_saturating", "least_squares", "quartic"])
-@pytest.mark.parametrize("discriminator", ["global", "patch", "attributes"])
+@pytest.mark.parametrize("discriminator", ["global", "patch", "attributes", "multiclass"])
 def test_every_discriminator_plays_every_loss(data, artifacts, discriminator, adversarial):
     artifact = fit_generator(data, artifacts, discriminator=discriminator, adversarial=adversarial)
     assert all(t.isfinite().all() for t in artifact.tensors.values())
