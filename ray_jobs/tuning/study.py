@@ -199,7 +199,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]
             trial.set_user_attr("cause", cause)
             self._tell(trial_id, state=TrialState.FAIL)
         elif result.get("final"):
-            trial.set_user_attr("scores", result["scores"])
+            trial.set_user_attr("scores", json.loads(result["scores"]))
             self.on_trial_result(trial_id, result)
             self._tell(trial_id, values=[result[name] for name in self.metrics])
         elif self.metrics[0] in result:

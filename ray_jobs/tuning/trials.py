@@ -147,7 +147,9 @@ def run_trial(point: dict[str, Any], *, plan: TrialPlan, data: Dataset, driver: 
     try:
         spec = replace(plan.spec, config=override(plan.spec.config, point))
         scores = _train(spec, plan, data, store, account)
-        tune.report({"samples": plan.total, "final": True, "account": account.text(), "scores": scores, **scores})
+        tune.report(
+            {"samples": plan.total, "final": True, "account": account.text(), "scores": json.dumps(scores), **scores}
+        )
     except DeadHelper:
         raise
     except Exception as error:

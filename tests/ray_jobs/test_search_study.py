@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -69,7 +70,7 @@ def test_every_end_is_told_for_what_it_is(url, monkeypatch):
         search.suggest(name)
     rung = {"samples": 10, "sliced_wasserstein": 0.5, "account": '{"keys": {}, "seconds": {}, "part": "p"}'}
     final = {"samples": 90, "sliced_wasserstein": 0.1, "energy_distance": 0.2, "final": True}
-    final["scores"] = {name: final[name] for name in ("sliced_wasserstein", "energy_distance")}
+    final["scores"] = json.dumps({name: final[name] for name in ("sliced_wasserstein", "energy_distance")})
     search.on_trial_result("a", rung)
     search.on_trial_complete("a", {**rung, **final})
     search.on_trial_complete("b", rung)
@@ -103,7 +104,7 @@ def test_a_trial_in_flight_goes_on_as_itself(url):
     after = searcher(opened(url))
     assert after.suggest("y") == point
     assert after.suggest("z") != point
-    after.on_trial_complete("y", {"samples": 9, "sliced_wasserstein": 0.3, "scores": {}, "final": True})
+    after.on_trial_complete("y", {"samples": 9, "sliced_wasserstein": 0.3, "scores": "{}", "final": True})
     assert [t.state.name for t in opened(url).trials] == ["COMPLETE", "RUNNING"]
 
 
@@ -113,7 +114,7 @@ def test_a_continued_study_draws_other_points(url):
         search = searcher(opened(url))
         for i in range(3):
             seen.append(search.suggest(str(i))["decoder.lambda_x"])
-            search.on_trial_complete(str(i), {"samples": 9, "sliced_wasserstein": 1.0, "scores": {}, "final": True})
+            search.on_trial_complete(str(i), {"samples": 9, "sliced_wasserstein": 1.0, "scores": "{}", "final": True})
     assert len(set(seen)) == 9
     fresh = searcher(opened(url.replace("study.db", "other.db")))
     assert fresh.suggest("0")["decoder.lambda_x"] == seen[0]  # seeded
@@ -139,7 +140,7 @@ def test_another_study_warms_it_up(url):
     for i in range(4):
         search.suggest(str(i))
         search.on_trial_complete(
-            str(i), {"samples": 9, "sliced_wasserstein": float(4 - i), "scores": {}, "final": True}
+            str(i), {"samples": 9, "sliced_wasserstein": float(4 - i), "scores": "{}", "final": True}
         )
     study = opened(url, "second")
     begin(study, SPACE, CONFIG, 3, open_warm("first", url))
@@ -160,7 +161,7 @@ def test_two_objectives_have_a_front(url):
     for i, values in enumerate([(1.0, 3.0), (2.0, 2.0), (3.0, 3.0)]):
         search.suggest(str(i))
         search.on_trial_complete(
-            str(i), {"samples": 9, "final": True, "scores": {}, **dict(zip(metrics, values, strict=True))}
+            str(i), {"samples": 9, "final": True, "scores": "{}", **dict(zip(metrics, values, strict=True))}
         )
     assert sorted(t.number for t in study.best_trials) == [0, 1] and best(study).number == 0
 
@@ -208,7 +209,7 @@ def test_costs_count_what_was_shared(url):
         search.suggest(str(i))
         account = f'{{"keys": {keys % (i, i)}, "seconds": {{{seconds}}}, "part": ""}}'
         search.on_trial_complete(
-            str(i), {"samples": 9, "sliced_wasserstein": 1.0, "account": account, "scores": {}, "final": final}
+            str(i), {"samples": 9, "sliced_wasserstein": 1.0, "account": account, "scores": "{}", "final": final}
         )
     fits, seconds = costs(study, "scgan").lines()
     assert fits == "fitted: encode 1 x, cluster 1 x, map 2 x, decode 2 x, for 2 trials"
