@@ -127,7 +127,7 @@ def sample(
     "extractors",
     multiple=True,
     metavar="NAME:PATH",
-    help="Network to compare images in: inception:PATH, resnet50:PATH or encoder:RUN; can be given several times.",
+    help="Network to compare images in: inception:PATH, resnet50:PATH, encoder:RUN, judge:RUN; also several.",
 )
 @click.option("--data.columns", "columns", metavar="A,B", help="Columns to compare; the reference's if not given.")
 @click.option("--data.label", "label", help="A column of the reference that is no part of the data.")

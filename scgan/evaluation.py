@@ -19,7 +19,7 @@ from scgan.metrics.images import Extractor, load_extractor
 from scgan.metrics.scores import Score, score
 from scgan.runs import open_run
 
-OWN = "encoder:"  # before the name of a run, whose encoder measures
+OWN = ("encoder", "judge")  # before the name of a run, whose network measures
 
 
 def score_files(
@@ -42,7 +42,8 @@ def score_files(
         columns: Of tables, see :func:`score_tables`.
         label: Of tables, likewise.
         missing: Of tables, likewise.
-        extractors: Networks to measure images in: ``inception:path``, ``resnet50:path``, ``encoder:RUN``.
+        extractors: Networks to measure images in: ``inception:path``, ``resnet50:path``, ``encoder:RUN``,
+            ``judge:RUN``.
         store: Where such runs lie.
 
     Returns:
@@ -91,14 +92,19 @@ def _score_images(
 
 def _network(name: str, store: str) -> tuple[Extractor, ImageSchema | None]:
     """A network, and what images it takes if that is fixed."""
-    if not name.startswith(OWN):
+    kind, _, run = name.partition(":")
+    if kind not in OWN:
         return load_extractor(name), None
     from scgan.stages.image_measures import FrozenEncoder
 
-    stored = open_run(name.removeprefix(OWN), ArtifactStore(store, write=False))
+    stored = open_run(run, ArtifactStore(store, write=False))
     if not isinstance(stored.schema, ImageSchema):
         raise ValueError(f"{name}: this run is on a table; it has no encoder of images")
-    return FrozenEncoder(stored.model.encoder), stored.schema
+    if kind == "encoder":
+        return FrozenEncoder(stored.model.encoder), stored.schema
+    if not hasattr(stored.model, "judge"):
+        raise ValueError(f"{name}: a run of {stored.spec.system} has no judge; take encoder:{run}")
+    return stored.model.judge, stored.schema
 
 
 def score_tables(
