@@ -95,7 +95,7 @@ def begin(study: optuna.Study, space: Space, config: Settings, num_trials: int, 
         done = [t for t in warm.get_trials(deepcopy=False, states=[TrialState.COMPLETE]) if t.values]
         for trial in sorted(done, key=lambda t: t.values[0])[:NUM_WARM]:
             points.append(_fitted_in(trial.params, space, config))
-    points += every_point(space, num_trials)
+    points += [point for point in every_point(space, num_trials) if point not in points]
     for point in points[:num_trials]:
         study.enqueue_trial(point, skip_if_exists=True)
     study.set_user_attr("begun", True)

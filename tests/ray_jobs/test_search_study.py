@@ -233,3 +233,11 @@ def test_tune_takes_a_worker_killed_for_memory_for_a_dead_one():
     (error,) = told
     assert isinstance(error, ray.exceptions.RayActorError)
     assert causes_of_death(f"Failure # 1 (occurred at noon)\n{error}\n")[0].startswith("out of memory: 1 worker(s)")
+
+
+def test_a_small_space_is_tried_whole_each_point_once(url):
+    space = {"decoder.num_layers": Choice((1, 2, 3, 4))}
+    study = opened(url)
+    begin(study, space, CONFIG, 4, None)
+    queued = [trial.system_attrs["fixed_params"]["decoder.num_layers"] for trial in study.trials]
+    assert sorted(queued) == [1, 2, 3, 4] and queued[0] == CONFIG.decoder.num_layers
