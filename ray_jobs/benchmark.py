@@ -1,20 +1,23 @@
 """What Ray and the search cost and bring: the same training here and there, in one run, as ratios.
 
-``python ray_jobs/benchmark.py overhead``, ``packing``, ``search``, ``stopping`` and ``gain``.
+``python ray_jobs/benchmark.py overhead``, ``packing``, ``step``, ``search``, ``stopping`` and ``gain``.
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
+import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ray_jobs.plain_step import seconds_a_step  # noqa: E402
 from ray_jobs.resources import Resources  # noqa: E402
 from ray_jobs.session import LazyRayExecutor, results_folder  # noqa: E402
 from ray_jobs.tuning import measuring  # noqa: E402
@@ -90,6 +93,16 @@ def packing(clusters: int, samples: int) -> None:
     apart = loop_seconds(spec, "map", two)
     one.close()
     _show(one_task_seconds=together, two_tasks_seconds=apart, speedup=together / apart)
+
+
+@cli.command()
+@click.option("--rounds", default=5, show_default=True, help="Turns of each; the medians are compared.")
+@click.option("--steps", default=100, show_default=True, help="Of a turn.")
+def step(rounds: int, steps: int) -> None:
+    """InfoSCC-GAN's generator step, against the same written plainly, in turns."""
+    torch.set_num_threads(1)
+    framework, plain = (statistics.median(seconds) for seconds in seconds_a_step(rounds, steps))
+    _show(framework_seconds=framework, plain_seconds=plain, ratio=framework / plain)
 
 
 SPACE = "clusters.num_clusters=choice(4,8,16,32)"

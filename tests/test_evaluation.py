@@ -81,13 +81,16 @@ def test_images_are_compared_in_the_encoder_of_a_run(image_run, tmp_path, scgan_
 
     reference, good = images("real.npz", 200, 0, 256), images("good.npz", 100, 0, 256, size=64)
     bad = images("bad.npz", 100, 200, 256)
-    words = ("--extractor", f"encoder:{image_run.outcome.spec.run_id}", "--store", image_run.store, "--json")
+    run = image_run.outcome.spec.run_id
+    words = ("--extractor", f"encoder:{run}", "--extractor", f"judge:{run}", "--store", image_run.store, "--json")
     scores = {}
     for name, path in (("good", good), ("bad", bad)):
         said = scgan_command("evaluate", "--samples", path, "--reference", reference, *words)
         assert said.code == 0, said.err
         scores[name] = json.loads(said.out)["scores"]
-    assert set(scores["good"]) == {"fid_encoder_100", "kid_encoder_100"}
+    assert set(scores["good"]) == {
+        f"{name}_100" for name in ("fid_encoder", "kid_encoder", "fid_judge", "kid_judge", "is_judge")
+    }
     good_fid, bad_fid = (scores[name]["fid_encoder_100"] for name in ("good", "bad"))
     assert 0.2 < good_fid["value"] / good_fid["floor"] < 5 and bad_fid["value"] > 5 * good_fid["value"]
 

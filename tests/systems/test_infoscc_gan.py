@@ -99,3 +99,9 @@ def test_the_papers_tables_are_laid_beside_what_was_published(outcome):
         0,
     )
     assert [cell.row for cell in many] == ["5"]
+
+
+def test_eigengan_takes_no_attributes(spec):
+    config = override(systems.load("eigengan").presets["smoke"], {"generator.discriminator": "multiclass"})
+    with pytest.raises(ValueError, match="takes attributes, but eigengan has none; choose global or patch"):
+        pipeline.prepare(Spec("eigengan", spec.data, config))
