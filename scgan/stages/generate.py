@@ -45,7 +45,7 @@ class GeneratorSettings(Settings):
     augment_probability: float = Field(0.6, ge=0, le=1, description="of each augmentation, in a batch")
     ema_half_life: float = Field(2_000, gt=0, description="images")
     batch_size: int = Field(32, ge=1)
-    num_samples: int = Field(64_000, ge=1, description="images seen")
+    num_samples: int = Field(128_000, ge=1, description="images seen")
     learning_rate: float = Field(5e-4, gt=0)
     d_learning_rate: float = Field(5e-4, gt=0)
     schedule: ScheduleName = "late_linear"
@@ -58,6 +58,8 @@ class ConditionalSettings(GeneratorSettings):
         "multiclass", description="multiclass: a logit an attribute; attributes: a network each; global, patch: blind"
     )
     n: int = Field(2, ge=1, description="classification regularisation every n-th iteration")
+    # The generator's additional steps share its optimiser's momentum: the discriminator has to keep up.
+    d_learning_rate: float = Field(1e-3, gt=0)
 
 
 PAPER = GeneratorSettings(
