@@ -82,7 +82,8 @@ def test_more_than_the_cluster_has_is_refused_before_anything_trains(ray_head, j
     monkeypatch.setenv("RAY_ADDRESS", ray_head.address)
     said = job(*TINY, *words)
     assert (said.code, said.out) == (2, "")
-    assert said.err.splitlines()[-1] == f"error: {message}" and "Traceback" not in said.err
+    hint = "; of a cluster that grows, give resources.num_gpus or resources.num_cpus"
+    assert said.err.splitlines()[-1] == f"error: {message}{hint}" and "Traceback" not in said.err
     assert not list(Path("runs").glob("artifacts/*"))
 
 
