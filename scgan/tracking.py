@@ -102,6 +102,7 @@ class MLflowTracker:
         from mlflow import MlflowClient
 
         try:
+            logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # else each new database is news
             with _alone(uri):
                 client = MlflowClient(tracking_uri=uri)
                 return cls(client, uri, _experiment(client, uri, experiment))
