@@ -15,6 +15,7 @@ from ray.tune.search.optuna import OptunaSearch
 from scgan.artifacts import digest
 from scgan.config import Settings
 from scgan.search import Domain, Range, Space, every_point, ordered, start_point
+from scgan.tracking import redacted
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 NUM_WARM = 10  # best trials of another study that are tried first
@@ -73,8 +74,8 @@ def _create(storage_url: str, name: str, metrics: Sequence[str]) -> optuna.Study
         storage = optuna.storages.RDBStorage(storage_url)
         study = optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
     except Exception as error:
-        text = " ".join(str(error).split())[:200]
-        raise ValueError(f"the study's database {storage_url!r} can't be used: {text}") from None
+        text = redacted(" ".join(str(error).split())[:200])
+        raise ValueError(f"the study's database {redacted(storage_url)!r} can't be used: {text}") from None
     return study
 
 
@@ -116,7 +117,7 @@ def open_warm(name: str, storage_url: str) -> optuna.Study:
     try:
         return optuna.load_study(study_name=name, storage=optuna.storages.RDBStorage(storage_url))
     except Exception:
-        raise ValueError(f"there is no study {name!r} to start from in {storage_url!r}") from None
+        raise ValueError(f"there is no study {name!r} to start from in {redacted(storage_url)!r}") from None
 
 
 def num_missing(study: optuna.Study, asked: int) -> int:

@@ -130,6 +130,9 @@ def test_another_space_is_refused_once_a_trial_was_begun(url):
         opened(url)
     with pytest.raises(ValueError, match="another metrics"):
         opened(url, space=other, metrics=("energy_distance",))
+    with pytest.raises(ValueError, match="can't be used") as refused:
+        opened("nosuch://user:hush@host/db")
+    assert "hush" not in str(refused.value) and "nosuch://user:***@host/db" in str(refused.value)
     with pytest.raises(ValueError, match="database 'nonsense' can't be used"):
         opened("nonsense")
 
