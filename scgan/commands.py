@@ -15,7 +15,7 @@ import click
 from scgan import console, execution, pipeline, runs, systems
 from scgan.artifacts import ArtifactStore
 from scgan.config import build, leaves, override, suggest
-from scgan.data.dataset import DataConfig
+from scgan.data.dataset import DataConfig, Dataset
 from scgan.metrics.scores import NUM_ROWS_MIN, Score
 from scgan.spec import Spec
 
@@ -115,6 +115,19 @@ def _pairs(words: Iterable[str]) -> Iterable[tuple[str, str]]:
             raise ValueError(f"don't know what {word!r} means here; settings are KEY=VALUE or --KEY VALUE")
 
 
+def check_scorable(data: Dataset) -> None:
+    """Refuse, before anything is trained, a held-out split that the result could not be scored on.
+
+    Raises:
+        ValueError: For such a split.
+    """
+    if len(data.test) < 2 * NUM_ROWS_MIN:
+        raise ValueError(
+            f"{data.name}: {len(data.test)} test rows are too few to score a run; give more rows, or another "
+            f"--data.test_fraction or --data.num_test, that leaves at least {2 * NUM_ROWS_MIN}"
+        )
+
+
 def run_and_show(
     spec: Spec, store_url: str, executor: execution.Executor, *, folder: Path, as_json: bool
 ) -> pipeline.Outcome:
@@ -139,11 +152,7 @@ def run_and_show(
     terminal = console.Terminal()
     store = ArtifactStore(store_url)
     data = pipeline.prepare(spec)
-    if len(data.test) < 2 * NUM_ROWS_MIN:
-        raise ValueError(
-            f"{data.name}: {len(data.test)} test rows are too few to score a run; give more rows, or another "
-            f"--data.test_fraction or --data.num_test, that leaves at least {2 * NUM_ROWS_MIN}"
-        )
+    check_scorable(data)
     if store.storage.read(f"{spec.run_id}/run.json") is None:
         executor.warm_up()
     default_uri = f"sqlite:///{folder.absolute() / 'mlflow.db'}"

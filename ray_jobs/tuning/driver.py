@@ -16,7 +16,7 @@ from ray_jobs.executor import RayExecutor, Report, new_board
 from ray_jobs.resources import Resources
 from ray_jobs.session import connect
 from ray_jobs.tuning.claims import ClaimingStore, signs_of_life
-from ray_jobs.tuning.final import check_scorable, train_best
+from ray_jobs.tuning.final import train_best
 from ray_jobs.tuning.lease import Lease, one_at_a_time
 from ray_jobs.tuning.pictures import draw
 from ray_jobs.tuning.record import SearchRecord
@@ -48,7 +48,7 @@ def search(request: Request) -> bool:
         ValueError: For anything wrong in the request, before any trial.
     """
     whole = pipeline.prepare(request.spec)
-    check_scorable(request, len(whole.test))
+    commands.check_scorable(whole)
     data = validation_split(whole, request.validation, request.spec.seed)
     plan = request.plan()
     request.check_space(data)

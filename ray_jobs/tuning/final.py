@@ -17,22 +17,9 @@ from scgan import commands, console, pipeline
 from scgan.artifacts import ArtifactStore
 from scgan.config import override
 from scgan.execution import Executor
-from scgan.metrics.scores import NUM_ROWS_MIN, Score
+from scgan.metrics.scores import Score
 from scgan.report import publish
 from scgan.tracking import MLflowTracker
-
-
-def check_scorable(request: Request, num_test: int) -> None:
-    """Refuse, before any trial, a held-out split that the best model could not be scored on.
-
-    Raises:
-        ValueError: For such a split.
-    """
-    if num_test < 2 * NUM_ROWS_MIN:
-        raise ValueError(
-            f"{request.spec.data.source}: {num_test} test rows are too few to score the best model; give another "
-            f"--data.test_fraction or --data.num_test, that leaves at least {2 * NUM_ROWS_MIN}"
-        )
 
 
 def train_best(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from scgan.artifacts import Artifact
 from scgan.clustering import fit_clusters
-from scgan.config import Settings
+from scgan.config import Settings, suggest
 from scgan.data.images import ImageSchema
 from scgan.losses.classification import AttributeKind, attribute_loss
 from scgan.nn.mlp import initialise
@@ -70,9 +70,18 @@ class Attributes:
         """Attributes as floats ``[B, A]``, one-hot where there is one an image."""
         return F.one_hot(y, len(self.names)).float() if self.kind == "one" else y.float()
 
-    def sample(self, num: int, generator: torch.Generator) -> Tensor:
-        """Attributes ``[num, A]`` by their frequency among the training images."""
-        rows = torch.multinomial(self.counts.double().to(generator.device), num, replacement=True, generator=generator)
+    def sample(self, num: int, generator: torch.Generator, attribute: str | None = None) -> Tensor:
+        """Attributes ``[num, A]`` by their frequency among the training images, or among those that have one of them.
+
+        Raises:
+            ValueError: If there is no such attribute.
+        """
+        weights = self.counts.double()
+        if attribute is not None:
+            if attribute not in self.names:
+                raise ValueError(f"unknown attribute {attribute!r}{suggest(attribute, self.names)}")
+            weights = weights * (self.combinations[:, self.names.index(attribute)] > 0)
+        rows = torch.multinomial(weights.to(generator.device), num, replacement=True, generator=generator)
         return self.combinations.to(generator.device)[rows].float()
 
     def of_images(self, h: Tensor, u: Tensor, labels: Tensor | None) -> Tensor:

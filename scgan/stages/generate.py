@@ -205,32 +205,34 @@ class GeneratorTraining:
         )
 
     def step(self) -> Mapping[str, Tensor]:
-        """Every n-th time towards the attributes; then discriminator, R1 every 16th time, and generator.
+        """Every n-th time towards the attributes; then R1 every 16th time, discriminator and generator.
 
-        Source: [INFOSCC-GAN] Sec. 3.3: the generator steps on each loss separately.
+        Source: [INFOSCC-GAN] Sec. 3.3: the generator steps on each loss separately. Differs: in its code R1 follows
+        the discriminator's step.
         """
         number = self.state.samples // self.c.batch_size
         losses: dict[str, Tensor] = {}
-        real, y_real = self._draw()
+        rows = self._rows()
+        y_real = self._attributes(rows)
         if self.conditions is not None and number % self.conditions.every == 0:
             losses["classification"] = self._regularise(self.conditions, y_real)
-        x = to_float(real)
+        x = to_float(self.images[rows].to(self.runtime.device, non_blocking=True))
         if self.c.r1_weight > 0 and number % self.c.r1_every == 0:
             losses["r1"] = self._penalise(x, y_real)
-        _, y = self._draw() if self.conditions is not None else (real, y_real)
-        losses |= self._play(x, y_real, y)
+        losses |= self._play(x, y_real, y_real if self.conditions is None else self._attributes(self._rows()))
         self.average.update_parameters(self.generator)
         return losses
 
-    def _draw(self) -> tuple[Tensor, Tensor]:
-        """This worker's share of a batch of training images, uint8 ``[b, C, H, W]``, and their attributes."""
-        rows = torch.randint(len(self.images), (self.c.batch_size,), generator=self.batches)
-        rows = self.runtime.share(rows)
-        images = self.images[rows].to(self.runtime.device, non_blocking=True)
+    def _rows(self) -> Tensor:
+        """Numbers of this worker's share of a batch of training images, ``[b]``."""
+        return self.runtime.share(torch.randint(len(self.images), (self.c.batch_size,), generator=self.batches))
+
+    def _attributes(self, rows: Tensor) -> Tensor:
+        """Attributes of training images, ``[b, A]``; A is 0 where there are none."""
         if self.conditions is None:
-            return images, images.new_empty(len(rows), 0, dtype=torch.float32)
+            return torch.empty(len(rows), 0, device=self.runtime.device)
         attributes = self.conditions.attributes
-        return images, attributes.rows(attributes.y[rows]).to(self.runtime.device)
+        return attributes.rows(attributes.y[rows]).to(self.runtime.device)
 
     def _generate(self, y: Tensor) -> Tensor:
         """Images with attributes ``y`` ``[b, A]``, of this worker's share of a batch of new latents."""

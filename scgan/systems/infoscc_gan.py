@@ -18,7 +18,7 @@ from torch import Tensor
 
 from scgan import image_figures
 from scgan.artifacts import Artifact
-from scgan.config import Settings, suggest
+from scgan.config import Settings
 from scgan.data.dataset import Dataset
 from scgan.data.images import to_float
 from scgan.metrics.image_scores import attribute_scores, image_scores
@@ -101,7 +101,7 @@ class Model:
     ) -> tuple[Tensor, Tensor]:
         """As :meth:`sample`, with the attributes ``[num, A]`` that were asked for."""
         if y is None:
-            y = self.attributes.sample(num, generator) if attribute is None else self._rows(attribute, num)
+            y = self.attributes.sample(num, generator, attribute)
         y = y.to(self.device)
         images = [self.generator(*self.generator.latents(len(rows), generator), rows) for rows in y.split(chunk)]
         return torch.cat(images), y
@@ -123,14 +123,6 @@ class Model:
         """Attributes of real images, uint8 ``[N, C, H, W]``."""
         h, u = self.encoder.embed(images)
         return self.attributes.of_images(h, u, labels)
-
-    def _rows(self, attribute: str, num: int) -> Tensor:
-        names = self.attributes.names
-        if attribute not in names:
-            raise ValueError(f"unknown attribute {attribute!r}{suggest(attribute, names)}")
-        with_it = self.attributes.combinations[:, names.index(attribute)] > 0
-        commonest = (self.attributes.counts * with_it).argmax()
-        return self.attributes.combinations[commonest].float().expand(num, -1)
 
     def _decide(self, logits: Tensor) -> Tensor:
         return (logits.argmax(1) if self.attributes.kind == "one" else (logits > 0).long()).cpu()

@@ -72,7 +72,7 @@ def fit_generator(data, artifacts, runtime=None, **changes):
 
 
 def test_the_step_is_the_papers_written_plainly(data, artifacts):
-    """R1, orthogonality, hinge and classification: each has its step, in the paper's order; and the average."""
+    """R1, orthogonality, hinge and classification, each in its step; and the average."""
     c = settings().generator
     found = load_attributes(artifacts["attributes"])
     backbone = image_encode.load_image_encoder(settings().encoder, artifacts["encode"]).backbone
@@ -174,3 +174,6 @@ def test_attributes_are_drawn_by_their_frequency():
     drawn = found.sample(20_000, torch.Generator().manual_seed(0))
     shares = torch.stack([(drawn == row).all(1).double().mean() for row in combinations])
     assert_close(shares, counts / 100, rtol=0, atol=0.015, check_dtype=False)
+    drawn = found.sample(20_000, torch.Generator().manual_seed(0), "b")
+    shares = torch.stack([(drawn == row).all(1).double().mean() for row in combinations])
+    assert_close(shares, torch.tensor([0, 70, 20]) / 90, rtol=0, atol=0.015, check_dtype=False)
