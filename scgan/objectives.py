@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -19,22 +21,23 @@ Metric = Callable[[Any, Dataset, int], float]
 """From a trained model, the data with its validation part, and a seed, to a figure of which less is better."""
 
 NUM_ROWS, NUM_IMAGES = 20_000, 2_000  # a side of a trial's comparison
+NUM_DRAWS = 4  # of rows: a trial's figure is their mean, so that it differs from another's by less chance
 
 
-def _samples(model: Any, data: Dataset, seed: int) -> Tensor:
-    num = min(NUM_ROWS, len(data.test))
-    samples: Tensor = model.sample(num, torch.Generator(model.device).manual_seed(seed))
-    return samples.cpu()
+def _mean_over_draws(distance: Callable[..., float], model: Any, data: Dataset, seed: int) -> float:
+    """Mean distance of samples to the validation rows, each as many."""
+    x = data.test[:NUM_ROWS]
+    rows = torch.Generator(model.device).manual_seed(seed)
+    draws = (model.sample(len(x), rows).cpu() for _ in range(NUM_DRAWS))
+    return fmean(distance(drawn, x, generator=torch.Generator().manual_seed(seed)) for drawn in draws)
 
 
 def _sliced_wasserstein(model: Any, data: Dataset, seed: int) -> float:
-    generator = torch.Generator().manual_seed(seed)
-    return sliced_wasserstein(_samples(model, data, seed), data.test[:NUM_ROWS], generator=generator)
+    return _mean_over_draws(sliced_wasserstein, model, data, seed)
 
 
 def _energy_distance(model: Any, data: Dataset, seed: int) -> float:
-    generator = torch.Generator().manual_seed(seed)
-    return energy_distance(_samples(model, data, seed), data.test[:NUM_ROWS], unbiased=False, generator=generator)
+    return _mean_over_draws(partial(energy_distance, unbiased=False), model, data, seed)
 
 
 def _reconstruction_mse(model: Any, data: Dataset, seed: int) -> float:

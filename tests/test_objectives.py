@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from statistics import fmean, stdev
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from scgan.data.dataset import DataConfig, load
+from scgan.metrics.distributions import sliced_wasserstein
 from scgan.objectives import TABLE, check_metrics, control_error_of, diversity_error, fid_of, measure
 
 
@@ -36,6 +38,18 @@ def test_metrics_are_small_for_a_perfect_model_and_nan_is_an_error():
     assert good == measure(Perfect(data, 0.0), data, TABLE, 0)
     with pytest.raises(FloatingPointError, match="reconstruction_mse is nan"):
         measure(Perfect(data, math.nan), data, {"reconstruction_mse": TABLE["reconstruction_mse"]}, 0)
+
+
+def test_a_distance_is_the_mean_over_draws_and_one_alone_varies_more():
+    data = load(DataConfig(source="two_spirals", num_train=4000, num_test=500), seed=0)
+    model = Perfect(data, 0.0)
+    metric = {"sliced_wasserstein": TABLE["sliced_wasserstein"]}
+    rows = torch.Generator().manual_seed(5)
+    draws = [model.sample(500, rows) for _ in range(4)]
+    alone = [sliced_wasserstein(x, data.test, generator=torch.Generator().manual_seed(5)) for x in draws]
+    assert measure(model, data, metric, 5)["sliced_wasserstein"] == pytest.approx(fmean(alone))
+    means = [measure(model, data, metric, seed)["sliced_wasserstein"] for seed in range(8)]
+    assert stdev(means) < stdev(alone)
 
 
 def test_a_metric_that_does_not_exist_is_refused():
