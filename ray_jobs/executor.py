@@ -17,13 +17,12 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ray_jobs.patience import Patience, beating
 from ray_jobs.resources import Plan, Resources, plan
-from scgan.execution import Job, fit_part
+from ray_jobs.usage import Meter
+from scgan.execution import Job, Reporter, fit_part
 from scgan.systems.base import Units
 from scgan.training.runtime import Progress, Runtime
 
 POLL_SECONDS = 0.5
-
-Report = Callable[[str, Progress], None]
 
 
 class Stopped(RuntimeError):
@@ -74,17 +73,19 @@ class RayExecutor:
     Args:
         resources: What a run may take.
         started: When the job began, ``time.monotonic()``; now by default.
+        meter: The job's; its own by default.
 
     Raises:
         ValueError: If no node can hold what is asked for.
     """
 
-    def __init__(self, resources: Resources, started: float | None = None) -> None:
+    def __init__(self, resources: Resources, started: float | None = None, meter: Meter | None = None) -> None:
         self.resources = resources
+        self.meter = meter or Meter(resources.prices)
         self.started = time.monotonic() if started is None else started
         self.plan: Plan = plan(resources)
 
-    def fit(self, job: Job, units: Units, report: Report) -> None:
+    def fit(self, job: Job, units: Units, report: Reporter) -> None:
         """Have every unit fitted and stored.
 
         Raises:
@@ -92,35 +93,34 @@ class RayExecutor:
         """
         board = new_board()
         reference = ray.put(job)
+        report.used(self.meter.read())
         if job.definition.data_parallel:
             self._train(job, reference, units, board, report)
         else:
             self.run_tasks(reference, self.packs(units), board, report, job.stage)
+        report.used(self.meter.read())
 
     def packs(self, units: Units) -> list[Units]:
         """Cut units into tasks, as many at once as the cluster holds."""
         size = self.resources.clusters_per_task or -(-len(units) // self.plan.slots)
         return [units[start : start + size] for start in range(0, len(units), size)]
 
-    def run_tasks(self, job: Any, packs: Sequence[Units], board: Any, report: Report, name: str = "tasks") -> None:
+    def run_tasks(self, job: Any, packs: Sequence[Units], board: Any, report: Reporter, name: str = "tasks") -> None:
         """Fit each pack in a task, and wait for all.
 
         Raises:
             RuntimeError: If a task failed, after the others have ended.
         """
-        options: dict[str, Any] = {"num_cpus": self.plan.cpus, "max_retries": self.resources.max_retries}
-        if self.plan.task_gpus:
-            # A process a task, so that its GPU memory is given back when it ends.
-            options |= {"num_gpus": self.plan.task_gpus, "max_calls": 1}
         patience = Patience(name, self.resources, self.started, [_bundle(self.plan.cpus, self.plan.task_gpus)])
-        patience.await_room()
-        task = ray.remote(**options)(fit_on_task)
-        pending = [task.remote(job, pack, board, self.resources.checkpoint_seconds) for pack in packs]
-        errors = []
+        patience.await_room(functools.partial(self.meter.tell, report))
+        task = ray.remote(**self.task_options())(fit_on_task)
+        running = {task.remote(job, pack, board, self.resources.checkpoint_seconds): pack for pack in packs}
+        pending, errors = list(running), []
         while pending:
             done, pending = ray.wait(pending, num_returns=len(pending), timeout=POLL_SECONDS)
             if _relay(board, report) or done:
                 patience.hear()
+            self.meter.tell(report)
             if pending and (reason := patience.over()):
                 for reference in pending:
                     ray.cancel(reference, force=True)
@@ -128,6 +128,7 @@ class RayExecutor:
             for reference in done:
                 try:
                     ray.get(reference)
+                    report.fitted(running[reference])
                 except ray.exceptions.RayError as error:
                     errors.append(error)
         if errors:
@@ -135,10 +136,18 @@ class RayExecutor:
                 f"{len(errors)} of {len(packs)} tasks failed; the first: {_cause(errors[0])}"
             ) from errors[0]
 
-    def _train(self, definition: Job, job: Any, units: Units, board: Any, report: Report) -> None:
+    def task_options(self) -> dict[str, Any]:
+        """Ray's options of each task."""
+        options: dict[str, Any] = {"num_cpus": self.plan.cpus, "max_retries": self.resources.max_retries}
+        if self.plan.task_gpus:
+            # A process a task, so that its GPU memory is given back when it ends.
+            options |= {"num_gpus": self.plan.task_gpus, "max_calls": 1}
+        return options
+
+    def _train(self, definition: Job, job: Any, units: Units, board: Any, report: Reporter) -> None:
         bundles = [_bundle(self.plan.cpus, self.plan.worker_gpus)] * self.plan.num_workers
         patience = Patience(definition.stage, self.resources, self.started, bundles)
-        patience.await_room()
+        patience.await_room(functools.partial(self.meter.tell, report))
         loop = {
             "job": job,
             "units": list(units),
@@ -147,7 +156,7 @@ class RayExecutor:
         }
         trainer = self._trainer(f"{definition.key}-{uuid.uuid4().hex[:8]}", loop, bundles[0])
         stop, reasons = threading.Event(), list[str]()
-        watch = functools.partial(_watch, stop, board, report, patience, reasons)
+        watch = functools.partial(_watch, stop, board, report, patience, self.meter, reasons)
         relay = threading.Thread(target=watch, daemon=True)
         relay.start()
         failure = None
@@ -162,6 +171,7 @@ class RayExecutor:
             raise RuntimeError(reasons[0])
         if failure is not None:
             raise RuntimeError(_cause(failure)) from failure
+        report.fitted(units)
 
     def _trainer(self, name: str, loop: dict[str, Any], bundle: dict[str, float]) -> Any:
         from ray.train import FailureConfig, RunConfig, ScalingConfig
@@ -234,19 +244,22 @@ def _writer(board: Any, pack: str) -> Callable[[Progress], None]:
     return write
 
 
-def _relay(board: Any, report: Report) -> bool:
+def _relay(board: Any, report: Reporter) -> bool:
     """Hand on what the workers wrote; whether any gave a sign of life."""
     latest, alive = ray.get(board.read.remote())
     for pack, progress in latest.items():
-        report(pack, progress)
+        report.progress(pack, progress)
     return alive
 
 
-def _watch(stop: threading.Event, board: Any, report: Report, patience: Patience, reasons: list[str]) -> None:
+def _watch(
+    stop: threading.Event, board: Any, report: Reporter, patience: Patience, meter: Meter, reasons: list[str]
+) -> None:
     """Relay until stopped; let the workers end when the patience is over, and keep the reason."""
     while not stop.wait(POLL_SECONDS):
         if _relay(board, report):
             patience.hear()
+        meter.tell(report)
         if not reasons and (reason := patience.over()):
             reasons.append(reason)
             board.stop.remote()

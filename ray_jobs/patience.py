@@ -38,8 +38,11 @@ class Patience:
         self.heard = time.monotonic()
         self.said = self.heard
 
-    def await_room(self) -> None:
+    def await_room(self, waiting: Callable[[], object]) -> None:
         """Wait until the cluster can hold the bundles; this is also what makes it grow.
+
+        Args:
+            waiting: Called once a second meanwhile.
 
         Raises:
             RuntimeError: If the room or the job's end comes too late.
@@ -47,6 +50,7 @@ class Patience:
         group = placement_group([dict(bundle) for bundle in self.bundles])
         try:
             while not group.wait(1.0):
+                waiting()
                 if reason := self.over():
                     raise RuntimeError(reason)
         finally:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import ray
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from ray_jobs.usage import named_prices
 from scgan.config import Settings
 
 
@@ -24,6 +26,9 @@ class Resources(Settings):
     patience_minutes: float | None = Field(None, gt=0, description="to wait for resources; none: for ever, and say so")
     deadline_minutes: float | None = Field(None, gt=0, description="after which the job ends, unfinished; none: never")
     checkpoint_seconds: float = Field(30.0, gt=0, description="between checkpoints: what is lost when a worker dies")
+    prices: Annotated[dict[str, Annotated[float, Field(ge=0)]], BeforeValidator(named_prices)] = Field(
+        {}, description="of a node's hour, for the cost so far: head=0.2,gpu_spot=0.4 by node type, or one for all"
+    )
 
 
 class Plan(Settings):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,15 +13,18 @@ import ray
 
 from ray_jobs.executor import RayExecutor
 from ray_jobs.resources import Resources
-from scgan.execution import Job
+from ray_jobs.usage import Meter
+from scgan.execution import Job, Reporter
 from scgan.systems.base import Units
-from scgan.training.runtime import Progress
 
 os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")  # a worker group is noticed ready sooner
 
 
-def connect() -> bool:
+def connect(num_gpus: float | None = None) -> bool:
     """Join the cluster of ``RAY_ADDRESS`` (a submitted job has one), or start a private one, on loopback alone.
+
+    Args:
+        num_gpus: Logical GPUs of a private one; those of this machine by default.
 
     Returns:
         Whether this call connected; False where this process was connected before.
@@ -32,7 +35,7 @@ def connect() -> bool:
         ray.init(log_to_driver=False)
     else:
         with _on_loopback():
-            ray.init(address="local", include_dashboard=False, log_to_driver=False)
+            ray.init(address="local", num_gpus=num_gpus, include_dashboard=False, log_to_driver=False)
     return True
 
 
@@ -75,6 +78,7 @@ class LazyRayExecutor:
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
         self.started = time.monotonic()
+        self.meter = Meter(resources.prices)
         self.thread: ThreadPoolExecutor | None = None
         self.connecting: Future[bool] | None = None
 
@@ -91,10 +95,10 @@ class LazyRayExecutor:
             self.thread.submit(ray.shutdown).result()
         self.thread.shutdown()
 
-    def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
+    def fit(self, job: Job, units: Units, report: Reporter) -> None:
         """Have every unit fitted and stored."""
         if self.connecting is None:
             self.warm_up()
         assert self.connecting is not None
         self.connecting.result()
-        RayExecutor(self.resources, self.started).fit(job, units, report)
+        RayExecutor(self.resources, self.started, self.meter).fit(job, units, report)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from scgan.artifacts import Artifact
+from scgan.execution import Usage
 from scgan.metrics.scores import Score
 from scgan.training import runtime
 
@@ -21,7 +22,19 @@ if TYPE_CHECKING:
     from scgan.pipeline import Outcome
     from scgan.spec import Spec
 
-PLAIN_EVERY = 10.0  # seconds between lines where the output is no terminal
+PLAIN_EVERY = 10.0  # seconds between lines where the output is no terminal, at first
+PLAIN_MOST = 300.0  # and at last: lines come farther apart the longer the run lasts, a twentieth of its time
+
+
+class _Bars(Progress):
+    """Bars with a line below them."""
+
+    below = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.below:
+            yield Text(self.below)
 
 
 class Terminal:
@@ -29,7 +42,7 @@ class Terminal:
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
-        self.bars = Progress(
+        self.bars = _Bars(
             TextColumn("{task.description:<8}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[state]}"),
@@ -40,6 +53,8 @@ class Terminal:
         self.tasks: dict[str, TaskID] = {}
         self.said = self.began = time.monotonic()
         self.training: dict[str, float] = {}
+        self.units: dict[str, str] = {}
+        self.usage: Usage | None = None
 
     def run_started(self, spec: Spec, data: Dataset) -> None:
         """Say what is run, on what."""
@@ -56,6 +71,7 @@ class Terminal:
         """Start a stage's bar."""
         name = stage if num_units == 1 else f"{stage} x{num_units}"
         self.tasks[stage] = self.bars.add_task(name, total=None, state="starting")
+        self.units[stage] = ""
         self.said = time.monotonic()
         if not self.console.is_terminal:
             self._say(f"{name}: starting")
@@ -67,10 +83,22 @@ class Terminal:
         losses = "  ".join(f"{name} {value:.3g}" for name, value in list(progress.metrics.items())[:2])
         state = f"{_short(progress.samples)}/{_short(progress.total)} samples  {_short(rate)}/s  {losses}"
         self.bars.update(self.tasks[stage], completed=progress.samples, total=progress.total, state=state)
-        if not self.console.is_terminal and time.monotonic() - self.said > PLAIN_EVERY:
-            left = (progress.total - progress.samples) / max(rate, 1e-9)
-            self._say(f"{stage}: {state}  {left:.0f} s left")
-            self.said = time.monotonic()
+        left = (progress.total - progress.samples) / max(rate, 1e-9)
+        self._say_now_and_then(f"{stage}: {self.units[stage]}{state}  {left:.0f} s left")
+
+    def units_fitted(self, stage: str, done: int, num_units: int) -> None:
+        """Count a stage's units, where there are several."""
+        self.units[stage] = f"{done}/{num_units} units  " if num_units > 1 else ""
+        if num_units > 1:
+            self.bars.update(self.tasks[stage], description=f"{stage} {done}/{num_units}")
+
+    def resources_used(self, usage: Usage) -> None:
+        """Show what the run holds below the bars; in a log, with the next line, at once if nodes came or went."""
+        changed = self.usage is not None and usage.nodes != self.usage.nodes
+        self.usage = usage
+        self.bars.below = _listed(usage)
+        if changed and not self.console.is_terminal:
+            self._say(_listed(usage))
 
     def stage_finished(self, stage: str, artifact: Artifact, seconds: float | None) -> None:
         """Fill a stage's bar, or say that the stage came from the store."""
@@ -98,6 +126,14 @@ class Terminal:
     def run_failed(self, error: BaseException) -> None:
         """Stop the bars."""
         self.bars.stop()
+
+    def _say_now_and_then(self, line: str) -> None:
+        """In a log, say where the run is, and what it holds."""
+        now = time.monotonic()
+        wait = max(PLAIN_EVERY, min(PLAIN_MOST, (now - self.began) / 20))
+        if not self.console.is_terminal and now - self.said > wait:
+            self._say(line if self.usage is None else f"{line}  {_listed(self.usage)}")
+            self.said = now
 
     def _say(self, line: str) -> None:
         """Print a line as it is: a file's name may hold brackets, and a log breaks no lines."""
@@ -138,6 +174,10 @@ def age(seconds: float) -> str:
         if seconds >= length:
             return f"{seconds / length:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
+
+
+def _listed(usage: Usage) -> str:
+    return "  ".join(f"{name} {figure}" for name, figure in usage.words.items())
 
 
 def _short(number: float) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+import functools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -79,13 +80,54 @@ def _one_thread(device: torch.device) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What of a cluster is there and in use.
+
+    Args:
+        nodes: Nodes alive.
+        gpus: GPUs of them.
+        gpus_in_use: Those that somebody holds, fractions included.
+        cpus: CPUs of the nodes.
+        cpus_in_use: Those that somebody holds.
+        cost: Of the nodes since the job began, in the unit of the prices; None where no prices are given.
+    """
+
+    nodes: int
+    gpus: float
+    gpus_in_use: float
+    cpus: float
+    cpus_in_use: float
+    cost: float | None = None
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Each figure as a person reads it, by its name; GPUs where there are any, else CPUs."""
+        kind = ("GPUs", self.gpus_in_use, self.gpus) if self.gpus else ("CPUs", self.cpus_in_use, self.cpus)
+        figures = {"nodes": str(self.nodes), kind[0]: f"{kind[1]:g}/{kind[2]:g}"}
+        return figures if self.cost is None else figures | {"cost": f"{self.cost:.2f}"}
+
+
+class Reporter(Protocol):
+    """Who an executor tells how a fit goes."""
+
+    def progress(self, pack: str, progress: Progress) -> None:
+        """A pack of units is somewhere."""
+
+    def fitted(self, units: Units) -> None:
+        """These units are fitted and stored."""
+
+    def used(self, usage: Usage) -> None:
+        """What the fit runs on, now and then."""
+
+
 class Executor(Protocol):
     """Who maps over a stage's units."""
 
     def warm_up(self) -> None:
         """Begin whatever takes time before the first fit, without waiting for it."""
 
-    def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
+    def fit(self, job: Job, units: Units, report: Reporter) -> None:
         """Have every unit fitted by :func:`fit_part`, in packs of its choice, reporting each pack by a name."""
 
 
@@ -102,7 +144,8 @@ class LocalExecutor:
     def warm_up(self) -> None:
         """Nothing to begin."""
 
-    def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
+    def fit(self, job: Job, units: Units, report: Reporter) -> None:
         """Fit every unit as one part."""
-        runtime = Runtime(self.device, report=lambda progress: report("all", progress), amp=self.device.type == "cuda")
-        fit_part(job, units, runtime)
+        told = functools.partial(report.progress, "all")
+        fit_part(job, units, Runtime(self.device, report=told, amp=self.device.type == "cuda"))
+        report.fitted(units)

@@ -16,6 +16,7 @@ from scgan.config import leaves
 from scgan.data.dataset import BUNDLED, Dataset
 from scgan.data.images import ImageSchema
 from scgan.data.schema import Schema
+from scgan.execution import Usage
 from scgan.metrics.scores import Score
 from scgan.pipeline import Outcome
 from scgan.serving import mlflow_type, save_model
@@ -39,6 +40,7 @@ class Entry:
     Args:
         id: MLflow's id, empty before it is found or made.
         status: MLflow's word for how it stands.
+        start: When it was made, in milliseconds.
         complete: Whether nothing is missing.
         params: Names of the parameters that are there.
         points: Values of the metrics that are there, by key and step.
@@ -47,6 +49,7 @@ class Entry:
 
     id: str = ""
     status: str = ""
+    start: int = 0
     complete: bool = False
     params: set[str] = field(default_factory=set)
     points: dict[tuple[str, int], float] = field(default_factory=dict)
@@ -102,6 +105,11 @@ class PipelineRun:
     def log_points(self, stage: str, points: Points, timestamp: int) -> None:
         """Log metrics of a stage that are not there yet."""
         self._log_metrics(self._child(stage), points, timestamp)
+
+    def log_usage(self, usage: Usage, timestamp: int) -> None:
+        """Log what the run holds at a moment, with the seconds since the entry was made as steps."""
+        step = max(0, timestamp - self.parent.start) // 1000
+        self._log_metrics(self.parent, usage_points(usage, step), timestamp)
 
     def finish_stage(self, stage: str, artifact: Artifact, seconds: float | None, timestamp: int) -> None:
         """Complete the stage's entry from what it made."""
@@ -171,7 +179,7 @@ class PipelineRun:
                 entry.points |= {(key, point.step): point.value for point in history}
         entry.tags, entry.params, entry.status = run.data.tags, set(run.data.params), run.info.status
         entry.complete = entry.tags.get(COMPLETE) == "true" and entry.status == "FINISHED"
-        entry.id = run.info.run_id
+        entry.id, entry.start = run.info.run_id, run.info.start_time
 
     def _complete(self, entry: Entry) -> None:
         self._client.set_tag(entry.id, COMPLETE, "true")
@@ -258,6 +266,15 @@ def score_points(scores: Mapping[str, Score]) -> Iterator[tuple[str, float, int]
             yield f"{key}_floor", score.floor, 0
             if score.floor > 0:
                 yield f"{key}_ratio", score.value / score.floor, 0
+
+
+def usage_points(usage: Usage, step: int) -> Iterator[tuple[str, float, int]]:
+    """What of a cluster is there and in use, under the names that MLflow gives a machine's own metrics."""
+    yield "system/nodes", float(usage.nodes), step
+    yield "system/gpus_in_use", usage.gpus_in_use, step
+    yield "system/cpus_in_use", usage.cpus_in_use, step
+    if usage.cost is not None:
+        yield "system/cost_so_far", usage.cost, step
 
 
 def curve_points(stage: str, artifact: Artifact) -> Iterator[tuple[str, float, int]]:

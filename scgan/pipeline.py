@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -19,10 +19,10 @@ from scgan.artifacts import Artifact, ArtifactStore, digest
 from scgan.data.dataset import Dataset
 from scgan.data.dataset import load as load_data
 from scgan.data.images import ImageSchema
-from scgan.execution import Executor, Job
+from scgan.execution import Executor, Job, Usage
 from scgan.metrics.scores import Score
 from scgan.spec import Spec
-from scgan.systems.base import Inputs, Model, Stage, System
+from scgan.systems.base import Inputs, Model, Stage, System, Units
 from scgan.training.runtime import Progress
 
 
@@ -37,6 +37,12 @@ class Listener(Protocol):
 
     def progress(self, stage: str, progress: Progress) -> None:
         """A stage is somewhere, all packs together."""
+
+    def units_fitted(self, stage: str, done: int, num_units: int) -> None:
+        """So many of a stage's units are fitted and stored."""
+
+    def resources_used(self, usage: Usage) -> None:
+        """What the stage runs on, where that is a cluster."""
 
     def stage_finished(self, stage: str, artifact: Artifact, seconds: float | None) -> None:
         """A stage is there; ``seconds`` is None where it came from the store."""
@@ -186,7 +192,7 @@ def fit_stages(
         job = _job(spec, stage, {name: f.key for name, f in fitted.items()}, inputs, store.url)
         start = time.monotonic()
         stored = store.load(job.key)
-        artifact = stored or _train(job, store, executor, listeners)
+        artifact = stored or train_stage(job, store, executor, listeners)
         seconds = time.monotonic() - start
         fitted[stage.name] = Fitted(artifact, job.key, stored is None, seconds)
         for listener in listeners:
@@ -209,8 +215,18 @@ def _job(spec: Spec, stage: Stage, keys: Mapping[str, str], inputs: Inputs, stor
     return Job(spec.system, stage.name, spec.config, key, provenance, inputs, store_url)
 
 
-def _train(job: Job, store: ArtifactStore, executor: Executor, listeners: Sequence[Listener]) -> Artifact:
-    """Fit the units that no stored part holds, then merge the parts."""
+def train_stage(job: Job, store: ArtifactStore, executor: Executor, listeners: Sequence[Listener]) -> Artifact:
+    """Fit the units that no stored part holds, then merge the parts.
+
+    Args:
+        job: The stage.
+        store: Where its parts and the artifact lie.
+        executor: Who fits the units.
+        listeners: Who is told.
+
+    Returns:
+        The stage's artifact, stored.
+    """
     stage = job.definition
     units = stage.units(job.config, job.inputs)
     for listener in listeners:
@@ -219,7 +235,8 @@ def _train(job: Job, store: ArtifactStore, executor: Executor, listeners: Sequen
     done = {unit for part in parts.values() for unit in part.meta["units"]}
     missing = [unit for unit in units if unit not in done]
     if missing:
-        executor.fit(job, missing, _totals(stage.name, listeners))
+        report = _StageReport(stage.name, len(units), len(units) - len(missing), listeners)
+        executor.fit(job, missing, report)
         parts = _parts(job, store)
         if {unit for part in parts.values() for unit in part.meta["units"]} != set(units):
             # Another run of the same stage has ended it meanwhile, and cleared the parts away.
@@ -251,18 +268,30 @@ def _parts(job: Job, store: ArtifactStore) -> dict[str, Artifact]:
     return parts
 
 
-def _totals(stage: str, listeners: Sequence[Listener]) -> Callable[[str, Progress], None]:
-    """Add the packs' progress up and tell the listeners."""
-    latest: dict[str, Progress] = {}
+class _StageReport:
+    """Adds up what an executor tells of a stage's packs, and tells the listeners."""
 
-    def report(pack: str, progress: Progress) -> None:
-        latest[pack] = progress
-        samples, total = (sum(getattr(p, name) for p in latest.values()) for name in ("samples", "total"))
-        for listener in listeners:
-            seconds = max(p.seconds for p in latest.values())
-            listener.progress(stage, Progress(samples, total, progress.metrics, seconds))
+    def __init__(self, stage: str, num_units: int, done: int, listeners: Sequence[Listener]) -> None:
+        self.stage, self.num_units, self.done, self.listeners = stage, num_units, done, listeners
+        self.latest: dict[str, Progress] = {}
+        self.fitted(())
 
-    return report
+    def progress(self, pack: str, progress: Progress) -> None:
+        self.latest[pack] = progress
+        packs = self.latest.values()
+        samples, total = (sum(getattr(p, name) for p in packs) for name in ("samples", "total"))
+        seconds = max(p.seconds for p in packs)
+        for listener in self.listeners:
+            listener.progress(self.stage, Progress(samples, total, progress.metrics, seconds))
+
+    def fitted(self, units: Units) -> None:
+        self.done += len(units)
+        for listener in self.listeners:
+            listener.units_fitted(self.stage, self.done, self.num_units)
+
+    def used(self, usage: Usage) -> None:
+        for listener in self.listeners:
+            listener.resources_used(usage)
 
 
 def _scores(

@@ -22,6 +22,7 @@ from filelock import FileLock
 
 from scgan.artifacts import Artifact
 from scgan.data.dataset import Dataset
+from scgan.execution import Usage
 from scgan.mlflow_run import PipelineRun
 from scgan.pipeline import Outcome
 from scgan.spec import Spec
@@ -163,6 +164,14 @@ class MLflowTracker:
             self._live += [(f"live/{name}", value, progress.samples) for name, value in self._latest.items()]
         if time.monotonic() - self._sent >= self.LIVE_EVERY:
             self._send_live(stage)
+
+    def units_fitted(self, stage: str, done: int, num_units: int) -> None:
+        """Log how many of the stage's units are there; its parameter ``units`` is how many there will be."""
+        self._live.append(("live/units_fitted", float(done), done))
+
+    def resources_used(self, usage: Usage) -> None:
+        """Log nodes, GPUs in use and cost as ``system/...``, where MLflow shows a machine's own metrics."""
+        self._later(partial(self._running.log_usage, usage, _now()))
 
     def stage_finished(self, stage: str, artifact: Artifact, seconds: float | None) -> None:
         """Log the stage's curve, complete, and how long it took."""

@@ -16,6 +16,7 @@ from scgan.console import Terminal, print_table, score_table
 from scgan.data.dataset import Dataset
 from scgan.data.images import ImageSchema
 from scgan.data.schema import Schema
+from scgan.execution import Usage
 from scgan.metrics.scores import Score
 from scgan.training.runtime import Progress
 
@@ -89,14 +90,51 @@ def test_a_terminal_gets_bars(monkeypatch):
     terminal.bars.disable = False
     started(terminal)
     terminal.stage_started("encode", 1)
+    terminal.stage_started("map", 16)
+    terminal.units_fitted("map", 4, 16)
+    terminal.resources_used(Usage(2, 4.0, 2.5, 8.0, 4.0, 1.234))
     terminal.progress("encode", Progress(2_000_000, 8_000_000, {"loss": 0.25}, 2.0))
     terminal.bars.refresh()
     terminal.stage_finished("encode", Artifact(), 3.0)
+    terminal.stage_finished("map", Artifact(), 1.0)
     terminal.run_finished(None)
     shown = screen.getvalue()
     assert "2M/8M samples  1M/s  loss 0.25" in shown and "━" in shown
+    assert "map 4/16" in shown and "nodes 2  GPUs 2.5/4  cost 1.23" in shown
     assert "done in 3.0 s" in shown and "starting\n" not in shown
     assert terminal.bars.finished
+
+
+def test_a_log_says_where_a_job_is(capsys, monkeypatch):
+    terminal = Terminal()
+    started(terminal)
+    monkeypatch.setattr(console, "PLAIN_EVERY", -1.0)
+    terminal.stage_started("map", 16)
+    terminal.units_fitted("map", 4, 16)
+    terminal.resources_used(Usage(2, 4.0, 2.5, 8.0, 4.0, 1.234))
+    terminal.progress("map", Progress(500, 1000, {"loss": 0.5}, 1.0))
+    terminal.resources_used(Usage(1, 4.0, 2.5, 8.0, 4.0, 1.3))
+    terminal.resources_used(Usage(1, 4.0, 2.0, 8.0, 4.0, 1.4))
+    assert capsys.readouterr().err.splitlines()[2:] == [
+        "map x16: starting",
+        "map: 4/16 units  500/1k samples  500/s  loss 0.5  1 s left  nodes 2  GPUs 2.5/4  cost 1.23",
+        "nodes 1  GPUs 2.5/4  cost 1.30",
+    ]
+
+
+def test_a_log_of_a_night_is_no_flood(capsys, monkeypatch):
+    """Ten hours of progress, a sample a second: lines every ten seconds at first, every five minutes at last."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(console, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    terminal = Terminal()
+    terminal.stage_started("encode", 1)
+    for second in range(0, 36_000, 3):
+        clock.now = float(second)
+        terminal.progress("encode", Progress(second, 36_000, {}, clock.now))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("/")[0] for line in lines[1:4]] == ["encode: 12", "encode: 24", "encode: 36"]
+    last = [line.split("/")[0] for line in lines[-2:]]
+    assert last == ["encode: 35.6k", "encode: 35.9k"] and 100 < len(lines) < 250
 
 
 @pytest.mark.parametrize("title", ["scgan-x", "a[/b].csv against b[1].csv"])

@@ -137,7 +137,7 @@ def test_a_loss_that_explodes_stops_the_run_and_tells_the_listeners(store):
     spec = spec_of(encoder__learning_rate=1e30)
     with pytest.raises(NonFiniteLoss, match=r"encode: gaussian_info_nce is nan after \d"):
         run(spec, prepare(spec), store, LocalExecutor(), [listener])
-    assert listener.said == ["run_started", "stage_started", "run_failed"]
+    assert listener.said == ["run_started", "stage_started", "units_fitted", "run_failed"]
 
 
 def test_listeners_hear_of_every_stage_once(store):

@@ -18,7 +18,7 @@ from scgan import mlflow_run, pipeline, serving, tracking
 from scgan.artifacts import Artifact, ArtifactStore
 from scgan.config import leaves, override
 from scgan.data.dataset import DataConfig
-from scgan.execution import LocalExecutor
+from scgan.execution import LocalExecutor, Usage
 from scgan.metrics.scores import Score
 from scgan.mlflow_run import cluster_table
 from scgan.pipeline import Outcome
@@ -262,6 +262,32 @@ def test_live_losses_come_in_batches_and_all_of_them(uri, outcome):
     tracker.stage_finished("encode", outcome.artifacts["encode"], 1.0)
     assert server.calls["log_batch"] <= 1 + 3 + 2  # the rest by a thousand, then seconds and the curve
     assert {len(points) for key, points in history(uri, entries(uri)["encode"]).items() if "live" in key} == {1500}
+
+
+def test_where_a_job_is_can_be_read_while_it_runs(uri, outcome, monkeypatch):
+    from mlflow import MlflowClient
+
+    tracker = MLflowTracker.open(uri)
+    tracker.run_started(outcome.spec, outcome.data)
+    tracker.stage_started("map", 4)
+    tracker.units_fitted("map", 0, 4)
+    start = entries(uri)[outcome.spec.run_id].info.start_time
+    for seconds, nodes, cost in ((10, 1, 0.5), (20, 3, 0.75), (20, 3, 0.75)):
+        monkeypatch.setattr(tracking, "_now", lambda seconds=seconds: start + 1000 * seconds)
+        tracker.resources_used(Usage(nodes, 4.0, 2.5, 8.0, 4.0, cost))
+    tracker.units_fitted("map", 3, 4)
+    tracker.progress("map", Progress(512, 2048, {}))
+    parent, stage = (entries(uri)[name] for name in (outcome.spec.run_id, "map"))
+    assert stage.info.status == "RUNNING" and stage.data.params["units"] == "4"
+    assert history(uri, stage) == {"live/units_fitted": [(0, 0.0), (3, 3.0)]}
+    assert history(uri, parent) == {
+        "system/nodes": [(10, 1.0), (20, 3.0)],
+        "system/gpus_in_use": [(10, 2.5), (20, 2.5)],
+        "system/cpus_in_use": [(10, 4.0), (20, 4.0)],
+        "system/cost_so_far": [(10, 0.5), (20, 0.75)],
+    }
+    points = MlflowClient(tracking_uri=uri).get_metric_history(parent.info.run_id, "system/nodes")
+    assert [point.timestamp - start for point in points] == [10_000, 20_000]
 
 
 def test_a_repeated_run_adds_nothing_and_asks_little(uri, outcome):

@@ -12,7 +12,7 @@ import click
 import optuna
 import ray
 
-from ray_jobs.executor import RayExecutor, Report, new_board
+from ray_jobs.executor import RayExecutor, new_board
 from ray_jobs.resources import Resources
 from ray_jobs.session import connect
 from ray_jobs.tuning.claims import ClaimingStore, signs_of_life
@@ -24,6 +24,7 @@ from ray_jobs.tuning.request import Request
 from ray_jobs.tuning.running import run_trials
 from ray_jobs.tuning.study import FINISHED, begin, best, count, num_missing, open_study, open_warm
 from ray_jobs.tuning.trials import Account, TrialPlan
+from ray_jobs.usage import Meter
 from scgan import commands, execution, pipeline, systems
 from scgan.artifacts import ArtifactStore
 from scgan.config import leaves
@@ -94,16 +95,17 @@ def _search(
     plan: TrialPlan,
     data: Dataset,
 ) -> bool:
+    meter = Meter(request.resources.prices)
     try:
         if num_missing(study, request.trials) > 0:
             driver, start = uuid.uuid4().hex, time.monotonic()
             with signs_of_life(ArtifactStore(request.store_url).url, driver):
-                fit_fixed_stages(request, study, plan, data, driver)
-                run_trials(request, study, lease, plan, data, driver, record.sync)
+                fit_fixed_stages(request, study, plan, data, driver, meter)
+                run_trials(request, study, lease, plan, data, driver, record.sync, meter)
             seconds = study.user_attrs.get("seconds", 0.0) + time.monotonic() - start
             study.set_user_attr("seconds", seconds)
         record.sync()
-        scores = train_best(request, study, record, tracker, TaskExecutor(request.resources))
+        scores = train_best(request, study, record, tracker, TaskExecutor(request.resources, meter))
     except BaseException as error:
         record.close("FAILED" if isinstance(error, Exception) else "KILLED")
         raise
@@ -151,19 +153,20 @@ class TaskExecutor:
 
     Args:
         resources: What a run may take.
+        meter: The search's.
     """
 
-    def __init__(self, resources: Resources) -> None:
-        self.resources = resources
+    def __init__(self, resources: Resources, meter: Meter) -> None:
+        self.resources, self.meter = resources, meter
 
     def warm_up(self) -> None:
         """Connect, if the search has not."""
         join()
 
-    def fit(self, job: execution.Job, units: Units, report: Report) -> None:
+    def fit(self, job: execution.Job, units: Units, report: execution.Reporter) -> None:
         """Have every unit fitted and stored."""
         join()
-        executor = RayExecutor(self.resources)
+        executor = RayExecutor(self.resources, meter=self.meter)
         if job.definition.data_parallel and executor.plan.num_workers > 1:
             executor.fit(job, units, report)
         else:
@@ -171,7 +174,9 @@ class TaskExecutor:
             executor.run_tasks(ray.put(job), executor.packs(units), board, report)
 
 
-def fit_fixed_stages(request: Request, study: optuna.Study, plan: TrialPlan, data: Dataset, driver: str) -> None:
+def fit_fixed_stages(
+    request: Request, study: optuna.Study, plan: TrialPlan, data: Dataset, driver: str, meter: Meter
+) -> None:
     """Fit what all trials share, once, before them."""
     fixed = fixed_stages(plan.spec.system, request.space)
     if not fixed:
@@ -179,7 +184,7 @@ def fit_fixed_stages(request: Request, study: optuna.Study, plan: TrialPlan, dat
     store, shared = ClaimingStore(request.store_url, f"{driver}/driver"), dict(study.user_attrs.get("shared", {}))
     account = Account()
     try:
-        executor, listener = TaskExecutor(request.resources), cast(pipeline.Listener, account)
+        executor, listener = TaskExecutor(request.resources, meter), cast(pipeline.Listener, account)
         fitted = pipeline.fit_stages(plan.spec, data, store, executor, [listener], only=fixed)
     finally:
         store.give_up()

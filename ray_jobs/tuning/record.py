@@ -18,7 +18,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ray_jobs.tuning.study import FINISHED, best
 from scgan.artifacts import ArtifactStore
-from scgan.mlflow_run import curve_points, origin
+from scgan.execution import Usage
+from scgan.mlflow_run import curve_points, origin, usage_points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +61,7 @@ class SearchRecord:
     ) -> None:
         self.client, self.experiment_id = client, experiment_id
         self.study, self.metrics, self.store = study, tuple(metrics), store
-        self.id = ""
+        self.id, self.start = "", 0
         self.children: dict[int, Child] = {}
         self.warned = False
 
@@ -73,7 +74,7 @@ class SearchRecord:
         else:
             tags = {"scgan.search": name, **origin()}
             run = self.client.create_run(self.experiment_id, tags=tags, run_name=f"search {name}")
-        self.id = run.info.run_id
+        self.id, self.start = run.info.run_id, run.info.start_time
         self._params(self.id, {key: value for key, value in params.items() if key not in run.data.params})
         self.client.update_run(self.id, "RUNNING")
         for child in self._search(f"tags.`mlflow.parentRunId` = '{self.id}'"):
@@ -100,9 +101,15 @@ class SearchRecord:
                 points |= {(key, point.step) for point in history}
         return Child(run.info.run_id, points, closed)
 
-    def sync(self) -> None:
-        """Bring the children up to the study; what MLflow does not take now is tried again next time."""
+    def sync(self, usage: Usage | None = None) -> None:
+        """Bring the children up to the study; what MLflow does not take now is tried again next time.
+
+        Args:
+            usage: What the search holds of the cluster, to be logged with it.
+        """
         try:
+            if usage is not None:
+                self._log_usage(usage)
             for trial in self.study.get_trials(deepcopy=False):
                 if trial.state != TrialState.WAITING and trial.params:
                     self._sync_trial(trial)
@@ -211,6 +218,13 @@ class SearchRecord:
         now = int(time.time() * 1000)
         new = [Metric(key, value, now, 0) for key, value in values.items() if known.get(key) != value]
         self.client.log_batch(self.id, metrics=new)
+
+    def _log_usage(self, usage: Usage) -> None:
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        points = usage_points(usage, max(0, now - self.start) // 1000)
+        self.client.log_batch(self.id, metrics=[Metric(key, value, now, step) for key, value, step in points])
 
     def _points(self, child: Child, points: Any) -> None:
         from mlflow.entities import Metric

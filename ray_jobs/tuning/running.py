@@ -18,8 +18,10 @@ from ray_jobs.tuning.request import RUNG_FACTOR, Request
 from ray_jobs.tuning.study import StudySearch, num_missing
 from ray_jobs.tuning.trials import TrialPlan, run_trial
 from ray_jobs.tuning.watch import Board, Watch
+from ray_jobs.usage import Meter
 from scgan.artifacts import ArtifactStore, digest
 from scgan.data.dataset import Dataset
+from scgan.execution import Usage
 
 MAX_RESTARTS = 1  # of a trial whose worker died; what fails in it otherwise would fail again, and is not repeated
 
@@ -39,7 +41,8 @@ def run_trials(
     plan: TrialPlan,
     data: Dataset,
     driver: str,
-    sync: Callable[[], None],
+    sync: Callable[[Usage | None], None],
+    meter: Meter,
 ) -> None:
     """Have Tune run the trials that are missing, as many at a time as the cluster holds.
 
@@ -51,6 +54,7 @@ def run_trials(
         data: Training and validation rows.
         driver: This driver's name among those that share the store.
         sync: Brings MLflow up to the study.
+        meter: Reads what the search holds.
 
     Raises:
         KeyboardInterrupt: If a person stopped it.
@@ -62,7 +66,7 @@ def run_trials(
     # It misses files that the study is instead of, and shows tracebacks of failures whose causes the study has.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     with Board(study, request.trials, request.metrics[0]) as board, tempfile.TemporaryDirectory() as folder:
-        watch = Watch(ArtifactStore(request.store_url), driver, lease, board, sync)
+        watch = Watch(ArtifactStore(request.store_url), driver, lease, board, sync, meter)
         trainable = tune.with_parameters(run_trial, plan=plan, data=data, driver=driver)
         tuner = tune.Tuner(
             tune.with_resources(trainable, tune.PlacementGroupFactory(request.bundles)),

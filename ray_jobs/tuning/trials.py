@@ -17,7 +17,7 @@ from scgan import systems
 from scgan.artifacts import Artifact, ArtifactStore
 from scgan.config import override
 from scgan.data.dataset import Dataset
-from scgan.execution import Job
+from scgan.execution import Job, Reporter, Usage
 from scgan.objectives import measure
 from scgan.pipeline import Listener, fit_stages
 from scgan.spec import Spec
@@ -69,6 +69,12 @@ class Account:
         """Keep the time in the loop, start-up apart."""
         self.loops[stage] = progress.seconds
 
+    def units_fitted(self, stage: str, done: int, num_units: int) -> None:
+        """Some units are fitted."""
+
+    def resources_used(self, usage: Usage) -> None:
+        """What a stage runs on."""
+
     def stage_finished(self, stage: str, artifact: Artifact, seconds: float | None) -> None:
         """Keep the artifact."""
         self.artifacts[stage] = artifact
@@ -94,7 +100,7 @@ class StepwiseExecutor:
     def warm_up(self) -> None:
         """Nothing to begin."""
 
-    def fit(self, job: Job, units: Units, report: Callable[[str, Progress], None]) -> None:
+    def fit(self, job: Job, units: Units, report: Reporter) -> None:
         """Fit every unit as one part."""
         self.account.keys |= {**job.provenance["upstream"], job.stage: job.key}
         if job.stage == self.plan.last_stage:

@@ -18,7 +18,9 @@ from rich.table import Table
 from ray_jobs.tuning.claims import find_claims
 from ray_jobs.tuning.lease import Lease
 from ray_jobs.tuning.study import FINISHED, best, count
+from ray_jobs.usage import Meter
 from scgan.artifacts import ArtifactStore
+from scgan.execution import Usage
 
 PLAIN_EVERY = 10.0  # seconds between lines where the output is no terminal
 
@@ -39,6 +41,7 @@ class Board:
         self.began, self.said = time.monotonic(), 0.0
         self.before = self._finished()
         self.shown = -1
+        self.usage: Usage | None = None
 
     def __enter__(self) -> Board:
         if self.console.is_terminal:
@@ -80,6 +83,7 @@ class Board:
             "running": str(counts[TrialState.RUNNING]),
             f"best {self.metric}": f"{top.values[0]:.4g} (trial {top.number})" if top else "-",
             "left": left if finished < self.asked else "0 s",
+            **(self.usage.words if self.usage else {}),
         }
 
     def _table(self) -> Table:
@@ -112,13 +116,23 @@ class Watch(tune.Callback):  # type: ignore[misc]
         driver: This driver's name among those that share the store.
         lease: The driver's, renewed as long as Tune's loop turns.
         board: Shows how it goes.
-        sync: Brings MLflow up to the study.
+        sync: Brings MLflow up to the study, and tells it what the search holds of the cluster, where that was read.
+        meter: Reads that.
     """
 
     SYNC_EVERY = 2.0  # seconds
 
-    def __init__(self, store: ArtifactStore, driver: str, lease: Lease, board: Board, sync: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: ArtifactStore,
+        driver: str,
+        lease: Lease,
+        board: Board,
+        sync: Callable[[Usage | None], None],
+        meter: Meter,
+    ) -> None:
         self.store, self.driver, self.lease, self.board, self.sync = store, driver, lease, board, sync
+        self.meter = meter
         self.errors: dict[str, Any] = {}
         self.synced = 0.0
 
@@ -160,5 +174,7 @@ class Watch(tune.Callback):  # type: ignore[misc]
         self.board.show()
         self.lease.renew()
         if time.monotonic() - self.synced > self.SYNC_EVERY:
-            self.sync()
+            usage = self.meter.due()
+            self.board.usage = usage or self.board.usage
+            self.sync(usage)
             self.synced = time.monotonic()

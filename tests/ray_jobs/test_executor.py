@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
+import time
 
 import pytest
 import torch
@@ -56,10 +58,10 @@ def store_without(local, local_store, tmp_path):
 
 
 class Heard:
-    """A listener that remembers the progress."""
+    """A listener that remembers the progress, and what it hears of units and of the cluster."""
 
     def __init__(self):
-        self.progressed = {}
+        self.progressed, self.units, self.usages = {}, {}, []
 
     def __getattr__(self, name):
         return lambda *args: None
@@ -67,10 +69,18 @@ class Heard:
     def progress(self, stage, progress):
         self.progressed[stage] = progress
 
+    def units_fitted(self, stage, done, num_units):
+        self.units.setdefault(stage, []).append((done, num_units))
 
-def test_one_worker_and_tasks_give_what_this_process_gives_bit_for_bit(ray_head, local, tmp_path):
+    def resources_used(self, usage):
+        self.usages.append(usage)
+
+
+def test_one_worker_and_tasks_give_what_this_process_gives_bit_for_bit(ray_head, local, tmp_path, monkeypatch):
+    monkeypatch.setattr("ray_jobs.usage.READ_EVERY", 0.0)
     heard = Heard()
-    ray_executor = RayExecutor(Resources(clusters_per_task=2))
+    ray_executor = RayExecutor(Resources(clusters_per_task=2, prices={"head": 3600.0}))  # so that a second costs 1
+    start = time.monotonic()
     fitted = fit_stages(spec_of(), prepare(spec_of()), ArtifactStore(str(tmp_path)), ray_executor, [heard])
     for name in local:
         assert fitted[name].key == local[name].key
@@ -78,6 +88,13 @@ def test_one_worker_and_tasks_give_what_this_process_gives_bit_for_bit(ray_head,
         assert all(torch.equal(there[key], here[key]) for key in here)
     assert heard.progressed["encode"].samples == 4096
     assert (heard.progressed["map"].samples, heard.progressed["map"].total) == (3 * 512, 3 * 512)
+    assert heard.units["encode"] == [(0, 1), (1, 1)]
+    done = [count for count, _ in heard.units["map"]]
+    assert done[0] == 0 and sorted(b - a for a, b in itertools.pairwise(done)) == [1, 2, 2]
+    assert {(found.nodes, found.cpus) for found in heard.usages} == {(1, 2.0)}
+    assert max(found.cpus_in_use for found in heard.usages) >= 1.0
+    costs = [found.cost for found in heard.usages]
+    assert costs == sorted(costs) and 0.5 * (time.monotonic() - start) < costs[-1] < time.monotonic() - start
 
 
 def test_two_workers_train_as_one_on_the_joined_batch(ray_head, local, store_without):
