@@ -238,11 +238,11 @@ def train_stage(job: Job, store: ArtifactStore, executor: Executor, listeners: S
         report = _StageReport(stage.name, len(units), len(units) - len(missing), listeners)
         executor.fit(job, missing, report)
         parts = _parts(job, store)
-        if {unit for part in parts.values() for unit in part.meta["units"]} != set(units):
-            # Another run of the same stage has ended it meanwhile, and cleared the parts away.
-            return _stored(job, store)
-    artifact = stage.merge(list(parts.values()))
-    store.save(job.key, artifact, job.provenance)
+    if {unit for part in parts.values() for unit in part.meta["units"]} == set(units):
+        artifact = stage.merge(list(parts.values()))
+        store.save(job.key, artifact, job.provenance)
+    else:  # another run of the same stage has ended it meanwhile, and cleared away the parts that were there then
+        artifact = _stored(job, store)
     for key in list(store.keys(f"{job.key}.part-")):
         store.delete(key)
     return artifact

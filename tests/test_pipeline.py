@@ -117,6 +117,23 @@ def test_a_stage_killed_after_a_checkpoint_goes_on_to_the_same_result(store, tmp
     assert not [key for key in store.keys() if "part" in key]
 
 
+def test_a_run_that_was_overtaken_takes_what_is_there_and_leaves_no_parts(store):
+    """Another run ends the stage, and clears its parts away, between two packs of this one."""
+
+    class Overtaken(LocalExecutor):
+        def fit(self, job, units, report):
+            if job.stage == "map":
+                fit_part(job, units[:2], Runtime())
+                fit_stages(spec_of(), prepare(spec_of()), store, LocalExecutor(), only=["encode", "cluster", "map"])
+                fit_part(job, units[2:], Runtime())
+            else:
+                super().fit(job, units, report)
+
+    fitted = fit_stages(spec_of(), prepare(spec_of()), store, Overtaken(), only=["encode", "cluster", "map"])
+    assert tensors_equal(fitted["map"].artifact, store.load(fitted["map"].key))
+    assert [key for key in store.keys() if ".part-" in key] == []
+
+
 def test_a_damaged_artifact_is_trained_again(store, tmp_path):
     fitted = fit_stages(spec_of(), prepare(spec_of()), store, LocalExecutor())
     (file,) = (tmp_path / "artifacts" / fitted["cluster"].key).glob("*.safetensors")
