@@ -45,6 +45,9 @@ ENVIRONMENT = {
 }
 FIRST_TIMEOUT = "5"  # seconds, of the request that asks whether there is a server at all
 
+# Of an experiment: MLflow's UI opens it on its runs, where it would else take it for work on a language model.
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+
 # Errors that another try will not mend.
 _HOPELESS = {
     "BAD_REQUEST",
@@ -281,7 +284,7 @@ def _experiment(client: Any, uri: str, name: str) -> str:
             raise ValueError(f"its experiment {name!r} was deleted: restore it, or give another name")
         return str(found.experiment_id)
     beside = (_database(uri).parent / "mlartifacts").as_uri() if uri.startswith("sqlite:///") else None
-    return str(client.create_experiment(name, beside))
+    return str(client.create_experiment(name, beside, KIND))
 
 
 @contextlib.contextmanager

@@ -552,8 +552,9 @@ def test_the_default_is_sqlite_here_with_artifacts_beside(uri, migrated, tmp_pat
     shutil.copy(migrated, "mlflow.db")
     tracker = MLflowTracker.open()
     assert tracker.uri == f"sqlite:///{tmp_path}/here/mlflow.db"
-    location = tracker._client.get_experiment(tracker._experiment_id).artifact_location
-    assert location == (tmp_path / "here" / "mlartifacts").as_uri()
+    made = tracker._client.get_experiment(tracker._experiment_id)
+    assert made.artifact_location == (tmp_path / "here" / "mlartifacts").as_uri()
+    assert made.tags["mlflow.experimentKind"] == "custom_model_development"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     assert MLflowTracker.open().uri == uri
 
