@@ -1,6 +1,6 @@
 """What Ray and the search cost and bring: the same training here and there, in one run, as ratios.
 
-``python ray_jobs/benchmark.py overhead``, ``packing``, ``step``, ``search``, ``stopping`` and ``gain``.
+``python ray_jobs/benchmark.py overhead``, ``packing``, ``step``, ``scale``, ``search``, ``stopping`` and ``gain``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ray_jobs.plain_step import seconds_a_step  # noqa: E402
 from ray_jobs.resources import Resources  # noqa: E402
-from ray_jobs.session import LazyRayExecutor, results_folder  # noqa: E402
+from ray_jobs.scale import growth  # noqa: E402
+from ray_jobs.session import LazyRayExecutor, connect, results_folder  # noqa: E402
 from ray_jobs.tuning import measuring  # noqa: E402
 from scgan import commands, systems  # noqa: E402
 from scgan.artifacts import ArtifactStore  # noqa: E402
@@ -103,6 +104,18 @@ def step(rounds: int, steps: int) -> None:
     torch.set_num_threads(1)
     framework, plain = (statistics.median(seconds) for seconds in seconds_a_step(rounds, steps))
     _show(framework_seconds=framework, plain_seconds=plain, ratio=framework / plain)
+
+
+@cli.command()
+@click.option("--gpus", default=64, show_default=True, help="Logical GPUs of a private Ray.")
+@click.option("--gpus-per-task", default=1.0, show_default=True, help="Of each task; a process each runs at once.")
+@click.option("--tasks", default="64,250,1000", show_default=True, help="Counts of tasks, comma-separated.")
+@click.option("--seconds", default=1.0, show_default=True, help="That each task sleeps.")
+def scale(gpus: int, gpus_per_task: float, tasks: str, seconds: float) -> None:
+    """The scheduler's share of the time of many mapper tasks, by their number."""
+    connect(num_gpus=gpus)
+    for row in growth(gpus, gpus_per_task, [int(count) for count in tasks.split(",")], seconds):
+        _show(**row)
 
 
 SPACE = "clusters.num_clusters=choice(4,8,16,32)"
