@@ -15,15 +15,13 @@ from ray.tune.schedulers import FIFOScheduler
 from ray_jobs.tuning.halving import Halving
 from ray_jobs.tuning.lease import Lease
 from ray_jobs.tuning.request import RUNG_FACTOR, Request
-from ray_jobs.tuning.study import StudySearch, num_missing
+from ray_jobs.tuning.study import MAX_RESTARTS, StudySearch, num_missing
 from ray_jobs.tuning.trials import TrialPlan, run_trial
 from ray_jobs.tuning.watch import Board, Watch
 from ray_jobs.usage import Meter
 from scgan.artifacts import ArtifactStore, digest
 from scgan.data.dataset import Dataset
 from scgan.execution import Usage
-
-MAX_RESTARTS = 1  # of a trial whose worker died; what fails in it otherwise would fail again, and is not repeated
 
 ENVIRONMENT: Mapping[str, str] = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -62,18 +60,41 @@ def run_trials(
     from ray import tune
 
     os.environ |= ENVIRONMENT
-    bear_memory_kills()
     # It misses files that the study is instead of, and shows tracebacks of failures whose causes the study has.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    with Board(study, request.trials, request.metrics[0]) as board, tempfile.TemporaryDirectory() as folder:
+    with Board(study, request.trials, request.metrics[0]) as board:
         watch = Watch(ArtifactStore(request.store_url), driver, lease, board, sync, meter)
         trainable = tune.with_parameters(run_trial, plan=plan, data=data, driver=driver)
-        tuner = tune.Tuner(
+        suspects = 0  # trials in flight when Ray killed a worker for memory: these are tried again one at a time
+        while (missing := num_missing(study, request.trials)) > 0:
+            trials = min(suspects, missing) or missing
+            searcher = StudySearch(study, request.space, request.metrics, watch.error_of, 1 if suspects else None)
+            try:
+                _fit(request, trainable, searcher, _scheduler(request, study, plan), watch, trials)
+            except RuntimeError as error:  # any of its own that Tune does not know
+                if not isinstance(error.__cause__, ray.exceptions.OutOfMemoryError):
+                    raise
+                watch.drop_all()
+                suspects = searcher.bear_memory_kill(str(error.__cause__))
+                continue
+            if num_missing(study, request.trials) > missing - trials:
+                raise KeyboardInterrupt
+            suspects = 0
+
+
+def _fit(
+    request: Request, trainable: Any, searcher: StudySearch, scheduler: FIFOScheduler, watch: Watch, trials: int
+) -> None:
+    """Have Tune run so many trials."""
+    from ray import tune
+
+    with tempfile.TemporaryDirectory() as folder:
+        tune.Tuner(
             tune.with_resources(trainable, tune.PlacementGroupFactory(request.bundles)),
             tune_config=tune.TuneConfig(
-                search_alg=StudySearch(study, request.space, request.metrics, watch.error_of),
-                scheduler=_scheduler(request, study, plan),
-                num_samples=num_missing(study, request.trials),
+                search_alg=searcher,
+                scheduler=scheduler,
+                num_samples=trials,
                 reuse_actors=True,  # a new process for each trial would spend seconds on imports
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
@@ -84,25 +105,7 @@ def run_trials(
                 failure_config=tune.FailureConfig(max_failures=MAX_RESTARTS),
                 verbose=0,
             ),
-        )
-        tuner.fit()
-    if num_missing(study, request.trials) > 0:
-        raise KeyboardInterrupt
-
-
-def bear_memory_kills() -> None:
-    """Have Tune treat a worker that Ray killed for memory as any dead worker; it would end the whole search."""
-    from ray.air.execution._internal.actor_manager import RayActorManager
-
-    failed = RayActorManager._actor_task_failed
-
-    def told(self: Any, task: Any, exception: Exception) -> None:
-        if isinstance(exception, ray.exceptions.OutOfMemoryError):
-            exception = ray.exceptions.RayActorError(error_msg=str(exception))
-        failed(self, task, exception)
-
-    if failed.__name__ != told.__name__:  # once a process
-        RayActorManager._actor_task_failed = told
+        ).fit()
 
 
 def _scheduler(request: Request, study: optuna.Study, plan: TrialPlan) -> FIFOScheduler:

@@ -18,6 +18,7 @@ from scgan.search import Domain, Range, Space, every_point, ordered, start_point
 from scgan.tracking import redacted
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+MAX_RESTARTS = 1  # of a trial whose worker died; what fails in it otherwise would fail again, and is not repeated
 NUM_WARM = 10  # best trials of another study that are tried first
 OUT_OF_MEMORY = re.compile(r"[^\n]*(?:running low on memory|OutOfMemory)[^\n]*")  # Ray's words for it
 
@@ -142,10 +143,16 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]
         space: What is searched.
         metrics: What is minimised.
         error_of: What Tune knows of a trial whose worker is gone, by the trial's id.
+        at_once: Trials that may be under way at a time; None for as many as the cluster holds.
     """
 
     def __init__(
-        self, study: optuna.Study, space: Space, metrics: Sequence[str], error_of: Callable[[str], str]
+        self,
+        study: optuna.Study,
+        space: Space,
+        metrics: Sequence[str],
+        error_of: Callable[[str], str],
+        at_once: int | None = None,
     ) -> None:
         self.domains = ordered(space)
         several = len(metrics) > 1
@@ -159,7 +166,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]
         )
         self.metrics = tuple(metrics)
         self.in_flight = [trial._trial_id for trial in study.get_trials(states=[TrialState.RUNNING])]
-        self.error_of = error_of
+        self.error_of, self.at_once = error_of, at_once
 
     def point(self, trial: Any) -> None:
         """Have Optuna suggest each setting, those that depend on another only where it has the value."""
@@ -169,7 +176,9 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]
                 chosen[key] = _suggest(trial, key, domain)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        """The point of a trial that was in flight, else a new one."""
+        """The point of a trial that was in flight, else a new one; None while no more may be under way."""
+        if self.at_once is not None and len(self._under_way()) >= self.at_once:
+            return None
         if trial_id not in self._ot_trials and self.in_flight:
             self._ot_trials[trial_id] = optuna.trial.Trial(self._ot_study, self.in_flight.pop(0))
         return super().suggest(trial_id)
@@ -206,6 +215,28 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]
         elif self.metrics[0] in result:
             self.on_trial_result(trial_id, result)
             self._tell(trial_id, state=TrialState.PRUNED)
+
+    def _under_way(self) -> list[str]:
+        return [trial_id for trial_id in self._ot_trials if trial_id not in self._completed_trials]
+
+    def bear_memory_kill(self, text: str) -> int:
+        """Ray killed a worker for memory, which ends Tune: of a trial that was alone this is the death.
+
+        Args:
+            text: What Ray said.
+
+        Returns:
+            How many trials are in flight now, one of which is the one that was killed.
+        """
+        under_way = self._under_way()
+        if len(under_way) == 1:
+            trial = self._ot_trials[under_way[0]]
+            deaths = [*trial.user_attrs.get("deaths", []), *causes_of_death(text)]
+            trial.set_user_attr("deaths", deaths)
+            if len(deaths) > MAX_RESTARTS:
+                trial.set_user_attr("cause", deaths[-1])
+                self._tell(under_way[0], state=TrialState.FAIL)
+        return count(self._ot_study)[TrialState.RUNNING]
 
     def _tell(self, trial_id: str, **how: Any) -> None:
         self._ot_study.tell(self._ot_trials[trial_id], **how)

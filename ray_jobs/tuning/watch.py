@@ -166,6 +166,11 @@ class Watch(tune.Callback):  # type: ignore[misc]
         """Its worker died, and another one begins it again."""
         self._drop(trial)
 
+    def drop_all(self) -> None:
+        """All trials have ended, in the middle."""
+        for trial in self.errors.values():
+            self._drop(trial)
+
     def _drop(self, trial: Any) -> None:
         find_claims(self.store.url).drop.remote(f"{self.driver}/{trial.trial_id}")
 

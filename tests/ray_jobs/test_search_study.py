@@ -7,17 +7,13 @@ import socket
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 
 import optuna
 import pytest
-import ray
 from optuna.trial import TrialState
-from ray.air.execution._internal.actor_manager import RayActorManager
 
 from ray_jobs.tuning.costs import costs
 from ray_jobs.tuning.lease import Lease
-from ray_jobs.tuning.running import bear_memory_kills
 from ray_jobs.tuning.study import StudySearch, begin, best, causes_of_death, count, num_missing, open_study, open_warm
 from scgan import systems
 from scgan.search import Choice, Float, When, describe
@@ -40,8 +36,8 @@ def opened(url, name="s", space=SPACE, metrics=METRIC, seed=0):
     return open_study(url, name, {"space": describe(space), "metrics": list(metrics)}, metrics, seed)
 
 
-def searcher(study, space=SPACE, metrics=METRIC, error=""):
-    return StudySearch(study, space, metrics, lambda trial_id: error)
+def searcher(study, space=SPACE, metrics=METRIC, error="", at_once=None):
+    return StudySearch(study, space, metrics, lambda trial_id: error, at_once)
 
 
 def ended(study):
@@ -224,18 +220,25 @@ def test_optuna_is_quiet_and_seeded(url):
     assert optuna.logging.get_verbosity() == optuna.logging.ERROR
 
 
-def test_tune_takes_a_worker_killed_for_memory_for_a_dead_one():
-    """It raises for anything but a dead actor, which would end the search."""
-    told, killed = [], ray.exceptions.OutOfMemoryError("1 worker(s) were killed due to the node running low on memory")
-    tracked = SimpleNamespace(actor_id=1, _on_error=lambda actor, error: told.append(error))
-    manager = SimpleNamespace(_failed_actor_ids=set(), _cleanup_actor=lambda tracked_actor: None)
-    task = SimpleNamespace(_tracked_actor=tracked, _on_error=None)
-    for _ in range(2):
-        bear_memory_kills()
-    RayActorManager._actor_task_failed(manager, task, killed)
-    (error,) = told
-    assert isinstance(error, ray.exceptions.RayActorError)
-    assert causes_of_death(f"Failure # 1 (occurred at noon)\n{error}\n")[0].startswith("out of memory: 1 worker(s)")
+KILLED = "Task was killed due to the node running low on memory.\nMemory was 1 GB."
+
+
+def test_whoever_was_in_flight_when_ray_killed_for_memory_is_tried_again_alone(url):
+    before = searcher(opened(url))
+    points = [before.suggest(name) for name in "ab"]
+    assert before.bear_memory_kill(KILLED) == 2  # either may have been killed: no death of anybody
+    study = opened(url)
+    alone = searcher(study, at_once=1)
+    assert alone.suggest("c") == points[0] and alone.suggest("d") is None
+    assert alone.bear_memory_kill(KILLED) == 2
+    assert [t.user_attrs.get("deaths") for t in study.trials] == [[f"out of memory: {KILLED.splitlines()[0]}"], None]
+    again = searcher(study, at_once=1)
+    assert again.suggest("e") == points[0]
+    assert again.bear_memory_kill(KILLED) == 1
+    first, second = study.trials
+    assert first.state == TrialState.FAIL and len(first.user_attrs["deaths"]) == 2
+    assert first.user_attrs["cause"].startswith("out of memory: ") and second.state == TrialState.RUNNING
+    assert again.suggest("f") == points[1]
 
 
 def test_a_small_space_is_tried_whole_each_point_once(url):
