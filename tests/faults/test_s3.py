@@ -209,3 +209,22 @@ def test_a_download_that_breaks_off_is_made_again(proxy, address):
     proxy.set("silent")
     threading.Timer(3.0, proxy.set, ["pass"]).start()
     assert torch.equal(store.load("encode-1").tensors["w"], torch.ones(500_000))
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("mode", ["busy", "away"])
+def test_a_minute_while_ray_train_trains(undisturbed, another_head, proxy, address, start, end, until, tmp_path, mode):
+    """The workers' checkpoints and the driver's looks at the store fall into it; nobody starts anything again."""
+    with another_head(tmp_path / "head.log", "--num-cpus=2") as head:
+        driver = start(address, ray=True, RAY_ADDRESS=head.address)
+        until(lambda: driver.log.exists() and "encode" in driver.log.read_text(), seconds=120)
+        proxy.set(mode)
+        time.sleep(60)
+        proxy.set("pass")
+        ended = end(driver)
+    assert ended.code == 0, ended.err
+    assert ended.result["trained"] == ["encode", "cluster", "map", "decode"]
+    samples = [int(line.split()[1]) for line in driver.log.read_text().splitlines() if line.startswith("encode")]
+    assert samples == sorted(samples)
+    assert proxy.refused or mode == "away"
+    undisturbed.assert_same(ArtifactStore(address))

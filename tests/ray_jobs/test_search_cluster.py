@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
 TINY = [
     *("--data", "two_spirals", "--data.num_train=1500", "--data.num_test=1500", "--preset", "smoke"),
-    *("--encoder.num_samples=65536", "--mappers.num_samples=512", "--decoder.num_samples=8192"),
+    *("--encoder.num_samples=32768", "--mappers.num_samples=512", "--decoder.num_samples=8192"),
 ]
 
 
@@ -52,16 +52,16 @@ def test_two_searches_at_once_on_one_store_train_together_what_they_share(ray_he
         "other": [*space, "mappers.lambda_eps,clusters.num_clusters"],
     }
     drivers = [
-        started(ray_head, monkeypatch, tmp_path, "--study", name, "--trials", 4, *words)
+        started(ray_head, monkeypatch, tmp_path, "--study", name, "--trials", 3, *words)
         for name, words in searches.items()
     ]
     told = ended(*drivers)
-    assert [t["trials"]["complete"] + t["trials"]["pruned"] for t in told] == [4, 4]
+    assert [t["trials"]["complete"] + t["trials"]["pruned"] for t in told] == [3, 3]
     assert sum(t["training"]["fits"]["encode"] for t in told) == 1
     points = [t.params for name in searches for t in study_of(tmp_path, name).trials]
     ks = {point["clusters.num_clusters"] for point in points}
     assert sum(t["training"]["fits"]["cluster"] for t in told) == len(ks)
-    assert not any(".part-" in key for key in ArtifactStore(str(tmp_path)).keys())
+    assert [key for key in ArtifactStore(str(tmp_path)).keys() if ".part-" in key] == []
 
 
 def test_as_a_job_its_results_stay(ray_head):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -20,6 +22,8 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 LENGTHS = {"encoder.num_samples": 4096, "mappers.num_samples": 512, "decoder.num_samples": 8192}
+NUM_TRIALS = 6
+MOMENTS = random.Random(0).choices([i / 1000 for i in range(1000)], k=5)  # shares of the time of a whole search
 SPACE = ("decoder.lambda_x", "mappers.lambda_eps", "clusters.num_clusters")
 
 
@@ -78,33 +82,44 @@ def test_a_signal_closes_the_entries_and_the_same_command_goes_on(ray_head, tmp_
     assert told["trials"].pop("asked") == 5 == sum(told["trials"].values()) and told["trials"]["failed"] == 0
 
 
-def kill_and_run_again(ray_head, tmp_path, mlflow_runs, *, num_trials, after):
-    database = f"sqlite:///{tmp_path / 'search-tiny.db'}"
-    driver = start_and_wait(ray_head, tmp_path, num_trials=num_trials, after=after)
-    driver.send_signal(signal.SIGKILL)
+@pytest.fixture(scope="module")
+def whole_seconds(ray_head, tmp_path_factory):
+    """How long the search takes that nobody disturbs, from its command to its end."""
+    start_time = time.monotonic()
+    driver = start(tmp_path_factory.mktemp("whole"), ray_head.address, "--trials", str(NUM_TRIALS))
+    output, _ = driver.communicate(timeout=300)
+    assert driver.returncode == 0, output
+    return time.monotonic() - start_time
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_at_any_moment_and_run_again_no_trial_is_lost_or_there_twice(
+    ray_head, tmp_path, mlflow_runs, whole_seconds, moment
+):
+    """Kill -9 once this share of an undisturbed search's time has passed; then the same command, to the end."""
+    driver = start(tmp_path, ray_head.address, "--trials", str(NUM_TRIALS))
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        driver.wait(moment * whole_seconds)
+    alive = driver.poll() is None
+    driver.kill()
     driver.communicate()
-    try:
-        before = optuna.load_study(study_name="tiny", storage=database).trials
-    except KeyError:  # killed before there was a study
-        before = []
-    again = start(tmp_path, ray_head.address, "--trials", str(num_trials))
-    output, _ = again.communicate(timeout=200)
+    before = trials_of(tmp_path)
+    again = start(tmp_path, ray_head.address, "--trials", str(NUM_TRIALS))
+    output, _ = again.communicate(timeout=60 + 3 * whole_seconds)
     assert again.returncode == 0, output
-    found = optuna.load_study(study_name="tiny", storage=database).trials
-    assert [t.number for t in found] == list(range(num_trials))
+    found = trials_of(tmp_path)
+    assert [t.number for t in found] == list(range(NUM_TRIALS))
     assert all(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in found)
     assert [t.params for t in found[: len(before)]] == [t.params for t in before]
     done = [t.number for t in before if t.state.is_finished()]
     assert [found[i].datetime_complete for i in done] == [before[i].datetime_complete for i in done]
-    assert sorted(mlflow_runs(tmp_path)[2]) == list(range(num_trials))
-    return len(done)
+    assert sorted(mlflow_runs(tmp_path)[2]) == list(range(NUM_TRIALS))
+    print(f"killed at {moment:.2f} of {whole_seconds:.0f} s: alive {alive}, {len(done)} of {len(before)} trials done")
 
 
-def test_killed_and_run_again_no_trial_is_lost_or_there_twice(ray_head, tmp_path, mlflow_runs):
-    done = kill_and_run_again(ray_head, tmp_path, mlflow_runs, num_trials=5, after=1)
-    assert 1 <= done < 5
-
-
-@pytest.mark.parametrize("after", [0, 1, 4, 6, 8])
-def test_killed_anywhere(ray_head, tmp_path, mlflow_runs, after):
-    kill_and_run_again(ray_head, tmp_path, mlflow_runs, num_trials=9, after=after)
+def trials_of(folder):
+    """The study's trials; none where the search was killed before there was a study."""
+    try:
+        return optuna.load_study(study_name="tiny", storage=f"sqlite:///{folder / 'search-tiny.db'}").trials
+    except KeyError:
+        return []
