@@ -61,10 +61,14 @@ class Board:
         return found
 
 
+RESTARTED = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
+"""Options of an actor that Ray may kill for memory, as it may any, and that is begun anew then with nothing in it."""
+
+
 def new_board() -> Any:
     """A :class:`Board` beside the driver, so that it lives as long as that, whatever nodes go."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return ray.remote(num_cpus=0, scheduling_strategy=here)(Board).remote()
+    return ray.remote(**RESTARTED, scheduling_strategy=here)(Board).remote()
 
 
 class RayExecutor:

@@ -10,6 +10,7 @@ from typing import Any
 
 import ray
 
+from ray_jobs.executor import RESTARTED
 from scgan.artifacts import Artifact, ArtifactStore, digest
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 1.0  # seconds between looks at the store
@@ -66,7 +67,7 @@ def open_claims(store_url: str) -> Any:
     The actor ends with the driver that began it, and is begun anew by the next that finds it gone.
     """
     options = {"name": _name(store_url), "namespace": NAMESPACE, "get_if_exists": True}
-    return ray.remote(num_cpus=0)(Claims).options(**options).remote()
+    return ray.remote(**RESTARTED)(Claims).options(**options).remote()
 
 
 def find_claims(store_url: str) -> Any:
