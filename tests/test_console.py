@@ -74,7 +74,8 @@ def test_a_log_hears_of_progress_now_and_then(capsys, monkeypatch):
     terminal = Terminal()
     started(terminal)
     terminal.stage_started("encode", 1)
-    monkeypatch.setattr(console, "PLAIN_EVERY", -1.0)
+    for name in ("PLAIN_EVERY", "PLAIN_MOST"):
+        monkeypatch.setattr(console, name, -1.0)
     terminal.progress("encode", Progress(2_000, 8_000, {"loss": 0.25}, 2.0))
     monkeypatch.setattr(console, "PLAIN_EVERY", 1000.0)
     terminal.progress("encode", Progress(4_000, 8_000, {"loss": 0.25}, 4.0))
@@ -108,7 +109,8 @@ def test_a_terminal_gets_bars(monkeypatch):
 def test_a_log_says_where_a_job_is(capsys, monkeypatch):
     terminal = Terminal()
     started(terminal)
-    monkeypatch.setattr(console, "PLAIN_EVERY", -1.0)
+    for name in ("PLAIN_EVERY", "PLAIN_MOST"):
+        monkeypatch.setattr(console, name, -1.0)
     terminal.stage_started("map", 16)
     terminal.units_fitted("map", 4, 16)
     terminal.resources_used(Usage(2, 4.0, 2.5, 8.0, 4.0, 1.234))
