@@ -149,7 +149,7 @@ class RayExecutor:
         return options
 
     def _train(self, definition: Job, job: Any, units: Units, board: Any, report: Reporter) -> None:
-        bundles = [_bundle(self.plan.cpus, self.plan.worker_gpus)] * self.plan.num_workers
+        bundles = [_bundle(self.plan.cpus, self.plan.worker_gpus)] * self.plan.min_workers
         patience = Patience(definition.stage, self.resources, self.started, bundles)
         patience.await_room(functools.partial(self.meter.tell, report))
         loop = {
@@ -183,13 +183,18 @@ class RayExecutor:
 
         on_gpus = bool(self.plan.worker_gpus)
         patience = self.resources.patience_minutes
+        fewest, most = self.plan.min_workers, self.plan.num_workers
         return TorchTrainer(
             fit_on_worker,
             train_loop_config=loop,
             # By how PyTorch was built: the driver's node need not have a GPU itself.
             torch_config=TorchConfig(backend="nccl" if on_gpus and torch.backends.cuda.is_built() else "gloo"),
             scaling_config=ScalingConfig(
-                num_workers=self.plan.num_workers, use_gpu=on_gpus, resources_per_worker=bundle
+                num_workers=(fewest, most) if fewest < most else most,
+                use_gpu=on_gpus,
+                resources_per_worker=bundle,
+                # Another number of workers goes on from the last checkpoint: what was done since is done again.
+                elastic_resize_monitor_interval_s=2 * self.resources.checkpoint_seconds,
             ),
             run_config=RunConfig(
                 name=name,

@@ -16,6 +16,9 @@ class Resources(Settings):
     """How stages are spread; never changes a result."""
 
     num_workers: int | None = Field(None, ge=1, description="data-parallel workers; none: one a GPU, one without GPUs")
+    min_workers: int | None = Field(
+        None, ge=1, description="with which a stage goes on when nodes go, and takes more in as they come; none: all"
+    )
     gpus_per_worker: float = Field(1.0, ge=0, description="of each data-parallel worker, where there are GPUs")
     gpus_per_task: float = Field(0.25, ge=0, description="of each mapper task, where there are GPUs")
     cpus_per_task: float = Field(1.0, gt=0, description="CPUs of each worker and task")
@@ -36,6 +39,7 @@ class Plan(Settings):
 
     Args:
         num_workers: Data-parallel workers.
+        min_workers: As few of them do, for as long as the others have no room.
         worker_gpus: GPUs of each.
         task_gpus: GPUs of each task.
         cpus: CPUs of each worker and task.
@@ -43,6 +47,7 @@ class Plan(Settings):
     """
 
     num_workers: int
+    min_workers: int
     worker_gpus: float
     task_gpus: float
     cpus: float
@@ -53,7 +58,8 @@ def plan(resources: Resources) -> Plan:
     """Fit the settings to the cluster: the nodes that are there, or what it may grow to.
 
     Raises:
-        ValueError: If a single worker or task is larger than any node, so that it could never start.
+        ValueError: If a single worker or task is larger than any node, so that it could never start; if there is no
+            room for the fewest workers.
     """
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     grows = resources.num_gpus is not None or resources.num_cpus is not None
@@ -61,17 +67,22 @@ def plan(resources: Resources) -> Plan:
     worker_gpus = resources.gpus_per_worker if gpus else 0.0
     task_gpus = resources.gpus_per_task if gpus else 0.0
     workers = resources.num_workers or max(1, int(gpus // worker_gpus) if worker_gpus else 1)
+    fewest = resources.min_workers or workers
+    if fewest > workers:
+        raise ValueError(f"resources.min_workers is {fewest}, more than the {workers} workers that a stage has at most")
     if grows:  # by nodes of unknown size: what can't start is waited for, and said
         slots = _grown_slots(resources, gpus, task_gpus)
     else:
         _check_sizes(resources, nodes, worker_gpus, task_gpus)
         fit = _held(nodes, resources.cpus_per_task, worker_gpus)
-        if workers > fit:
-            raise ValueError(f"resources.num_workers is {workers}, but the cluster holds {int(fit)} such workers")
+        if fewest > fit:
+            name = "min_workers" if resources.min_workers else "num_workers"
+            raise ValueError(f"resources.{name} is {fewest}, but the cluster holds {int(fit)} such workers")
         per_gpu = math.inf if not task_gpus else sum(node.get("GPU", 0) // task_gpus for node in nodes)
         slots = min(per_gpu, sum(node.get("CPU", 0) // resources.cpus_per_task for node in nodes))
     return Plan(
         num_workers=workers,
+        min_workers=fewest,
         worker_gpus=worker_gpus,
         task_gpus=task_gpus,
         cpus=resources.cpus_per_task,

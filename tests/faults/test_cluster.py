@@ -12,11 +12,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from torch.testing import assert_close
 
 from ray_jobs.executor import RayExecutor
 from ray_jobs.resources import Resources
 from scgan.artifacts import ArtifactStore
 from scgan.pipeline import fit_stages, prepare
+from scgan.stages.encode import load_encoder
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray]
 
@@ -79,6 +81,74 @@ def test_a_node_dies(undisturbed, spec, tmp_path, stage):
     store = undisturbed.copy_without(tmp_path / "runs", stage)
     assert python(NODES.format(stage=stage), spec, store) == [1, [stage]]
     undisturbed.assert_same(store)
+
+
+ELASTIC = """
+import threading, time
+from ray.cluster_utils import Cluster
+from ray_jobs import executor as executing
+from scgan.training.state import TrainState
+
+log, total, fit = os.environ["LOG"], spec.config.encoder.num_samples, executing.fit_on_worker
+
+def groups():
+    return [json.loads(line) for line in open(log)] if os.path.exists(log) else []
+
+def gated(config):
+    # The first group stops at a third until it ends, the second at two thirds; a checkpoint is made there.
+    number, context, over, add = len(groups()) + 1, ray.train.get_context(), [], TrainState.add
+
+    def slow_add(state, losses):
+        if not over and context.get_world_rank() == 0:
+            with open(log, "a") as file:
+                print(json.dumps([context.get_world_size(), state.samples]), file=file)
+        over.append(number < 3 and 3 * state.samples > number * total)
+        if over[-1]:
+            time.sleep(300 if sum(over) > 1 else 1.5)
+        add(state, losses)
+
+    TrainState.add = slow_add
+    fit(config)
+
+def await_gate(number):
+    while not seen or 3 * seen[-1] <= number * total or len(groups()) < number:
+        assert training.is_alive()
+        time.sleep(0.1)
+
+cluster = Cluster(initialize_head=True, connect=False, head_node_args={"num_cpus": 1, "include_dashboard": False})
+node = cluster.add_node(num_cpus=1)
+ray.init(address=cluster.address, log_to_driver=False)
+executing.fit_on_worker = gated
+executor = RayExecutor(Resources(checkpoint_seconds=0.2, num_workers=2, min_workers=1))
+seen, fitted = [], {}
+listener = scene.Listener(lambda stage, progress: seen.append(progress.samples))
+arguments = (spec, prepare(spec), store, executor, [listener])
+training = threading.Thread(target=lambda: fitted.update(fit_stages(*arguments)), daemon=True)
+training.start()
+await_gate(1)
+cluster.remove_node(node, allow_graceful=False)
+await_gate(2)
+cluster.add_node(num_cpus=1)
+training.join()
+print(json.dumps([groups(), [name for name, each in fitted.items() if each.new]]))
+ray.shutdown()
+cluster.shutdown()
+"""
+
+
+def test_the_encoder_goes_on_with_fewer_workers_and_takes_new_ones_in(undisturbed, spec, tmp_path):
+    """Of two nodes one dies, later a new one comes; each time the training goes on from its last checkpoint."""
+    store = undisturbed.copy_without(tmp_path / "runs", "encode")
+    # A minute otherwise, for which a new group is waited for that counts on the lost node.
+    environment = {"LOG": str(tmp_path / "groups"), "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "5"}
+    groups, new = python(ELASTIC, spec, store, **environment)
+    total = spec.config.encoder.num_samples
+    assert [workers for workers, _ in groups] == [2, 1, 2] and new == ["encode"]
+    assert groups[0][1] == 0 and groups[1][1] > total / 3 and groups[2][1] > 2 * total / 3
+    key, data = undisturbed.stages["encode"].key, prepare(spec).test
+    artifacts = undisturbed.stages["encode"].artifact, store.load(key)
+    codes = [load_encoder(spec.config.encoder, artifact).embed(data) for artifact in artifacts]
+    assert_close(*codes, rtol=0, atol=2e-3)
 
 
 @pytest.mark.parametrize("stage", ["encode", "map"])

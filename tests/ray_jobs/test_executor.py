@@ -152,13 +152,17 @@ def test_a_failing_unit_ends_the_run_with_its_own_message(ray_head, store_withou
 def test_the_plan_fits_the_cluster(ray_head):
     assert plan(Resources()).slots == 2 and plan(Resources()).num_workers == 1
     assert plan(Resources(cpus_per_task=0.5)).slots == 4
+    elastic = plan(Resources(num_workers=9, min_workers=2))
+    assert (elastic.min_workers, elastic.num_workers) == (2, 9)
 
 
 @pytest.mark.parametrize(
     ("resources", "message"),
     [
         ({"cpus_per_task": 64}, "the largest node has 2 CPUs"),
-        ({"num_workers": 9}, "the cluster holds 2 such workers"),
+        ({"num_workers": 9}, "num_workers is 9, but the cluster holds 2 such workers"),
+        ({"num_workers": 9, "min_workers": 3}, "min_workers is 3, but the cluster holds 2 such workers"),
+        ({"num_workers": 2, "min_workers": 3}, "min_workers is 3, more than the 2 workers"),
     ],
 )
 def test_what_no_node_can_hold_is_refused(ray_head, resources, message):
