@@ -1,6 +1,7 @@
 """What Ray and the search cost and bring: the same training here and there, in one run, as ratios.
 
-``python ray_jobs/benchmark.py overhead``, ``packing``, ``step``, ``scale``, ``search``, ``stopping`` and ``gain``.
+``python ray_jobs/benchmark.py overhead``, ``packing``, ``nodes``, ``step``, ``scale``, ``search``, ``stopping`` and
+``gain``.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ import json
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+import ray
 import torch
+from ray.cluster_utils import Cluster
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ray_jobs.executor import RayExecutor  # noqa: E402
 from ray_jobs.plain_step import seconds_a_step  # noqa: E402
 from ray_jobs.resources import Resources  # noqa: E402
 from ray_jobs.scale import growth  # noqa: E402
@@ -94,6 +99,43 @@ def packing(clusters: int, samples: int) -> None:
     apart = loop_seconds(spec, "map", two)
     one.close()
     _show(one_task_seconds=together, two_tasks_seconds=apart, speedup=together / apart)
+
+
+@cli.command()
+@click.option("--clusters", default=32, show_default=True, help="Mappers in all.")
+@click.option("--encoder-samples", default=400_000, show_default=True, help="Samples seen by the encoder.")
+@click.option("--samples", default=200_000, show_default=True, help="Samples seen by each mapper.")
+@click.option("--rounds", default=3, show_default=True, help="Turns of each; the medians are compared.")
+def nodes(clusters: int, encoder_samples: int, samples: int, rounds: int) -> None:
+    """Encoder and mappers on two logical nodes of a CPU each, against one of two CPUs, in turns."""
+    changes = {
+        "encoder.num_samples": encoder_samples,
+        "clusters.num_clusters": clusters,
+        "mappers.num_samples": samples,
+    }
+    turns = [[stage_seconds(_spec(changes), cpus) for cpus in ((2,), (1, 1))] for _ in range(rounds)]
+    one, two = (
+        {stage: statistics.median(turn[layout][stage] for turn in turns) for stage in ("encode", "map")}
+        for layout in (0, 1)
+    )
+    _show(one_node_seconds=one, two_nodes_seconds=two, ratio=sum(two.values()) / sum(one.values()))
+
+
+def stage_seconds(spec: Spec, cpus: Sequence[int]) -> dict[str, float]:
+    """Time of each stage up to the mappers, start-up and all, on new logical nodes of so many CPUs."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": cpus[0], "include_dashboard": False})
+    try:
+        for count in cpus[1:]:
+            cluster.add_node(num_cpus=count)
+        ray.init(address=cluster.address, log_to_driver=False)
+        executor = RayExecutor(Resources(num_workers=sum(cpus)))
+        with tempfile.TemporaryDirectory() as folder:
+            store, stages = ArtifactStore(folder), ("encode", "cluster", "map")
+            fitted = fit_stages(spec, prepare(spec), store, executor, only=stages)
+        return {name: stage.seconds for name, stage in fitted.items()}
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
 
 
 @cli.command()
