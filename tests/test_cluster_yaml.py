@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -168,6 +169,51 @@ def test_rays_aws_provider_starts_and_ends_head_and_spot_worker(aws, config):
     assert up[head]["MetadataOptions"]["HttpTokens"] == "required"
     provider.terminate_nodes([head, worker])
     assert not running(aws)
+
+
+# Instead of ssh and rsync: writes down what would run where, and answers what Ray reads.
+REMOTE = """#!/bin/sh
+echo "$(basename "$0") $*" | tr '\\n' ' ' >> "$REMOTE_LOG"; echo >> "$REMOTE_LOG"
+case "$*" in
+    *"command -v docker"*) echo docker ;;
+    *"printenv HOME"*) echo /home/ray ;;
+    *"json .Config.Env"*) echo '["HOME=/home/ray"]' ;;
+esac
+"""
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file .*cluster.yaml:ResourceWarning")  # Ray's own
+def test_ray_up_sets_the_head_up_in_order_and_shows_no_token(aws, config, monkeypatch, tmp_path):
+    from ray.autoscaler._private.commands import create_or_update_cluster
+
+    for name in ("ssh", "rsync"):
+        (tmp_path / name).write_text(REMOTE)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("REMOTE_LOG", str(tmp_path / "log"))
+    token = "5ca1ab1e" * 8
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text(token)
+    (tmp_path / "cluster.yaml").write_text(yaml.safe_dump(config))
+    monkeypatch.chdir(ROOT)  # the file's mounts are relative to where `ray up` is called
+    create_or_update_cluster(str(tmp_path / "cluster.yaml"), None, None, False, False, yes=True, no_config_cache=True)
+
+    (head,) = running(aws).values()
+    assert {"Key": "ray-node-status", "Value": "up-to-date"} in head["Tags"]
+    lines = (tmp_path / "log").read_text().splitlines()
+    image = config["docker"]["head_image"]
+    steps = ["uptime", "rsync .*auth_token", f"docker pull {image}", f"docker run .*{image}", "chmod 600 .*auth_token"]
+    steps += ["pip install --quiet --constraint /home/ray/scgan/constraints.txt /home/ray/scgan", "ray stop"]
+    steps += ["ray start --head .*--dashboard-host=127.0.0.1"]
+    found = [next(i for i, line in enumerate(lines) if re.search(step, line)) for step in steps]
+    assert found == sorted(found)
+    (start,) = (line for line in lines if "docker run" in line)
+    for option in ("RAY_AUTH_MODE=token", "SCGAN_STORE=s3://", "MLFLOW_TRACKING_URI=http://"):
+        assert f"--env={option}" in start
+    assert all(f"ubuntu@{head['PublicIpAddress']}" in line for line in lines)
+    assert not [line for line in lines if token in line]
+    (shipped,) = (line for line in lines if line.startswith("rsync") and line.split()[-2] == "./")
+    assert "--exclude .git " in shipped and "dir-merge,- .gitignore" in shipped
 
 
 @pytest.mark.parametrize("name", ["head", "worker"])
