@@ -21,7 +21,6 @@ from ray.cluster_utils import Cluster
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ray_jobs.executor import RayExecutor  # noqa: E402
 from ray_jobs.plain_step import seconds_a_step  # noqa: E402
 from ray_jobs.resources import Resources  # noqa: E402
 from ray_jobs.scale import growth  # noqa: E402
@@ -128,10 +127,11 @@ def stage_seconds(spec: Spec, cpus: Sequence[int]) -> dict[str, float]:
         for count in cpus[1:]:
             cluster.add_node(num_cpus=count)
         ray.init(address=cluster.address, log_to_driver=False)
-        executor = RayExecutor(Resources(num_workers=sum(cpus)))
+        executor = LazyRayExecutor(Resources(num_workers=sum(cpus)))
         with tempfile.TemporaryDirectory() as folder:
             store, stages = ArtifactStore(folder), ("encode", "cluster", "map")
             fitted = fit_stages(spec, prepare(spec), store, executor, only=stages)
+        executor.close()
         return {name: stage.seconds for name, stage in fitted.items()}
     finally:
         ray.shutdown()
