@@ -11,6 +11,7 @@ symbol    shape                       meaning
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -40,14 +41,19 @@ class AttributeMapper(nn.Module):
     Args:
         num_attributes: A.
         code_dim: E.
+        generator: Draws the initial weights.
 
-    Source: [INFOSCC-GAN] Sec. 2.3, and its code.
+    Source: [INFOSCC-GAN] Sec. 2.3, and its code. Differs: an attribute starts with as much weight as all of eps, where
+    it would have one E-th of that.
     """
 
-    def __init__(self, num_attributes: int, code_dim: int) -> None:
+    def __init__(self, num_attributes: int, code_dim: int, generator: torch.Generator) -> None:
         super().__init__()
         self.attributes = nn.Linear(num_attributes, num_attributes)
         self.join = nn.Linear(num_attributes + code_dim, code_dim)
+        initialise(self, generator)
+        with torch.no_grad():
+            nn.init.eye_(self.attributes.weight).mul_(math.sqrt(code_dim))
 
     def forward(self, eps: Tensor, y: Tensor) -> Tensor:
         """Codes ``[B, E]`` from Gaussian ``eps`` ``[B, E]`` and attributes ``[B, A]``."""
@@ -122,10 +128,10 @@ class ImageGenerator(nn.Module):
         widths = [min(max_width, width * 2 ** (count - i)) for i in range(count + 1)]
         self.code_dim, self.noise_shape, self.num_attributes = code_dim, (count, noise_dim), num_attributes
         self.base = (widths[0], base, base)
-        self.mapper = AttributeMapper(num_attributes, code_dim) if num_attributes else None
         self.input = nn.Linear(code_dim, widths[0] * base * base)
         self.output = nn.Conv2d(widths[-1], channels, 7, 1, 3)
         initialise(self, generator)
+        self.mapper = AttributeMapper(num_attributes, code_dim, generator) if num_attributes else None
         self.blocks = nn.ModuleList(
             EigenBlock(widths[i], widths[i + 1], base * 2**i, noise_dim, noise_scale, generator) for i in range(count)
         )

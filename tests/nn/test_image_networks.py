@@ -61,11 +61,19 @@ def test_block_equals_the_code_of_the_paper_written_out():
 
 
 def test_mapper_is_linear_in_attributes_and_latents():
-    mapper = AttributeMapper(3, 4)
+    mapper = AttributeMapper(3, 4, seeded(2))
     eps, y = torch.randn(2, 1, 4, generator=seeded()), torch.rand(2, 1, 3, generator=seeded(1))
     middle = mapper(eps.mean(0), y.mean(0))
     assert_close(middle, (mapper(eps[0], y[0]) + mapper(eps[1], y[1])) / 2)
     assert (mapper(eps[0], y[0]) - mapper(eps[0], y[1])).abs().min() > 0
+
+
+def test_an_attribute_starts_with_the_weight_of_all_latents():
+    mapper = AttributeMapper(10, 128, seeded())
+    eps, none = torch.randn(2000, 128, generator=seeded(1)), torch.zeros(2000, 10)
+    of_latents = (mapper(eps, none) - mapper(0 * eps, none)).square().mean()
+    of_attributes = (mapper(0 * eps[:10], torch.eye(10)) - mapper(0 * eps[:10], none[:10])).square().mean()
+    assert 0.8 < of_attributes / of_latents < 1.25
 
 
 def test_every_layers_noise_attribute_and_latent_moves_the_image():
