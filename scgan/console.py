@@ -59,8 +59,8 @@ class Terminal:
     def run_started(self, spec: Spec, data: Dataset) -> None:
         """Say what is run, on what."""
         self._say(
-            f"{spec.run_id}: {spec.system} on {data.name}, {len(data.train):,} training and "
-            f"{len(data.test):,} test {data.unit}, {data.schema.summary}"
+            f"{spec.run_id}: {spec.system} on {data.name}, {data.num_train:,} training and "
+            f"{data.num_test:,} test {data.unit}, {data.schema.summary}"
         )
         if data.dropped:
             why = "rows with missing values" if data.kind == "table" else "damaged images"

@@ -81,5 +81,9 @@ PAPERS: dict[str, Paper] = {
         "Szegedy, Vanhoucke, Ioffe, Shlens, Wojna", 2016, "Rethinking the Inception architecture for computer vision"
     ),
     "TSNE": Paper("van der Maaten, Hinton", 2008, "Visualizing data using t-SNE"),
+    "CHAN": Paper(
+        "Chan, Golub, LeVeque", 1979, "Updating formulae and a pairwise algorithm for computing sample variances"
+    ),
+    "SCULLEY": Paper("Sculley", 2010, "Web-scale k-means clustering"),
     "C2ST": Paper("Lopez-Paz, Oquab", 2017, "Revisiting classifier two-sample tests"),
 }

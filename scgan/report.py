@@ -199,7 +199,7 @@ def render_report(outcome: Outcome, figures: Mapping[str, Figure], store_url: st
         title=f"{spec.system} on {data.name}",
         run_id=spec.run_id,
         seed=spec.seed,
-        facts=f"{len(data.train):,} training {data.unit}, {len(data.test):,} held out · {data.schema.summary}",
+        facts=f"{data.num_train:,} training {data.unit}, {data.num_test:,} held out · {data.schema.summary}",
         tiles=[row for row in scores if row["floor"] != "–"][:NUM_TILES] or scores[:NUM_TILES],
         scores=scores,
         pictures=[_picture(caption, figure) for caption, figure in figures.items()],

@@ -20,7 +20,7 @@ def number(value: float | None) -> str:
 
 def data_sentence(data: Dataset) -> str:
     """What the data is, in a few sentences."""
-    told = [f"{data.name}: {len(data.train):,} {data.unit} for training and {len(data.test):,} held out"]
+    told = [f"{data.name}: {data.num_train:,} {data.unit} for training and {data.num_test:,} held out"]
     if isinstance(data.schema, Schema):
         told[0] += f", {len(data.schema.columns)} columns, {data.schema.dim} of them modelled."
     else:

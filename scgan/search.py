@@ -270,8 +270,12 @@ def validation_split(data: Dataset, share: float, seed: int) -> Dataset:
         all training rows.
 
     Raises:
-        ValueError: If a part has fewer than 20 rows.
+        ValueError: If a part has fewer than 20 rows, or the data is streamed.
     """
+    if data.stream is not None:
+        raise ValueError(
+            f"{data.name} is larger than memory, and a search is not: give --data.stream false or fewer rows"
+        )
     num = round(share * len(data.train))
     if min(num, len(data.train) - num) < 20:
         raise ValueError(

@@ -20,6 +20,7 @@ from scgan.data.image_sets import Damaged, ImageSet, decode_images, find_images
 from scgan.data.images import Channels, ImageSchema, Size
 from scgan.data.remote import on_disk
 from scgan.data.schema import Schema
+from scgan.data.stream import Parts, Stream, find_parts, measure
 from scgan.data.table import Missing, Table, read_table
 from scgan.data.toy import TOYS, Toy
 
@@ -51,8 +52,12 @@ class DataConfig(Settings):
     test_fraction: float = Field(
         0.2, gt=0, lt=1, description="share that no stage sees, of rows, or of images without a test part"
     )
-    num_train: int = Field(128_000, ge=2, le=100_000_000, description="training rows drawn from a toy set")
-    num_test: int = Field(128_000, ge=2, le=100_000_000, description="test rows drawn from a toy set")
+    num_train: int = Field(128_000, ge=2, le=100_000_000, description="training rows of a toy set, or kept of a stream")
+    num_test: int = Field(128_000, ge=2, le=100_000_000, description="test rows of a toy set, or kept of a stream")
+    stream: bool | None = Field(None, description="read .parquet part by part, never whole; none: above 512 MiB of it")
+    shard_rows: int | None = Field(
+        None, ge=1024, description="training rows of a stream in memory at once; none: 4 million numbers"
+    )
     image_size: Size | None = Field(
         None, description="side of the images in pixels; none for their own, or the nearest allowed below it"
     )
@@ -64,7 +69,7 @@ class DataConfig(Settings):
 
 
 # What only the one or the other kind of data has; any other value than the default is refused for the other kind.
-TABLE_SETTINGS = ("columns", "missing")
+TABLE_SETTINGS = ("columns", "missing", "stream", "shard_rows")
 IMAGE_SETTINGS = ("image_size", "channels", "attributes", "damaged")
 
 
@@ -74,8 +79,9 @@ class Dataset:
 
     Attributes:
         name: The toy set, or the file's name without its suffix.
-        train: A table's rows, standardised: ``[N, D]``, float32. Pictures: ``[N, C, H, W]``, uint8, of which a batch
-            becomes floats where it is used (:func:`scgan.data.images.to_float`).
+        train: A table's rows, standardised: ``[N, D]``, float32; of a streamed one a random sample. Pictures:
+            ``[N, C, H, W]``, uint8, of which a batch becomes floats where it is used
+            (:func:`scgan.data.images.to_float`).
         test: The same of the test part, ``[M, D]`` or ``[M, C, H, W]``.
         schema: From and to the user's columns and units, fitted on the training rows; or what images have in
             common.
@@ -85,6 +91,7 @@ class Dataset:
         toy: The distribution the rows are from, where it is known.
         fingerprint: sha256 of everything above; equal if and only if the rows are.
         dropped: Rows left out for missing values, or damaged images.
+        stream: Of a table larger than memory, where all its rows are; else None.
     """
 
     name: str
@@ -96,6 +103,17 @@ class Dataset:
     toy: Toy | None
     fingerprint: str
     dropped: int
+    stream: Stream | None = None
+
+    @property
+    def num_train(self) -> int:
+        """Training rows or images in all, in memory or not."""
+        return len(self.train) if self.stream is None else self.stream.num_train
+
+    @property
+    def num_test(self) -> int:
+        """Rows or images held out in all, in memory or not."""
+        return len(self.test) if self.stream is None else self.stream.num_test
 
     @property
     def kind(self) -> Literal["table", "images"]:
@@ -133,8 +151,8 @@ class Dataset:
         """Plain values for a log: sizes, what the schema says, fingerprint."""
         return {
             "name": self.name,
-            f"train_{self.unit}": len(self.train),
-            f"test_{self.unit}": len(self.test),
+            f"train_{self.unit}": self.num_train,
+            f"test_{self.unit}": self.num_test,
             f"dropped_{self.unit}": self.dropped,
             **self.schema.describe(),
             "labelled": self.train_labels is not None,
@@ -167,6 +185,9 @@ def load(config: DataConfig, seed: int) -> Dataset:
         raise ValueError(
             f"unknown data {config.source!r}{suggest(config.source, BUNDLED)} (a path or s3://bucket/key will do, too)"
         )
+    if paths := find_parts(config.source, config.stream):
+        _refuse(config, "a table", IMAGE_SETTINGS)
+        return _stream(path.stem, config, paths, seed)
     with on_disk(config.source) as local:
         source = find_images(local, config.label)
         if source is not None:
@@ -287,6 +308,23 @@ def whole(name: str, table: Table) -> Dataset:
     train = schema.encode(table.columns)
     fingerprint = _fingerprint(table, test_fraction=0.0, seed=0)
     return Dataset(name, train, train[:0], schema, table.labels, None, None, fingerprint, table.dropped)
+
+
+def _stream(name: str, config: DataConfig, paths: Sequence[str], seed: int) -> Dataset:
+    parts = Parts.open(paths, config.columns, config.label, config.missing, config.test_fraction, seed)
+    found = measure(parts, config.num_train, config.num_test, config.shard_rows)
+    return Dataset(
+        name=name,
+        train=found.schema.encode(found.train.columns),
+        test=found.schema.encode(found.test.columns),
+        schema=found.schema,
+        train_labels=found.train.labels,
+        test_labels=found.test.labels,
+        toy=None,
+        fingerprint=found.fingerprint,
+        dropped=found.dropped,
+        stream=found.stream,
+    )
 
 
 def _draw(toy: Toy, num_train: int, num_test: int, seed: int) -> Dataset:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,10 @@ import numpy as np
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_INDEX = "__index_level_"
+_BUFFER = 2**20  # bytes of a column that are read at once
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,49 @@ def read_parquet(path: Path) -> Raw:
             table = file.read()
     except (pa.ArrowException, ValueError, OSError) as error:
         raise _unreadable(path, error) from None
-    index = [name for name in table.column_names if name.startswith("__index_level_")]
+    index = [name for name in table.column_names if name.startswith(_INDEX)]
     return _from_arrow(table.drop_columns(index) if index else table)
+
+
+def parquet_names(path: Path) -> tuple[str, ...]:
+    """Names of a parquet file's columns, without the index that pandas adds; reads its footer alone.
+
+    Raises:
+        ValueError: If it can't be read.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        names = parquet.read_schema(path).names
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise _unreadable(path, error) from None
+    return tuple(name for name in names if not name.startswith(_INDEX))
+
+
+def parquet_batches(path: Path, names: Sequence[str], num_rows: int) -> Iterator[Raw]:
+    """Read some columns of a parquet file batch by batch, whatever its row groups' size.
+
+    Args:
+        path: The file.
+        names: Columns to read.
+        num_rows: Most rows of a batch.
+
+    Yields:
+        The columns of the rows that follow.
+
+    Raises:
+        ValueError: If it can't be read.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path, buffer_size=_BUFFER, page_checksum_verification=True) as file:
+            for batch in file.iter_batches(num_rows, columns=list(names), use_threads=False):
+                yield _from_arrow(pa.Table.from_batches([batch]))
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from None
 
 
 READERS: dict[str, Callable[[Path], Raw]] = {

@@ -1,4 +1,4 @@
-"""Data on S3: downloaded to a folder of this machine for as long as it is read."""
+"""Data on S3: listed, and downloaded to a folder of this machine for as long as it is read."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ def on_disk(source: str) -> Iterator[Path]:
     if not source.startswith("s3://"):
         yield Path(source).expanduser()
         return
-    bucket, _, key = source.removeprefix("s3://").partition("/")
-    if not bucket or not key:
-        raise ValueError(f"{source!r} names no object; give s3://bucket/key")
+    bucket, key = _bucket_and_key(source)
     with tempfile.TemporaryDirectory(prefix="scgan-data-") as folder:
         local = _download(source, bucket, key, Path(folder))
         try:
@@ -48,29 +46,78 @@ def on_disk(source: str) -> Iterator[Path]:
             raise ValueError(str(error).replace(str(local), source)) from None
 
 
-def _download(url: str, bucket: str, key: str, folder: Path) -> Path:
+def list_parquet(url: str) -> dict[str, int]:
+    """The parquet files at an address or under it.
+
+    Args:
+        url: ``s3://bucket/key``, where a key without a suffix is a folder.
+
+    Returns:
+        Their addresses and sizes in bytes, in the order of their keys.
+
+    Raises:
+        ValueError: If S3 can't be reached, or there is no such object; in one line.
+    """
+    bucket, key = _bucket_and_key(url)
+    with _explained(url):
+        client = _first(bucket)
+        if PurePosixPath(key).suffix in READERS:
+            sizes = {key: client.head_object(Bucket=bucket, Key=key)["ContentLength"]}
+        else:
+            sizes = _wanted(client, bucket, key.rstrip("/") + "/")
+    names = {key: PurePosixPath(key) for key in sorted(sizes)}
+    return {
+        f"s3://{bucket}/{key}": sizes[key]
+        for key, path in names.items()
+        if path.suffix == ".parquet" and not path.name.startswith((".", "_"))
+    }
+
+
+def _bucket_and_key(url: str) -> tuple[str, str]:
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    if not bucket or not key:
+        raise ValueError(f"{url!r} names no object; give s3://bucket/key")
+    return bucket, key
+
+
+def _first(bucket: str) -> Any:
+    """A client for the first look: a wrong address is said at once, without the patience that outlasts outages."""
+    from scgan.s3 import S3
+
+    return S3(f"s3://{bucket}", timeout=FIRST_TIMEOUT).client
+
+
+@contextmanager
+def _explained(url: str) -> Iterator[None]:
+    """Within it, whatever S3 says becomes a ValueError of one line."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from scgan.s3 import S3
     from scgan.storage import StorageError
 
     try:
-        # A wrong address is to be said at once, without the patience that outlasts an outage.
-        first = S3(f"s3://{bucket}", timeout=FIRST_TIMEOUT).client
-        single = PurePosixPath(key).suffix in READERS
-        if single:
-            first.head_object(Bucket=bucket, Key=key)
-            names = {key: PurePosixPath(key).name}
-        else:
-            names = _wanted(first, bucket, key.rstrip("/") + "/")
-        _fetch(S3(f"s3://{bucket}"), names, folder)
+        yield
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         reason = "there is no such object" if code in {"404", "NoSuchKey"} else " ".join(str(error).split())
         raise ValueError(f"{url}: {reason}") from None
     except (Boto3Error, BotoCoreError, StorageError) as error:
         raise ValueError(f"{url}: S3 can't be reached: {' '.join(str(error).split())}") from None
+
+
+def _download(url: str, bucket: str, key: str, folder: Path) -> Path:
+    from scgan.s3 import S3
+
+    single = PurePosixPath(key).suffix in READERS
+    with _explained(url):
+        client = _first(bucket)
+        if single:
+            client.head_object(Bucket=bucket, Key=key)
+            names = {key: PurePosixPath(key).name}
+        else:
+            prefix = key.rstrip("/") + "/"
+            names = {found: found.removeprefix(prefix) for found in _wanted(client, bucket, prefix)}
+        _fetch(S3(f"s3://{bucket}"), names, folder)
     if not names:
         raise ValueError(
             f"{url}: no tables and no images there; allowed are {', '.join(READERS)}, or a folder of .parquet, of "
@@ -79,11 +126,11 @@ def _download(url: str, bucket: str, key: str, folder: Path) -> Path:
     return folder / PurePosixPath(key).name if single else folder
 
 
-def _wanted(client: Any, bucket: str, prefix: str) -> dict[str, str]:
-    """Keys of tables and images under a prefix, and their paths below it."""
+def _wanted(client: Any, bucket: str, prefix: str) -> dict[str, int]:
+    """Keys of tables and images under a prefix, and their sizes."""
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
-    return {key: key.removeprefix(prefix) for key in keys if _is_data(PurePosixPath(key.removeprefix(prefix)))}
+    sizes = {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", ())}
+    return {key: size for key, size in sizes.items() if _is_data(PurePosixPath(key.removeprefix(prefix)))}
 
 
 def _is_data(path: PurePosixPath) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -198,18 +200,97 @@ class Schema:
         return cls(tuple(Column(**entry) for entry in entries))
 
 
+class Moments:
+    """Measures columns batch by batch: what :meth:`Schema.fit` finds at once, but for rounding.
+
+    Distances are taken from the lowest value of the first batch; means and squared deviations are joined pairwise. Of
+    two columns whose bytes are all equal, the second is a duplicate.
+
+    Source: [CHAN].
+    """
+
+    def __init__(self) -> None:
+        self.origins: dict[str, tuple[str, int | float, int]] = {}  # type, lowest and exponent of the first batch
+        self.ranges: dict[str, tuple[int | float, int | float]] = {}
+        self.sums: dict[str, tuple[int, float, float]] = {}  # rows, mean, sum of squared deviations
+        self.digests: dict[str, hashlib._Hash] = {}
+
+    def add(self, values: Mapping[str, np.ndarray]) -> None:
+        """Measure some more rows.
+
+        Args:
+            values: Name to finite values ``[N]``, the same names in every call.
+
+        Raises:
+            ValueError: If a column's type is another than in the first call.
+        """
+        for name, array in values.items():
+            if not len(array):
+                continue
+            low, high = _range(array)
+            origin = (array.dtype.name, low, _exponent(array.dtype, low, high))
+            dtype, origin_low, exponent = self.origins.setdefault(name, origin)
+            if array.dtype.name != dtype:
+                raise ValueError(f"column {name!r} is {array.dtype.name}, but {dtype} before; make it one type")
+            before = self.ranges.get(name, (low, high))
+            self.ranges[name] = (min(low, before[0]), max(high, before[1]))
+            d = _distance(array, origin_low, exponent)
+            mean = float(d.mean())
+            self.sums[name] = _joined(self.sums.get(name), (len(d), mean, float(np.square(d - mean).sum())))
+            self.digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(array).data)
+
+    def schema(self) -> Schema:
+        """The schema of the rows so far, at least one."""
+        columns: list[Column] = []
+        first: dict[tuple[str, str], str] = {}
+        for name, digest in self.digests.items():
+            column = self._column(name)
+            source = first.setdefault((column.dtype, digest.hexdigest()), name)
+            if column.kind == "modelled" and source != name:
+                column = dataclasses.replace(column, kind="duplicate", source=source)
+            columns.append(column)
+        return Schema(tuple(columns))
+
+    def _column(self, name: str) -> Column:
+        (dtype, origin, origin_exponent), (low, high) = self.origins[name], self.ranges[name]
+        if low == high:
+            return Column(name, dtype, "constant", low, high, 0, 0.0, 1.0)
+        exponent = _exponent(np.dtype(dtype), low, high)
+        num, mean, squares = self.sums[name]
+        shift = origin_exponent - exponent
+        offset = origin - low if exponent == 0 else math.ldexp(origin, -exponent) - math.ldexp(low, -exponent)
+        center = math.ldexp(mean, shift) + offset
+        return Column(name, dtype, "modelled", low, high, exponent, center, math.ldexp(math.sqrt(squares / num), shift))
+
+
+def _joined(a: tuple[int, float, float] | None, b: tuple[int, float, float]) -> tuple[int, float, float]:
+    """Rows, mean and sum of squared deviations of two sets together."""
+    if a is None:
+        return b
+    num, step = a[0] + b[0], b[1] - a[1]
+    return num, a[1] + step * b[0] / num, a[2] + b[2] + step * step * a[0] * b[0] / num
+
+
 def _measure(name: str, values: np.ndarray) -> Column:
-    low, high = values.min().item(), values.max().item()
-    dtype, exponent = values.dtype.name, 0
-    if values.dtype.kind == "f":
-        low, high = low + 0.0, high + 0.0  # -0.0 to 0.0, so that one constant has one value
-        exponent = math.frexp(max(abs(low), abs(high)))[1]
-    else:
-        low, high = int(low), int(high)
+    low, high = _range(values)
+    dtype = values.dtype.name
     if low == high:
         return Column(name, dtype, "constant", low, high, 0, 0.0, 1.0)
+    exponent = _exponent(values.dtype, low, high)
     distance = _distance(values, low, exponent)
     return Column(name, dtype, "modelled", low, high, exponent, float(distance.mean()), float(distance.std()))
+
+
+def _range(values: np.ndarray) -> tuple[int | float, int | float]:
+    low, high = values.min().item(), values.max().item()
+    if values.dtype.kind == "f":
+        return low + 0.0, high + 0.0  # -0.0 to 0.0, so that one constant has one value
+    return int(low), int(high)
+
+
+def _exponent(dtype: np.dtype, low: int | float, high: int | float) -> int:
+    """Of floats, the power of two that brings them into [-1, 1]; 0 for integers."""
+    return math.frexp(max(abs(low), abs(high)))[1] if dtype.kind == "f" else 0
 
 
 def _distance(values: np.ndarray, low: int | float, exponent: int) -> np.ndarray:

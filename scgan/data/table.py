@@ -64,8 +64,8 @@ def read_table(
         ValueError: In one line, for whatever is wrong with the file or the request.
     """
     with on_disk(str(path)) as local:
-        raw = _join([(file, _read(file)) for file in _files(local)])
-        return _check(str(path), raw, columns, label or raw.label, missing)
+        raw = _join([(file, _read(file)) for file in table_files(local)])
+        return checked(str(path), raw, columns, label or raw.label, missing)
 
 
 def from_columns(
@@ -85,11 +85,15 @@ def from_columns(
         ValueError: In one line, for whatever is wrong with the arrays.
     """
     raw = Raw(tuple(columns), {name: np.asarray(array) for name, array in columns.items()}, {})
-    table = _check("the data", raw, None, None, missing, labels=labels)
-    return table
+    return checked("the data", raw, None, None, missing, labels=labels)
 
 
-def _files(path: Path) -> list[Path]:
+def table_files(path: Path) -> list[Path]:
+    """The file at a path, or the tables in the folder there, in the order of their names.
+
+    Raises:
+        ValueError: In one line, if there is none, or there are several kinds.
+    """
     allowed = f"allowed are {', '.join(READERS)}, or a folder of .parquet, of .csv or of images"
     if path.is_dir():
         found = sorted(p for p in path.rglob("*") if p.suffix in {".parquet", ".csv"} and p.is_file())
@@ -121,17 +125,7 @@ def _read(path: Path) -> Raw:
 def _join(parts: list[tuple[Path, Raw]]) -> Raw:
     first_path, first = parts[0]
     for path, raw in parts:
-        repeated = [name for name, count in Counter(raw.names).items() if count > 1]
-        if repeated:
-            raise ValueError(
-                f"{path}: column {repeated[0]!r} appears {Counter(raw.names)[repeated[0]]} times; rename one"
-            )
-        if "" in raw.names:
-            where = raw.names.index("") + 1
-            raise ValueError(f"{path}: column {where} has no name; name it, or save without the index (index=False)")
-        if set(raw.names) != set(first.names):
-            odd = sorted(set(raw.names) ^ set(first.names))[0]
-            raise ValueError(f"{path}: not the columns of {first_path.name}: {odd!r} is in one of the two only")
+        check_names(path, raw.names, first_path, first.names)
     if len(parts) == 1:
         return first
     columns = {name: np.concatenate([raw.columns[name] for _, raw in parts]) for name in first.names}
@@ -143,7 +137,24 @@ def _join(parts: list[tuple[Path, Raw]]) -> Raw:
     return Raw(first.names, columns, missing)
 
 
-def _check(
+def check_names(path: Path, names: Sequence[str], first_path: Path, first: Sequence[str]) -> None:
+    """Refuse a file whose columns are repeated, unnamed, or not those of the first file of its folder.
+
+    Raises:
+        ValueError: In one line, for such a file.
+    """
+    name, count = Counter(names).most_common(1)[0] if names else ("", 0)
+    if count > 1:
+        raise ValueError(f"{path}: column {name!r} appears {count} times; rename one")
+    if "" in names:
+        where = names.index("") + 1
+        raise ValueError(f"{path}: column {where} has no name; name it, or save without the index (index=False)")
+    if set(names) != set(first):
+        odd = sorted(set(names) ^ set(first))[0]
+        raise ValueError(f"{path}: not the columns of {first_path.name}: {odd!r} is in one of the two only")
+
+
+def checked(
     source: str,
     raw: Raw,
     columns: Sequence[str] | None,
@@ -151,7 +162,25 @@ def _check(
     missing: Missing,
     *,
     labels: np.ndarray | None = None,
+    whole: bool = True,
 ) -> Table:
+    """Choose columns of what a file holds, and check them.
+
+    Args:
+        source: What messages call it.
+        raw: The columns.
+        columns: Those to take, in this order; None for all but the label.
+        label: The column that is kept apart, or None.
+        missing: What to do with rows that hold NaN, infinity or no value.
+        labels: One a row, where they are no column.
+        whole: Whether these are all rows there are; of a batch of them none may be left.
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: In one line, for whatever is wrong.
+    """
     names = _chosen(source, raw, columns, label)
     values = {name: _numbers(source, name, raw.columns[name], raw.missing.get(name)) for name in names}
     labels = _labels(source, label, raw.columns[label]) if label is not None else labels
@@ -162,7 +191,10 @@ def _check(
         raise ValueError(f"{source}: there are no rows")
     taken = {**values, **({label: labels} if label is not None and labels is not None else {})}
     bad = {name: _bad(array, raw.missing.get(name)) for name, array in taken.items()}
-    keep = _kept(source, {name: mask for name, mask in bad.items() if mask.any()}, lengths.pop(), missing)
+    bad = {name: mask for name, mask in bad.items() if mask.any()}
+    keep = _kept(source, bad, lengths.pop(), missing)
+    if whole and keep is not None and not keep.any():
+        raise ValueError(f"{source}: no rows are left without NaN, infinity or missing values; see {_listed(bad)}")
     if keep is not None:
         values = {name: array[keep] for name, array in values.items()}
         labels = labels[keep] if labels is not None else None
@@ -240,14 +272,16 @@ def _kept(source: str, bad: Mapping[str, np.ndarray], rows: int, missing: Missin
     if not bad:
         return None
     any_bad = np.logical_or.reduce(list(bad.values()))
-    counts = [f"{name!r} ({int(mask.sum())})" for name, mask in bad.items()]
-    listed = ", ".join(counts[:8]) + (f" and {len(counts) - 8} more columns" if len(counts) > 8 else "")
     if missing == "error":
         raise ValueError(
-            f"{source}: NaN, infinity or no value in {listed}: {int(any_bad.sum())} of {rows} rows; "
+            f"{source}: NaN, infinity or no value in {_listed(bad)}: {int(any_bad.sum())} of {rows} rows; "
             "--data.missing drop goes on without them"
         )
-    if any_bad.all():
-        raise ValueError(f"{source}: no rows are left without NaN, infinity or missing values; see {listed}")
     keep: np.ndarray = ~any_bad
     return keep
+
+
+def _listed(bad: Mapping[str, np.ndarray]) -> str:
+    """The columns with bad rows, and how many each has."""
+    counts = [f"{name!r} ({int(mask.sum())})" for name, mask in bad.items()]
+    return ", ".join(counts[:8]) + (f" and {len(counts) - 8} more columns" if len(counts) > 8 else "")
