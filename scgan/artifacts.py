@@ -1,8 +1,8 @@
 """Content-addressed artifacts: tensors and plain values, stored under the hash of what determined them.
 
-An artifact is a folder of a store, ``artifacts/<key>/``: a safetensors file of a name that no other write uses, and
-``manifest.json``, written last. Without a manifest whose hashes hold, the file's and its own, the artifact does not
-exist. Nothing that is read is a pickle.
+An artifact is a folder of a store, ``artifacts/<key>/``: a safetensors file of a name that no other write uses, parquet
+files where it holds rows of data, and ``manifest.json``, written last. Without a manifest whose hashes hold, the file's
+and its own, the artifact does not exist. Nothing that is read is a pickle.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch import Tensor
 
 import scgan
 from scgan.storage import Storage, check_name, open_storage
+from scgan.tables import TableFile
 
 FORMAT = 2
 # What reading one can raise, whatever it holds.
@@ -37,10 +38,12 @@ class Artifact:
     Args:
         tensors: Weights and arrays by name.
         meta: Plain values (numbers, strings, lists, dicts) that JSON can hold.
+        tables: Rows in parquet files that its fit has written already, in the order of their names.
     """
 
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
+    tables: tuple[TableFile, ...] = ()
 
     def section(self, prefix: str) -> dict[str, Tensor]:
         """The tensors named ``prefix.*``, without the prefix: a module's state dict."""
@@ -75,11 +78,15 @@ class ArtifactStore:
         checksum = hashlib.sha256(content).hexdigest()
         # A name of its own, so that whoever replaces this artifact never removes a file of another writer's manifest.
         name = f"tensors-{checksum[:16]}-{secrets.token_hex(4)}.safetensors"
+        files: dict[str, dict[str, Any]] = {name: {"sha256": checksum, "bytes": len(content)}}
+        for table in artifact.tables:
+            entry = {"sha256": table.sha256, "bytes": table.bytes, "rows": table.rows}
+            files[table.name.removeprefix(f"artifacts/{key}/")] = entry
         manifest = {
             "format": FORMAT,
             "key": key,
             "provenance": dict(provenance or {}),
-            "files": {name: {"sha256": checksum, "bytes": len(content)}},
+            "files": files,
             "meta": dict(artifact.meta),
             "versions": versions(),
         }
@@ -89,11 +96,15 @@ class ArtifactStore:
         self.storage.write(f"artifacts/{key}/{name}", content)
         text = json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False)
         self.storage.write(_manifest(key), text.encode())
-        for other in replaced - {name}:
+        for other in replaced - files.keys():
             self.storage.delete(f"artifacts/{key}/{other}")
 
     def load(self, key: str) -> Artifact | None:
-        """The artifact under ``key``, its hash checked; None where there is none, or a broken one (which is logged)."""
+        """The artifact under ``key``; None where there is none, or a broken one (which is logged).
+
+        The hash of its tensors is checked; parquet files need only be there in their sizes: each page of theirs is
+        checked when it is read.
+        """
         raw = self.storage.read(_manifest(key))
         while raw is not None:
             try:
@@ -107,10 +118,11 @@ class ArtifactStore:
         return None
 
     def check(self, key: str) -> str | None:
-        """What is wrong with the artifact under ``key``, None if it is whole."""
+        """What is wrong with the artifact under ``key``, every byte of it read; None if it is whole."""
         raw = self.storage.read(_manifest(key))
         try:
-            self._open(key, raw or b"")
+            for table in self._open(key, raw or b"").tables:
+                self._checked(table.name, table.sha256)
         except DAMAGED as error:
             return str(error)
         return None
@@ -124,13 +136,33 @@ class ArtifactStore:
             raise ValueError("the checksum of its manifest does not hold")
         if manifest["format"] != FORMAT or manifest["key"] != key:
             raise ValueError("its manifest is another artifact's, or another version's")
-        ((name, entry),) = manifest["files"].items()
-        content = self.storage.read(f"artifacts/{key}/{check_name(name)}")
+        files = {f"artifacts/{key}/{check_name(name)}": entry for name, entry in manifest["files"].items()}
+        tables = tuple(
+            TableFile(name, entry["sha256"], entry["bytes"], entry["rows"])
+            for name, entry in sorted(files.items())
+            if name.endswith(".parquet")
+        )
+        if tables:
+            there = {entry.name: entry.bytes for entry in self.storage.entries(f"artifacts/{key}/")}
+            for table in tables:
+                if there.get(table.name) != table.bytes:
+                    raise ValueError(f"{table.name.rpartition('/')[2]} is missing or cut short")
+        (tensors,) = files.keys() - {table.name for table in tables}
+        content = self._checked(tensors, files[tensors]["sha256"])
+        return Artifact(safetensors.torch.load(content), manifest["meta"], tables)
+
+    def _checked(self, name: str, checksum: str) -> bytes:
+        """A file's bytes.
+
+        Raises:
+            ValueError: If it is missing, or they are not those of the checksum.
+        """
+        content = self.storage.read(name)
         if content is None:
-            raise ValueError(f"{name} is missing")
-        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-            raise ValueError(f"the checksum of {name} does not hold")
-        return Artifact(safetensors.torch.load(content), manifest["meta"])
+            raise ValueError(f"{name.rpartition('/')[2]} is missing")
+        if hashlib.sha256(content).hexdigest() != checksum:
+            raise ValueError(f"the checksum of {name.rpartition('/')[2]} does not hold")
+        return content
 
     def manifest(self, key: str) -> dict[str, Any]:
         """The manifest under ``key``, as it is.

@@ -62,6 +62,12 @@ class Terminal:
             f"{spec.run_id}: {spec.system} on {data.name}, {data.num_train:,} training and "
             f"{data.num_test:,} test {data.unit}, {data.schema.summary}"
         )
+        if data.stream is not None:
+            files, shards = len(data.stream.parts.paths), data.stream.num_shards
+            self._say(
+                f"streamed, not read whole (--data.stream false does): {files} files, {shards} shards; scored on "
+                f"{len(data.test):,} of the test rows"
+            )
         if data.dropped:
             why = "rows with missing values" if data.kind == "table" else "damaged images"
             self._say(f"{data.dropped:,} {why} were left out")

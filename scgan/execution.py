@@ -14,6 +14,7 @@ from scgan import systems
 from scgan.artifacts import Artifact, ArtifactStore, digest
 from scgan.config import Settings
 from scgan.systems.base import Inputs, Stage, Units
+from scgan.tables import Tables
 from scgan.training.runtime import Progress, Runtime, StoredCheckpoints
 
 
@@ -42,7 +43,8 @@ class Job:
     @property
     def definition(self) -> Stage:
         """The stage itself."""
-        return next(stage for stage in systems.load(self.system).stages if stage.name == self.stage)
+        stages = systems.stages_of(self.system, self.inputs.data)
+        return next(stage for stage in stages if stage.name == self.stage)
 
     def part_key(self, units: Units) -> str:
         """Key of the part that holds these units."""
@@ -55,11 +57,15 @@ def fit_part(job: Job, units: Units, runtime: Runtime) -> None:
     Args:
         job: The stage.
         units: Names of the units.
-        runtime: Where it runs; its checkpoints are set here.
+        runtime: Where it runs; its checkpoints and tables are set here.
     """
     store = ArtifactStore(job.store_url)
     checkpoint = f"{job.part_key(units)}.checkpoint"
-    runtime = replace(runtime, checkpoints=StoredCheckpoints(store, checkpoint, job.provenance))
+    runtime = replace(
+        runtime,
+        checkpoints=StoredCheckpoints(store, checkpoint, job.provenance),
+        tables=Tables(store.storage, job.key),
+    )
     with _one_thread(runtime.device):
         artifact = job.definition.fit(job.config, units, job.inputs, runtime)
     if runtime.rank == 0:
@@ -132,7 +138,7 @@ class Executor(Protocol):
 
 
 class LocalExecutor:
-    """Fits all units at once, in this process.
+    """Fits all units at once, in this process; files one after another.
 
     Args:
         device: Where; the first GPU where there is one, by default.
@@ -145,7 +151,9 @@ class LocalExecutor:
         """Nothing to begin."""
 
     def fit(self, job: Job, units: Units, report: Reporter) -> None:
-        """Fit every unit as one part."""
-        told = functools.partial(report.progress, "all")
-        fit_part(job, units, Runtime(self.device, report=told, amp=self.device.type == "cuda"))
-        report.fitted(units)
+        """Fit every unit as one part; of streamed data, each by itself."""
+        packs = {unit: [unit] for unit in units} if job.definition.by_file else {"all": units}
+        for name, pack in packs.items():
+            told = functools.partial(report.progress, name)
+            fit_part(job, pack, Runtime(self.device, report=told, amp=self.device.type == "cuda"))
+            report.fitted(pack)

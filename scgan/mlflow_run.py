@@ -254,7 +254,8 @@ def run_params(spec: Spec, data: Dataset) -> dict[str, Any]:
 
 def stage_params(spec: Spec, stage: str) -> dict[str, Any]:
     """The settings of the sections that a stage reads, flat."""
-    sections = next(s.sections for s in systems.load(spec.system).stages if s.name == stage)
+    system = systems.load(spec.system)
+    sections = next(s.sections for s in (*system.stages, *system.streamed) if s.name == stage)
     return {key: value for key, value in leaves(spec.config) if key.split(".")[0] in sections}
 
 
@@ -329,7 +330,7 @@ def dataset_input(spec: Spec, data: Dataset) -> Any:
         source_type=kind,
         source=json.dumps(origin_of),
         schema=json.dumps(_mlflow_schema(data.schema)),
-        profile=json.dumps({f"num_{data.unit}": len(data.train), f"num_test_{data.unit}": len(data.test)}),
+        profile=json.dumps({f"num_{data.unit}": data.num_train, f"num_test_{data.unit}": data.num_test}),
     )
     return DatasetInput(entity, [InputTag("mlflow.data.context", "training")])
 

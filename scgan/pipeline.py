@@ -92,6 +92,8 @@ def prepare(spec: Spec) -> Dataset:
             f"{spec.system} models {what[system.kind]}, but {data.name} is {what[kind]}: take --system "
             f"{' or '.join(fitting)}, or other --data"
         )
+    if not systems.stages_of(spec.system, data):
+        raise ValueError(f"{spec.system} takes no data larger than memory; give --data.stream false, or fewer rows")
     system.check(spec.config, data)
     return data
 
@@ -185,7 +187,7 @@ def fit_stages(
         The stages by name.
     """
     fitted: dict[str, Fitted] = {}
-    for stage in systems.load(spec.system).stages:
+    for stage in systems.stages_of(spec.system, data):
         if only is not None and stage.name not in only:
             continue
         inputs = Inputs(data, {name: fitted[name].artifact for name in stage.needs}, spec.seed)
@@ -235,7 +237,7 @@ def train_stage(job: Job, store: ArtifactStore, executor: Executor, listeners: S
     done = {unit for part in parts.values() for unit in part.meta["units"]}
     missing = [unit for unit in units if unit not in done]
     if missing:
-        report = _StageReport(stage.name, len(units), len(units) - len(missing), listeners)
+        report = _StageReport(job, len(units), len(units) - len(missing), listeners)
         executor.fit(job, missing, report)
         parts = _parts(job, store)
     if {unit for part in parts.values() for unit in part.meta["units"]} == set(units):
@@ -271,8 +273,9 @@ def _parts(job: Job, store: ArtifactStore) -> dict[str, Artifact]:
 class _StageReport:
     """Adds up what an executor tells of a stage's packs, and tells the listeners."""
 
-    def __init__(self, stage: str, num_units: int, done: int, listeners: Sequence[Listener]) -> None:
-        self.stage, self.num_units, self.done, self.listeners = stage, num_units, done, listeners
+    def __init__(self, job: Job, num_units: int, done: int, listeners: Sequence[Listener]) -> None:
+        self.stage, self.num_units, self.done, self.listeners = job.stage, num_units, done, listeners
+        self.rows = job.inputs.data.num_train if job.definition.by_file else None  # of all files, begun or not
         self.latest: dict[str, Progress] = {}
         self.fitted(())
 
@@ -282,7 +285,7 @@ class _StageReport:
         samples, total = (sum(getattr(p, name) for p in packs) for name in ("samples", "total"))
         seconds = max(p.seconds for p in packs)
         for listener in self.listeners:
-            listener.progress(self.stage, Progress(samples, total, progress.metrics, seconds))
+            listener.progress(self.stage, Progress(samples, self.rows or total, progress.metrics, seconds))
 
     def fitted(self, units: Units) -> None:
         self.done += len(units)

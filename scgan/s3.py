@@ -9,10 +9,11 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from scgan.storage import NAME, Entry, Remains, StorageError, check_name
 
+BLOCK = 2**18  # bytes that are fetched of an open object at least
 PATIENCE = 180.0  # seconds for which S3 is asked again when it is away
 _log = logging.getLogger(__name__)
 
@@ -82,6 +83,24 @@ class S3:
 
         return self.persist(get)
 
+    def open(self, name: str) -> BinaryIO:
+        """The object, of which only what is asked for is fetched."""
+        key = self.prefix + check_name(name)
+
+        def size(client: Any) -> int | None:
+            try:
+                length: int = client.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
+                return length
+            except client.exceptions.ClientError as error:
+                if error.response.get("Error", {}).get("Code") == "404":
+                    return None
+                raise
+
+        length = self.persist(size)
+        if length is None:
+            raise FileNotFoundError(f"there is no {name}")
+        return io.BufferedReader(_Object(self, key, length), BLOCK)
+
     def write(self, name: str, content: bytes) -> None:
         """Upload, in parts where it is large, checksummed by the client; it is there when all of it is."""
         key = self.prefix + check_name(name)
@@ -119,6 +138,33 @@ class S3:
             return [found for page in pages for found in page.get(field, ())]
 
         return self.persist(collect)
+
+
+class _Object(io.RawIOBase):
+    """An object that is read in ranges."""
+
+    def __init__(self, bucket: S3, key: str, length: int) -> None:
+        self.bucket, self.key, self.length, self.place = bucket, key, length, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self.place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.place, io.SEEK_END: self.length}[whence]
+        return self.place
+
+    def readinto(self, buffer: Any) -> int:
+        end = min(self.place + len(buffer), self.length)
+        if end <= self.place:
+            return 0
+        where = {"Bucket": self.bucket.bucket, "Key": self.key, "Range": f"bytes={self.place}-{end - 1}"}
+        content: bytes = self.bucket.persist(lambda client: client.get_object(**where)["Body"].read())
+        buffer[: len(content)] = content
+        self.place += len(content)
+        return len(content)
 
 
 @functools.lru_cache(maxsize=8)

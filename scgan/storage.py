@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 FIRST_TIMEOUT = 4.0  # seconds; of the call that asks whether anything is there at all
 
@@ -56,6 +56,13 @@ class Storage(Protocol):
 
     def read(self, name: str) -> bytes | None:
         """The file's bytes, or None where there is none."""
+
+    def open(self, name: str) -> BinaryIO:
+        """The file, to read any part of it, and to be closed.
+
+        Raises:
+            FileNotFoundError: If there is none.
+        """
 
     def write(self, name: str, content: bytes) -> None:
         """Put the whole file there, replacing any."""
@@ -151,6 +158,10 @@ class Folder:
             return self._path(name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+    def open(self, name: str) -> BinaryIO:
+        """The file, to read any part of it."""
+        return self._path(name).open("rb")
 
     def write(self, name: str, content: bytes) -> None:
         """Write beside it, flush to disk, rename into place."""

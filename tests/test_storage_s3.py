@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import time
+from dataclasses import replace
 
 import boto3
 import numpy as np
@@ -18,6 +19,7 @@ from scgan.artifacts import Artifact, ArtifactStore
 from scgan.data.table import read_table
 from scgan.s3 import S3
 from scgan.storage import StorageError
+from scgan.tables import Tables
 
 SHORT = ("--encoder.num_samples", 2048, "--mappers.num_samples", 512, "--decoder.num_samples", 4096)
 TINY = ("--preset", "smoke", "--clusters.num_clusters", 4, *SHORT)
@@ -87,6 +89,21 @@ def test_a_damaged_object_counts_as_missing(bucket, caplog):
     assert store.load("encode-1") is None and "damaged" in caplog.text
     client.delete_object(Bucket=bucket, Key=tensors)
     assert store.load("encode-1") is None
+
+
+def test_rows_of_a_large_file_are_fetched_alone(bucket, monkeypatch):
+    store, k = ArtifactStore(f"s3://{bucket}/runs"), np.repeat(np.arange(8, dtype=np.int32), 50_000)
+    tables = Tables(store.storage, "partition-1")
+    file = tables.write("0", {"k": k, "eps0": np.arange(400_000.0)}, by="k")
+    store.save("partition-1", Artifact(tables=(file,)))
+    assert store.load("partition-1").tables == (file,) and store.check("partition-1") is None
+    fetched, persist = [], S3.persist
+    monkeypatch.setattr(S3, "persist", lambda self, call: fetched.append(persist(self, call)) or fetched[-1])
+    found = tables.read(file, "k", [3])
+    assert np.array_equal(found["eps0"], np.arange(150_000.0, 200_000.0))
+    assert sum(len(content) for content in fetched if isinstance(content, bytes)) < file.bytes / 2
+    with pytest.raises(StorageError, match="is missing or damaged"):
+        tables.read(replace(file, name="artifacts/partition-1/other.parquet"))
 
 
 def test_files_of_a_store(bucket):

@@ -234,13 +234,18 @@ class Moments:
                 raise ValueError(f"column {name!r} is {array.dtype.name}, but {dtype} before; make it one type")
             before = self.ranges.get(name, (low, high))
             self.ranges[name] = (min(low, before[0]), max(high, before[1]))
-            d = _distance(array, origin_low, exponent)
-            mean = float(d.mean())
-            self.sums[name] = _joined(self.sums.get(name), (len(d), mean, float(np.square(d - mean).sum())))
+            with np.errstate(over="ignore", invalid="ignore"):  # refused in `_column`
+                d = _distance(array, origin_low, exponent)
+                mean = float(d.mean())
+                self.sums[name] = _joined(self.sums.get(name), (len(d), mean, float(np.square(d - mean).sum())))
             self.digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(array).data)
 
     def schema(self) -> Schema:
-        """The schema of the rows so far, at least one."""
+        """The schema of the rows so far, at least one.
+
+        Raises:
+            ValueError: If a column's values lie more than 150 orders of magnitude apart.
+        """
         columns: list[Column] = []
         first: dict[tuple[str, str], str] = {}
         for name, digest in self.digests.items():
@@ -257,6 +262,8 @@ class Moments:
             return Column(name, dtype, "constant", low, high, 0, 0.0, 1.0)
         exponent = _exponent(np.dtype(dtype), low, high)
         num, mean, squares = self.sums[name]
+        if not math.isfinite(squares):
+            raise ValueError(f"column {name!r} goes from {low:g} to {high:g}: too far to be measured; leave it out")
         shift = origin_exponent - exponent
         offset = origin - low if exponent == 0 else math.ldexp(origin, -exponent) - math.ldexp(low, -exponent)
         center = math.ldexp(mean, shift) + offset

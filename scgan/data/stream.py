@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from scgan.config import suggest
 from scgan.data.formats import parquet_batches, parquet_names
 from scgan.data.image_parquet import has_images
 from scgan.data.remote import list_parquet, on_disk
@@ -120,6 +121,9 @@ class Parts:
         with on_disk(self.paths[part]) as path:
             names = parquet_names(path)
             check_names(path, names, path, names)
+            for name in wanted:
+                if name not in names:
+                    raise ValueError(f"{path}: there is no column {name!r}{suggest(name, names)}")
             for raw in parquet_batches(path, wanted, BATCH_ROWS):
                 table = checked(str(path), raw, self.names, self.label, self.missing, whole=False)
                 place, deal = rng.random((table.num_rows, 2)).T
@@ -196,34 +200,30 @@ def measure(parts: Parts, num_train: int, num_test: int, shard_rows: int | None)
     Raises:
         ValueError: In one line, if a file can't be read or used.
     """
-    moments, samples = Moments(), (Sample(num_train), Sample(num_test))
-    kept, dropped = list[tuple[int, int]](), 0  # rows of each file to train on, and held out
+    moments, train, test = Moments(), Sample(num_train), Sample(num_test)
+    rows, dropped = list[tuple[int, int]](), 0  # to train on and held out, after each file
     for part, path in enumerate(parts.paths):
-        rows = [0, 0]
         for table, place, _ in parts.batches(part):
             dropped += table.dropped
             held_out = place < parts.test_fraction
-            for i, mask in enumerate((~held_out, held_out)):
-                rows[i] += int(mask.sum())
-                labels = None if table.labels is None else table.labels[mask]
-                samples[i].add(np.abs(place[mask] - (i == 0)), parts.columns(table, mask), labels)
+            train.add(1 - place, table, ~held_out)
+            test.add(place, table, held_out)
             try:
                 moments.add(parts.columns(table, ~held_out))
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from None
-        kept.append((rows[0], rows[1]))
-    total_train, total_test = (sum(rows[i] for rows in kept) for i in (0, 1))
-    if min(total_train, total_test) < 2:
+        rows.append((train.seen, test.seen))
+    if min(train.seen, test.seen) < 2:
         raise ValueError(
-            f"{parts.paths[0]}: {total_train} rows to train, {total_test} to test; each needs at least 2: give more "
+            f"{parts.paths[0]}: {train.seen} rows to train, {test.seen} to test; each needs at least 2: give more "
             "rows, or another --data.test_fraction"
         )
-    schema, (train, test) = moments.schema(), (sample.table(parts.names) for sample in samples)
+    schema, samples = moments.schema(), (train.table(parts.names), test.table(parts.names))
     if schema.dim == 0:
         raise ValueError(f"{parts.paths[0]}: all columns are constant; there is nothing to learn")
-    stream = Stream(parts, total_train, total_test, _num_shards(total_train, schema.dim, shard_rows))
-    drawn = (kept, parts.names, parts.test_fraction, parts.seed, stream.num_shards, num_train, num_test)
-    return Measured(stream, schema, train, test, dropped, _fingerprint(drawn, moments, (train, test)))
+    stream = Stream(parts, train.seen, test.seen, _num_shards(train.seen, schema.dim, shard_rows))
+    drawn = (rows, parts.names, parts.test_fraction, parts.seed, stream.num_shards, num_train, num_test)
+    return Measured(stream, schema, *samples, dropped, _fingerprint(drawn, moments, samples))
 
 
 def _fingerprint(drawn: object, moments: Moments, samples: Sequence[Table]) -> str:
@@ -245,17 +245,21 @@ class Sample:
 
     Args:
         size: Most rows.
+
+    Attributes:
+        seen: Rows that were added.
     """
 
     def __init__(self, size: int) -> None:
-        self.size, self.bound = size, math.inf
+        self.size, self.bound, self.seen = size, math.inf, 0
         self.batches: list[tuple[np.ndarray, dict[str, np.ndarray], np.ndarray | None]] = []
 
-    def add(self, ranks: np.ndarray, columns: Mapping[str, np.ndarray], labels: np.ndarray | None) -> None:
-        """Add rows: their ranks ``[N]``, columns ``[N]`` by name, and labels ``[N]`` or None."""
-        low = ranks < self.bound
-        chosen = {name: values[low] for name, values in columns.items()}
-        self.batches.append((ranks[low], chosen, None if labels is None else labels[low]))
+    def add(self, ranks: np.ndarray, table: Table, mask: np.ndarray) -> None:
+        """Add the rows of a table that a mask names, by their ranks: both ``[N]``."""
+        self.seen += int(mask.sum())
+        low = mask & (ranks < self.bound)
+        labels = None if table.labels is None else table.labels[low]
+        self.batches.append((ranks[low], {name: table.columns[name][low] for name in table.names}, labels))
         if sum(len(ranks) for ranks, _, _ in self.batches) > 2 * self.size:
             self._cut()
 

@@ -7,13 +7,17 @@ from typing import Any
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from scgan.artifacts import Artifact
-from scgan.clustering import fit_clusters
+from scgan.clustering import Partition, fit_clusters, fit_partition, nearest_centre
 from scgan.config import Settings
 from scgan.stages.encode import load_encoder
+from scgan.stages.rows import read_codes
 from scgan.systems.base import Inputs, Units
-from scgan.training.runtime import Runtime
+from scgan.training.runtime import Progress, Runtime
+
+KEPT_CODES = 65_536  # for the "real" latent model
 
 _log = logging.getLogger(__name__)
 
@@ -42,11 +46,41 @@ def cluster(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Arti
         min_rows=c.min_rows,
         max_iter=c.max_iter,
         mini_batch_above=c.mini_batch_above,
-        seed=int(torch.randint(2**31, (), generator=inputs.generator("cluster", "start"))),
+        seed=_seed(inputs),
     )
+    return _artifact(c, found, found.k, eps[:KEPT_CODES].clone())
+
+
+def cluster_shards(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
+    """Stage 2, the partition of a streamed table's codes, read shard by shard."""
+    c: ClusterSettings = config.clusters
+    files = inputs.artifacts["embed"].tables
+    found = fit_partition(
+        lambda: (read_codes(file, runtime) for file in files),
+        num_clusters(c, inputs.data.num_train),
+        num_rows=sum(file.rows for file in files),
+        min_rows=c.min_rows,
+        max_passes=c.max_iter,
+        seed=_seed(inputs),
+        report=lambda rows, total, seconds: runtime.report(Progress(rows, total, {}, seconds)),
+    )
+    kept, rows = list[Tensor](), 0
+    for file in files:
+        kept.append(read_codes(file, runtime)[: KEPT_CODES - rows])
+        rows += len(kept[-1])
+        if rows == KEPT_CODES:
+            break
+    codes = torch.cat(kept)
+    return _artifact(c, found, nearest_centre(codes, found.centres), codes)
+
+
+def _seed(inputs: Inputs) -> int:
+    return int(torch.randint(2**31, (), generator=inputs.generator("cluster", "start")))
+
+
+def _artifact(c: ClusterSettings, found: Partition, k: Tensor, codes: Tensor) -> Artifact:
+    """The partition, the clusters of the first rows at least, and some codes."""
     if found.dissolved:
         _log.warning("%d clusters with fewer than %d rows were dissolved", found.dissolved, c.min_rows)
-    tensors = {"centres": found.centres, "counts": found.counts, "spread": found.spread, "k": found.k}
-    kept = slice(0, 65_536)  # codes for the "real" latent model
-    meta = {"num_clusters": len(found.counts), "dissolved": found.dissolved}
-    return Artifact({**tensors, "codes": eps[kept].clone()}, meta)
+    tensors = {"centres": found.centres, "counts": found.counts, "spread": found.spread, "k": k, "codes": codes}
+    return Artifact(tensors, {"num_clusters": len(found.counts), "dissolved": found.dissolved})

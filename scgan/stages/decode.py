@@ -18,6 +18,7 @@ from scgan.nn.mlp import MLP, initialise
 from scgan.nn.subspace import SubspaceDecoder
 from scgan.stages.encode import load_encoder
 from scgan.stages.latents import LatentName, latent_model
+from scgan.stages.rows import training_rows
 from scgan.systems.base import Inputs, Units
 from scgan.training.blocks import Blocks
 from scgan.training.loop import ScheduleName, adversarial_step, train
@@ -86,11 +87,11 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     Source: [SCGAN] Eq. (4).
     """
     c: DecoderSettings = config.decoder
-    device, x = runtime.device, inputs.data.train
+    device, data_dim = runtime.device, inputs.data.train.shape[1]
     encoder = load_encoder(config.encoder, inputs.artifacts["encode"]).to(device)
     weights = inputs.generator("decode", "weights")
-    decoder = build_decoder(c, len(encoder.centre), x.shape[1], weights).to(device)
-    critics = build_critics(c, x.shape[1], weights).to(device)
+    decoder = build_decoder(c, len(encoder.centre), data_dim, weights).to(device)
+    critics = build_critics(c, data_dim, weights).to(device)
     average = average_of(decoder, c.ema_half_life, c.batch_size)
     network, critic = runtime.parallel(decoder), {name: runtime.parallel(d) for name, d in critics.items()}
     optimizers = {
@@ -175,13 +176,14 @@ def _decoder_batches(
 ) -> Blocks[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """Real rows with their codes, latents of the latent model, and noise, some steps at once."""
     c: DecoderSettings = config.decoder
-    steps, x = 16, inputs.data.train.to(runtime.device)
+    steps, rows = 16, training_rows("decode", inputs.data.train.to(runtime.device), inputs, runtime)
     latents = latent_model(c.latent, config, inputs.artifacts, runtime.device)
     shape = (c.num_layers, c.noise_dim)
 
     def draw(generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         (generator,) = generators
         num = steps * c.batch_size
+        x = rows.at(blocks.number * num)
         real = x[torch.randint(len(x), (num,), generator=generator, device=runtime.device)]
         latent = latents.sample(num, generator)
         z = torch.randn(num, *shape, generator=generator, device=runtime.device)
@@ -190,4 +192,5 @@ def _decoder_batches(
         )
         return x_block, code_block, latent_block, z_block
 
-    return Blocks(draw, [inputs.generator("decode", "batches").initial_seed()], steps, runtime.device)
+    blocks = Blocks(draw, [inputs.generator("decode", "batches").initial_seed()], steps, runtime.device)
+    return blocks

@@ -15,6 +15,7 @@ from scgan.config import Settings
 from scgan.data.views import noise_views
 from scgan.losses.contrastive import CONTRASTIVE, ContrastiveName
 from scgan.nn.encoder import Encoder
+from scgan.stages.rows import training_rows
 from scgan.systems.base import Inputs, Units
 from scgan.training.loop import ScheduleName, descend, train
 from scgan.training.runtime import Runtime
@@ -76,16 +77,18 @@ def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     Source: [SCGAN] Eq. (1).
     """
     c: EncoderSettings = config.encoder
-    x = inputs.data.train.to(runtime.device)
-    encoder = build_encoder(c, x.shape[1], inputs.generator("encode", "weights")).to(runtime.device)
+    resident = inputs.data.train.to(runtime.device)
+    data_dim, rows = resident.shape[1], training_rows("encode", resident, inputs, runtime)
+    encoder = build_encoder(c, data_dim, inputs.generator("encode", "weights")).to(runtime.device)
     network = runtime.parallel(encoder.net)
     generator = inputs.generator("encode", "batches", runtime.device)
-    noise_std = view_noise(c, x, inputs.generator("encode", "noise"))
+    noise_std = view_noise(c, resident, inputs.generator("encode", "noise"))
     optimizer = torch.optim.Adam(network.parameters(), c.learning_rate, fused=True)
 
     def step() -> Mapping[str, Tensor]:
-        rows = torch.randint(len(x), (c.batch_size,), generator=generator, device=runtime.device)
-        views = noise_views(x[rows], noise_std, generator)
+        x = rows.at(state.samples)
+        index = torch.randint(len(x), (c.batch_size,), generator=generator, device=runtime.device)
+        views = noise_views(x[index], noise_std, generator)
         with runtime.autocast():
             u0, u1 = network(torch.cat([runtime.share(view) for view in views])).float().chunk(2)
         gathered = (runtime.gather(u0), runtime.gather(u1))
@@ -103,6 +106,6 @@ def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         schedule=c.schedule,
         runtime=runtime,
     )
-    encoder.fit_scale(x[: 2**18])
+    encoder.fit_scale(resident[: 2**18])
     tensors = {f"encoder.{name}": t for name, t in encoder.state_dict().items()}
-    return Artifact(tensors, {"curve": state.curve, "data_dim": x.shape[1], "noise_std": noise_std})
+    return Artifact(tensors, {"curve": state.curve, "data_dim": data_dim, "noise_std": noise_std})

@@ -15,6 +15,7 @@ from scgan.losses.adversarial import PAIRS, AdversarialName
 from scgan.losses.regularizers import r1
 from scgan.nn.mappers import Mappers
 from scgan.stages.encode import load_encoder
+from scgan.stages.rows import read_clusters
 from scgan.systems.base import Inputs, Units
 from scgan.training.blocks import Blocks
 from scgan.training.loop import ScheduleName, adversarial_step, train
@@ -68,11 +69,9 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
     Source: [SCGAN] Eqs. (2)-(3), [AAE].
     """
     c: MapperSettings = config.mappers
-    x, k = inputs.data.train, inputs.artifacts["cluster"].tensors["k"]
-    eps = load_encoder(config.encoder, inputs.artifacts["encode"]).embed(x)
-    clusters = [eps[k == int(unit)] for unit in units]
+    data_dim, clusters = inputs.data.train.shape[1], _codes(config, units, inputs, runtime)
     generators = [inputs.generator("map", unit) for unit in units]
-    mappers = build_mappers(c, eps.shape[1], x.shape[1], generators)
+    mappers = build_mappers(c, clusters[0].shape[1], data_dim, generators)
     mappers.whitening.fit(clusters, c.axis_floor)
     mappers.to(runtime.device)
     batches = _mapper_batches(c, units, clusters, mappers, inputs, runtime)
@@ -125,8 +124,17 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
         runtime=runtime,
     )
     quality, floor = mapper_quality(mappers, clusters, [inputs.generator("map", f"quality {u}") for u in units])
-    meta = {"curve": state.curve, "data_dim": x.shape[1], "quality": quality, "quality_floor": floor}
+    meta = {"curve": state.curve, "data_dim": data_dim, "quality": quality, "quality_floor": floor}
     return Artifact(dict(mappers.state_dict()), meta)
+
+
+def _codes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> list[Tensor]:
+    """Codes of each unit's cluster, ``[n_k, d]``; of a streamed table no more than the training sees."""
+    if inputs.data.stream is not None:
+        return read_clusters([int(unit) for unit in units], inputs, runtime, limit=config.mappers.num_samples)
+    eps = load_encoder(config.encoder, inputs.artifacts["encode"]).embed(inputs.data.train)
+    k = inputs.artifacts["cluster"].tensors["k"]
+    return [eps[k == int(unit)] for unit in units]
 
 
 def _mapper_batches(

@@ -6,7 +6,8 @@ import importlib
 import pkgutil
 
 from scgan.config import suggest
-from scgan.systems.base import System
+from scgan.data.dataset import Dataset
+from scgan.systems.base import Stage, System
 
 
 def available() -> list[str]:
@@ -24,3 +25,9 @@ def load(name: str) -> System:
         raise ValueError(f"unknown system {name!r}{suggest(name, available())}")
     system: System = importlib.import_module(f"{__name__}.{name}").SYSTEM
     return system
+
+
+def stages_of(name: str, data: Dataset) -> tuple[Stage, ...]:
+    """The stages by which a system is trained on this data: others where it is streamed."""
+    system = load(name)
+    return system.stages if data.stream is None else system.streamed

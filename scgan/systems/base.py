@@ -61,6 +61,7 @@ class Stage:
         units: The independent pieces, ``(config, inputs) -> names``; one by default.
         merge: Joins the parts, which together hold every unit once, in any packing and order.
         data_parallel: Whether several workers can train a unit together, each on its share of every batch.
+        by_file: Whether its units are files of streamed data, fitted in small packs so that little is lost with one.
         version: Raised when ``fit`` changes its results, so that older artifacts don't count.
     """
 
@@ -71,6 +72,7 @@ class Stage:
     units: Callable[[Any, Inputs], Units] = _one_unit
     merge: Callable[[Sequence[Artifact]], Artifact] = _only
     data_parallel: bool = False
+    by_file: bool = False
     version: int = 1
 
 
@@ -94,6 +96,7 @@ class System(Protocol):
         Config: Its settings.
         presets: Settings by name: ``smoke``, ``default``, ``paper``.
         stages: In order.
+        streamed: The stages for a table larger than memory; none where it takes no such data.
         search_space: What a search varies by default.
         metrics: What a search can minimise; the first by default.
     """
@@ -105,6 +108,7 @@ class System(Protocol):
     Config: type[Settings]
     presets: Mapping[str, Any]
     stages: tuple[Stage, ...]
+    streamed: tuple[Stage, ...]
     search_space: Space
     metrics: Mapping[str, Metric]
 

@@ -91,6 +91,7 @@ class EigenGAN:
         "generator.d_learning_rate": Float(1e-4, 2e-3, log=True),
     }
     metrics = {"fid_encoder": fid_of(lambda model: FrozenEncoder(model.encoder))}
+    streamed: tuple[Stage, ...] = ()
     stages = (
         Stage("encode", ("encoder",), (), image_encode.encode_images, data_parallel=True),
         Stage("generate", ("generator",), (), generate.generate, data_parallel=True),

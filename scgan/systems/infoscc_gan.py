@@ -166,6 +166,7 @@ class InfoSCCGAN:
         "judge_control_error": control_error_of("judged"),
         "diversity_error": diversity_error,
     }
+    streamed: tuple[Stage, ...] = ()
     stages = (
         Stage("encode", ("encoder",), (), image_encode.encode_images, data_parallel=True),
         Stage("attributes", ("encoder", "attributes"), ("encode",), attributes),

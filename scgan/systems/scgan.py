@@ -20,11 +20,12 @@ from torch import Tensor
 
 from scgan import figures, objectives
 from scgan.artifacts import Artifact
+from scgan.clustering import nearest_centre
 from scgan.config import Settings
 from scgan.data.dataset import Dataset
 from scgan.metrics.scores import Score, label_scores, mode_scores, score
 from scgan.search import Float, Int, Space
-from scgan.stages import cluster, decode, encode, latents
+from scgan.stages import cluster, decode, encode, latents, shards
 from scgan.stages import map as mapping
 from scgan.stages.latents import LATENTS, LatentName
 from scgan.systems.base import Stage
@@ -104,8 +105,7 @@ class Model:
 
     def assign(self, x: Tensor) -> Tensor:
         """Cluster of each row, ``[N]``: the nearest centre of its code."""
-        nearest = [torch.cdist(eps, self.centres).argmin(1) for eps in self.encode(x).split(8192)]
-        return torch.cat(nearest)
+        return nearest_centre(self.encode(x), self.centres)
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
@@ -170,6 +170,45 @@ class SCGAN:
         ),
     )
 
+    streamed = (
+        Stage("shards", (), (), shards.shard, units=shards.part_units, merge=shards.merge_tables, by_file=True),
+        Stage("encode", ("encoder",), ("shards",), encode.encode, data_parallel=True),
+        Stage(
+            "embed",
+            ("encoder",),
+            ("shards", "encode"),
+            shards.embed,
+            units=shards.shard_units,
+            merge=shards.merge_tables,
+            by_file=True,
+        ),
+        Stage("cluster", ("encoder", "clusters"), ("embed",), cluster.cluster_shards),
+        Stage(
+            "partition",
+            ("encoder", "clusters"),
+            ("embed", "cluster"),
+            shards.partition,
+            units=shards.shard_units,
+            merge=shards.merge_tables,
+            by_file=True,
+        ),
+        Stage(
+            "map",
+            ("encoder", "clusters", "mappers"),
+            ("cluster", "partition"),
+            mapping.map_clusters,
+            units=mapping.mapper_units,
+            merge=mapping.merge_mappers,
+        ),
+        Stage(
+            "decode",
+            ("encoder", "clusters", "mappers", "decoder"),
+            ("shards", "encode", "cluster", "map"),
+            decode.decode,
+            data_parallel=True,
+        ),
+    )
+
     def check(self, config: SCGANConfig, data: Dataset) -> None:
         """Refuse more clusters than training rows.
 
@@ -177,10 +216,10 @@ class SCGAN:
             ValueError: For such a number.
         """
         num_clusters = config.clusters.num_clusters
-        if num_clusters is not None and num_clusters > len(data.train):
+        if num_clusters is not None and num_clusters > data.num_train:
             raise ValueError(
-                f"clusters.num_clusters is {num_clusters}, but there are only {len(data.train)} training rows; "
-                f"choose 1 to {len(data.train)}"
+                f"clusters.num_clusters is {num_clusters}, but there are only {data.num_train} training rows; "
+                f"choose 1 to {data.num_train}"
             )
 
     def model(self, config: SCGANConfig, artifacts: Mapping[str, Artifact], device: torch.device) -> Model:

@@ -21,6 +21,9 @@ class Blocks(Generic[T]):
         seeds: Seeds; one a unit that must not depend on its neighbours.
         length: Steps a block.
         device: Of the generators.
+
+    Attributes:
+        number: The block that was drawn last, or is being drawn.
     """
 
     def __init__(
@@ -39,7 +42,8 @@ class Blocks(Generic[T]):
         """The block that holds ``step``, and the step's place in it."""
         number, place = divmod(step, self.length)
         if number != self.number:
+            self.number = number
             for generator, seed in zip(self.generators, self.seeds, strict=True):
                 generator.manual_seed((seed + 0x9E3779B97F4A7C15 * number) % 2**63)
-            self.block, self.number = self.draw(self.generators), number
+            self.block = self.draw(self.generators)
         return self.block, place

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from scgan.artifacts import Artifact, ArtifactStore
+from scgan.tables import Tables
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Runtime:
         checkpoints: Where the state is kept; None keeps none.
         checkpoint_every: Seconds between checkpoints.
         amp: Mixed precision (bfloat16) where the device has it.
+        tables: Parquet files of the store, for fits that read or write some; None has none.
         until: Samples after which a fit is left early, its state saved, to be taken up again: the artifact is what it
             would be if the training ended there. None goes to the end.
     """
@@ -81,6 +83,7 @@ class Runtime:
     checkpoints: Checkpoints | None = None
     checkpoint_every: float = 30.0
     amp: bool = False
+    tables: Tables | None = None
     until: int | None = None
 
     def place(self, module: nn.Module) -> None:

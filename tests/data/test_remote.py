@@ -44,6 +44,20 @@ def test_folder_in_the_order_of_keys(client: Any) -> None:
         assert read_table(url).columns["a"].tolist() == [1, 2, 3]
 
 
+def test_a_folder_is_streamed_file_by_file(client: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for part in range(3):
+        write_samples(tmp_path / f"in/p={part}/t.parquet", {"a": rng.normal(size=500), "b": rng.normal(size=500)})
+    upload(client, tmp_path / "in", "in")
+    client.put_object(Bucket="data", Key="in/_SUCCESS", Body=b"")
+    here, there = (load(DataConfig(source=source, stream=True), 0) for source in (f"{tmp_path}/in", "s3://data/in"))
+    assert there.stream is not None and here.stream is not None
+    assert there.stream.parts.paths == tuple(f"s3://data/in/p={part}/t.parquet" for part in range(3))
+    assert there.fingerprint == here.fingerprint and there.num_train == here.num_train
+    with pytest.raises(ValueError, match=r"s3://data/none: only \.parquet"):
+        load(DataConfig(source="s3://data/none", stream=True), 0)
+
+
 def test_nothing_is_left_behind(client: Any) -> None:
     client.put_object(Bucket="data", Key="t.csv", Body=b"a\n1\n")
     with on_disk("s3://data/t.csv") as local:
