@@ -1,7 +1,7 @@
 """What Ray and the search cost and bring: the same training here and there, in one run, as ratios.
 
-``python ray_jobs/benchmark.py overhead``, ``packing``, ``nodes``, ``step``, ``scale``, ``search``, ``stopping`` and
-``gain``.
+``python ray_jobs/benchmark.py overhead``, ``packing``, ``nodes``, ``step``, ``scale``, ``search``, ``stopping``,
+``gain`` and ``stream``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ray.cluster_utils import Cluster
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ray_jobs import stream_measure  # noqa: E402
 from ray_jobs.plain_step import seconds_a_step  # noqa: E402
 from ray_jobs.resources import Resources  # noqa: E402
 from ray_jobs.scale import growth  # noqa: E402
@@ -207,6 +208,25 @@ def gain(sets: str, seeds: str, trials: int, preset: str, length: float, store: 
             with lines.open("a") as file:
                 file.write(json.dumps(row) + "\n")
             _show(**row)
+
+
+@cli.command(context_settings=commands.FLEXIBLE)
+@click.option("--rows", default=20_000_000, show_default=True, help="Of 8 float32 columns.")
+@click.option("--folder", help="Where data and results lie; a temporary folder, removed at the end, if not given.")
+@click.pass_context
+def stream(ctx: click.Context, rows: int, folder: str | None) -> None:
+    """The main job on a streamed table, against a tenth of its rows: time, and every process's memory.
+
+    Further words (--preset smoke) are the main job's.
+    """
+    seconds = []
+    for number in (rows // 10, rows):
+        with tempfile.TemporaryDirectory(dir=folder) as here:
+            stream_measure.write_table(Path(here) / "table", number)
+            measured = stream_measure.run_main(Path(here) / "table", Path(here) / "runs", tuple(ctx.args))
+            seconds.append(measured["seconds"])
+            _show(rows=number, **measured)
+    _show(ratio=seconds[1] / seconds[0])
 
 
 def _spec(changes: dict[str, int]) -> Spec:

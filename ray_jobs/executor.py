@@ -23,6 +23,7 @@ from scgan.systems.base import Units
 from scgan.training.runtime import Progress, Runtime
 
 POLL_SECONDS = 0.5
+FILE_TASKS = 8  # tasks a slot, of a stage that goes through files
 
 
 class Stopped(RuntimeError):
@@ -101,12 +102,16 @@ class RayExecutor:
         if job.definition.data_parallel:
             self._train(job, reference, units, board, report)
         else:
-            self.run_tasks(reference, self.packs(units), board, report, job.stage)
+            packs = self.packs(units, by_file=job.definition.by_file)
+            self.run_tasks(reference, packs, board, report, job.stage)
         report.used(self.meter.read())
 
-    def packs(self, units: Units) -> list[Units]:
-        """Cut units into tasks, as many at once as the cluster holds."""
-        size = self.resources.clusters_per_task or -(-len(units) // self.plan.slots)
+    def packs(self, units: Units, *, by_file: bool = False) -> list[Units]:
+        """Cut units into tasks: as many as the cluster holds at once, of files more, to lose little with one."""
+        if by_file:
+            size = -(-len(units) // (FILE_TASKS * self.plan.slots))
+        else:
+            size = self.resources.clusters_per_task or -(-len(units) // self.plan.slots)
         return [units[start : start + size] for start in range(0, len(units), size)]
 
     def run_tasks(self, job: Any, packs: Sequence[Units], board: Any, report: Reporter, name: str = "tasks") -> None:

@@ -79,11 +79,18 @@ def test_codes_that_come_in_pieces_are_clustered_as_scikit_learn_does_batch_by_b
         assert_close(found.spread[cluster], (rows - found.centres[cluster]).square().mean().sqrt())
 
 
-def test_pieces_find_separate_blobs_and_dissolve_small_ones():
-    eps, _ = blobs([2000, 3000, 2], torch.Generator().manual_seed(0))
+def test_pieces_find_separate_blobs():
+    eps, _ = blobs([2000, 3000, 1000], torch.Generator().manual_seed(0))
     eps = eps[torch.randperm(len(eps), generator=torch.Generator().manual_seed(1))]
     found = partition_of(eps, 1000, 3, max_passes=5)
-    assert found.dissolved == 1 and sorted(found.counts.tolist()) in ([2000, 3002], [2002, 3000])
+    assert sorted(found.counts.tolist()) == [1000, 2000, 3000] and found.dissolved == 0
+
+
+def test_pieces_with_fewer_distinct_codes_than_clusters_leave_no_empty_cluster():
+    eps = torch.tensor([[0.0, 0.0], [1.0, 1.0]]).repeat(500, 1)
+    found = partition_of(eps, 300, 5)
+    assert found.counts.tolist() == [500, 500] and found.dissolved == 3
+    assert_close(found.spread, torch.zeros(2))
 
 
 def test_pieces_are_read_once_for_k_means_where_they_are_many():
