@@ -21,8 +21,8 @@ from ray_jobs.tuning.study import num_missing
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
-LENGTHS = {"encoder.num_samples": 4096, "mappers.num_samples": 512, "decoder.num_samples": 8192}
-NUM_TRIALS = 6
+LENGTHS = {"encoder.num_samples": 2048, "mappers.num_samples": 256, "decoder.num_samples": 4096}
+NUM_TRIALS = 5
 MOMENTS = random.Random(0).choices([i / 1000 for i in range(1000)], k=5)  # shares of the time of a whole search
 SPACE = ("decoder.lambda_x", "mappers.lambda_eps", "clusters.num_clusters")
 
