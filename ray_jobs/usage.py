@@ -76,7 +76,9 @@ class Meter:
             report.used(usage)
 
     def _price(self, node: Mapping[str, Any]) -> float:
-        names = {ANY, *node["Labels"].values()} | ({HEAD} if HEAD_RESOURCE in node["Resources"] else set())
+        names = {ANY, *node["Labels"].values()} - {node["NodeID"]}  # which is a label too
+        if HEAD_RESOURCE in node["Resources"]:
+            names.add(HEAD)
         for name, price in self.prices.items():
             if name in names:
                 return price

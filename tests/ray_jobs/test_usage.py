@@ -15,6 +15,7 @@ from scgan.execution import Usage
 
 def node(name, alive=True, head=False, gpus=0.0, **labels):
     resources = {"CPU": 4.0, "GPU": gpus} | ({HEAD_RESOURCE: 1.0} if head else {})
+    labels |= {"ray.io/node-id": name}
     return {"NodeID": name, "Alive": alive, "NodeManagerAddress": name, "Resources": resources, "Labels": labels}
 
 
