@@ -63,7 +63,7 @@ def plain_training(
         if number % c.n == 0:
             fake = generator(*generator.latents(c.batch_size, noise), y_real)
             g_optimizer.zero_grad()
-            F.cross_entropy(classifier(backbone(fake)), y_real).backward()
+            (c.classification_weight * F.cross_entropy(classifier(backbone(fake)), y_real)).backward()
             g_optimizer.step()
 
         if number % c.r1_every == 0:
@@ -117,9 +117,10 @@ def seconds_a_step(rounds: int, steps: int) -> tuple[list[float], list[float]]:
     y = torch.from_numpy(data.train_labels)
     classifier = nn.Linear(encoder.num_features, 10).requires_grad_(False)
     found = Attributes("one", tuple("0123456789"), y, torch.eye(10), y.bincount(), classifier, None, "features")
+    conditions = Conditions(found, encoder.backbone, c.n, c.classification_weight)
     length = c.model_copy(update={"num_samples": steps * c.batch_size, "discriminator": "global"})
     for _ in range(rounds):
-        training = GeneratorTraining(length, Conditions(found, encoder.backbone, c.n), inputs, runtime)
+        training = GeneratorTraining(length, conditions, inputs, runtime)
         start = time.perf_counter()
         train(
             training.state,
@@ -131,7 +132,7 @@ def seconds_a_step(rounds: int, steps: int) -> tuple[list[float], list[float]]:
             runtime=runtime,
         )
         framework.append((time.perf_counter() - start) / steps)
-        training = GeneratorTraining(length, Conditions(found, encoder.backbone, c.n), inputs, runtime)
+        training = GeneratorTraining(length, conditions, inputs, runtime)
         start = time.perf_counter()
         plain_training(
             length,

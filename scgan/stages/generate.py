@@ -58,6 +58,7 @@ class ConditionalSettings(GeneratorSettings):
         "multiclass", description="multiclass: a logit an attribute; attributes: a network each; global, patch: blind"
     )
     n: int = Field(2, ge=1, description="classification regularisation every n-th iteration")
+    classification_weight: float = Field(3.0, ge=0, description="of that; the paper's is 1")
     # The generator's additional steps share its optimiser's momentum: the discriminator has to keep up.
     d_learning_rate: float = Field(1e-3, gt=0)
 
@@ -109,11 +110,13 @@ class Conditions:
         attributes: Of the training images, with their linear classifier.
         backbone: The frozen encoder, from images to features h.
         every: n, iterations between two steps towards the attributes.
+        weight: Of their loss, 1 in the paper.
     """
 
     attributes: Attributes
     backbone: nn.Module
     every: int
+    weight: float
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         """How far the attributes read off images ``[B, C, H, W]`` are from ``y`` ``[B, A]``, in nats.
@@ -141,7 +144,8 @@ def generate_conditionally(config: Any, units: Units, inputs: Inputs, runtime: R
     found.classifier.to(runtime.device)
     backbone = load_image_encoder(config.encoder, inputs.artifacts["encode"]).backbone
     runtime.place(backbone)
-    return _fit(config.generator, Conditions(found, backbone, config.generator.n), inputs, runtime)
+    c: ConditionalSettings = config.generator
+    return _fit(c, Conditions(found, backbone, c.n, c.classification_weight), inputs, runtime)
 
 
 def _fit(c: GeneratorSettings, conditions: Conditions | None, inputs: Inputs, runtime: Runtime) -> Artifact:
@@ -243,7 +247,7 @@ class GeneratorTraining:
     def _regularise(self, conditions: Conditions, y: Tensor) -> Tensor:
         with self.runtime.autocast():
             loss = conditions.loss(self._generate(y), y)
-        descend(self.g_optimizer, loss)
+        descend(self.g_optimizer, conditions.weight * loss)
         return loss
 
     def _penalise(self, x: Tensor, y: Tensor) -> Tensor:

@@ -149,7 +149,7 @@ class InfoSCCGAN:
             attributes=AttributeSettings(
                 num_clusters=3, space="features", learning_rate=3e-4, num_samples=200 * 11_704, schedule="constant"
             ),
-            generator=generate.ConditionalSettings(**generate.PAPER.model_dump()),
+            generator=generate.ConditionalSettings(**generate.PAPER.model_dump(), classification_weight=1.0),
         ),
     }
     search_space: Space = {

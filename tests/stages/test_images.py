@@ -77,7 +77,8 @@ def test_the_step_is_the_papers_written_plainly(data, artifacts):
     found = load_attributes(artifacts["attributes"])
     backbone = image_encode.load_image_encoder(settings().encoder, artifacts["encode"]).backbone
     inputs = Inputs(data, artifacts, 0)
-    training = GeneratorTraining(c, generate.Conditions(found, backbone, c.n), inputs, Runtime())
+    conditions = generate.Conditions(found, backbone, c.n, c.classification_weight)
+    training = GeneratorTraining(c, conditions, inputs, Runtime())
     twin, critic = copy.deepcopy(training.generator), copy.deepcopy(training.discriminator)
     draws = [inputs.generator("generate", name) for name in ("batches", "noise")]
     y = found.rows(found.y)
@@ -107,7 +108,7 @@ def test_encoder_and_classifier_stay_as_they_are(data, artifacts):
     before = {key: t.clone() for name in ("encode", "attributes") for key, t in artifacts[name].tensors.items()}
     found = load_attributes(artifacts["attributes"])
     backbone = image_encode.load_image_encoder(settings().encoder, artifacts["encode"]).backbone
-    conditions = generate.Conditions(found, backbone, 1)
+    conditions = generate.Conditions(found, backbone, 1, 1.0)
     training = GeneratorTraining(settings(n=1).generator, conditions, Inputs(data, artifacts, 0), Runtime())
     training.step()
     assert all(parameter.grad is None for parameter in [*backbone.parameters(), *found.classifier.parameters()])
