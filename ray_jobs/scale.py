@@ -19,7 +19,7 @@ from scgan.pipeline import train_stage
 from scgan.systems.base import Inputs, Stage, Units
 from scgan.training.runtime import Progress, Runtime
 
-FEW = 6  # tasks by which the start of a process is measured, two at a time
+FEW = 4  # tasks by which the start of a process is measured, two at a time
 
 
 class Naps(Settings):
@@ -107,10 +107,9 @@ def growth(gpus: float, gpus_per_task: float, counts: Sequence[int], seconds: fl
     """
     cpus = 0.001  # they sleep; CPUs are not what limits them
     alone = RayExecutor(Resources(gpus_per_task=gpus / 2, cpus_per_task=cpus, clusters_per_task=1))
-    measure(alone, 2, 0.0)
     begin = measure(alone, FEW, 0.0)["place_seconds_a_task"]
     reusing = Reusing(Resources(gpus_per_task=gpus_per_task, cpus_per_task=cpus, clusters_per_task=1))
-    measure(reusing, 2 * reusing.plan.slots, 0.0)
+    measure(reusing, 2 * reusing.plan.slots, 0.5)  # for so long that each place has its process then
     rows = []
     for count in counts:
         row = measure(reusing, count, seconds)
