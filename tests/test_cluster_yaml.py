@@ -182,7 +182,7 @@ esac
 """
 
 
-@pytest.mark.filterwarnings("ignore:unclosed file .*cluster.yaml:ResourceWarning")  # Ray's own
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # files that Ray leaves open
 def test_ray_up_sets_the_head_up_in_order_and_shows_no_token(aws, config, monkeypatch, tmp_path):
     from ray.autoscaler._private.commands import create_or_update_cluster
 
