@@ -114,6 +114,7 @@ def await_gate(number):
     while not seen or 3 * seen[-1] <= number * total or len(groups()) < number:
         assert training.is_alive()
         time.sleep(0.1)
+    time.sleep(2)  # the checkpoint follows the report
 
 cluster = Cluster(initialize_head=True, connect=False, head_node_args={"num_cpus": 1, "include_dashboard": False})
 node = cluster.add_node(num_cpus=1)
