@@ -177,6 +177,7 @@ class InfoSCCGAN:
             ("encode", "attributes"),
             generate.generate_conditionally,
             data_parallel=True,
+            version=2,
         ),
     )
 

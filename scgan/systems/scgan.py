@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -113,6 +114,24 @@ class Model:
         return torch.cat([self.decoder(eps) for eps in self.encode(x).split(65_536)])
 
 
+ENCODE = Stage("encode", ("encoder",), (), encode.encode, data_parallel=True)
+MAP = Stage(
+    "map",
+    ("encoder", "clusters", "mappers"),
+    ("encode", "cluster"),
+    mapping.map_clusters,
+    units=mapping.mapper_units,
+    merge=mapping.merge_mappers,
+)
+DECODE = Stage(
+    "decode",
+    ("encoder", "clusters", "mappers", "decoder"),
+    ("encode", "cluster", "map"),
+    decode.decode,
+    data_parallel=True,
+)
+
+
 class SCGAN:
     """The system, as the pipeline drives it."""
 
@@ -151,28 +170,14 @@ class SCGAN:
     }
     metrics = objectives.TABLE
     stages = (
-        Stage("encode", ("encoder",), (), encode.encode, data_parallel=True),
+        ENCODE,
         Stage("cluster", ("encoder", "clusters"), ("encode",), cluster.cluster),
-        Stage(
-            "map",
-            ("encoder", "clusters", "mappers"),
-            ("encode", "cluster"),
-            mapping.map_clusters,
-            units=mapping.mapper_units,
-            merge=mapping.merge_mappers,
-        ),
-        Stage(
-            "decode",
-            ("encoder", "clusters", "mappers", "decoder"),
-            ("encode", "cluster", "map"),
-            decode.decode,
-            data_parallel=True,
-        ),
+        MAP,
+        DECODE,
     )
-
     streamed = (
         Stage("shards", (), (), shards.shard, units=shards.part_units, merge=shards.merge_tables, by_file=True),
-        Stage("encode", ("encoder",), ("shards",), encode.encode, data_parallel=True),
+        replace(ENCODE, needs=("shards",)),
         Stage(
             "embed",
             ("encoder",),
@@ -192,21 +197,8 @@ class SCGAN:
             merge=shards.merge_tables,
             by_file=True,
         ),
-        Stage(
-            "map",
-            ("encoder", "clusters", "mappers"),
-            ("cluster", "partition"),
-            mapping.map_clusters,
-            units=mapping.mapper_units,
-            merge=mapping.merge_mappers,
-        ),
-        Stage(
-            "decode",
-            ("encoder", "clusters", "mappers", "decoder"),
-            ("shards", "encode", "cluster", "map"),
-            decode.decode,
-            data_parallel=True,
-        ),
+        replace(MAP, needs=("cluster", "partition")),
+        replace(DECODE, needs=("shards", "encode", "cluster", "map")),
     )
 
     def check(self, config: SCGANConfig, data: Dataset) -> None:
