@@ -37,6 +37,10 @@ from scgan.spec import Spec
 
 spec = Spec.from_json(json.loads(os.environ["SPEC"]))
 store = ArtifactStore(os.environ["STORE"])
+
+def answer(*values):  # Ray writes on standard output too
+    with open(os.environ["ANSWER"], "w") as file:
+        json.dump(values, file)
 """
 
 NODES = """
@@ -56,24 +60,33 @@ def busy(node):
 
 def lose(stage, progress):
     if stage == {stage!r} and not lost and progress.samples > 0.2 * progress.total:
-        lost.append(next(node for node in nodes if busy(node)))
-        cluster.remove_node(lost[0], allow_graceful=False)
+        lost.extend([node for node in nodes if busy(node)][:1])
+        for node in lost:
+            cluster.remove_node(node, allow_graceful=False)
 
 executor = RayExecutor(Resources(checkpoint_seconds=0.2, num_workers=1, clusters_per_task=2))
 fitted = fit_stages(spec, prepare(spec), store, executor, [scene.Listener(lose)])
-print(json.dumps([len(lost), [name for name, each in fitted.items() if each.new]]))
+answer(len(lost), [name for name, each in fitted.items() if each.new])
 ray.shutdown()
 cluster.shutdown()
 """
 
 
 def python(code, spec, store, **environment):
+    """Run code that ends with ``answer(...)`` in a process of its own."""
+    path = Path(f"{store.url}-answer.json")
     preamble = PREAMBLE.format(root=str(ROOT), here=str(Path(__file__).parent))
-    environment = {**os.environ, "SPEC": json.dumps(spec.to_json()), "STORE": store.url, **environment}
+    environment = {
+        **os.environ,
+        "SPEC": json.dumps(spec.to_json()),
+        "STORE": store.url,
+        "ANSWER": str(path),
+        **environment,
+    }
     command = [sys.executable, "-c", preamble + textwrap.dedent(code)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=environment)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(path.read_text())
 
 
 @pytest.mark.parametrize("stage", ["encode", "map", "decode"])
@@ -131,7 +144,7 @@ cluster.remove_node(node, allow_graceful=False)
 await_gate(2)
 cluster.add_node(num_cpus=1)
 training.join()
-print(json.dumps([groups(), [name for name, each in fitted.items() if each.new]]))
+answer(groups(), [name for name, each in fitted.items() if each.new])
 ray.shutdown()
 cluster.shutdown()
 """
@@ -196,7 +209,7 @@ most = len(ray.nodes())
 end = time.monotonic() + 90
 while len([node for node in ray.nodes() if node["Alive"]]) > 1 and time.monotonic() < end:
     time.sleep(0.5)
-print(json.dumps([before, most > 1, len([node for node in ray.nodes() if node["Alive"]])]))
+answer(before, most > 1, len([node for node in ray.nodes() if node["Alive"]]))
 """
 
 
