@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-
-BATCH_ROWS = 4096
-MIN_STEPS = 200  # mini-batches that a partition is made of at least, as far as the passes allow
 
 
 @dataclass(frozen=True)
@@ -109,81 +104,3 @@ def fit_clusters(
     squares = (eps - centres[k]).double().square().mean(1)
     spread = (torch.zeros(len(centres), dtype=torch.float64).index_add_(0, k, squares) / counts).sqrt()
     return Clusters(centres, counts, spread.float(), int((~keep).sum()), k)
-
-
-def fit_partition(
-    codes: Callable[[], Iterator[Tensor]],
-    num_clusters: int,
-    *,
-    num_rows: int,
-    min_rows: int,
-    max_passes: int,
-    seed: int,
-    report: Callable[[int, int, float], None] = lambda rows, total, seconds: None,
-) -> Partition:
-    """Partition codes that don't fit into memory by K-means in mini-batches, as :func:`fit_clusters` does others.
-
-    Args:
-        codes: Begins a pass over all codes, ``[n, d]`` at a time, in an order that says nothing of them.
-        num_clusters: K asked for; fewer come back where clusters are small.
-        num_rows: Codes of a pass.
-        min_rows: Clusters with fewer rows are dissolved into the nearest of the others.
-        max_passes: Most passes of K-means; one where that makes 200 mini-batches.
-        seed: Of the start.
-        report: Told the rows that were read, of how many, in how many seconds.
-
-    Returns:
-        The partition; each cluster has at least ``min_rows`` rows, or there is one cluster.
-
-    Source: [SCGAN] Sec. 2.2, [SCULLEY].
-    """
-    from sklearn.cluster import MiniBatchKMeans
-    from threadpoolctl import threadpool_limits
-
-    size = max(BATCH_ROWS, 16 * num_clusters)
-    passes = min(max_passes, -(-MIN_STEPS // -(-num_rows // size)))
-    kmeans = MiniBatchKMeans(
-        min(num_clusters, num_rows), batch_size=size, random_state=seed, n_init=1, compute_labels=False
-    )
-    start = time.monotonic()
-
-    def counted(done: int) -> Iterator[Tensor]:
-        for eps in codes():
-            yield eps
-            done += len(eps)
-            report(done, num_rows * (passes + 1), time.monotonic() - start)
-
-    with threadpool_limits(1):
-        for number in range(passes):
-            for eps in _batches(counted(number * num_rows), size):
-                kmeans.partial_fit(eps.numpy().astype(np.float64))
-    centres = torch.from_numpy(kmeans.cluster_centers_).float()
-    while True:
-        counts, squares = _tally(counted(passes * num_rows), centres)
-        keep = counts >= min_rows
-        if not keep.any():
-            keep[counts.argmax()] = True
-        if keep.all():
-            spread = (squares / counts).sqrt().float()
-            return Partition(centres, counts, spread, len(kmeans.cluster_centers_) - len(centres))
-        centres = centres[keep]
-
-
-def _tally(codes: Iterable[Tensor], centres: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows of each cluster, and the sum of their mean square distances to its centre, ``[K]`` each."""
-    counts, sums = torch.zeros(len(centres), dtype=torch.int64), torch.zeros(len(centres), dtype=torch.float64)
-    for eps in codes:
-        k = nearest_centre(eps, centres)
-        counts += torch.bincount(k, minlength=len(centres))
-        sums.index_add_(0, k, (eps - centres[k]).double().square().mean(1))
-    return counts, sums
-
-
-def _batches(codes: Iterable[Tensor], size: int) -> Iterator[Tensor]:
-    """Codes in batches of ``size``, the last one of what is left."""
-    rest: list[Tensor] = []
-    for eps in codes:
-        *whole, last = torch.cat([*rest, eps]).split(size)
-        yield from whole
-        rest = [last]
-    yield from rest

@@ -10,12 +10,13 @@ from pydantic import Field
 from torch import Tensor
 
 from scgan.artifacts import Artifact
-from scgan.clustering import Partition, fit_clusters, fit_partition, nearest_centre
+from scgan.clustering import Partition, fit_clusters, nearest_centre
 from scgan.config import Settings
 from scgan.stages.encode import load_encoder
 from scgan.stages.rows import read_codes
+from scgan.stream_clustering import fit_partition
 from scgan.systems.base import Inputs, Units
-from scgan.training.runtime import Progress, Runtime
+from scgan.training.runtime import Runtime
 
 KEPT_CODES = 65_536  # for the "real" latent model
 
@@ -56,13 +57,13 @@ def cluster_shards(config: Any, units: Units, inputs: Inputs, runtime: Runtime) 
     c: ClusterSettings = config.clusters
     files = inputs.artifacts["embed"].tables
     found = fit_partition(
-        lambda: (read_codes(file, runtime) for file in files),
+        lambda number: read_codes(files[number], runtime),
+        [file.rows for file in files],
         num_clusters(c, inputs.data.num_train),
-        num_rows=sum(file.rows for file in files),
         min_rows=c.min_rows,
         max_passes=c.max_iter,
         seed=_seed(inputs),
-        report=lambda rows, total, seconds: runtime.report(Progress(rows, total, {}, seconds)),
+        runtime=runtime,
     )
     kept, rows = list[Tensor](), 0
     for file in files:
