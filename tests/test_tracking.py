@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-from scgan import mlflow_run, pipeline, serving, tracking
+from scgan import mlflow_content, pipeline, serving, tracking
 from scgan.artifacts import Artifact, ArtifactStore
 from scgan.config import leaves, override
 from scgan.data.dataset import DataConfig
 from scgan.execution import LocalExecutor, Usage
 from scgan.metrics.scores import Score
-from scgan.mlflow_run import cluster_table
+from scgan.mlflow_content import cluster_table
 from scgan.pipeline import Outcome
 from scgan.spec import Spec
 from scgan.systems.scgan import SCGAN, SYSTEM
@@ -70,7 +70,7 @@ def uri(migrated, tmp_path, monkeypatch) -> str:
     for name in tracking.ENVIRONMENT:
         monkeypatch.setenv(name, "unset")  # so that monkeypatch puts it back
         monkeypatch.delenv(name)
-    monkeypatch.setattr(mlflow_run, "save_model", lambda folder, *args: folder.mkdir())
+    monkeypatch.setattr("scgan.mlflow_run.save_model", lambda folder, *args: folder.mkdir())
     shutil.copy(migrated, tmp_path / "mlflow.db")
     return f"sqlite:///{tmp_path}/mlflow.db"
 
@@ -519,7 +519,7 @@ def test_a_pipeline_tells_it_all(uri, outcome, tmp_path, monkeypatch):
 
 
 def test_the_model_is_found_by_its_address(uri, outcome, monkeypatch):
-    monkeypatch.setattr(mlflow_run, "save_model", serving.save_model)
+    monkeypatch.setattr("scgan.mlflow_run.save_model", serving.save_model)
     tracker = MLflowTracker.open(uri)
     play(tracker, outcome)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
@@ -620,15 +620,15 @@ def test_images_are_logged_as_such(image_run):
     from mlflow.data.schema import TensorDatasetSchema
 
     spec, data = image_run.outcome.spec, image_run.outcome.data
-    params = mlflow_run.run_params(spec, data)
+    params = mlflow_content.run_params(spec, data)
     assert (params["data.train_images"], params["data.test_images"], params["data.dropped_images"]) == (48, 12, 0)
     assert (params["data.size"], params["data.channels"], params["data.labels"]) == (32, 3, "many")
-    dataset = mlflow_run.dataset_input(spec, data).dataset
+    dataset = mlflow_content.dataset_input(spec, data).dataset
     schema = TensorDatasetSchema.from_dict(json.loads(dataset.schema))
     (images,) = schema.features.inputs
     assert (images.type, images.shape) == (np.dtype("uint8"), (-1, 32, 32, 3))
     assert json.loads(dataset.profile) == {"num_images": 48, "num_test_images": 12}
     assert dataset.source_type == "local" and json.loads(dataset.source)["uri"].endswith("faces.npz")
     digits = replace(spec, data=DataConfig(source="digits"))
-    assert mlflow_run.dataset_input(digits, data).dataset.source_type == "code"
+    assert mlflow_content.dataset_input(digits, data).dataset.source_type == "code"
     assert cluster_table(image_run.outcome.artifacts) == {}

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from ray_jobs.tuning.study import FINISHED, best
 from scgan.artifacts import ArtifactStore
 from scgan.execution import Usage
-from scgan.mlflow_run import curve_points, origin, usage_points
+from scgan.mlflow_content import curve_points, origin, usage_points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -255,7 +255,7 @@ _origin: dict[str, str] = {}
 
 
 def origin_once() -> dict[str, str]:
-    """The tags of :func:`scgan.mlflow_run.origin`, which asks git, kept."""
+    """The tags of :func:`scgan.mlflow_content.origin`, which asks git, kept."""
     if not _origin:
         _origin.update(origin())
     return _origin
