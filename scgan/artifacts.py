@@ -63,13 +63,14 @@ class ArtifactStore:
     Args:
         url: A path or ``s3://bucket/prefix``.
         write: Whether it must be writable, and is made where it is missing; else it only must be there.
+        probe: Whether to find that out now; not in the middle of a run that did.
 
     Raises:
         ValueError: If it can't be used so.
     """
 
-    def __init__(self, url: str, *, write: bool = True) -> None:
-        self.storage: Storage = open_storage(url, write=write)
+    def __init__(self, url: str, *, write: bool = True, probe: bool = True) -> None:
+        self.storage: Storage = open_storage(url, write=write, probe=probe)
         self.url = self.storage.url
 
     def save(self, key: str, artifact: Artifact, provenance: Mapping[str, Any] | None = None) -> None:

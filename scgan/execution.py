@@ -59,7 +59,7 @@ def fit_part(job: Job, units: Units, runtime: Runtime) -> None:
         units: Names of the units.
         runtime: Where it runs; its checkpoints and tables are set here.
     """
-    store = ArtifactStore(job.store_url)
+    store = ArtifactStore(job.store_url, probe=False)
     checkpoint = f"{job.part_key(units)}.checkpoint"
     runtime = replace(
         runtime,

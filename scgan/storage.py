@@ -84,12 +84,13 @@ class StorageError(RuntimeError):
     """A store that was there can't be used any more; says which and why, in one line."""
 
 
-def open_storage(url: str, *, write: bool = True) -> Storage:
+def open_storage(url: str, *, write: bool = True, probe: bool = True) -> Storage:
     """Open a folder or ``s3://bucket/prefix``.
 
     Args:
         url: A path, or an S3 address; ``AWS_ENDPOINT_URL`` and the usual credentials are respected.
         write: Whether it must be writable; a folder is made where it is missing. Else it only must be there.
+        probe: Whether to find that out now. In the middle of a run, whose driver did, an outage is waited for instead.
 
     Returns:
         The storage.
@@ -98,16 +99,18 @@ def open_storage(url: str, *, write: bool = True) -> Storage:
         ValueError: If it can't be used so, with the reason, within about ten seconds.
     """
     storage, probed = _storages(url)
-    probe = f"probe-{os.getpid()}"
+    if not probe:
+        return storage
+    name = f"probe-{os.getpid()}"
     try:
         if write:
-            probed.write(probe, bytes(4096))  # a full disk still takes an empty file
-            probed.delete(probe)
+            probed.write(name, bytes(4096))  # a full disk still takes an empty file
+            probed.delete(name)
         elif not isinstance(storage, Folder):
             next(probed.names(""), None)
     except Exception as error:
         reason = " ".join(str(error).split()).removeprefix(f"{storage.url}: ")
-        reason = reason.removeprefix(f"{probe} can't be written: ")
+        reason = reason.removeprefix(f"{name} can't be written: ")
         what = "written" if write else "read"
         raise ValueError(f"the store {url!r} can't be {what}: {reason}; choose another with --store") from None
     if not write and isinstance(storage, Folder) and not storage.root.is_dir():

@@ -99,7 +99,7 @@ def _search(
     try:
         if num_missing(study, request.trials) > 0:
             driver, start = uuid.uuid4().hex, time.monotonic()
-            with signs_of_life(ArtifactStore(request.store_url).url, driver):
+            with signs_of_life(ArtifactStore(request.store_url, probe=False).url, driver):
                 fit_fixed_stages(request, study, plan, data, driver, meter)
                 run_trials(request, study, lease, plan, data, driver, record.sync, meter)
             seconds = study.user_attrs.get("seconds", 0.0) + time.monotonic() - start

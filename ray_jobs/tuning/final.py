@@ -47,7 +47,7 @@ def train_best(
     settings = "  ".join(f"{key}={value}" for key, value in top.params.items())
     click.echo(f"best: trial {top.number}, {request.metrics[0]} {top.values[0]:.4g}: {settings}", err=True)
     spec = replace(request.spec, config=override(request.spec.config, top.params))
-    terminal, store = console.Terminal(), ArtifactStore(request.store_url)
+    terminal, store = console.Terminal(), ArtifactStore(request.store_url, probe=False)
     outcome = pipeline.run(spec, pipeline.prepare(spec), store, executor, [terminal, tracker])
     report = publish(outcome, store, tracker)
     version = record.register(request.study, spec.run_id)

@@ -63,7 +63,7 @@ def run_trials(
     # It misses files that the study is instead of, and shows tracebacks of failures whose causes the study has.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     with Board(study, request.trials, request.metrics[0]) as board:
-        watch = Watch(ArtifactStore(request.store_url), driver, lease, board, sync, meter)
+        watch = Watch(ArtifactStore(request.store_url, probe=False), driver, lease, board, sync, meter)
         trainable = tune.with_parameters(run_trial, plan=plan, data=data, driver=driver)
         suspects = 0  # trials in flight when Ray killed a worker for memory: these are tried again one at a time
         while (missing := num_missing(study, request.trials)) > 0:

@@ -109,7 +109,7 @@ class StepwiseExecutor:
 
     def _fit_to_the_rungs(self, job: Job, units: Units) -> None:
         self.account.part = job.part_key(units)
-        checkpoints = StoredCheckpoints(ArtifactStore(job.store_url), f"{self.account.part}.checkpoint")
+        checkpoints = StoredCheckpoints(ArtifactStore(job.store_url, probe=False), f"{self.account.part}.checkpoint")
         saved = checkpoints.load()
         seen = saved.meta["samples"] if saved else 0
         for rung in self.plan.rungs:
