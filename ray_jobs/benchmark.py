@@ -1,7 +1,7 @@
 """What Ray and the search cost and bring: the same training here and there, in one run, as ratios.
 
-``python ray_jobs/benchmark.py overhead``, ``packing``, ``nodes``, ``step``, ``scale``, ``search``, ``stopping``,
-``gain`` and ``stream``.
+``python ray_jobs/benchmark.py overhead``, ``packing``, ``nodes``, ``step``, ``loading``, ``scale``, ``search``,
+``stopping``, ``gain`` and ``stream``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ray.cluster_utils import Cluster
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ray_jobs import loading as image_loading  # noqa: E402
 from ray_jobs import stream_measure  # noqa: E402
 from ray_jobs.plain_step import seconds_a_step  # noqa: E402
 from ray_jobs.resources import Resources  # noqa: E402
@@ -147,6 +148,18 @@ def step(rounds: int, steps: int) -> None:
     torch.set_num_threads(1)
     framework, plain = (statistics.median(seconds) for seconds in seconds_a_step(rounds, steps))
     _show(framework_seconds=framework, plain_seconds=plain, ratio=framework / plain)
+
+
+@cli.command()
+@click.option("--images", default=5_000, show_default=True, help="JPEG files, written first.")
+@click.option("--size", default=64, show_default=True, help="Pixels a side that they are decoded to.")
+@click.option("--batch-size", default=64, show_default=True, help="Images a step.")
+@click.option("--steps", default=30, show_default=True, help="Steps that are timed.")
+def loading(images: int, size: int, batch_size: int, steps: int) -> None:
+    """JPEG files decoded a second, and the share of EigenGAN's step in which its batch is fetched."""
+    with tempfile.TemporaryDirectory() as folder:
+        image_loading.write_folder(Path(folder), images)
+        _show(**image_loading.loading(Path(folder), size, batch_size, steps))
 
 
 @cli.command()
