@@ -153,7 +153,8 @@ def fitted(count, logs, wait_until):
     with cabled_hosts(logs) as hosts:
         head, programs, gcs = hosts[0], Path(sys.executable).parent, f"{ADDRESSES[0]}:{RAY_PORT}"
         sizes = (f"--num-cpus={2 // count}", "--object-store-memory=100000000")
-        head.start(programs / "moto_server", "-H", head.address, "-p", S3_PORT)
+        _, log = head.start(programs / "moto_server", "-H", head.address, "-p", S3_PORT)
+        wait_until(lambda: "Running on" in log.read_text(), seconds=60)
         for host in hosts[:count]:
             role = ("--head", f"--port={RAY_PORT}", "--include-dashboard=false") if host is head else ("--address", gcs)
             own = (f"--node-ip-address={host.address}", *sizes, *role)
