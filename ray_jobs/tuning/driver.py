@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 import uuid
 from typing import Any, cast
@@ -34,6 +35,8 @@ from scgan.systems.base import Units
 from scgan.tracking import MLflowTracker
 
 TERMINATED = 128 + signal.SIGTERM  # a shell's exit code of a process that SIGTERM ended
+
+_terminated = threading.Event()
 
 
 def search(request: Request) -> bool:
@@ -68,10 +71,11 @@ def search(request: Request) -> bool:
         tracker = open_tracker(request)
         record = open_record(request, study, store, tracker)
         return _search(request, study, lease, record, tracker, plan, data)
-    except SystemExit as end:  # of SIGTERM
-        if end.code == TERMINATED:
-            click.echo("stopped; the same command goes on", err=True)
-        raise
+    except SystemExit as end:
+        if not _terminated.is_set():
+            raise
+        click.echo("stopped; the same command goes on", err=True)
+        raise SystemExit(TERMINATED) from end  # where Ray was being waited for, it has made the code 1
     finally:
         lease.give_back()
 
@@ -81,6 +85,7 @@ def join() -> None:
     if connect():
 
         def end(*signal_and_frame: Any) -> None:
+            _terminated.set()
             raise SystemExit(TERMINATED)
 
         signal.signal(signal.SIGTERM, end)  # Ray has just set its own, which exits with 15
