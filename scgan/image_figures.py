@@ -40,7 +40,7 @@ def grid(images: Tensor, labels: Sequence[str], title: str = "") -> Figure:
         raise ValueError(f"{len(images)} images don't fill {len(labels)} rows: give as many for each row")
     rows = images.unflatten(0, (len(labels), -1))
     with style():
-        figure, (ax,) = panels(1, 1, _size(rows, WIDTH))
+        figure, (ax,) = panels(1, 1, _size(rows, WIDTH, labels))
         _show(ax, rows, labels, title=title)
         return figure
 
@@ -62,7 +62,7 @@ def by_attribute(fake: Mapping[str, Tensor], real: Mapping[str, Tensor]) -> Figu
         raise ValueError(f"need real and generated images of the same attributes, got {sorted(real)}, {sorted(fake)}")
     blocks = [_rows([images[name] for name in fake]) for images in (real, fake)]
     with style():
-        figure, axes = panels(2, 2, _size(blocks[1], WIDTH / 2))
+        figure, axes = panels(2, 2, _size(blocks[1], WIDTH / 2, list(fake)))
         for ax, rows, title in zip(axes, blocks, ("real", "generated"), strict=True):
             _show(ax, rows, list(fake) if title == "real" else [], title=title)
         return figure
@@ -107,7 +107,7 @@ def attribute_traversal(images: Tensor, names: Sequence[str], values: Sequence[f
     Source: [INFOSCC-GAN] Sec. 4.4.
     """
     with style():
-        figure, (ax,) = panels(1, 1, _size(images, WIDTH))
+        figure, (ax,) = panels(1, 1, _size(images, WIDTH, names))
         _show(ax, images, names, values)
         ax.set_xlabel("attribute")
         return figure
@@ -169,11 +169,12 @@ def _rows(images: Sequence[Tensor]) -> Tensor:
     return rows
 
 
-def _size(rows: Tensor, width: float) -> tuple[float, float]:
+def _size(rows: Tensor, width: float, names: Sequence[str] = ()) -> tuple[float, float]:
     """Inches of a panel that is ``width`` across and as high as its rows of images need, with its labels."""
     num_rows, num_columns = rows.shape[:2]
-    side = min((width - 0.9) / num_columns, SIDE_MAX)
-    return num_columns * side + 0.9, num_rows * side + 0.7
+    room = max(0.9, 0.3 + 0.085 * max((len(short(name)) for name in names), default=0))
+    side = min((width - room) / num_columns, SIDE_MAX)
+    return num_columns * side + room, num_rows * side + 0.7
 
 
 def _show(ax: Axes, rows: Tensor, names: Sequence[str], values: Sequence[float] = (), *, title: str = "") -> None:
@@ -181,8 +182,9 @@ def _show(ax: Axes, rows: Tensor, names: Sequence[str], values: Sequence[float] 
     height, width = rows.shape[-2:]
     gap = max(1, height // 24)
     ax.imshow(mosaic(rows, gap), aspect="equal", interpolation="antialiased")  # large images are drawn smaller
+    ax.set_anchor("E")  # where there is room to spare, it is the names'
     ax.set_yticks([i * (height + gap) + (height - 1) / 2 for i in range(len(names))])
-    ax.set_yticklabels([short(name, 20) for name in names], parse_math=False)
+    ax.set_yticklabels([short(name) for name in names], parse_math=False)
     ax.set_xticks([i * (width + gap) + (width - 1) / 2 for i in range(len(values))])
     ax.set_xticklabels([f"{value:g}" for value in values])
     ax.tick_params(length=0)

@@ -46,7 +46,7 @@ def test_a_grid_has_a_name_a_row():
     images = noise(12, 1, 28, 28)
     figure = figures.grid(images, ["cat", "$a dog", "x" * 40], "animals")
     (ax,) = figure.axes
-    assert ticks(ax.yaxis) == ["cat", "$a dog", "x" * 19 + "…"]
+    assert ticks(ax.yaxis) == ["cat", "$a dog", "x" * 27 + "…"]
     assert titles(figure) == ["animals"]
     np.testing.assert_array_equal(drawn(ax), figures.mosaic(images.view(3, 4, 1, 28, 28), 1))
     assert ax.get_yticks()[1] == 29 + 13.5  # amid the second row's pixels, 29 to 56

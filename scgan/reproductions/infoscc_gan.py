@@ -170,8 +170,9 @@ def _find(scores: Mapping[str, Score], prefix: str) -> float | None:
 def _mean_and_std(values: Sequence[float]) -> str:
     if not values:
         return "-"
-    mean = f"{statistics.mean(values):.3g}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.1g}"
+    mean = statistics.mean(values)
+    text = f"{mean:,.0f}" if mean >= 1000 else f"{mean:.3g}"
+    return text if len(values) == 1 else f"{text} ± {statistics.stdev(values):.1g}"
 
 
 def _picture(results: Sequence[Result]) -> Figure:
