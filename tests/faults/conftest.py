@@ -24,7 +24,7 @@ from scgan.spec import Spec
 
 STAGES = ("encode", "cluster", "map", "decode")
 # Seconds, not milliseconds, in each loop, so that there is a middle in which something can break.
-LENGTHS = {"encoder.num_samples": 32_768, "mappers.num_samples": 384_000, "decoder.num_samples": 32_768}
+LENGTHS = {"encoder.num_samples": 131_072, "mappers.num_samples": 384_000, "decoder.num_samples": 131_072}
 DATA = {"source": "ring", "num_train": 600, "num_test": 400}
 
 
