@@ -26,12 +26,11 @@ from scgan.config import override
 from scgan.data.dataset import DataConfig
 from scgan.execution import LocalExecutor
 from scgan.metrics.distributions import sliced_wasserstein
-from scgan.objectives import measure
+from scgan.objectives import NUM_PROJECTIONS, measure, sliced_wasserstein_to
 from scgan.search import change, validation_split
 from scgan.spec import Spec
 
 METRIC = "sliced_wasserstein"
-NUM_DRAWS = 4  # of samples, over which a model's distance is a mean
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ class Search:
         trials: How many.
         length: Share of the full length that trials train for.
         seed: Of everything random.
+        rows: Of a toy set to train on, and as many held out; None for the settings' own number.
     """
 
     source: str
@@ -55,6 +55,7 @@ class Search:
     trials: int
     length: float = 1.0
     seed: int = 0
+    rows: int | None = None
 
     def request(self, folder: str, *, stop_early: bool = True) -> Request:
         """The search with its results in ``folder``."""
@@ -62,8 +63,9 @@ class Search:
         space, config = change(dict(system.search_space), self.words, system.presets[self.preset])
         if self.keys:
             space = {key: space[key] for key in self.keys}
+        rows = {} if self.rows is None else {"num_train": self.rows, "num_test": self.rows}
         return Request(
-            spec=Spec("scgan", DataConfig(source=self.source), config, self.seed),
+            spec=Spec("scgan", DataConfig(source=self.source, **rows), config, self.seed),
             space=space,
             metrics=(METRIC,),
             trials=self.trials,
@@ -161,18 +163,23 @@ def stopping(measured: Search, rounds: int) -> dict[str, Any]:
 
 
 def gain(measured: Search, folder: str) -> dict[str, Any]:
-    """The best of a search against the preset's own settings, both trained whole at full length.
+    """The best of a search against the preset's own settings, both trained whole, at the trials' length and the full.
 
     Returns:
-        The held-out distance of both, that of the training rows, which is the noise floor, and the best settings.
+        The held-out distance of both at both lengths, that of the training rows, which is the noise floor, and the
+        best settings.
     """
     join()
     request = measured.request(folder)
     top = _best(run(request))
-    found, plain = distances([_at(request.spec, top, measured.seed), request.spec], folder)
+    names = ("best", "preset", "short_best", "short_preset")
+    bases = (request.spec, request.trial_spec()) if measured.length < 1 else (request.spec,)
+    specs = [spec for base in bases for spec in (_at(base, top, measured.seed), base)]
     data = pipeline.prepare(request.spec)
-    floor = sliced_wasserstein(data.train, data.test, generator=torch.Generator().manual_seed(0))
-    return {"best": found, "preset": plain, "floor": floor, "trial": top.number, "settings": top.params}
+    directions = torch.Generator().manual_seed(measured.seed)
+    floor = sliced_wasserstein(data.train, data.test, num_projections=NUM_PROJECTIONS, generator=directions)
+    found = dict(zip(names, distances(specs, folder), strict=False))
+    return {**found, "floor": floor, "trial": top.number, "settings": top.params}
 
 
 def _best(study: optuna.Study) -> FrozenTrial:
@@ -193,12 +200,11 @@ def distances(specs: Sequence[Spec], store_url: str | None = None) -> list[float
 
 
 def distance(spec: Spec, store_url: str | None) -> float:
-    """Sliced Wasserstein distance of a run's samples to all of its held-out rows, a mean over draws."""
+    """Sliced Wasserstein distance of a run's samples to all of its held-out rows."""
     torch.set_num_threads(1)
     data = pipeline.prepare(spec)
     with tempfile.TemporaryDirectory() as folder:
         fitted = pipeline.fit_stages(spec, data, ArtifactStore(store_url or folder), LocalExecutor())
     artifacts = {name: stage.artifact for name, stage in fitted.items()}
     model = systems.load(spec.system).model(spec.config, artifacts, torch.device("cpu"))
-    drawn = (model.sample(len(data.test), torch.Generator().manual_seed(draw)) for draw in range(NUM_DRAWS))
-    return fmean(sliced_wasserstein(x, data.test, generator=torch.Generator().manual_seed(0)) for x in drawn)
+    return sliced_wasserstein_to(data.test, model, spec.seed)
