@@ -203,13 +203,16 @@ def stopping(trials: int, seed: int, space: str, rounds: int) -> None:
 @click.option("--seeds", default="0,1,2", show_default=True, help="Comma-separated.")
 @click.option("--trials", default=40, show_default=True)
 @click.option("--preset", default="default", show_default=True)
-@click.option("--length", default=0.125, show_default=True, help="Of trials; the best is trained at full length.")
-@click.option("--rows", default=512_000, show_default=True, help="To train on, and as many held out.")
+@click.option("--training", default=0.125, show_default=True, help="Share of the preset's training, for all alike.")
+@click.option("--length", default=1.0, show_default=True, help="Of trials, share of that training.")
+@click.option("--rows", default=256_000, show_default=True, help="To train on, and as many held out.")
 @click.option("--store", default="runs/gain", show_default=True, help="Folder; rows of its gain.jsonl are not redone.")
-def gain(sets: str, seeds: str, trials: int, preset: str, length: float, rows: int, store: str) -> None:
-    """The best of a search against the preset, on each set from each seed.
+def gain(
+    sets: str, seeds: str, trials: int, preset: str, training: float, length: float, rows: int, store: str
+) -> None:
+    """The best of a search against the preset, equally long trained, on each set from each seed.
 
-    With fewer rows the default preset is as near to the held-out rows as the training rows are, and what is left
+    Trained in full, the default preset is as near to the held-out rows as the training rows are: what is then left
     between two settings is chance.
     """
     folder = results_folder() / store
@@ -221,7 +224,7 @@ def gain(sets: str, seeds: str, trials: int, preset: str, length: float, rows: i
         for name in sets.split(","):
             if (name, seed) in done:
                 continue
-            measured = measuring.Search(name, preset, (), (), trials, length, seed, rows)
+            measured = measuring.Search(name, preset, (), (), trials, length, seed, training, rows)
             row = {"set": name, "seed": seed, **measuring.gain(measured, str(folder / f"{name}-{seed}"))}
             with lines.open("a") as file:
                 file.write(json.dumps(row) + "\n")

@@ -27,7 +27,7 @@ from scgan.data.dataset import DataConfig
 from scgan.execution import LocalExecutor
 from scgan.metrics.distributions import sliced_wasserstein
 from scgan.objectives import NUM_PROJECTIONS, measure, sliced_wasserstein_to
-from scgan.search import change, validation_split
+from scgan.search import change, shortened, validation_split
 from scgan.spec import Spec
 
 METRIC = "sliced_wasserstein"
@@ -45,6 +45,7 @@ class Search:
         trials: How many.
         length: Share of the full length that trials train for.
         seed: Of everything random.
+        training: Share of the preset's training lengths, for the trials and all that is trained after them.
         rows: Of a toy set to train on, and as many held out; None for the settings' own number.
     """
 
@@ -55,6 +56,7 @@ class Search:
     trials: int
     length: float = 1.0
     seed: int = 0
+    training: float = 1.0
     rows: int | None = None
 
     def request(self, folder: str, *, stop_early: bool = True) -> Request:
@@ -63,6 +65,7 @@ class Search:
         space, config = change(dict(system.search_space), self.words, system.presets[self.preset])
         if self.keys:
             space = {key: space[key] for key in self.keys}
+        config = shortened(config, self.training)
         rows = {} if self.rows is None else {"num_train": self.rows, "num_test": self.rows}
         return Request(
             spec=Spec("scgan", DataConfig(source=self.source, **rows), config, self.seed),
@@ -163,23 +166,19 @@ def stopping(measured: Search, rounds: int) -> dict[str, Any]:
 
 
 def gain(measured: Search, folder: str) -> dict[str, Any]:
-    """The best of a search against the preset's own settings, both trained whole, at the trials' length and the full.
+    """The best of a search against the preset's own settings, both trained on all training rows, equally long.
 
     Returns:
-        The held-out distance of both at both lengths, that of the training rows, which is the noise floor, and the
-        best settings.
+        The held-out distance of both, that of the training rows, which is the noise floor, and the best settings.
     """
     join()
     request = measured.request(folder)
     top = _best(run(request))
-    names = ("best", "preset", "short_best", "short_preset")
-    bases = (request.spec, request.trial_spec()) if measured.length < 1 else (request.spec,)
-    specs = [spec for base in bases for spec in (_at(base, top, measured.seed), base)]
+    found, plain = distances([_at(request.spec, top, measured.seed), request.spec], folder)
     data = pipeline.prepare(request.spec)
     directions = torch.Generator().manual_seed(measured.seed)
     floor = sliced_wasserstein(data.train, data.test, num_projections=NUM_PROJECTIONS, generator=directions)
-    found = dict(zip(names, distances(specs, folder), strict=False))
-    return {**found, "floor": floor, "trial": top.number, "settings": top.params}
+    return {"best": found, "preset": plain, "floor": floor, "trial": top.number, "settings": top.params}
 
 
 def _best(study: optuna.Study) -> FrozenTrial:
