@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from scgan.nn.mlp import MLP, initialise
+from scgan.nn.mlp import MLP, by_rows, initialise
 
 
 class Encoder(nn.Module):
@@ -43,6 +43,6 @@ class Encoder(nn.Module):
         self.scale.copy_((raw - self.centre).square().mean().sqrt())
 
     @torch.no_grad()
-    def embed(self, x: Tensor, chunk: int = 65_536) -> Tensor:
-        """Codes of many rows, chunk by chunk, without gradients."""
-        return torch.cat([self(rows) for rows in x.split(chunk)])
+    def embed(self, x: Tensor) -> Tensor:
+        """Codes of many rows, without gradients."""
+        return by_rows(self, x)

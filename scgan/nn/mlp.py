@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+
+ROWS_AT_ONCE = {"cpu": 8_192}  # above it what the layers hold is fetched from memory: sampling took 3.8 times as long
+ROWS_AT_ONCE_ELSEWHERE = 65_536
+
+
+def by_rows(network: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    """Apply a network to many rows, some at a time.
+
+    Args:
+        network: From batches of the inputs to one of the output.
+        inputs: Each ``[N, ...]``.
+
+    Returns:
+        Its outputs, ``[N, ...]``.
+    """
+    num = ROWS_AT_ONCE.get(inputs[0].device.type, ROWS_AT_ONCE_ELSEWHERE)
+    return torch.cat([network(*batch) for batch in zip(*(x.split(num) for x in inputs), strict=True)])
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:

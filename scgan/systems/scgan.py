@@ -25,6 +25,7 @@ from scgan.clustering import nearest_centre
 from scgan.config import Settings
 from scgan.data.dataset import Dataset
 from scgan.metrics.scores import Score, label_scores, mode_scores, score
+from scgan.nn.mlp import by_rows
 from scgan.search import Float, Int, Space
 from scgan.stages import cluster, decode, encode, latents, shards
 from scgan.stages import map as mapping
@@ -88,7 +89,7 @@ class Model:
             generator: Draws clusters, codes and noise.
             cluster: Only from this cluster; None draws from all by their weights.
             latent: Where codes come from; None is what the decoder was trained with.
-            chunk: Rows decoded at once.
+            chunk: Rows drawn at once.
 
         Returns:
             Samples, ``[num, D]``.
@@ -97,7 +98,7 @@ class Model:
         rows = []
         for start in range(0, num, chunk):
             eps = source.sample(min(chunk, num - start), generator, cluster)
-            rows.append(self.decoder(eps, self.decoder.noise(len(eps), generator)))
+            rows.append(by_rows(self.decoder, eps, self.decoder.noise(len(eps), generator)))
         return torch.cat(rows) if rows else torch.empty(0, self.decoder.output.out_features)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -111,7 +112,7 @@ class Model:
     @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
         """Decode the codes of ``x`` with the noise fixed at its mean, ``[N, D]``."""
-        return torch.cat([self.decoder(eps) for eps in self.encode(x).split(65_536)])
+        return by_rows(self.decoder, self.encode(x))
 
 
 ENCODE = Stage("encode", ("encoder",), (), encode.encode, data_parallel=True)

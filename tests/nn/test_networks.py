@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch.testing import assert_close
 
+from scgan.nn import mlp
 from scgan.nn.encoder import Encoder
 from scgan.nn.mappers import Mappers, Whitening
 from scgan.nn.stacked import StackedMLP
@@ -46,11 +47,25 @@ def test_encoder_scale_centres_codes_and_keeps_angles():
     x = torch.randn(500, 2)
     raw = encoder.net(x)
     encoder.fit_scale(x)
-    codes = encoder.embed(x, chunk=64)
+    codes = encoder.embed(x)
     assert_close(codes.mean(0), torch.zeros(3), rtol=0, atol=1e-5)
     assert_close(codes.square().mean().item(), 1.0, rtol=1e-4, atol=0)
     ratio = torch.cdist(codes[:50], codes[50:100]) / torch.cdist(raw[:50], raw[50:100])
     assert ratio.std() / ratio.mean() < 1e-4
+
+
+def test_many_rows_a_few_at_a_time_are_the_same_rows(monkeypatch):
+    monkeypatch.setitem(mlp.ROWS_AT_ONCE, "cpu", 64)
+    decoder = SubspaceDecoder(3, 2, width=8, num_layers=2, noise_dim=2, noise_scale=0.1, generator=seeded(0)[0])
+    eps, seen = torch.randn(150, 3), []
+
+    def watched(*batch):
+        seen.append(len(batch[0]))
+        return decoder(*batch)
+
+    z = decoder.noise(150, seeded(1)[0])
+    assert_close(mlp.by_rows(watched, eps, z), decoder(eps, z))
+    assert seen == [64, 64, 22]
 
 
 def test_a_stacked_network_is_its_own_alone():
