@@ -212,8 +212,8 @@ def gain(
 ) -> None:
     """The best of a search against the preset, equally long trained, on each set from each seed.
 
-    Trained in full, the default preset is as near to the held-out rows as the training rows are: what is then left
-    between two settings is chance.
+    Trained in full (``--training 1``), the default preset is so near to the noise floor on most of the sets that two
+    settings differ by little more than chance.
     """
     folder = results_folder() / store
     folder.mkdir(parents=True, exist_ok=True)
