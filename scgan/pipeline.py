@@ -205,8 +205,7 @@ def fit_stages(
 def _job(spec: Spec, stage: Stage, keys: Mapping[str, str], inputs: Inputs, store_url: str) -> Job:
     tree = spec.config.model_dump(mode="json")
     provenance = {
-        "fit": f"{stage.fit.__module__}.{stage.fit.__qualname__}",  # not the system: systems may share a stage
-        "stage": stage.name,
+        "stage": stage.recipe or f"{spec.system}.{stage.name}",
         "version": stage.version,
         "config": {section: tree[section] for section in stage.sections},
         "upstream": {name: keys[name] for name in stage.needs},

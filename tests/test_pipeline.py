@@ -209,3 +209,18 @@ def test_a_run_whose_data_changed_is_not_scored_against_other_rows(store, tmp_pa
     table.write_text(table.read_text() + "\n0.5,0.5\n")
     with pytest.raises(ValueError, match="has changed since the run"):
         open_run(spec.run_id, store).outcome()
+
+
+def test_a_key_holds_the_stages_name_and_version_and_no_path_of_the_code(store, monkeypatch):
+    """A fit that moves to another file keeps its artifacts; another version of it does not."""
+    spec, system = spec_of(), systems.load("scgan")
+    first = fit_stages(spec, prepare(spec), store, LocalExecutor(), only=["encode"])["encode"]
+
+    def moved(*args):
+        raise AssertionError("trained anew")
+
+    encode, *others = system.stages
+    for changed, found in ((replace(encode, fit=moved), True), (replace(encode, version=2), False)):
+        monkeypatch.setattr(type(system), "stages", (changed, *others))
+        again = fit_stages(spec, prepare(spec), store, LocalExecutor(), only=["encode"])["encode"]
+        assert (again.key == first.key) is found and again.new is not found

@@ -63,6 +63,8 @@ class Stage:
         data_parallel: Whether several workers can train a unit together, each on its share of every batch.
         by_file: Whether its units are files of streamed data, fitted in small packs so that little is lost with one.
         version: Raised when ``fit`` changes its results, so that older artifacts don't count.
+        recipe: Its name in the store's keys. Systems whose stages are the same, fit and settings, give them one
+            recipe and so share their artifacts; without one it is the system's own, ``"system.stage"``.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Stage:
     data_parallel: bool = False
     by_file: bool = False
     version: int = 1
+    recipe: str | None = None
 
 
 class Model(Protocol):

@@ -93,7 +93,7 @@ class EigenGAN:
     metrics = {"fid_encoder": fid_of(lambda model: FrozenEncoder(model.encoder))}
     streamed: tuple[Stage, ...] = ()
     stages = (
-        Stage("encode", ("encoder",), (), image_encode.encode_images, data_parallel=True),
+        Stage("encode", ("encoder",), (), image_encode.encode_images, data_parallel=True, recipe="image_encoder"),
         Stage("generate", ("generator",), (), generate.generate, data_parallel=True),
     )
 

@@ -168,7 +168,7 @@ class InfoSCCGAN:
     }
     streamed: tuple[Stage, ...] = ()
     stages = (
-        Stage("encode", ("encoder",), (), image_encode.encode_images, data_parallel=True),
+        Stage("encode", ("encoder",), (), image_encode.encode_images, data_parallel=True, recipe="image_encoder"),
         Stage("attributes", ("encoder", "attributes"), ("encode",), attributes),
         Stage("judge", ("judge",), ("attributes",), judge),
         Stage(

@@ -120,3 +120,16 @@ def test_a_stage_is_a_function_of_its_inputs(name, tmp_path):
     for stage in made[0]:
         first, second = (fitted[stage].artifact.tensors for fitted in made)
         assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_recipe_is_one_fit():
+    """Stages that share a name in the store's keys are the same: what one makes, the others may take."""
+    recipes = {}
+    for name in SYSTEMS:
+        system = systems.load(name)
+        for stage in (*system.stages, *system.streamed):
+            if stage.recipe is not None:
+                recipes.setdefault(stage.recipe, set()).add(
+                    (stage.fit, stage.version, system.Config.model_fields[stage.sections[0]].annotation)
+                )
+    assert recipes and all(len(fits) == 1 for fits in recipes.values())
