@@ -21,20 +21,21 @@ from ray.cluster_utils import Cluster
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ray_jobs import loading as image_loading  # noqa: E402
-from ray_jobs import stream_measure  # noqa: E402
-from ray_jobs.plain_step import seconds_a_step  # noqa: E402
-from ray_jobs.resources import Resources  # noqa: E402
-from ray_jobs.scale import growth  # noqa: E402
-from ray_jobs.session import LazyRayExecutor, connect, results_folder  # noqa: E402
-from ray_jobs.tuning import measuring  # noqa: E402
-from scgan import commands, systems  # noqa: E402
-from scgan.artifacts import ArtifactStore  # noqa: E402
+from ray_jobs.benchmarks import loading as image_loading  # noqa: E402
+from ray_jobs.benchmarks import searching as measuring  # noqa: E402
+from ray_jobs.benchmarks import streaming as stream_measure  # noqa: E402
+from ray_jobs.benchmarks.plain_step import seconds_a_step  # noqa: E402
+from ray_jobs.benchmarks.scale import growth  # noqa: E402
+from ray_jobs.cluster.resources import Resources  # noqa: E402
+from ray_jobs.cluster.session import LazyRayExecutor, connect, results_folder  # noqa: E402
+from scgan import systems  # noqa: E402
+from scgan.cli import commands  # noqa: E402
 from scgan.config import override  # noqa: E402
 from scgan.data.dataset import DataConfig  # noqa: E402
-from scgan.execution import Executor, LocalExecutor
-from scgan.pipeline import fit_stages, prepare  # noqa: E402
-from scgan.spec import Spec
+from scgan.pipeline.executor import Executor, LocalExecutor
+from scgan.pipeline.run import fit_stages, prepare  # noqa: E402
+from scgan.pipeline.spec import Spec
+from scgan.store.artifacts import ArtifactStore  # noqa: E402
 from scgan.training.runtime import Progress  # noqa: E402
 
 

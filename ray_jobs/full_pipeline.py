@@ -13,9 +13,9 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ray_jobs.resources import Resources  # noqa: E402
-from ray_jobs.session import LazyRayExecutor, results_folder  # noqa: E402
-from scgan import commands  # noqa: E402
+from ray_jobs.cluster.resources import Resources  # noqa: E402
+from ray_jobs.cluster.session import LazyRayExecutor, results_folder  # noqa: E402
+from scgan.cli import commands  # noqa: E402
 from scgan.config import override  # noqa: E402
 
 

@@ -15,9 +15,11 @@ import ray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ray_jobs.resources import Resources, plan  # noqa: E402
-from ray_jobs.session import connect, results_folder  # noqa: E402
-from scgan import commands, execution, reproductions  # noqa: E402
+from ray_jobs.cluster.resources import Resources, plan  # noqa: E402
+from ray_jobs.cluster.session import connect, results_folder  # noqa: E402
+from scgan import reproductions  # noqa: E402
+from scgan.cli import commands  # noqa: E402
+from scgan.pipeline import executor as execution  # noqa: E402
 from scgan.reproductions import Cell, Result  # noqa: E402
 
 NUM_ROWS, NUM_IMAGES = 20_000, 100  # of a figure's panel
@@ -31,8 +33,8 @@ def train_group(cells: list[Cell], store_url: str) -> list[Result]:
 def _train(cell: Cell, store_url: str) -> Result:
     import torch
 
-    from scgan import pipeline
-    from scgan.artifacts import ArtifactStore
+    from scgan.pipeline import run as pipeline
+    from scgan.store.artifacts import ArtifactStore
 
     data = pipeline.prepare(cell.spec)
     outcome = pipeline.run(cell.spec, data, ArtifactStore(store_url), execution.LocalExecutor())
@@ -45,7 +47,7 @@ def _train(cell: Cell, store_url: str) -> Result:
 def _in_units(data: Any, rows: Any) -> Any:
     import torch
 
-    from scgan.data.images import ImageSchema, to_float
+    from scgan.data.images.schema import ImageSchema, to_float
 
     if isinstance(data.schema, ImageSchema):
         return rows if rows.is_floating_point() else to_float(rows)

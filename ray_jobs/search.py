@@ -15,14 +15,15 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ray_jobs.resources import Resources  # noqa: E402
-from ray_jobs.session import results_folder  # noqa: E402
+from ray_jobs.cluster.resources import Resources  # noqa: E402
+from ray_jobs.cluster.session import results_folder  # noqa: E402
 from ray_jobs.tuning.driver import search  # noqa: E402
 from ray_jobs.tuning.request import Request  # noqa: E402
-from scgan import commands, systems  # noqa: E402
+from scgan import systems  # noqa: E402
+from scgan.cli import commands  # noqa: E402
 from scgan.config import override, suggest  # noqa: E402
-from scgan.objectives import check_metrics  # noqa: E402
-from scgan.search import change  # noqa: E402
+from scgan.metrics.objectives import check_metrics  # noqa: E402
+from scgan.space import change  # noqa: E402
 
 
 @click.command(context_settings=commands.FLEXIBLE)

@@ -14,14 +14,15 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from scgan import execution, pipeline
-from scgan.artifacts import Artifact, ArtifactStore
+from scgan.cli.console import Terminal
 from scgan.config import override
-from scgan.console import Terminal
 from scgan.data.dataset import DataConfig, whole
-from scgan.data.schema import Schema
-from scgan.data.table import Table, from_columns
-from scgan.spec import Spec
+from scgan.data.tables.reading import Table, from_columns
+from scgan.data.tables.schema import Schema
+from scgan.pipeline import executor as execution
+from scgan.pipeline import run as pipeline
+from scgan.pipeline.spec import Spec
+from scgan.store.artifacts import Artifact, ArtifactStore
 from scgan.systems.scgan import SYSTEM, Model, SCGANConfig
 
 

@@ -109,12 +109,13 @@ def image_run(tmp_path_factory):
     """A stored run on images, trained for seconds."""
     import numpy as np
 
-    from scgan import pipeline, systems
-    from scgan.artifacts import ArtifactStore
+    from scgan import systems
     from scgan.config import override
     from scgan.data.dataset import DataConfig
-    from scgan.execution import LocalExecutor
-    from scgan.spec import Spec
+    from scgan.pipeline import run as pipeline
+    from scgan.pipeline.executor import LocalExecutor
+    from scgan.pipeline.spec import Spec
+    from scgan.store.artifacts import ArtifactStore
 
     folder, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
     images, y = rng.integers(0, 256, (60, 32, 32, 3), dtype=np.uint8), rng.integers(0, 2, (60, 2))
@@ -145,7 +146,8 @@ class Said:
 @pytest.fixture(scope="session")
 def scgan_command() -> Callable[..., Said]:
     """Run the command ``scgan`` as a shell would, but in this process; ``command`` for another than that."""
-    from scgan import cli, commands
+    from scgan.cli import commands
+    from scgan.cli import main as cli
 
     def run(*words: object, command=cli.cli) -> Said:
         out, err, before = io.StringIO(), io.StringIO(), sys.argv

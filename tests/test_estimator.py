@@ -12,8 +12,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.validation import check_is_fitted
 
-from scgan import SCGAN, execution
-from scgan.artifacts import ArtifactStore
+from scgan import SCGAN
+from scgan.pipeline import executor as execution
+from scgan.store.artifacts import ArtifactStore
 
 SETTINGS = {"encoder.num_samples": 16_384, "mappers.num_samples": 2_048, "decoder.num_samples": 65_536}
 COLUMNS = {"length": "float64", "count": "int16", "share": "float32", "always": "int64"}

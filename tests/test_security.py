@@ -26,7 +26,7 @@ TINY = ("--data", "ring", "--data.num_train", 600, "--data.num_test", 400, "--pr
 LISTEN = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from ray_jobs.session import connect
+from ray_jobs.cluster.session import connect
 import psutil, ray
 
 assert connect()

@@ -10,8 +10,8 @@ from typing import Any
 
 import ray
 
-from ray_jobs.executor import RESTARTED
-from scgan.artifacts import Artifact, ArtifactStore, digest
+from ray_jobs.cluster.executor import RESTARTED
+from scgan.store.artifacts import Artifact, ArtifactStore, digest
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 1.0  # seconds between looks at the store
 NAMESPACE = "scgan"

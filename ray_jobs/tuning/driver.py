@@ -13,9 +13,10 @@ import click
 import optuna
 import ray
 
-from ray_jobs.executor import RayExecutor, new_board
-from ray_jobs.resources import Resources
-from ray_jobs.session import connect
+from ray_jobs.cluster.executor import RayExecutor, new_board
+from ray_jobs.cluster.meter import Meter
+from ray_jobs.cluster.resources import Resources
+from ray_jobs.cluster.session import connect
 from ray_jobs.tuning.claims import ClaimingStore, signs_of_life
 from ray_jobs.tuning.final import train_best
 from ray_jobs.tuning.lease import Lease, one_at_a_time
@@ -25,14 +26,16 @@ from ray_jobs.tuning.request import Request
 from ray_jobs.tuning.running import run_trials
 from ray_jobs.tuning.study import FINISHED, begin, best, count, num_missing, open_study, open_warm
 from ray_jobs.tuning.trials import Account, TrialPlan
-from ray_jobs.usage import Meter
-from scgan import commands, execution, pipeline, systems
-from scgan.artifacts import ArtifactStore
+from scgan import systems
+from scgan.cli import commands
 from scgan.config import leaves
+from scgan.contract import Units
 from scgan.data.dataset import Dataset
-from scgan.search import Space, describe, validation_split
-from scgan.systems.base import Units
-from scgan.tracking import MLflowTracker
+from scgan.pipeline import executor as execution
+from scgan.pipeline import run as pipeline
+from scgan.space import Space, describe, validation_split
+from scgan.store.artifacts import ArtifactStore
+from scgan.tracking.tracker import MLflowTracker
 
 TERMINATED = 128 + signal.SIGTERM  # a shell's exit code of a process that SIGTERM ended
 

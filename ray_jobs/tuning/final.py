@@ -13,13 +13,14 @@ from ray_jobs.tuning.costs import costs
 from ray_jobs.tuning.record import SearchRecord
 from ray_jobs.tuning.request import Request
 from ray_jobs.tuning.study import best, count
-from scgan import commands, console, pipeline
-from scgan.artifacts import ArtifactStore
+from scgan.cli import commands, console
 from scgan.config import override
-from scgan.execution import Executor
 from scgan.metrics.scores import Score
-from scgan.report import publish
-from scgan.tracking import MLflowTracker
+from scgan.pipeline import run as pipeline
+from scgan.pipeline.executor import Executor
+from scgan.report.page import publish
+from scgan.store.artifacts import ArtifactStore
+from scgan.tracking.tracker import MLflowTracker
 
 
 def train_best(

@@ -11,8 +11,8 @@ import ray
 import torch
 import torch.distributed as dist
 
-from scgan.execution import Job, fit_part
-from scgan.systems.base import Units
+from scgan.contract import Units
+from scgan.pipeline.executor import Job, fit_part
 from scgan.training.runtime import Runtime
 
 DEATHS = (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError)

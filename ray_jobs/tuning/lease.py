@@ -13,7 +13,7 @@ from pathlib import Path
 
 import optuna
 
-from scgan.artifacts import digest
+from scgan.store.artifacts import digest
 
 STALE_AFTER = 60.0  # seconds without a sign of life after which a driver on another machine counts as dead
 

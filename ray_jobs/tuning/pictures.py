@@ -9,7 +9,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from scgan.drawing import PALETTE, panels, style
+from scgan.figures.style import PALETTE, panels, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

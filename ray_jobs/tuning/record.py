@@ -17,9 +17,9 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from ray_jobs.tuning.study import FINISHED, best
-from scgan.artifacts import ArtifactStore
-from scgan.execution import Usage
-from scgan.mlflow_content import curve_points, origin, usage_points
+from scgan.pipeline.executor import Usage
+from scgan.store.artifacts import ArtifactStore
+from scgan.tracking.content import curve_points, origin, usage_points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +68,7 @@ class SearchRecord:
     def begin(self, params: Mapping[str, Any]) -> None:
         """Find the search's entry and its children, or make it."""
         name = self.study.study_name
-        found = self._search(f"tags.`scgan.search` = '{name}'")
+        found = self._search(f"tags.`scgan.space` = '{name}'")
         if found:
             run = found[0]
         else:
@@ -255,7 +255,7 @@ _origin: dict[str, str] = {}
 
 
 def origin_once() -> dict[str, str]:
-    """The tags of :func:`scgan.mlflow_content.origin`, which asks git, kept."""
+    """The tags of :func:`scgan.tracking.content.origin`, which asks git, kept."""
     if not _origin:
         _origin.update(origin())
     return _origin

@@ -8,13 +8,14 @@ from typing import Any
 
 import ray
 
-from ray_jobs.resources import Resources
+from ray_jobs.cluster.resources import Resources
 from ray_jobs.tuning.trials import TrialPlan
-from scgan import commands, systems
+from scgan import systems
+from scgan.cli import commands
 from scgan.config import leaves, override
 from scgan.data.dataset import Dataset
-from scgan.search import Space, describe, shortened
-from scgan.spec import Spec
+from scgan.pipeline.spec import Spec
+from scgan.space import Space, describe, shortened
 
 RUNG_FACTOR = 3  # ASHA's: a third of the trials goes on from each rung, three times as long
 NUM_RUNGS = 2  # before the end

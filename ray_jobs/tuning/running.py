@@ -12,16 +12,16 @@ import optuna
 import ray
 from ray.tune.schedulers import FIFOScheduler
 
+from ray_jobs.cluster.meter import Meter
 from ray_jobs.tuning.halving import Halving
 from ray_jobs.tuning.lease import Lease
 from ray_jobs.tuning.request import RUNG_FACTOR, Request
 from ray_jobs.tuning.study import MAX_RESTARTS, StudySearch, num_missing
 from ray_jobs.tuning.trials import TrialPlan, run_trial
 from ray_jobs.tuning.watch import Board, Watch
-from ray_jobs.usage import Meter
-from scgan.artifacts import ArtifactStore, digest
 from scgan.data.dataset import Dataset
-from scgan.execution import Usage
+from scgan.pipeline.executor import Usage
+from scgan.store.artifacts import ArtifactStore, digest
 
 ENVIRONMENT: Mapping[str, str] = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",

@@ -12,10 +12,10 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search.optuna import OptunaSearch
 
-from scgan.artifacts import digest
 from scgan.config import Settings
-from scgan.search import Domain, Range, Space, every_point, ordered, start_point
-from scgan.tracking import redacted
+from scgan.space import Domain, Range, Space, every_point, ordered, start_point
+from scgan.store.artifacts import digest
+from scgan.tracking.tracker import redacted
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 MAX_RESTARTS = 1  # of a trial whose worker died; what fails in it otherwise would fail again, and is not repeated

@@ -14,14 +14,14 @@ import torch
 from ray_jobs.tuning.claims import ClaimingStore
 from ray_jobs.tuning.group import DeadHelper, fit_units, here, run_in_group
 from scgan import systems
-from scgan.artifacts import Artifact, ArtifactStore
 from scgan.config import override
+from scgan.contract import Units
 from scgan.data.dataset import Dataset
-from scgan.execution import Job, Reporter, Usage
-from scgan.objectives import measure
-from scgan.pipeline import Listener, fit_stages
-from scgan.spec import Spec
-from scgan.systems.base import Units
+from scgan.metrics.objectives import measure
+from scgan.pipeline.executor import Job, Reporter, Usage
+from scgan.pipeline.run import Listener, fit_stages
+from scgan.pipeline.spec import Spec
+from scgan.store.artifacts import Artifact, ArtifactStore
 from scgan.training.loop import NonFiniteLoss
 from scgan.training.runtime import Progress, Runtime, StoredCheckpoints
 

@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from ray_jobs.cluster.meter import Meter
 from ray_jobs.tuning.claims import find_claims
 from ray_jobs.tuning.lease import Lease
 from ray_jobs.tuning.study import FINISHED, best, count
-from ray_jobs.usage import Meter
-from scgan.artifacts import ArtifactStore
-from scgan.execution import Usage
+from scgan.pipeline.executor import Usage
+from scgan.store.artifacts import ArtifactStore
 
 PLAIN_EVERY = 10.0  # seconds between lines where the output is no terminal
 

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from scgan.config import Settings, suggest
 from scgan.data.formats import READERS
-from scgan.data.image_formats import Source, read_digits
-from scgan.data.image_sets import Damaged, ImageSet, decode_images, find_images
-from scgan.data.images import Channels, ImageSchema, Size
+from scgan.data.images.reading import Damaged, ImageSet, decode_images, find_images
+from scgan.data.images.schema import Channels, ImageSchema, Size
+from scgan.data.images.sources import Source, read_digits
 from scgan.data.remote import on_disk
-from scgan.data.schema import Schema
-from scgan.data.stream import Parts, Stream, find_parts, measure
-from scgan.data.table import Missing, Table, read_table
+from scgan.data.tables.reading import Missing, Table, read_table
+from scgan.data.tables.schema import Schema
+from scgan.data.tables.streaming import Parts, Stream, find_parts, measure
 from scgan.data.toy import TOYS, Toy
 
 # Part of every fingerprint: raise it when the same source comes to give other rows, so that old artifacts are
@@ -81,7 +81,7 @@ class Dataset:
         name: The toy set, or the file's name without its suffix.
         train: A table's rows, standardised: ``[N, D]``, float32; of a streamed one a random sample. Pictures:
             ``[N, C, H, W]``, uint8, of which a batch becomes floats where it is used
-            (:func:`scgan.data.images.to_float`).
+            (:func:`scgan.data.images.schema.to_float`).
         test: The same of the test part, ``[M, D]`` or ``[M, C, H, W]``.
         schema: From and to the user's columns and units, fitted on the training rows; or what images have in
             common.

@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from scgan.data.formats import READERS
-from scgan.data.image_folders import CELEBA_ATTRIBUTES, CELEBA_PARTITION, SUFFIXES
-from scgan.data.image_formats import IDX_NAME
+from scgan.data.images.folders import CELEBA_ATTRIBUTES, CELEBA_PARTITION, SUFFIXES
+from scgan.data.images.sources import IDX_NAME
 
 if TYPE_CHECKING:
-    from scgan.s3 import S3
+    from scgan.store.s3 import S3
 
 FIRST_TIMEOUT = 4.0  # seconds
 THREADS = 10  # as many connections as a client keeps
@@ -82,7 +82,7 @@ def _bucket_and_key(url: str) -> tuple[str, str]:
 
 def _first(bucket: str) -> Any:
     """A client for the first look: a wrong address is said at once, without the patience that outlasts outages."""
-    from scgan.s3 import S3
+    from scgan.store.s3 import S3
 
     return S3(f"s3://{bucket}", timeout=FIRST_TIMEOUT).client
 
@@ -93,7 +93,7 @@ def _explained(url: str) -> Iterator[None]:
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from scgan.storage import StorageError
+    from scgan.store.storage import StorageError
 
     try:
         yield
@@ -106,7 +106,7 @@ def _explained(url: str) -> Iterator[None]:
 
 
 def _download(url: str, bucket: str, key: str, folder: Path) -> Path:
-    from scgan.s3 import S3
+    from scgan.store.s3 import S3
 
     single = PurePosixPath(key).suffix in READERS
     with _explained(url):

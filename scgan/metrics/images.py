@@ -14,9 +14,9 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from scgan.data.images import to_float
+from scgan.data.images.schema import to_float
 from scgan.metrics.distributions import nearest_distances
-from scgan.nn.pretrained import load_inception, load_resnet
+from scgan.nn.pretrained.loading import load_inception, load_resnet
 
 KID_SUBSETS, KID_SUBSET_SIZE = 100, 1000
 PERPLEXITY = 30.0

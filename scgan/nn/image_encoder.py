@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from scgan.data.images import to_float
+from scgan.data.images.schema import to_float
 from scgan.nn.mlp import initialise
-from scgan.nn.resnet import ResNet
+from scgan.nn.pretrained.resnet import ResNet
 
 BackboneName = Literal["small", "resnet18", "resnet50"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from scgan.config import Settings, leaves, override, suggest
 from scgan.metrics.scores import Score
-from scgan.spec import Spec
+from scgan.pipeline.spec import Spec
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

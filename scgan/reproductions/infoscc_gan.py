@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from scgan import image_figures
 from scgan.config import Settings, override
 from scgan.data.dataset import DataConfig, load
-from scgan.data.images import ImageSchema
+from scgan.data.images.schema import ImageSchema
+from scgan.figures import images as image_figures
 from scgan.metrics.scores import Score
+from scgan.pipeline.spec import Spec
 from scgan.reproductions import Cell, Pages, Result, shortened
-from scgan.spec import Spec
 from scgan.systems import eigengan, infoscc_gan
 
 if TYPE_CHECKING:

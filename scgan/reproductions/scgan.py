@@ -9,13 +9,13 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from scgan import figures
 from scgan.config import override
 from scgan.data.dataset import DataConfig
+from scgan.figures import tables as figures
 from scgan.metrics.scores import Score
+from scgan.pipeline.spec import Spec
 from scgan.reproductions import Cell, Pages, Result, shortened
-from scgan.spec import Spec
-from scgan.stages.latents import LATENTS, LatentName
+from scgan.stages.tables.latents import LATENTS, LatentName
 from scgan.systems.scgan import LATENT_TITLES, SYSTEM
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import importlib
 import pkgutil
 
 from scgan.config import suggest
+from scgan.contract import Stage, System
 from scgan.data.dataset import Dataset
-from scgan.systems.base import Stage, System
 
 
 def available() -> list[str]:
     """Names of the systems, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base")
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
 def load(name: str) -> System:

@@ -17,20 +17,21 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
-from scgan import image_figures
-from scgan.artifacts import Artifact
 from scgan.config import Settings
+from scgan.contract import Stage
 from scgan.data.dataset import Dataset
-from scgan.data.images import ImageSchema, to_float
+from scgan.data.images.schema import ImageSchema, to_float
+from scgan.figures import images as image_figures
 from scgan.metrics.image_scores import image_scores
 from scgan.metrics.images import features
+from scgan.metrics.objectives import fid_of
 from scgan.metrics.scores import Score
 from scgan.nn.eigengan import TRAVERSED, traverse
-from scgan.objectives import fid_of
-from scgan.search import Choice, Float, Space
-from scgan.stages import generate, image_encode
-from scgan.stages.image_measures import EvaluationSettings, FrozenEncoder, named_networks, num_compared
-from scgan.systems.base import Stage
+from scgan.space import Choice, Float, Space
+from scgan.stages.images import encode as image_encode
+from scgan.stages.images import generate
+from scgan.stages.images.measures import EvaluationSettings, FrozenEncoder, named_networks, num_compared
+from scgan.store.artifacts import Artifact
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -19,18 +19,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scgan import figures, objectives
-from scgan.artifacts import Artifact
-from scgan.clustering import nearest_centre
+from scgan.clustering.in_memory import nearest_centre
 from scgan.config import Settings
+from scgan.contract import Stage
 from scgan.data.dataset import Dataset
+from scgan.figures import tables as figures
+from scgan.metrics import objectives
 from scgan.metrics.scores import Score, label_scores, mode_scores, score
 from scgan.nn.mlp import by_rows
-from scgan.search import Float, Int, Space
-from scgan.stages import cluster, decode, encode, latents, shards
-from scgan.stages import map as mapping
-from scgan.stages.latents import LATENTS, LatentName
-from scgan.systems.base import Stage
+from scgan.space import Float, Int, Space
+from scgan.stages.tables import cluster, decode, encode, latents, shards
+from scgan.stages.tables import map as mapping
+from scgan.stages.tables.latents import LATENTS, LatentName
+from scgan.store.artifacts import Artifact
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,8 +11,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from scgan.artifacts import Artifact, ArtifactStore
-from scgan.tables import Tables
+from scgan.store.artifacts import Artifact, ArtifactStore
+from scgan.store.parquet import Tables
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from scgan.artifacts import Artifact
+from scgan.store.artifacts import Artifact
 from scgan.training.runtime import Runtime
 
 

@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from scgan.data.dataset import DataConfig, Dataset, load, split
-from scgan.data.table import Table, from_columns
+from scgan.data.tables.reading import Table, from_columns
 from scgan.data.toy import TOYS
 
 

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from scgan.data.dataset import DataConfig, load
-from scgan.data.export import write_samples
-from scgan.data.image_export import Sampled, write_images
+from scgan.data.images.writing import Sampled, write_images
 from scgan.data.remote import on_disk
-from scgan.data.table import read_table
+from scgan.data.tables.reading import read_table
+from scgan.data.tables.writing import write_samples
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ import pytest
 import torch
 
 from scgan import systems
-from scgan.artifacts import ArtifactStore
 from scgan.config import override
 from scgan.data.dataset import DataConfig
-from scgan.execution import LocalExecutor
-from scgan.pipeline import fit_stages, prepare
-from scgan.spec import Spec
+from scgan.pipeline.executor import LocalExecutor
+from scgan.pipeline.run import fit_stages, prepare
+from scgan.pipeline.spec import Spec
+from scgan.store.artifacts import ArtifactStore
 
 STAGES = ("encode", "cluster", "map", "decode")
 # Seconds, not milliseconds, in each loop, so that there is a middle in which something can break.

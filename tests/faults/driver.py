@@ -17,7 +17,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch  # noqa: E402
 
-from scgan import cli, commands, console, execution  # noqa: E402
+from scgan.cli import (
+    commands,  # noqa: E402
+    console,  # noqa: E402
+)
+from scgan.cli import main as cli  # noqa: E402
+from scgan.pipeline import executor as execution  # noqa: E402
 from scgan.training import loop  # noqa: E402
 
 CHECKPOINT_SECONDS = 0.2

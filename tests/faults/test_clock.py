@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from scgan.artifacts import ArtifactStore
-from scgan.execution import LocalExecutor
-from scgan.inventory import waste
-from scgan.pipeline import fit_stages, prepare
+from scgan.pipeline.executor import LocalExecutor
+from scgan.pipeline.run import fit_stages, prepare
+from scgan.store.artifacts import ArtifactStore
+from scgan.store.inventory import waste
 
 pytestmark = pytest.mark.faults
 

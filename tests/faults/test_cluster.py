@@ -14,11 +14,11 @@ from types import SimpleNamespace
 import pytest
 from torch.testing import assert_close
 
-from ray_jobs.executor import RayExecutor
-from ray_jobs.resources import Resources
-from scgan.artifacts import ArtifactStore
-from scgan.pipeline import fit_stages, prepare
-from scgan.stages.encode import load_encoder
+from ray_jobs.cluster.executor import RayExecutor
+from ray_jobs.cluster.resources import Resources
+from scgan.pipeline.run import fit_stages, prepare
+from scgan.stages.tables.encode import load_encoder
+from scgan.store.artifacts import ArtifactStore
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray]
 
@@ -29,11 +29,11 @@ import json, os, sys
 sys.path[:0] = [{root!r}, {here!r}]
 import ray
 import conftest as scene
-from ray_jobs.executor import RayExecutor
-from ray_jobs.resources import Resources
-from scgan.artifacts import ArtifactStore
-from scgan.pipeline import fit_stages, prepare
-from scgan.spec import Spec
+from ray_jobs.cluster.executor import RayExecutor
+from ray_jobs.cluster.resources import Resources
+from scgan.store.artifacts import ArtifactStore
+from scgan.pipeline.run import fit_stages, prepare
+from scgan.pipeline.spec import Spec
 
 spec = Spec.from_json(json.loads(os.environ["SPEC"]))
 store = ArtifactStore(os.environ["STORE"])
@@ -99,7 +99,7 @@ def test_a_node_dies(undisturbed, spec, tmp_path, stage):
 ELASTIC = """
 import threading, time
 from ray.cluster_utils import Cluster
-from ray_jobs import executor as executing
+from ray_jobs.cluster import executor as executing
 from scgan.training.state import TrainState
 
 log, total, fit = os.environ["LOG"], spec.config.encoder.num_samples, executing.fit_on_worker
@@ -168,8 +168,8 @@ def test_the_encoder_goes_on_with_fewer_workers_and_takes_new_ones_in(undisturbe
 @pytest.mark.parametrize("stage", ["encode", "map"])
 def test_what_can_never_come_is_said_and_given_up(ray_head, undisturbed, spec, tmp_path, stage, caplog, monkeypatch):
     """The cluster has no GPU and does not grow."""
-    monkeypatch.setattr("ray_jobs.patience.SILENCE", 1.0)
-    monkeypatch.setattr("ray_jobs.patience.SAY_EVERY", 1.0)
+    monkeypatch.setattr("ray_jobs.cluster.waiting.SILENCE", 1.0)
+    monkeypatch.setattr("ray_jobs.cluster.waiting.SAY_EVERY", 1.0)
     store = undisturbed.copy_without(tmp_path / "runs", stage)
     executor = RayExecutor(Resources(num_gpus=1, gpus_per_task=0.5, patience_minutes=0.1))
     needs = {"encode": "1 x 1 CPU and 1 GPU", "map": "1 x 1 CPU and 0.5 GPU"}[stage]
@@ -187,7 +187,7 @@ def test_a_deadline_ends_the_job_and_the_next_goes_on(
     """The time is over once the stage has been heard of, by the clock that deadlines are counted with."""
     ahead = []
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(ahead))
-    monkeypatch.setattr("ray_jobs.patience.time", clock)
+    monkeypatch.setattr("ray_jobs.cluster.waiting.time", clock)
     store = undisturbed.copy_without(tmp_path / "runs", stage)
     executor = RayExecutor(Resources(deadline_minutes=60, checkpoint_seconds=0.2))
     with pytest.raises(RuntimeError, match=f"^{stage}: the job's time is over"):

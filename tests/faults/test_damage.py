@@ -7,10 +7,11 @@ import json
 
 import pytest
 
-from scgan import execution, pipeline
-from scgan.artifacts import ArtifactStore, digest
-from scgan.execution import LocalExecutor
-from scgan.pipeline import fit_stages, prepare
+from scgan.pipeline import executor as execution
+from scgan.pipeline import run as pipeline
+from scgan.pipeline.executor import LocalExecutor
+from scgan.pipeline.run import fit_stages, prepare
+from scgan.store.artifacts import ArtifactStore, digest
 from scgan.training import loop
 
 pytestmark = pytest.mark.faults

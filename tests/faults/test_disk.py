@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 
-from scgan.artifacts import Artifact, ArtifactStore
-from scgan.execution import LocalExecutor
-from scgan.pipeline import fit_stages, prepare
-from scgan.storage import StorageError
+from scgan.pipeline.executor import LocalExecutor
+from scgan.pipeline.run import fit_stages, prepare
+from scgan.store.artifacts import Artifact, ArtifactStore
+from scgan.store.storage import StorageError
 
 pytestmark = pytest.mark.faults
 

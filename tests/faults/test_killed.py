@@ -12,10 +12,10 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from ray_jobs.executor import RayExecutor
-from ray_jobs.resources import Resources
-from scgan.artifacts import ArtifactStore
-from scgan.pipeline import fit_stages, prepare
+from ray_jobs.cluster.executor import RayExecutor
+from ray_jobs.cluster.resources import Resources
+from scgan.pipeline.run import fit_stages, prepare
+from scgan.store.artifacts import ArtifactStore
 
 pytestmark = pytest.mark.faults
 

@@ -10,10 +10,10 @@ import threading
 import pytest
 from mlflow import MlflowClient
 
-from scgan.artifacts import ArtifactStore
-from scgan.execution import LocalExecutor
-from scgan.pipeline import prepare, run
-from scgan.tracking import MLflowTracker
+from scgan.pipeline.executor import LocalExecutor
+from scgan.pipeline.run import prepare, run
+from scgan.store.artifacts import ArtifactStore
+from scgan.tracking.tracker import MLflowTracker
 
 pytestmark = pytest.mark.faults
 

@@ -11,11 +11,11 @@ import boto3
 import pytest
 import torch
 
-from scgan.artifacts import Artifact, ArtifactStore
-from scgan.execution import LocalExecutor
-from scgan.pipeline import fit_stages, prepare
-from scgan.s3 import S3
-from scgan.storage import StorageError
+from scgan.pipeline.executor import LocalExecutor
+from scgan.pipeline.run import fit_stages, prepare
+from scgan.store.artifacts import Artifact, ArtifactStore
+from scgan.store.s3 import S3
+from scgan.store.storage import StorageError
 
 pytestmark = pytest.mark.faults
 
@@ -171,7 +171,7 @@ def test_a_minute(proxy, address, mode, caplog):
 
 
 def test_an_outage_that_lasts_too_long_is_said_and_taken_up_again(undisturbed, spec, proxy, address, monkeypatch):
-    monkeypatch.setattr("scgan.s3.PATIENCE", 2.0)
+    monkeypatch.setattr("scgan.store.s3.PATIENCE", 2.0)
     monkeypatch.setattr(S3.__init__, "__kwdefaults__", {"patience": 2.0, "timeout": 60.0})
     store = ArtifactStore(address)
     with pytest.raises(StorageError, match=f"^{address}: "):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scgan.artifacts import ArtifactStore
-from scgan.inventory import damages
+from scgan.store.artifacts import ArtifactStore
+from scgan.store.inventory import damages
 
 pytestmark = pytest.mark.faults
 

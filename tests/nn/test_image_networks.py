@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from scgan.nn.discriminators import AttributeDiscriminators, build_discriminator
 from scgan.nn.eigengan import AttributeMapper, EigenBlock, ImageGenerator, traverse
 from scgan.nn.image_encoder import ImageEncoder
-from scgan.nn.resnet import ResNet
+from scgan.nn.pretrained.resnet import ResNet
 
 
 def seeded(seed=0):

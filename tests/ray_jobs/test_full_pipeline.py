@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import ray
 
-from ray_jobs import full_pipeline, session
-from ray_jobs.executor import RayExecutor
-from scgan import execution
+from ray_jobs import full_pipeline
+from ray_jobs.cluster import session
+from ray_jobs.cluster.executor import RayExecutor
+from scgan.pipeline import executor as execution
 
 pytestmark = pytest.mark.ray
 

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from ray_jobs.executor import RayExecutor
-from ray_jobs.resources import Resources
+from ray_jobs.cluster.executor import RayExecutor
+from ray_jobs.cluster.resources import Resources
 from scgan import systems
-from scgan.artifacts import ArtifactStore
 from scgan.config import override
 from scgan.data.dataset import DataConfig
-from scgan.execution import LocalExecutor
-from scgan.pipeline import fit_stages, prepare
-from scgan.spec import Spec
+from scgan.pipeline.executor import LocalExecutor
+from scgan.pipeline.run import fit_stages, prepare
+from scgan.pipeline.spec import Spec
+from scgan.store.artifacts import ArtifactStore
 
 pytestmark = pytest.mark.ray
 

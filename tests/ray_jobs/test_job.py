@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scgan.artifacts import ArtifactStore
+from scgan.store.artifacts import ArtifactStore
 
 pytestmark = pytest.mark.ray
 
@@ -77,7 +77,7 @@ def test_neither_git_nor_environment_nor_results_are_shipped():
         ".pytest_cache/",
     ):
         assert any(fnmatch.fnmatch(name, pattern) for pattern in ignored), name
-    kept = ["scgan", "ray_jobs", "pyproject.toml", "scgan/templates"]
+    kept = ["scgan", "ray_jobs", "pyproject.toml", "scgan/report/templates"]
     assert not [name for name in kept for pattern in ignored if fnmatch.fnmatch(name, pattern.rstrip("/"))]
 
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from scgan import systems
-from scgan.artifacts import ArtifactStore
 from scgan.config import leaves, override
 from scgan.data.dataset import DataConfig
-from scgan.execution import LocalExecutor
-from scgan.pipeline import fit_stages, prepare, run
-from scgan.runs import open_run
-from scgan.spec import Spec
+from scgan.pipeline.executor import LocalExecutor
+from scgan.pipeline.run import fit_stages, prepare, run
+from scgan.pipeline.spec import Spec
+from scgan.pipeline.stored import open_run
+from scgan.store.artifacts import ArtifactStore
 
 DATA = {
     "table": DataConfig(source="eight_gaussians", num_train=1500, num_test=1500),

@@ -7,13 +7,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from scgan import pipeline, reproductions, systems
-from scgan.artifacts import ArtifactStore
+from scgan import reproductions, systems
 from scgan.config import leaves, override
 from scgan.data.dataset import DataConfig
-from scgan.execution import LocalExecutor
+from scgan.pipeline import run as pipeline
+from scgan.pipeline.executor import LocalExecutor
+from scgan.pipeline.spec import Spec
 from scgan.reproductions import Result
-from scgan.spec import Spec
+from scgan.store.artifacts import ArtifactStore
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from scgan.artifacts import Artifact
 from scgan.nn.mlp import MLP, initialise
+from scgan.store.artifacts import Artifact
 from scgan.training.blocks import Blocks
 from scgan.training.loop import SCHEDULES, NonFiniteLoss, adversarial_step, descend, frozen, train
 from scgan.training.runtime import Runtime

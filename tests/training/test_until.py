@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 
 from scgan import systems
-from scgan.artifacts import ArtifactStore
 from scgan.config import override
 from scgan.data.dataset import DataConfig
-from scgan.execution import LocalExecutor, fit_part
-from scgan.pipeline import fit_stages, prepare
-from scgan.spec import Spec
+from scgan.pipeline.executor import LocalExecutor, fit_part
+from scgan.pipeline.run import fit_stages, prepare
+from scgan.pipeline.spec import Spec
+from scgan.store.artifacts import ArtifactStore
 from scgan.training.runtime import Runtime, StoredCheckpoints
 
 LENGTHS = {"encoder.num_samples": 2048, "mappers.num_samples": 512, "decoder.num_samples": 8192}

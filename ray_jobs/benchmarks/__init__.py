@@ -1,0 +1,1 @@
+"""What ``benchmark.py`` times; no part of the product."""

@@ -1,0 +1,210 @@
+"""What a search costs and brings: against training every trial whole, without early stops, and without a search."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, stdev
+from typing import Any
+
+import optuna
+import ray
+import torch
+from optuna.trial import FrozenTrial, TrialState
+
+from ray_jobs.cluster.resources import Resources
+from ray_jobs.tuning.costs import costs
+from ray_jobs.tuning.driver import join, search
+from ray_jobs.tuning.request import Request
+from ray_jobs.tuning.study import best
+from scgan import systems
+from scgan.config import override
+from scgan.data.dataset import DataConfig
+from scgan.metrics.distributions import sliced_wasserstein
+from scgan.metrics.objectives import NUM_PROJECTIONS, measure, sliced_wasserstein_to
+from scgan.pipeline import run as pipeline
+from scgan.pipeline.executor import LocalExecutor
+from scgan.pipeline.spec import Spec
+from scgan.space import change, shortened, validation_split
+from scgan.store.artifacts import ArtifactStore
+
+METRIC = "sliced_wasserstein"
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search to be measured.
+
+    Args:
+        source: The data's name.
+        preset: Settings to start from.
+        words: Changes of the system's space, as ``--space`` takes them.
+        keys: The settings that are searched; all of the space where empty.
+        trials: How many.
+        length: Share of the full length that trials train for.
+        seed: Of everything random.
+        training: Share of the preset's training lengths, for the trials and all that is trained after them.
+        rows: Of a toy set to train on, and as many held out; None for the settings' own number.
+    """
+
+    source: str
+    preset: str
+    words: Sequence[str]
+    keys: Sequence[str]
+    trials: int
+    length: float = 1.0
+    seed: int = 0
+    training: float = 1.0
+    rows: int | None = None
+
+    def request(self, folder: str, *, stop_early: bool = True) -> Request:
+        """The search with its results in ``folder``."""
+        system = systems.load("scgan")
+        space, config = change(dict(system.search_space), self.words, system.presets[self.preset])
+        if self.keys:
+            space = {key: space[key] for key in self.keys}
+        config = shortened(config, self.training)
+        rows = {} if self.rows is None else {"num_train": self.rows, "num_test": self.rows}
+        return Request(
+            spec=Spec("scgan", DataConfig(source=self.source, **rows), config, self.seed),
+            space=space,
+            metrics=(METRIC,),
+            trials=self.trials,
+            study="measured",
+            storage_url=None,
+            store_url=folder,
+            length=self.length,
+            validation=0.2,
+            stop_early=stop_early,
+            cpus=1.0,
+            gpus=0.0,
+            workers=1,
+            max_failed=0.0,
+            warm_start=None,
+            resources=Resources(),
+            as_json=False,
+        )
+
+
+def run(request: Request) -> optuna.Study:
+    """Search, with MLflow beside the store, and return the study."""
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    if not search(request):
+        raise RuntimeError("a trial failed, so that nothing can be compared")
+    return optuna.load_study(study_name=request.study, storage=request.database(request.study))
+
+
+def train_whole(spec: Spec, validation: float) -> float:
+    """Train every stage of a trial's settings in a store of its own, and score it as the search does."""
+    torch.set_num_threads(1)
+    data = validation_split(pipeline.prepare(spec), validation, spec.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        fitted = pipeline.fit_stages(spec, data, ArtifactStore(folder), LocalExecutor())
+    artifacts = {name: stage.artifact for name, stage in fitted.items()}
+    system = systems.load(spec.system)
+    model = system.model(spec.config, artifacts, torch.device("cpu"))
+    return measure(model, data, system.metrics, spec.seed)[METRIC]
+
+
+def sharing(measured: Search) -> dict[str, Any]:
+    """A search, and then each of its trials trained whole, as many at a time, on the same machine.
+
+    Returns:
+        Fits a stage, both times and their ratio, seconds a trial outside its training, and the largest difference
+        between the two values of a trial's metric, relative.
+    """
+    join()
+    slots = int(ray.cluster_resources()["CPU"])
+    with tempfile.TemporaryDirectory() as folder:
+        request = measured.request(folder)
+        study = run(request)
+        told = costs(study, "scgan")
+        seconds = study.user_attrs["seconds"]
+        trials = study.get_trials(deepcopy=False)
+    base = request.trial_spec()
+    specs = [replace(base, config=override(base.config, trial.params)) for trial in trials]
+    task = ray.remote(num_cpus=1)(train_whole)
+    start = time.monotonic()
+    values = ray.get([task.remote(spec, request.validation) for spec in specs])
+    whole = time.monotonic() - start
+    pairs = [(t.value, value) for t, value in zip(trials, values, strict=True) if t.state == TrialState.COMPLETE]
+    return {
+        "fits": dict(told.fits),
+        "search_seconds": seconds,
+        "whole_seconds": whole,
+        "ratio": seconds / whole,
+        "seconds_outside_training": (slots * seconds - told.spent) / len(trials),
+        "largest_difference": max(abs(one - other) / other for one, other in pairs),
+    }
+
+
+def stopping(measured: Search, rounds: int) -> dict[str, Any]:
+    """The same search with early stops and without, and the best points of both trained anew from other seeds.
+
+    Returns:
+        Seconds of training of both and their ratio, the trials' best values, and mean and standard deviation of the
+        held-out distance of each best point over the seeds.
+    """
+    join()
+    found: dict[str, Any] = {}
+    for name, stop_early in (("asha", True), ("none", False)):
+        with tempfile.TemporaryDirectory() as folder:
+            request = measured.request(folder, stop_early=stop_early)
+            study = run(request)
+        top = _best(study)
+        again = distances([_at(request.spec, top, measured.seed + 1 + i) for i in range(rounds)])
+        found[name] = {
+            "training_seconds": costs(study, "scgan").spent,
+            "best": top.value,
+            "held_out_mean": fmean(again),
+            "held_out_std": stdev(again),
+        }
+    found["ratio"] = found["asha"]["training_seconds"] / found["none"]["training_seconds"]
+    return found
+
+
+def gain(measured: Search, folder: str) -> dict[str, Any]:
+    """The best of a search against the preset's own settings, both trained on all training rows, equally long.
+
+    Returns:
+        The held-out distance of both, that of the training rows, which is the noise floor, and the best settings.
+    """
+    join()
+    request = measured.request(folder)
+    top = _best(run(request))
+    found, plain = distances([_at(request.spec, top, measured.seed), request.spec], folder)
+    data = pipeline.prepare(request.spec)
+    directions = torch.Generator().manual_seed(measured.seed)
+    floor = sliced_wasserstein(data.train, data.test, num_projections=NUM_PROJECTIONS, generator=directions)
+    return {"best": found, "preset": plain, "floor": floor, "trial": top.number, "settings": top.params}
+
+
+def _best(study: optuna.Study) -> FrozenTrial:
+    top = best(study)
+    if top is None:
+        raise RuntimeError("no trial is complete")
+    return top
+
+
+def _at(spec: Spec, trial: FrozenTrial, seed: int) -> Spec:
+    return replace(spec, config=override(spec.config, trial.params), seed=seed)
+
+
+def distances(specs: Sequence[Spec], store_url: str | None = None) -> list[float]:
+    """Train runs whole, as many at a time as there are CPUs, and measure each on all of its held-out rows."""
+    task = ray.remote(num_cpus=1)(distance)
+    return list(ray.get([task.remote(spec, store_url) for spec in specs]))
+
+
+def distance(spec: Spec, store_url: str | None) -> float:
+    """Sliced Wasserstein distance of a run's samples to all of its held-out rows."""
+    torch.set_num_threads(1)
+    data = pipeline.prepare(spec)
+    with tempfile.TemporaryDirectory() as folder:
+        fitted = pipeline.fit_stages(spec, data, ArtifactStore(store_url or folder), LocalExecutor())
+    artifacts = {name: stage.artifact for name, stage in fitted.items()}
+    model = systems.load(spec.system).model(spec.config, artifacts, torch.device("cpu"))
+    return sliced_wasserstein_to(data.test, model, spec.seed)

@@ -1,0 +1,293 @@
+"""Fits a stage's units on Ray: data-parallel stages under Ray Train, independent units as tasks."""
+
+from __future__ import annotations
+
+import functools
+import math
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ray
+import torch
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from ray_jobs.cluster.meter import Meter
+from ray_jobs.cluster.resources import Plan, Resources, plan
+from ray_jobs.cluster.waiting import Patience, beating
+from scgan.contract import Units
+from scgan.pipeline.executor import Job, Reporter, fit_part
+from scgan.training.runtime import Progress, Runtime
+
+POLL_SECONDS = 0.5
+FILE_TASKS = 8  # tasks a slot, of a stage that goes through files
+
+
+class Stopped(RuntimeError):
+    """The driver wants a worker to end."""
+
+
+class Board:
+    """An actor: workers anywhere write how far they are and that they live, and the driver reads it."""
+
+    def __init__(self) -> None:
+        self.latest: dict[str, Progress] = {}
+        self.alive = False
+        self.stopped = False
+
+    def write(self, pack: str, progress: Progress) -> bool:
+        """Replace a pack's progress.
+
+        Returns:
+            Whether to go on.
+        """
+        self.latest[pack] = progress
+        return not self.stopped
+
+    def beat(self) -> None:
+        """A worker lives."""
+        self.alive = True
+
+    def stop(self) -> None:
+        """Let whoever writes next end."""
+        self.stopped = True
+
+    def read(self) -> tuple[dict[str, Progress], bool]:
+        """What has changed since the last reading, and whether anybody gave a sign of life."""
+        found = (self.latest, self.alive or bool(self.latest))
+        self.latest, self.alive = {}, False
+        return found
+
+
+RESTARTED = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
+"""Options of an actor that Ray may kill for memory, as it may any, and that is begun anew then with nothing in it."""
+
+
+def new_board() -> Any:
+    """A :class:`Board` beside the driver, so that it lives as long as that, whatever nodes go."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.remote(**RESTARTED, scheduling_strategy=here)(Board).remote()
+
+
+class RayExecutor:
+    """Fits units on the cluster that this process is connected to.
+
+    Args:
+        resources: What a run may take.
+        started: When the job began, ``time.monotonic()``; now by default.
+        meter: The job's; its own by default.
+
+    Raises:
+        ValueError: If no node can hold what is asked for.
+    """
+
+    def __init__(self, resources: Resources, started: float | None = None, meter: Meter | None = None) -> None:
+        self.resources = resources
+        self.meter = meter or Meter(resources.prices)
+        self.started = time.monotonic() if started is None else started
+        self.plan: Plan = plan(resources)
+
+    def fit(self, job: Job, units: Units, report: Reporter) -> None:
+        """Have every unit fitted and stored.
+
+        Raises:
+            RuntimeError: If a unit can't be fitted, with the worker's own message; or if there is no room or time left.
+        """
+        board = new_board()
+        reference = ray.put(job)
+        report.used(self.meter.read())
+        if job.definition.data_parallel:
+            self._train(job, reference, units, board, report)
+        else:
+            packs = self.packs(units, by_file=job.definition.by_file)
+            self.run_tasks(reference, packs, board, report, job.stage)
+        report.used(self.meter.read())
+
+    def packs(self, units: Units, *, by_file: bool = False) -> list[Units]:
+        """Cut units into tasks: as many as the cluster holds at once, of files more, to lose little with one."""
+        if by_file:
+            size = -(-len(units) // (FILE_TASKS * self.plan.slots))
+        else:
+            size = self.resources.clusters_per_task or -(-len(units) // self.plan.slots)
+        return [units[start : start + size] for start in range(0, len(units), size)]
+
+    def run_tasks(self, job: Any, packs: Sequence[Units], board: Any, report: Reporter, name: str = "tasks") -> None:
+        """Fit each pack in a task, and wait for all.
+
+        Raises:
+            RuntimeError: If a task failed, after the others have ended.
+        """
+        patience = Patience(name, self.resources, self.started, [_bundle(self.plan.cpus, self.plan.task_gpus)])
+        patience.await_room(functools.partial(self.meter.tell, report))
+        task = ray.remote(**self.task_options())(fit_on_task)
+        running = {task.remote(job, pack, board, self.resources.checkpoint_seconds): pack for pack in packs}
+        pending, errors = list(running), []
+        while pending:
+            done, pending = ray.wait(pending, num_returns=len(pending), timeout=POLL_SECONDS)
+            if _relay(board, report) or done:
+                patience.hear()
+            self.meter.tell(report)
+            if pending and (reason := patience.over()):
+                for reference in pending:
+                    ray.cancel(reference, force=True)
+                raise RuntimeError(reason)
+            for reference in done:
+                try:
+                    ray.get(reference)
+                    report.fitted(running[reference])
+                except ray.exceptions.RayError as error:
+                    errors.append(error)
+        if errors:
+            raise RuntimeError(
+                f"{len(errors)} of {len(packs)} tasks failed; the first: {_cause(errors[0])}"
+            ) from errors[0]
+
+    def task_options(self) -> dict[str, Any]:
+        """Ray's options of each task."""
+        options: dict[str, Any] = {"num_cpus": self.plan.cpus, "max_retries": self.resources.max_retries}
+        if self.plan.task_gpus:
+            # A process a task, so that its GPU memory is given back when it ends.
+            options |= {"num_gpus": self.plan.task_gpus, "max_calls": 1}
+        return options
+
+    def _train(self, definition: Job, job: Any, units: Units, board: Any, report: Reporter) -> None:
+        bundles = [_bundle(self.plan.cpus, self.plan.worker_gpus)] * self.plan.min_workers
+        patience = Patience(definition.stage, self.resources, self.started, bundles)
+        patience.await_room(functools.partial(self.meter.tell, report))
+        loop = {
+            "job": job,
+            "units": list(units),
+            "board": board,
+            "checkpoint_every": self.resources.checkpoint_seconds,
+        }
+        trainer = self._trainer(f"{definition.key}-{uuid.uuid4().hex[:8]}", loop, bundles[0])
+        stop, reasons = threading.Event(), list[str]()
+        watch = functools.partial(_watch, stop, board, report, patience, self.meter, reasons)
+        relay = threading.Thread(target=watch, daemon=True)
+        relay.start()
+        failure = None
+        try:
+            trainer.fit()
+        except ray.train.TrainingFailedError as error:
+            failure = error
+        finally:
+            stop.set()
+            relay.join()
+        if reasons:
+            raise RuntimeError(reasons[0])
+        if failure is not None:
+            raise RuntimeError(_cause(failure)) from failure
+        report.fitted(units)
+
+    def _trainer(self, name: str, loop: dict[str, Any], bundle: dict[str, float]) -> Any:
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+        from ray.train.torch import TorchConfig, TorchTrainer
+
+        on_gpus = bool(self.plan.worker_gpus)
+        patience = self.resources.patience_minutes
+        fewest, most = self.plan.min_workers, self.plan.num_workers
+        return TorchTrainer(
+            fit_on_worker,
+            train_loop_config=loop,
+            # By how PyTorch was built: the driver's node need not have a GPU itself.
+            torch_config=TorchConfig(backend="nccl" if on_gpus and torch.backends.cuda.is_built() else "gloo"),
+            scaling_config=ScalingConfig(
+                num_workers=(fewest, most) if fewest < most else most,
+                use_gpu=on_gpus,
+                resources_per_worker=bundle,
+                # Another number of workers goes on from the last checkpoint: what was done since is done again.
+                elastic_resize_monitor_interval_s=2 * self.resources.checkpoint_seconds,
+            ),
+            run_config=RunConfig(
+                name=name,
+                storage_path=tempfile.gettempdir() + "/scgan-train",
+                failure_config=FailureConfig(
+                    max_failures=self.resources.max_retries,
+                    # Each try to start a group, where nodes were lost, takes Ray a minute.
+                    controller_failure_limit=-1 if patience is None else math.ceil(patience),
+                ),
+            ),
+        )
+
+
+def fit_on_task(job: Job, units: Units, board: Any, checkpoint_every: float) -> None:
+    """Fit some units in a Ray task, on its share of a GPU where it has one."""
+    device = torch.device("cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu")
+    runtime = Runtime(
+        device, report=_writer(board, units[0]), checkpoint_every=checkpoint_every, amp=device.type == "cuda"
+    )
+    with beating(board.beat.remote):
+        fit_part(job, units, runtime)
+
+
+def fit_on_worker(config: dict[str, Any]) -> None:
+    """Fit a unit in a Ray Train worker, together with the others of its group."""
+    from ray.train import get_context
+    from ray.train.torch import get_device
+
+    context = get_context()
+    device = get_device() if torch.cuda.is_available() else torch.device("cpu")  # of logical GPUs alone
+    runtime = Runtime(
+        device,
+        rank=context.get_world_rank(),
+        world_size=context.get_world_size(),
+        report=_writer(config["board"], "all"),
+        checkpoint_every=config["checkpoint_every"],
+        amp=device.type == "cuda",
+    )
+    try:
+        with beating(config["board"].beat.remote):
+            fit_part(ray.get(config["job"]), config["units"], runtime)
+    except Stopped:
+        if runtime.world_size > 1:  # the others are in the middle of a collective: only an error ends them
+            raise
+
+
+def _bundle(cpus: float, gpus: float) -> dict[str, float]:
+    return {"CPU": cpus} | ({"GPU": gpus} if gpus else {})
+
+
+def _writer(board: Any, pack: str) -> Callable[[Progress], None]:
+    def write(progress: Progress) -> None:
+        if not ray.get(board.write.remote(pack, progress)):
+            raise Stopped(pack)
+
+    return write
+
+
+def _relay(board: Any, report: Reporter) -> bool:
+    """Hand on what the workers wrote; whether any gave a sign of life."""
+    latest, alive = ray.get(board.read.remote())
+    for pack, progress in latest.items():
+        report.progress(pack, progress)
+    return alive
+
+
+def _watch(
+    stop: threading.Event, board: Any, report: Reporter, patience: Patience, meter: Meter, reasons: list[str]
+) -> None:
+    """Relay until stopped; let the workers end when the patience is over, and keep the reason."""
+    while not stop.wait(POLL_SECONDS):
+        if _relay(board, report):
+            patience.hear()
+        meter.tell(report)
+        if not reasons and (reason := patience.over()):
+            reasons.append(reason)
+            board.stop.remote()
+    _relay(board, report)
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost message of a chain of wrapped errors, in one line."""
+    while True:
+        inner = getattr(error, "cause", None) or error.__cause__
+        failures = getattr(error, "worker_failures", None)
+        if failures:
+            inner = next(iter(failures.values()))
+        if not isinstance(inner, BaseException) or inner is error:
+            break
+        error = inner
+    return next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)

@@ -1,0 +1,104 @@
+"""Connecting to Ray: the cluster of the job this is, one that is named, or a private one on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import ray
+
+from ray_jobs.cluster.executor import RayExecutor
+from ray_jobs.cluster.meter import Meter
+from ray_jobs.cluster.resources import Resources
+from scgan.contract import Units
+from scgan.pipeline.executor import Job, Reporter
+
+os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")  # a worker group is noticed ready sooner
+
+
+def connect(num_gpus: float | None = None) -> bool:
+    """Join the cluster of ``RAY_ADDRESS`` (a submitted job has one), or start a private one, on loopback alone.
+
+    Args:
+        num_gpus: Logical GPUs of a private one; those of this machine by default.
+
+    Returns:
+        Whether this call connected; False where this process was connected before.
+    """
+    if ray.is_initialized():
+        return False
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(log_to_driver=False)
+    else:
+        with _on_loopback():
+            ray.init(address="local", num_gpus=num_gpus, include_dashboard=False, log_to_driver=False)
+    return True
+
+
+@contextlib.contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Ray's own switch for a machine that joins no cluster; without it every port is open to the network.
+
+    Its environment variable is read when Ray is imported, and would hold for clusters too.
+    """
+    from ray._private import ray_constants
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def results_folder() -> Path:
+    """Where relative paths of a run lie: here, or ``~/scgan`` in a submitted job.
+
+    A job's working directory is Ray's unpacked copy of it, which Ray removes; results must not lie there.
+    """
+    here = Path.cwd()
+    if "working_dir_files" not in here.parts:
+        return here
+    folder = Path.home() / "scgan"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+class LazyRayExecutor:
+    """Connects to Ray when there is something to train, so that a repeated run does without.
+
+    Args:
+        resources: What a run may take.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+        self.started = time.monotonic()
+        self.meter = Meter(resources.prices)
+        self.thread: ThreadPoolExecutor | None = None
+        self.connecting: Future[bool] | None = None
+
+    def warm_up(self) -> None:
+        """Connect beside whatever else is made ready."""
+        self.thread = ThreadPoolExecutor(1)  # kept: a private Ray ends with the thread that started it
+        self.connecting = self.thread.submit(connect)
+
+    def close(self) -> None:
+        """Leave the cluster, and end it where it is this run's own."""
+        if self.thread is None or self.connecting is None:
+            return
+        if self.connecting.exception() is None and self.connecting.result():
+            self.thread.submit(ray.shutdown).result()
+        self.thread.shutdown()
+
+    def fit(self, job: Job, units: Units, report: Reporter) -> None:
+        """Have every unit fitted and stored."""
+        if self.connecting is None:
+            self.warm_up()
+        assert self.connecting is not None
+        self.connecting.result()
+        RayExecutor(self.resources, self.started, self.meter).fit(job, units, report)

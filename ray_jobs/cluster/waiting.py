@@ -1,0 +1,111 @@
+"""How long a run waits for what it needs, and how long it lives; it never waits in silence."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import ray
+from ray.util.placement_group import placement_group, remove_placement_group
+
+from ray_jobs.cluster.resources import Resources
+
+SAY_EVERY = 30.0  # seconds
+SILENCE = 30.0  # seconds without a heartbeat of any worker after which a stage counts as waiting
+_log = logging.getLogger(__name__)
+
+Bundle = Mapping[str, float]
+"""Resources of one worker or task, ``{"CPU": 1, "GPU": 0.25}``."""
+
+
+class Patience:
+    """Watches one stage of a run.
+
+    Args:
+        stage: The stage's name.
+        resources: How long to wait and to live.
+        started: When the job began, ``time.monotonic()``.
+        bundles: What the stage needs at once to begin.
+    """
+
+    def __init__(self, stage: str, resources: Resources, started: float, bundles: Sequence[Bundle]) -> None:
+        self.stage, self.bundles = stage, bundles
+        self.patience = _seconds(resources.patience_minutes)
+        self.deadline = started + _seconds(resources.deadline_minutes)
+        self.heard = time.monotonic()
+        self.said = self.heard
+
+    def await_room(self, waiting: Callable[[], object]) -> None:
+        """Wait until the cluster can hold the bundles; this is also what makes it grow.
+
+        Args:
+            waiting: Called once a second meanwhile.
+
+        Raises:
+            RuntimeError: If the room or the job's end comes too late.
+        """
+        group = placement_group([dict(bundle) for bundle in self.bundles])
+        try:
+            while not group.wait(1.0):
+                waiting()
+                if reason := self.over():
+                    raise RuntimeError(reason)
+        finally:
+            with contextlib.suppress(ValueError):  # an older Ray's, of a group that is gone
+                remove_placement_group(group)
+        self.hear()
+
+    def hear(self) -> None:
+        """A worker gave a sign of life."""
+        self.heard = time.monotonic()
+
+    def over(self) -> str | None:
+        """Why the stage must end now, None if it need not; says now and then what it waits for."""
+        now = time.monotonic()
+        if now > self.deadline:
+            return (
+                f"{self.stage}: the job's time is over (resources.deadline_minutes); the same command goes on from here"
+            )
+        waited = now - self.heard
+        if waited > self.patience:
+            return f"{self.situation(waited)}, longer than resources.patience_minutes allows"
+        if waited > SILENCE and now - self.said > SAY_EVERY:
+            self.said = now
+            _log.warning("%s", self.situation(waited))
+        return None
+
+    def situation(self, waited: float) -> str:
+        """What is missing, in one line."""
+        needs = f"{len(self.bundles)} x {_words(self.bundles[0])}"
+        there, free = _words(ray.cluster_resources()), _words(ray.available_resources())
+        return f"{self.stage} waits for {needs} for {waited:.0f} s; the cluster has {there}, free {free}"
+
+
+@contextlib.contextmanager
+def beating(beat: Callable[[], object], every: float = 5.0) -> Iterator[None]:
+    """Within it, a thread calls ``beat`` now and then, so that a worker that says nothing is known to live."""
+    stop = threading.Event()
+
+    def loop() -> None:
+        beat()
+        while not stop.wait(every):
+            beat()
+
+    thread = threading.Thread(target=loop, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _seconds(minutes: float | None) -> float:
+    return float("inf") if minutes is None else 60 * minutes
+
+
+def _words(resources: Mapping[str, float]) -> str:
+    return " and ".join(f"{resources.get(kind, 0):g} {kind}" for kind in ("CPU", "GPU"))

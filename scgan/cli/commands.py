@@ -1,0 +1,213 @@
+"""What the commands share: options to a spec, a run with everything around it, errors in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scgan import systems
+from scgan.cli import console
+from scgan.config import build, leaves, override, suggest
+from scgan.data.dataset import DataConfig, Dataset
+from scgan.metrics.scores import NUM_ROWS_MIN, Score
+from scgan.pipeline import executor as execution
+from scgan.pipeline import run as pipeline
+from scgan.pipeline import stored as runs
+from scgan.pipeline.spec import Spec
+from scgan.store.artifacts import ArtifactStore
+
+OPTIONS = ("--system", "--data", "--preset", "--set", "--store", "--seed", "--json")
+"""The options of :func:`run_options`, for whoever misspells one."""
+
+STORE = click.option(
+    "--store",
+    default="runs",
+    show_default=True,
+    envvar="SCGAN_STORE",
+    help="Folder or s3:// address of results; SCGAN_STORE sets it too.",
+)
+
+FLEXIBLE = {"ignore_unknown_options": True, "allow_extra_args": True}
+"""Click context settings of commands that take a typed flag for every setting."""
+
+
+def run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every command that runs a pipeline."""
+    options = (
+        click.option("--system", default="scgan", show_default=True, help="Which paper's system."),
+        click.option(
+            "--data",
+            help="A bundled set's name, or path or s3:// address of a table (.npy, .npz, .csv, .parquet, a folder) or "
+            "of images (a folder, .npz, .parquet, IDX files); the system's example if not given.",
+        ),
+        click.option("--preset", default="default", show_default=True, help="Settings to start from."),
+        click.option(
+            "--set",
+            "changes",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Change a setting, decoder.lambda_x=0.5; so does the flag --decoder.lambda_x 0.5.",
+        ),
+        STORE,
+        click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1)),
+        click.option("--json", "as_json", is_flag=True, help="End with one JSON object on stdout."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def build_spec(
+    system: str, data: str | None, preset: str, changes: Sequence[str], extra: Sequence[str], seed: int
+) -> tuple[Spec, dict[str, str]]:
+    """Turn a command line into a spec.
+
+    Args:
+        system: The system's name.
+        data: The data's name, path or address; None for the system's example.
+        preset: The preset's name.
+        changes: ``KEY=VALUE`` texts.
+        extra: The words that click did not know: ``--KEY VALUE``, ``--KEY=VALUE`` or ``KEY=VALUE``.
+        seed: Of everything random.
+
+    Returns:
+        The spec, and the changes under ``resources.``, which are the executor's.
+
+    Raises:
+        ValueError: For anything unknown or not allowed.
+    """
+    loaded = systems.load(system)
+    if preset not in loaded.presets:
+        raise ValueError(f"unknown preset {preset!r} of {system}{suggest(preset, loaded.presets)}")
+    sections: dict[str, dict[str, str]] = {"data": {}, "resources": {}, "system": {}}
+    known = [key for key, _ in leaves(loaded.presets[preset])]
+    names = [*known, *(f"data.{key}" for key, _ in leaves(DataConfig())), *OPTIONS]
+    for key, value in _pairs([*changes, *extra]):
+        section, _, rest = key.partition(".")
+        if section in {"data", "resources"} and rest:
+            sections[section][rest] = value
+        elif key in known:
+            sections["system"][key] = value
+        else:
+            raise ValueError(f"unknown setting {key!r}{suggest(key, names)}")
+    data_config = override(
+        build(DataConfig, {"source": loaded.example if data is None else data}, "data"), sections["data"], "data"
+    )
+    config = override(loaded.presets[preset], sections["system"])
+    return Spec(system, data_config, config, seed), sections["resources"]
+
+
+def _pairs(words: Iterable[str]) -> Iterable[tuple[str, str]]:
+    words = iter(words)
+    for word in words:
+        key, equals, value = word.removeprefix("--").replace("-", "_" if word.startswith("--") else "-").partition("=")
+        if equals:
+            yield key, word.partition("=")[2]
+        elif word.startswith("--"):
+            value = next(words, "")
+            if not value or value.startswith("--"):
+                raise ValueError(f"{word} needs a value")
+            yield key, value
+        else:
+            raise ValueError(f"don't know what {word!r} means here; settings are KEY=VALUE or --KEY VALUE")
+
+
+def check_scorable(data: Dataset) -> None:
+    """Refuse, before anything is trained, a held-out split that the result could not be scored on.
+
+    Raises:
+        ValueError: For such a split.
+    """
+    if len(data.test) < 2 * NUM_ROWS_MIN:
+        raise ValueError(
+            f"{data.name}: {len(data.test)} test rows are too few to score a run; give more rows, or another "
+            f"--data.test_fraction or --data.num_test, that leaves at least {2 * NUM_ROWS_MIN}"
+        )
+
+
+def run_and_show(
+    spec: Spec, store_url: str, executor: execution.Executor, *, folder: Path, as_json: bool
+) -> pipeline.Outcome:
+    """Run a pipeline with a terminal, MLflow and a report around it, and end with its table.
+
+    Args:
+        spec: What to run.
+        store_url: Where artifacts lie.
+        executor: Who trains.
+        folder: Where the MLflow database lies if nothing else is said.
+        as_json: End with one JSON object instead of a table.
+
+    Returns:
+        The outcome.
+
+    Raises:
+        ValueError: For wrong input, before anything is trained.
+    """
+    from scgan.report.page import publish
+    from scgan.tracking.tracker import MLflowTracker
+
+    terminal = console.Terminal()
+    store = ArtifactStore(store_url)
+    data = pipeline.prepare(spec)
+    check_scorable(data)
+    if store.storage.read(f"{spec.run_id}/run.json") is None:
+        executor.warm_up()
+    default_uri = f"sqlite:///{folder.absolute() / 'mlflow.db'}"
+    tracker = MLflowTracker.open(os.environ.get("MLFLOW_TRACKING_URI") or default_uri)
+    outcome = pipeline.run(spec, data, store, executor, [terminal, tracker])
+    report = publish(outcome, store, tracker)
+    terminal.say_time()
+    fields = {"run": spec.run_id, "store": store.url, "report": report, "trained": list(outcome.trained)}
+    show_scores(outcome.scores, spec.run_id, as_json, **fields)
+    if not as_json:
+        click.echo(f"report:  {report}")
+        click.echo(f"sample:  {runs.sample_command(spec, store.url)}")
+        click.echo(f"compare: {tracker.address}")
+    return outcome
+
+
+def show_scores(scores: Mapping[str, Score], title: str, as_json: bool, **fields: Any) -> None:
+    """End a command with its figures: a table, or one JSON object on the last line of stdout."""
+    if as_json:
+        click.echo(json.dumps({**fields, "scores": {name: asdict(score) for name, score in scores.items()}}))
+    else:
+        console.print_table(console.score_table(scores, title))
+
+
+def guarded(command: click.Command) -> None:
+    """Run a command; what its user got wrong becomes one line on stderr and exit code 2.
+
+    A training that failed exits with 1; SCGAN_DEBUG=1 shows the traceback of either.
+    """
+    try:
+        command.main(standalone_mode=False)
+    except click.ClickException as error:
+        _say(error.format_message())
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):  # before RuntimeError, which click's is one of
+        _say("stopped; the same command goes on from the last checkpoint")
+        sys.exit(130)
+    except (ValueError, OSError) as error:
+        _say(str(error), error)
+        sys.exit(2)
+    except RuntimeError as error:
+        _say(str(error), error)
+        sys.exit(1)
+
+
+def _say(message: str, error: BaseException | None = None) -> None:
+    if error is not None and os.environ.get("SCGAN_DEBUG"):
+        raise error
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+
+
+def folder_of(store_url: str) -> Path:
+    """Where files beside a store belong: the store itself, or here for a store elsewhere."""
+    return Path.cwd() if "://" in store_url else Path(store_url).expanduser().absolute()

@@ -1,0 +1,202 @@
+"""The command ``scgan``: systems, fit, sample, evaluate, report, store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from scgan import __version__, systems
+from scgan.cli import commands
+from scgan.cli.store import store_commands
+from scgan.config import leaves, suggest
+from scgan.pipeline import executor as execution
+from scgan.pipeline import stored as runs
+from scgan.store.artifacts import ArtifactStore
+
+_STORE = commands.STORE
+_SEED = click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
+_JSON = click.option("--json", "as_json", is_flag=True, help="End with one JSON object on stdout.")
+
+
+class _Commands(click.Group):
+    """A group that names the nearest command where there is none of a name."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            raise ValueError(f"unknown command {args[0]!r}{suggest(args[0], sorted(self.commands))}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, invoke_without_command=True)
+@click.version_option(__version__)
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Generative models of data on discontinuous manifolds."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@cli.command("systems")
+@click.argument("name", required=False)
+@_JSON
+def show_systems(name: str | None, as_json: bool) -> None:
+    """List the systems and their presets, or one system's settings and defaults."""
+    if name is None:
+        loaded = [systems.load(n) for n in systems.available()]
+        lines = [f"{s.name}: {s.kind}, such as {s.example}; presets {', '.join(sorted(s.presets))}" for s in loaded]
+        click.echo(json.dumps({s.name: sorted(s.presets) for s in loaded}) if as_json else "\n".join(lines))
+        return
+    system = systems.load(name)
+    config = system.presets["default"]
+    if as_json:
+        click.echo(config.model_dump_json())
+        return
+    for key, value in leaves(config):
+        click.echo(f"{key} = {'none' if value is None else value}")
+
+
+@cli.command(context_settings=commands.FLEXIBLE)
+@commands.run_options
+@click.pass_context
+def fit(
+    ctx: click.Context,
+    *,
+    system: str,
+    data: str | None,
+    preset: str,
+    changes: tuple[str, ...],
+    store: str,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Train a system in this process, without Ray: the same stages, the same artifacts.
+
+    Every setting is a flag: --decoder.lambda_x 0.5, --data.missing drop (see `scgan systems scgan`).
+    """
+    spec, resources = commands.build_spec(system, data, preset, changes, ctx.args, seed)
+    if resources:
+        raise ValueError(
+            f"resources.{next(iter(resources))} is for ray_jobs/full_pipeline.py; scgan fit runs here alone"
+        )
+    executor = execution.LocalExecutor()
+    commands.run_and_show(spec, store, executor, folder=commands.folder_of(store), as_json=as_json)
+
+
+@cli.command()
+@click.argument("run")
+@click.option("--num", type=click.IntRange(1, 10**9), help="How many; 10,000 rows or 100 images if not given.")
+@click.option("--out", required=True, help=".parquet, .csv, .npz or .npy; images: .npz, .png for a grid, or a folder.")
+@click.option("--cluster", type=click.IntRange(0), help="From this cluster only; all by their weights if not given.")
+@click.option("--latent", help="From another latent model than the decoder was trained with.")
+@click.option("--attribute", help="Only images with it; all by their frequency if not given.")
+@click.option("--attributes", metavar="NAME=DEGREE,...", help="Images with so much of each, 0 to 1.")
+@_SEED
+@_STORE
+@_JSON
+def sample(
+    run: str,
+    *,
+    num: int | None,
+    out: str,
+    seed: int,
+    store: str,
+    as_json: bool,
+    **how: Any,
+) -> None:
+    """Draw samples of RUN: rows in the units, names and types of its data, or images."""
+    from scgan.pipeline import sampling
+
+    sampling.check_out(out)
+    stored = runs.open_run(run, ArtifactStore(store, write=False))
+    num = num or (sampling.NUM_ROWS if stored.kind == "table" else sampling.NUM_IMAGES)
+    sampling.sample_to(out, stored, num, seed, sampling.ways_to_sample(stored, num, **how))
+    if as_json:
+        click.echo(json.dumps({"run": run, "num": num, "out": str(Path(out).absolute())}))
+    else:
+        click.echo(f"{num:,} samples of {run} in {out}")
+
+
+@cli.command()
+@click.argument("run", required=False)
+@click.option("--samples", help="Anybody's samples, a table or images.")
+@click.option("--reference", help="The real data they should look like.")
+@click.option(
+    "--extractor",
+    "extractors",
+    multiple=True,
+    metavar="NAME:PATH",
+    help="Network to compare images in: inception:PATH, resnet50:PATH, encoder:RUN, judge:RUN; also several.",
+)
+@click.option("--data.columns", "columns", metavar="A,B", help="Columns to compare; the reference's if not given.")
+@click.option("--data.label", "label", help="A column of the reference that is no part of the data.")
+@click.option("--data.missing", "missing", type=click.Choice(["error", "drop"]), default="error", show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of the metrics; the run's own, or 0.")
+@_STORE
+@_JSON
+def evaluate(
+    run: str | None,
+    *,
+    samples: str | None,
+    reference: str | None,
+    extractors: tuple[str, ...],
+    columns: str | None,
+    label: str | None,
+    missing: Literal["error", "drop"],
+    seed: int | None,
+    store: str,
+    as_json: bool,
+) -> None:
+    """Score RUN on its held-out split, or --samples against --reference by the same metrics."""
+    tables = [text for text in (samples, reference) if text is not None]
+    if len(tables) != (0 if run is not None else 2):
+        raise ValueError("give a run's name, or both --samples and --reference")
+    if run is not None:
+        if columns is not None or label is not None or missing != "error" or extractors:
+            raise ValueError(
+                "--data.columns, --data.label, --data.missing and --extractor go with --samples; a run has its own"
+            )
+        stored = runs.open_run(run, ArtifactStore(store, write=False))
+        data = stored.outcome().data
+        seed = stored.spec.seed if seed is None else seed
+        scores = systems.load(stored.spec.system).evaluate(stored.model, data, seed)
+        commands.show_scores(scores, run, as_json, run=run)
+        return
+    from scgan.pipeline.scoring import score_files
+
+    samples, reference = tables
+    chosen = None if columns is None else columns.split(",")
+    scores = score_files(
+        samples,
+        reference,
+        seed or 0,
+        columns=chosen,
+        label=label,
+        missing=missing,
+        extractors=extractors,
+        store=store,
+    )
+    commands.show_scores(scores, f"{samples} against {reference}", as_json, samples=samples, reference=reference)
+
+
+@cli.command()
+@click.argument("run")
+@_STORE
+def report(run: str, store: str) -> None:
+    """Write the report of RUN again and say where it is."""
+    from scgan.report.page import write_report
+
+    outcome = runs.open_run(run, ArtifactStore(store, write=False)).outcome()
+    click.echo(write_report(outcome, ArtifactStore(store)))
+
+
+cli.add_command(store_commands)
+
+
+def main() -> None:
+    """Entry point."""
+    commands.guarded(cli)

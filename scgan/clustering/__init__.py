@@ -1,0 +1,1 @@
+"""K-means, in memory and over files."""

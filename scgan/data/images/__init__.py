@@ -1,0 +1,1 @@
+"""Images: reading, schema, augmentation, writing."""

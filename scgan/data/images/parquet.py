@@ -1,0 +1,148 @@
+"""Reader: parquet files with encoded images and their labels, as Hugging Face's data sets have them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scgan.config import suggest
+from scgan.data.images.decoding import Encoded
+from scgan.data.images.folders import TEST_NAMES
+from scgan.data.images.sources import Source, labelled
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_LABELS = ("label", "labels", "y", "class")
+
+
+def has_images(path: Path) -> bool:
+    """Whether a parquet file has a column of images; False also for a file that can't be read."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        return _image_column(parquet.read_schema(path)) is not None
+    except (pa.ArrowException, OSError):
+        return False
+
+
+def read_image_parquet(files: Sequence[Path], label: str | None) -> Source:
+    """Read a column of encoded images, ``{bytes, path}`` or binary, and their labels.
+
+    Files named ``test-...`` (or ``validation-...``) are the test part where others are there.
+
+    Args:
+        files: Of the same columns.
+        label: The column of classes; None for ``label``, ``labels``, ``y`` or ``class``, or for all columns of
+            true and false as attributes.
+
+    Returns:
+        The source.
+
+    Raises:
+        ValueError: If a file can't be read, there is no such label, or the labels can't be used.
+    """
+    parts = [_part(file) for file in files]
+    test = next((name for name in TEST_NAMES if name in parts), None) if len(set(parts)) > 1 else None
+    training = [file for file, part in zip(files, parts, strict=True) if test is None or part == "train"]
+    held_out = [file for file, part in zip(files, parts, strict=True) if part == test]
+    images, values, names = _table(training, label)
+    test_images, test_values, _ = _table(held_out, label) if held_out else (None, None, None)
+    try:
+        return labelled(images, values, test_images, test_values, names)
+    except ValueError as error:
+        raise ValueError(f"{files[0].parent if len(files) > 1 else files[0]}: {error}") from None
+
+
+def _part(file: Path) -> str:
+    """``"train"`` or the test part's name, by the beginning of the file's name."""
+    start = file.stem.lower().replace("_", "-").partition("-")[0]
+    return start if start in TEST_NAMES else "train"
+
+
+def _table(files: Iterable[Path], label: str | None) -> tuple[list[Encoded], np.ndarray | None, list[str] | None]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    images: list[Encoded] = []
+    values: list[np.ndarray] = []
+    names: list[str] | None = None
+    for file in files:
+        try:
+            schema = parquet.read_schema(file)
+            column = _image_column(schema)
+            if column is None:
+                raise ValueError(f"{file}: there is no column of images here, as in the other files")
+            labels = _label_columns(file, schema, label)
+            table = parquet.read_table(file, columns=[column, *labels])
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"{file}: can't be read as .parquet ({' '.join(str(error).split())[:160]})") from None
+        images += [
+            Encoded(f"{file.name} row {row + 1}", _bytes(cell)) for row, cell in enumerate(_cells(table[column]))
+        ]
+        if labels:
+            values.append(_values(file, table.select(labels)))
+            names = labels if values[-1].ndim == 2 else _class_names(schema, labels[0])
+    if values and len({array.shape[1:] for array in values}) > 1:
+        raise ValueError(f"{file}: its label columns are not those of the other files")
+    return images, np.concatenate(values) if values else None, names
+
+
+def _image_column(schema: pa.Schema) -> str | None:
+    """The first column whose cells are bytes, or have bytes beside a path."""
+    import pyarrow as pa
+
+    for field in schema:
+        kind = field.type
+        if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+            kind = kind.field("bytes").type
+        if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            return str(field.name)
+    return None
+
+
+def _cells(column: pa.ChunkedArray) -> Iterable[Any]:
+    # Chunk by chunk: one array of all the bytes could not be addressed by 32 bits.
+    return (cell for chunk in column.chunks for cell in chunk.to_pylist())
+
+
+def _bytes(cell: Any) -> bytes:
+    content = cell.get("bytes") if isinstance(cell, dict) else cell
+    return content or b""
+
+
+def _label_columns(file: Path, schema: pa.Schema, label: str | None) -> list[str]:
+    import pyarrow as pa
+
+    if label is not None:
+        if label not in schema.names:
+            raise ValueError(f"{file}: there is no column {label!r}{suggest(label, schema.names)}")
+        return [label]
+    known = [name for name in _LABELS if name in schema.names]
+    return known[:1] or [field.name for field in schema if pa.types.is_boolean(field.type)]
+
+
+def _values(file: Path, table: pa.Table) -> np.ndarray:
+    """One column's values ``[N]``, or several of true and false as ``[N, A]``."""
+    empty = [name for name in table.column_names if table[name].null_count]
+    if empty:
+        raise ValueError(f"{file}: {table[empty[0]].null_count} rows have no value in the label column {empty[0]!r}")
+    columns = [table[name].to_numpy() for name in table.column_names]
+    if len(columns) > 1:
+        return np.stack(columns, 1)
+    return np.array(columns[0].tolist()) if columns[0].dtype.kind == "O" else columns[0]
+
+
+def _class_names(schema: pa.Schema, label: str) -> list[str] | None:
+    """The classes' names where the file has them as Hugging Face's ``ClassLabel``."""
+    try:
+        about = json.loads((schema.metadata or {})[b"huggingface"])
+        names = about["info"]["features"][label]["names"]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return [str(name) for name in names]

@@ -1,0 +1,1 @@
+"""Tables: reading, schema, streaming, writing."""

@@ -1,0 +1,1 @@
+"""Pictures: one style; of tables; of images."""

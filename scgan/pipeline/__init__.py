@@ -1,0 +1,1 @@
+"""A run: spec, stages in order, who fits them, what is stored."""

@@ -1,0 +1,324 @@
+"""A run: a system's stages in order, each taken from the store or trained, then scored.
+
+Where a stage's units are trained is the executor's business; what is trained, and under which key it is stored, is
+decided here, so that a run here, under Ray, killed and taken up again, or repeated, ends in the same artifacts.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+import torch
+
+from scgan import systems
+from scgan.contract import Inputs, Model, Stage, System, Units
+from scgan.data.dataset import Dataset
+from scgan.data.dataset import load as load_data
+from scgan.data.images.schema import ImageSchema
+from scgan.metrics.scores import Score
+from scgan.pipeline.executor import Executor, Job, Usage
+from scgan.pipeline.spec import Spec
+from scgan.store.artifacts import Artifact, ArtifactStore, digest
+from scgan.training.runtime import Progress
+
+
+class Listener(Protocol):
+    """Who is told how a run goes: a terminal, MLflow."""
+
+    def run_started(self, spec: Spec, data: Dataset) -> None:
+        """A run begins; settings and data are known to be usable."""
+
+    def stage_started(self, stage: str, num_units: int) -> None:
+        """A stage begins to be trained."""
+
+    def progress(self, stage: str, progress: Progress) -> None:
+        """A stage is somewhere, all packs together."""
+
+    def units_fitted(self, stage: str, done: int, num_units: int) -> None:
+        """So many of a stage's units are fitted and stored."""
+
+    def resources_used(self, usage: Usage) -> None:
+        """What the stage runs on, where that is a cluster."""
+
+    def stage_finished(self, stage: str, artifact: Artifact, seconds: float | None) -> None:
+        """A stage is there; ``seconds`` is None where it came from the store."""
+
+    def run_finished(self, outcome: Outcome) -> None:
+        """Everything is trained and scored."""
+
+    def run_failed(self, error: BaseException) -> None:
+        """The run ended early."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run ends with.
+
+    Args:
+        spec: What was run.
+        data: The data.
+        artifacts: Of each stage, by its name.
+        model: The trained system.
+        scores: On the held-out split, beside their floors.
+        trained: Names of the stages that were trained now, not taken from the store.
+        seconds: How long each stage, and scoring, took in this call.
+    """
+
+    spec: Spec
+    data: Dataset
+    artifacts: Mapping[str, Artifact]
+    model: Model
+    scores: Mapping[str, Score]
+    trained: tuple[str, ...]
+    seconds: Mapping[str, float]
+
+
+def prepare(spec: Spec) -> Dataset:
+    """Load a run's data and check that its settings can be used on it, before anything is started.
+
+    Raises:
+        ValueError: If the data can't be read or the settings don't fit it.
+    """
+    data, system = load_data(spec.data, spec.seed), systems.load(spec.system)
+    kind = "images" if isinstance(data.schema, ImageSchema) else "table"
+    if kind != system.kind:
+        fitting = [name for name in systems.available() if systems.load(name).kind == kind]
+        what = {"images": "images", "table": "a table"}
+        raise ValueError(
+            f"{spec.system} models {what[system.kind]}, but {data.name} is {what[kind]}: take --system "
+            f"{' or '.join(fitting)}, or other --data"
+        )
+    if not systems.stages_of(spec.system, data):
+        raise ValueError(f"{spec.system} takes no data larger than memory; give --data.stream false, or fewer rows")
+    system.check(spec.config, data)
+    return data
+
+
+def run(
+    spec: Spec, data: Dataset, store: ArtifactStore, executor: Executor, listeners: Sequence[Listener] = ()
+) -> Outcome:
+    """Run the stages in order, each from the store where it is there, and score the result.
+
+    Args:
+        spec: What to run.
+        data: The spec's data, as :func:`prepare` gives it.
+        store: Where artifacts lie.
+        executor: Who trains what is missing.
+        listeners: Who is told.
+
+    Returns:
+        The trained system and its scores.
+    """
+    system = systems.load(spec.system)
+    for listener in listeners:
+        listener.run_started(spec, data)
+    try:
+        outcome = _run(spec, system, data, store, executor, listeners)
+    except BaseException as error:
+        for listener in listeners:
+            listener.run_failed(error)
+        raise
+    for listener in listeners:
+        listener.run_finished(outcome)
+    return outcome
+
+
+def _run(
+    spec: Spec,
+    system: System,
+    data: Dataset,
+    store: ArtifactStore,
+    executor: Executor,
+    listeners: Sequence[Listener],
+) -> Outcome:
+    trained = fit_stages(spec, data, store, executor, listeners)
+    artifacts = {name: stage.artifact for name, stage in trained.items()}
+    keys = {name: stage.key for name, stage in trained.items()}
+    model = system.model(spec.config, artifacts, torch.device("cpu"))
+    start = time.monotonic()
+    scores = _scores(spec, system, model, data, keys, store)
+    seconds = {name: stage.seconds for name, stage in trained.items()}
+    seconds["evaluate"] = time.monotonic() - start
+    _write_run(spec, keys, data, scores, store)
+    new = tuple(name for name, stage in trained.items() if stage.new)
+    return Outcome(spec, data, artifacts, model, scores, new, seconds)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A stage's artifact and where it came from.
+
+    Args:
+        artifact: The artifact.
+        key: Its key in the store.
+        new: Whether it was trained now.
+        seconds: How long it took to train or load.
+    """
+
+    artifact: Artifact
+    key: str
+    new: bool
+    seconds: float
+
+
+def fit_stages(
+    spec: Spec,
+    data: Dataset,
+    store: ArtifactStore,
+    executor: Executor,
+    listeners: Sequence[Listener] = (),
+    only: Sequence[str] | None = None,
+) -> dict[str, Fitted]:
+    """Take each stage from the store or train it, in order.
+
+    Args:
+        spec: What to run.
+        data: The spec's data.
+        store: Where artifacts lie.
+        executor: Who trains what is missing.
+        listeners: Who is told of the stages.
+        only: Names of the stages that are wanted, with all that they need; all by default.
+
+    Returns:
+        The stages by name.
+    """
+    fitted: dict[str, Fitted] = {}
+    for stage in systems.stages_of(spec.system, data):
+        if only is not None and stage.name not in only:
+            continue
+        inputs = Inputs(data, {name: fitted[name].artifact for name in stage.needs}, spec.seed)
+        job = _job(spec, stage, {name: f.key for name, f in fitted.items()}, inputs, store.url)
+        start = time.monotonic()
+        stored = store.load(job.key)
+        artifact = stored or train_stage(job, store, executor, listeners)
+        seconds = time.monotonic() - start
+        fitted[stage.name] = Fitted(artifact, job.key, stored is None, seconds)
+        for listener in listeners:
+            listener.stage_finished(stage.name, artifact, None if stored else seconds)
+    return fitted
+
+
+def _job(spec: Spec, stage: Stage, keys: Mapping[str, str], inputs: Inputs, store_url: str) -> Job:
+    tree = spec.config.model_dump(mode="json")
+    provenance = {
+        "stage": stage.recipe or f"{spec.system}.{stage.name}",
+        "version": stage.version,
+        "config": {section: tree[section] for section in stage.sections},
+        "upstream": {name: keys[name] for name in stage.needs},
+        "data": inputs.data.fingerprint,
+        "seed": spec.seed,
+    }
+    key = f"{stage.name}-{digest(provenance)[:24]}"
+    return Job(spec.system, stage.name, spec.config, key, provenance, inputs, store_url)
+
+
+def train_stage(job: Job, store: ArtifactStore, executor: Executor, listeners: Sequence[Listener]) -> Artifact:
+    """Fit the units that no stored part holds, then merge the parts.
+
+    Args:
+        job: The stage.
+        store: Where its parts and the artifact lie.
+        executor: Who fits the units.
+        listeners: Who is told.
+
+    Returns:
+        The stage's artifact, stored.
+    """
+    stage = job.definition
+    units = stage.units(job.config, job.inputs)
+    for listener in listeners:
+        listener.stage_started(stage.name, len(units))
+    parts = _parts(job, store)
+    done = {unit for part in parts.values() for unit in part.meta["units"]}
+    missing = [unit for unit in units if unit not in done]
+    if missing:
+        report = _StageReport(job, len(units), len(units) - len(missing), listeners)
+        executor.fit(job, missing, report)
+        parts = _parts(job, store)
+    if {unit for part in parts.values() for unit in part.meta["units"]} == set(units):
+        artifact = stage.merge(list(parts.values()))
+        store.save(job.key, artifact, job.provenance)
+    else:  # another run of the same stage has ended it meanwhile, and cleared away the parts that were there then
+        artifact = _stored(job, store)
+    for key in list(store.keys(f"{job.key}.part-")):
+        store.delete(key)
+    return artifact
+
+
+def _stored(job: Job, store: ArtifactStore) -> Artifact:
+    stored = store.load(job.key)
+    if stored is None:
+        raise RuntimeError(f"{job.stage}: parts of it have gone from the store; the same command trains them again")
+    return stored
+
+
+def _parts(job: Job, store: ArtifactStore) -> dict[str, Artifact]:
+    """The stored parts of a stage, no unit in two of them: large ones first, if two runs packed them otherwise."""
+    keys = [key for key in store.keys(f"{job.key}.part-") if not key.endswith(".checkpoint")]
+    found = [(key, part) for key in keys if (part := store.load(key)) is not None]
+    parts: dict[str, Artifact] = {}
+    seen: set[str] = set()
+    for key, part in sorted(found, key=lambda pair: -len(pair[1].meta["units"])):
+        if not seen & set(part.meta["units"]):
+            parts[key] = part
+            seen |= set(part.meta["units"])
+    return parts
+
+
+class _StageReport:
+    """Adds up what an executor tells of a stage's packs, and tells the listeners."""
+
+    def __init__(self, job: Job, num_units: int, done: int, listeners: Sequence[Listener]) -> None:
+        self.stage, self.num_units, self.done, self.listeners = job.stage, num_units, done, listeners
+        self.rows = job.inputs.data.num_train if job.definition.by_file else None  # of all files, begun or not
+        self.latest: dict[str, Progress] = {}
+        self.fitted(())
+
+    def progress(self, pack: str, progress: Progress) -> None:
+        self.latest[pack] = progress
+        packs = self.latest.values()
+        samples, total = (sum(getattr(p, name) for p in packs) for name in ("samples", "total"))
+        seconds = max(p.seconds for p in packs)
+        for listener in self.listeners:
+            listener.progress(self.stage, Progress(samples, self.rows or total, progress.metrics, seconds))
+
+    def fitted(self, units: Units) -> None:
+        self.done += len(units)
+        for listener in self.listeners:
+            listener.units_fitted(self.stage, self.done, self.num_units)
+
+    def used(self, usage: Usage) -> None:
+        for listener in self.listeners:
+            listener.resources_used(usage)
+
+
+def _scores(
+    spec: Spec, system: System, model: Model, data: Dataset, keys: Mapping[str, str], store: ArtifactStore
+) -> dict[str, Score]:
+    read = {section for stage in system.stages for section in stage.sections}
+    settings = {name: value for name, value in spec.config.model_dump(mode="json").items() if name not in read}
+    about = {"system": spec.system, "keys": dict(keys), "data": data.fingerprint, "seed": spec.seed}
+    key = f"scores-{digest({**about, 'settings': settings})[:24]}"
+    if (stored := store.load(key)) is not None:
+        return {name: Score(**score) for name, score in stored.meta["scores"].items()}
+    scores = system.evaluate(model, data, spec.seed)
+    meta = {"scores": {name: asdict(score) for name, score in scores.items()}}
+    store.save(key, Artifact(meta=meta), {"upstream": dict(keys)})
+    return scores
+
+
+def _write_run(
+    spec: Spec, keys: Mapping[str, str], data: Dataset, scores: Mapping[str, Score], store: ArtifactStore
+) -> None:
+    record = {
+        "spec": spec.to_json(),
+        "artifacts": dict(keys),
+        "data": data.describe(),
+        "schema": data.schema.to_json(),
+        "scores": {name: asdict(score) for name, score in scores.items()},
+    }
+    store.storage.write(f"{spec.run_id}/run.json", json.dumps(record, indent=1, allow_nan=False).encode())

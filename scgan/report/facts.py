@@ -1,0 +1,69 @@
+"""What a report says of the data: a sentence, the columns of a table, the attributes of images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scgan.data.dataset import Dataset
+from scgan.data.images.schema import ImageSchema
+from scgan.data.tables.schema import Column, Schema
+
+
+def number(value: float | None) -> str:
+    """A figure to four digits; a dash for none."""
+    if value is None:
+        return "–"
+    if float(value).is_integer() and abs(value) < 1e12:
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
+def data_sentence(data: Dataset) -> str:
+    """What the data is, in a few sentences."""
+    told = [f"{data.name}: {data.num_train:,} {data.unit} for training and {data.num_test:,} held out"]
+    if isinstance(data.schema, Schema):
+        told[0] += f", {len(data.schema.columns)} columns, {data.schema.dim} of them modelled."
+    else:
+        told[0] += f", {data.schema.summary}."
+    if data.toy is not None:
+        told.append("A toy distribution with known density, drawn anew for each part.")
+    if data.dropped:
+        why = "rows with missing or infinite values" if data.kind == "table" else "images that can't be read"
+        told.append(f"{data.dropped:,} {why} were left out.")
+    if data.train_labels is not None and data.kind == "table":
+        told.append("A label column was kept out of training.")
+    return " ".join(told)
+
+
+def attribute_rows(data: Dataset) -> Iterator[dict[str, str]]:
+    """How many images of each part have each attribute, a row of text each."""
+    if not isinstance(data.schema, ImageSchema) or data.train_labels is None or data.test_labels is None:
+        return
+    for place, name in enumerate(data.schema.attributes):
+        parts = (data.train_labels, data.test_labels)
+        train, test = (int((part == place).sum() if part.ndim == 1 else part[:, place].sum()) for part in parts)
+        yield {"name": name, "train": f"{train:,}", "test": f"{test:,}", "share": f"{train / len(data.train):.1%}"}
+
+
+def column_rows(data: Dataset) -> Iterator[dict[str, str]]:
+    """What each column of a table holds, a row of text each."""
+    if isinstance(data.schema, Schema):
+        yield from (_column_row(column) for column in data.schema.columns)
+
+
+def _column_row(column: Column) -> dict[str, str]:
+    constant = column.kind == "constant"
+    note = {
+        "modelled": "rounded and held within its range in samples" if column.is_integer else "",
+        "constant": "constant: set in samples, not modelled",
+        "duplicate": f"equal to {column.source}: copied in samples, not modelled",
+    }[column.kind]
+    return {
+        "name": column.name,
+        "dtype": column.dtype,
+        "low": number(column.low),
+        "high": number(column.high),
+        "mean": number(column.low if constant else column.mean),
+        "scale": "–" if constant else number(column.scale),
+        "note": note,
+    }

@@ -1,0 +1,1 @@
+"""Stages of images: settings and a fit each."""

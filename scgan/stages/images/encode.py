@@ -1,0 +1,124 @@
+"""Stage: the contrastive encoder of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from scgan.config import Settings
+from scgan.contract import Inputs, Units
+from scgan.data.dataset import Dataset
+from scgan.data.images.augment import ViewName, Views
+from scgan.data.images.schema import to_float
+from scgan.losses.contrastive import nt_xent
+from scgan.nn.image_encoder import BackboneName, ImageEncoder
+from scgan.store.artifacts import Artifact
+from scgan.training.loop import ScheduleName, descend, train
+from scgan.training.runtime import Runtime
+from scgan.training.state import TrainState
+
+
+class ImageEncoderSettings(Settings):
+    """Stage 1."""
+
+    backbone: BackboneName = Field("small", description="small is for 28 and 32 pixels")
+    projection_dim: int = Field(64, ge=1, le=8192)
+    views: ViewName | Literal["auto"] = Field("auto", description="auto: simclr for colour, affine for grey")
+    temperature: float = Field(0.5, gt=0, le=100)  # [INFOSCC-GAN] code
+    batch_size: int = Field(256, ge=2)
+    num_samples: int = Field(380_000, ge=1, description="images seen")
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(1e-6, ge=0)
+    schedule: ScheduleName = "cosine"
+
+
+PAPER = ImageEncoderSettings(
+    backbone="resnet50",
+    projection_dim=128,
+    views="simclr",
+    batch_size=32,
+    num_samples=200 * 11_704,  # epochs of AFHQ's 80 %
+    learning_rate=3e-4,
+    weight_decay=1e-4,
+)
+"""[INFOSCC-GAN]'s code, for AFHQ."""
+
+
+def build_image_encoder(
+    c: ImageEncoderSettings, channels: int, size: int, generator: torch.Generator | None = None
+) -> ImageEncoder:
+    """A new encoder, its weights drawn from ``generator``."""
+    return ImageEncoder(c.backbone, channels, size, c.projection_dim, generator or torch.Generator())
+
+
+def load_image_encoder(c: ImageEncoderSettings, artifact: Artifact) -> ImageEncoder:
+    """The trained encoder, frozen."""
+    encoder = build_image_encoder(c, artifact.meta["channels"], artifact.meta["size"])
+    encoder.load_state_dict(artifact.section("encoder"))
+    return encoder.eval().requires_grad_(False)
+
+
+def encode_images(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
+    """Stage 1: raise the mutual information of x and its features by InfoNCE on two random views.
+
+    Source: [INFOSCC-GAN] Eq. (1).
+    """
+    c: ImageEncoderSettings = config.encoder
+    images = inputs.data.train
+    channels, size = images.shape[1:3]
+    encoder = build_image_encoder(c, channels, size, inputs.generator("encode", "weights"))
+    runtime.place(encoder)
+    network = runtime.parallel(_synchronised(encoder, runtime))
+    views = Views(c.views if c.views != "auto" else ("affine" if channels == 1 else "simclr"), size)
+    generator = inputs.generator("encode", "batches")
+    optimizer = torch.optim.Adam(network.parameters(), c.learning_rate, weight_decay=c.weight_decay, fused=True)
+
+    def step() -> Mapping[str, Tensor]:
+        rows = runtime.share(torch.randint(len(images), (c.batch_size,), generator=generator))
+        seed = int(torch.randint(2**62, (), generator=generator)) + runtime.rank
+        x = to_float(images[rows].to(runtime.device, non_blocking=True))
+        with runtime.autocast():
+            u0, u1 = network(views(torch.cat([x, x]), seed)).float().chunk(2)
+        gathered = (runtime.gather(u0), runtime.gather(u1))
+        loss = nt_xent(u0, u1, c.temperature, gathered=gathered, rank=runtime.rank)
+        descend(optimizer, loss)
+        return {"nt_xent": loss}
+
+    state = TrainState({"encoder": encoder}, {"encoder": optimizer}, {"batches": generator})
+    train(
+        state,
+        step,
+        name="encode",
+        num_samples=c.num_samples,
+        batch_size=c.batch_size,
+        schedule=c.schedule,
+        runtime=runtime,
+    )
+    tensors = {f"encoder.{name}": t for name, t in encoder.state_dict().items()}
+    return Artifact(tensors, {"curve": state.curve, "channels": channels, "size": size})
+
+
+def _synchronised(encoder: ImageEncoder, runtime: Runtime) -> nn.Module:
+    """Batch statistics over all workers, where PyTorch has that: on GPUs."""
+    if runtime.world_size > 1 and runtime.device.type == "cuda":
+        return nn.SyncBatchNorm.convert_sync_batchnorm(encoder)
+    return encoder
+
+
+def check_encoder(c: ImageEncoderSettings, data: Dataset) -> None:
+    """Refuse a backbone or views that these images can't bear.
+
+    Raises:
+        ValueError: For such settings.
+    """
+    channels, size = data.train.shape[1:3]
+    if c.backbone == "small" and size > 32:
+        raise ValueError(
+            f"encoder.backbone is small, for 28 and 32 pixels, but the images have {size}; choose resnet18 or resnet50"
+        )
+    if c.views == "simclr" and channels == 1:
+        raise ValueError("encoder.views is simclr, which jitters colours, but the images are grey; choose affine")

@@ -1,0 +1,297 @@
+"""Stage: the stochastic generator of images, adversarial, and held to its attributes every n-th iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from scgan.config import Settings
+from scgan.contract import Inputs, Units
+from scgan.data.images.augment import AugmentName, DiffAugment
+from scgan.data.images.schema import to_float
+from scgan.losses.adversarial import PAIRS, AdversarialName
+from scgan.losses.classification import attribute_loss
+from scgan.losses.regularizers import orthogonality, r1
+from scgan.nn.discriminators import DiscriminatorName, build_discriminator
+from scgan.nn.eigengan import ImageGenerator
+from scgan.stages.images.attributes import Attributes, load_attributes
+from scgan.stages.images.encode import load_image_encoder
+from scgan.store.artifacts import Artifact
+from scgan.training.loop import ScheduleName, adversarial_step, descend, train
+from scgan.training.runtime import Runtime
+from scgan.training.state import TrainState, average_of
+
+
+class GeneratorSettings(Settings):
+    """The generator and its training."""
+
+    code_dim: int = Field(128, ge=1, le=8192, description="dimension of eps")
+    noise_dim: int = Field(6, ge=1, le=1024, description="noise dimensions a layer")  # [INFOSCC-GAN] Sec. 4.1
+    noise_scale: float = Field(18.0, ge=0, description="largest initial importance of the noise")  # [EIGENGAN] code
+    width: int = Field(16, ge=1, le=1024, description="channels of the last layer, doubled at each before")
+    max_width: int = Field(128, ge=8, le=8192, description="most channels")
+    discriminator: DiscriminatorName = Field("global", description="global or patch; with attributes more")
+    d_width: int = Field(16, ge=8, le=1024, description="channels of the discriminator's first layer")
+    adversarial: AdversarialName = "hinge_clipped"
+    r1_weight: float = Field(10.0, ge=0)
+    r1_every: int = Field(16, ge=1, description="steps between the penalty, which has a step of its own")
+    orthogonality_weight: float = Field(1.0, ge=0)
+    diff_augment: tuple[AugmentName, ...] = Field((), description="color, translation, cutout")
+    augment_probability: float = Field(0.6, ge=0, le=1, description="of each augmentation, in a batch")
+    ema_half_life: float = Field(2_000, gt=0, description="images")
+    batch_size: int = Field(32, ge=1)
+    num_samples: int = Field(128_000, ge=1, description="images seen")
+    learning_rate: float = Field(5e-4, gt=0)
+    d_learning_rate: float = Field(5e-4, gt=0)
+    schedule: ScheduleName = "late_linear"
+
+
+class ConditionalSettings(GeneratorSettings):
+    """The generator, held to its attributes."""
+
+    discriminator: DiscriminatorName = Field(
+        "multiclass", description="multiclass: a logit an attribute; attributes: a network each; global, patch: blind"
+    )
+    n: int = Field(2, ge=1, description="classification regularisation every n-th iteration")
+    classification_weight: float = Field(3.0, ge=0, description="of that; the paper's is 1")
+    # The generator's additional steps share its optimiser's momentum: the discriminator has to keep up.
+    d_learning_rate: float = Field(1e-3, gt=0)
+
+
+PAPER = GeneratorSettings(
+    code_dim=512,
+    max_width=512,
+    orthogonality_weight=100 / 6**3,  # of a mean over 6 layers and 6 x 6 entries
+    diff_augment=("color", "translation", "cutout"),
+    ema_half_life=10_000,
+    num_samples=32 * 200_000,
+    learning_rate=1e-4,
+    d_learning_rate=1e-4,
+    schedule="constant",
+)
+"""[INFOSCC-GAN]'s code, for AFHQ at 256 pixels."""
+
+
+def build_generator(
+    c: GeneratorSettings, channels: int, size: int, num_attributes: int, generator: torch.Generator | None = None
+) -> ImageGenerator:
+    """A new generator, its weights drawn from ``generator``."""
+    return ImageGenerator(
+        channels,
+        size,
+        code_dim=c.code_dim,
+        noise_dim=c.noise_dim,
+        noise_scale=c.noise_scale,
+        width=c.width,
+        max_width=c.max_width,
+        num_attributes=num_attributes,
+        generator=generator or torch.Generator(),
+    )
+
+
+def load_generator(c: GeneratorSettings, artifact: Artifact) -> ImageGenerator:
+    """The trained generator, averaged over its steps, frozen."""
+    meta = artifact.meta
+    network = build_generator(c, meta["channels"], meta["size"], meta["num_attributes"])
+    network.load_state_dict(artifact.section("generator"))
+    return network.eval().requires_grad_(False)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What holds a generator to its attributes.
+
+    Args:
+        attributes: Of the training images, with their linear classifier.
+        backbone: The frozen encoder, from images to features h.
+        every: n, iterations between two steps towards the attributes.
+        weight: Of their loss, 1 in the paper.
+    """
+
+    attributes: Attributes
+    backbone: nn.Module
+    every: int
+    weight: float
+
+    def loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """How far the attributes read off images ``[B, C, H, W]`` are from ``y`` ``[B, A]``, in nats.
+
+        Source: [INFOSCC-GAN] Eq. (5).
+        """
+        logits = self.attributes.classifier(self.backbone(x)).float()
+        return attribute_loss(logits, y, self.attributes.kind)
+
+
+def generate(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
+    """Train the unconditional generator.
+
+    Source: [EIGENGAN] Sec. 3.
+    """
+    return _fit(config.generator, None, inputs, runtime)
+
+
+def generate_conditionally(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
+    """Stage 3: train the generator, and every n-th iteration take a step of its own towards the attributes.
+
+    Source: [INFOSCC-GAN] Eqs. (5) and (7), Sec. 3.3.
+    """
+    found = load_attributes(inputs.artifacts["attributes"])
+    found.classifier.to(runtime.device)
+    backbone = load_image_encoder(config.encoder, inputs.artifacts["encode"]).backbone
+    runtime.place(backbone)
+    c: ConditionalSettings = config.generator
+    return _fit(c, Conditions(found, backbone, c.n, c.classification_weight), inputs, runtime)
+
+
+def _fit(c: GeneratorSettings, conditions: Conditions | None, inputs: Inputs, runtime: Runtime) -> Artifact:
+    training = GeneratorTraining(c, conditions, inputs, runtime)
+    state = train(
+        training.state,
+        training.step,
+        name="generate",
+        num_samples=c.num_samples,
+        batch_size=c.batch_size,
+        schedule=c.schedule,
+        runtime=runtime,
+    )
+    channels, size = inputs.data.train.shape[1:3]
+    tensors = {f"generator.{name}": t for name, t in training.average.module.state_dict().items()}
+    num_attributes = training.generator.num_attributes
+    return Artifact(
+        tensors, {"curve": state.curve, "channels": channels, "size": size, "num_attributes": num_attributes}
+    )
+
+
+class GeneratorTraining:
+    """Networks, optimisers and the step of the adversarial training.
+
+    Args:
+        c: Settings.
+        conditions: What holds the generator to its attributes; None where it has none.
+        inputs: Data and seed.
+        runtime: Where it runs.
+    """
+
+    def __init__(self, c: GeneratorSettings, conditions: Conditions | None, inputs: Inputs, runtime: Runtime) -> None:
+        self.c, self.conditions, self.runtime = c, conditions, runtime
+        self.images, device = inputs.data.train, runtime.device
+        channels, size = self.images.shape[1:3]
+        num_attributes = len(conditions.attributes.names) if conditions else 0
+        weights = inputs.generator("generate", "weights")
+        self.generator = build_generator(c, channels, size, num_attributes, weights)
+        self.discriminator = build_discriminator(
+            c.discriminator,
+            channels,
+            size,
+            width=c.d_width,
+            max_width=c.max_width,
+            num_attributes=num_attributes,
+            generator=weights,
+        )
+        for network in (self.generator, self.discriminator):
+            runtime.place(network)
+        self.average = average_of(self.generator, c.ema_half_life, c.batch_size)
+        self.network, self.critic = runtime.parallel(self.generator), runtime.parallel(self.discriminator)
+        self.g_optimizer = _adam(self.generator, c.learning_rate)
+        self.d_optimizer = _adam(self.discriminator, c.d_learning_rate)
+        self.augment = DiffAugment(c.diff_augment, c.augment_probability)
+        self.batches = inputs.generator("generate", "batches")
+        self.noise = inputs.generator("generate", "noise", device)
+        self.state = TrainState(
+            {"generator": self.generator, "discriminator": self.discriminator, "average": self.average},
+            {"generator": self.g_optimizer, "discriminator": self.d_optimizer},
+            {"batches": self.batches, "noise": self.noise},
+        )
+
+    def step(self) -> Mapping[str, Tensor]:
+        """Every n-th time towards the attributes; then R1 every 16th time, discriminator and generator.
+
+        Source: [INFOSCC-GAN] Sec. 3.3: the generator steps on each loss separately. Differs: in its code R1 follows
+        the discriminator's step.
+        """
+        number = self.state.samples // self.c.batch_size
+        losses: dict[str, Tensor] = {}
+        rows = self._rows()
+        y_real = self._attributes(rows)
+        if self.conditions is not None and number % self.conditions.every == 0:
+            losses["classification"] = self._regularise(self.conditions, y_real)
+        x = to_float(self.images[rows].to(self.runtime.device, non_blocking=True))
+        if self.c.r1_weight > 0 and number % self.c.r1_every == 0:
+            losses["r1"] = self._penalise(x, y_real)
+        losses |= self._play(x, y_real, y_real if self.conditions is None else self._attributes(self._rows()))
+        self.average.update_parameters(self.generator)
+        return losses
+
+    def _rows(self) -> Tensor:
+        """Numbers of this worker's share of a batch of training images, ``[b]``."""
+        return self.runtime.share(torch.randint(len(self.images), (self.c.batch_size,), generator=self.batches))
+
+    def _attributes(self, rows: Tensor) -> Tensor:
+        """Attributes of training images, ``[b, A]``; A is 0 where there are none."""
+        if self.conditions is None:
+            return torch.empty(len(rows), 0, device=self.runtime.device)
+        attributes = self.conditions.attributes
+        return attributes.rows(attributes.y[rows]).to(self.runtime.device)
+
+    def _generate(self, y: Tensor) -> Tensor:
+        """Images with attributes ``y`` ``[b, A]``, of this worker's share of a batch of new latents."""
+        eps, z = (self.runtime.share(t) for t in self.generator.latents(self.c.batch_size, self.noise))
+        with self.runtime.autocast():
+            return self.network(eps, z, y)
+
+    def _regularise(self, conditions: Conditions, y: Tensor) -> Tensor:
+        with self.runtime.autocast():
+            loss = conditions.loss(self._generate(y), y)
+        descend(self.g_optimizer, conditions.weight * loss)
+        return loss
+
+    def _penalise(self, x: Tensor, y: Tensor) -> Tensor:
+        flat = x.flatten(1).requires_grad_()
+        logits = self.critic(self.augment(flat.view_as(x), self._augmentation()), y)
+        penalty = r1(logits, flat).mean()
+        # Weights that the gradient doesn't depend on still take part: several workers wait for every weight.
+        descend(self.d_optimizer, self.c.r1_weight * penalty + 0 * logits.sum())
+        return penalty
+
+    def _play(self, x: Tensor, y_real: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """One step of the discriminator on real and generated images, one of the generator."""
+        pair, losses = PAIRS[self.c.adversarial], {}
+        real_draws, fake_draws = self._augmentation(), self._augmentation()
+        fake = self._generate(y)
+
+        def d_loss() -> Tensor:
+            with self.runtime.autocast():
+                images = torch.cat([self.augment(x, real_draws), self.augment(fake.detach(), fake_draws)])
+                real_logits, fake_logits = self.critic(images, torch.cat([y_real, y])).float().split(len(x))
+            losses["d_loss"] = pair.d_loss(real_logits, fake_logits).mean()
+            return losses["d_loss"]
+
+        def g_loss() -> Tensor:
+            with self.runtime.autocast():
+                fake_logits = self.discriminator(self.augment(fake, fake_draws), y).float()
+            losses["g_loss"] = pair.g_loss(fake_logits).mean()
+            losses["orthogonality"] = torch.stack([orthogonality(U) for U in self.generator.bases()]).sum()
+            return losses["g_loss"] + self.c.orthogonality_weight * losses["orthogonality"]
+
+        adversarial_step(
+            discriminators=[self.discriminator],
+            d_optimizer=self.d_optimizer,
+            d_loss=d_loss,
+            g_optimizer=self.g_optimizer,
+            g_loss=g_loss,
+        )
+        return losses
+
+    def _augmentation(self) -> tuple[Tensor, ...]:
+        """Random numbers of an augmentation of this worker's share of a batch."""
+        draws = self.augment.draw(self.c.batch_size, self.noise)
+        return (draws[0], self.runtime.share(draws[1])) if draws else ()
+
+
+def _adam(module: nn.Module, learning_rate: float) -> torch.optim.Adam:
+    return torch.optim.Adam(module.parameters(), learning_rate, betas=(0.5, 0.99), fused=True)  # [INFOSCC-GAN] code

@@ -1,0 +1,107 @@
+"""Stage: a classifier of the attributes that the generator never meets, to judge it by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from scgan.config import Settings
+from scgan.contract import Inputs, Units
+from scgan.data.images.schema import to_float
+from scgan.losses.classification import attribute_loss
+from scgan.nn.image_encoder import SmallBackbone
+from scgan.nn.mlp import initialise
+from scgan.nn.pretrained.resnet import ResNet
+from scgan.stages.images.attributes import load_attributes
+from scgan.store.artifacts import Artifact
+from scgan.training.loop import ScheduleName, descend, train
+from scgan.training.runtime import Runtime
+from scgan.training.state import TrainState
+
+
+class JudgeSettings(Settings):
+    """The independent classifier; it reads real images only, and has no part in training."""
+
+    batch_size: int = Field(128, ge=2)
+    num_samples: int = Field(300_000, ge=1, description="images seen")
+    learning_rate: float = Field(1e-3, gt=0)
+    schedule: ScheduleName = "cosine"
+
+
+class Judge(nn.Module):
+    """A convolutional classifier of attributes; its features serve as an extractor, too.
+
+    Args:
+        channels: C.
+        size: Pixels a side.
+        num_attributes: A.
+        generator: Draws the initial weights.
+    """
+
+    name = "judge"
+    classifier_name = "judge"
+
+    def __init__(self, channels: int, size: int, num_attributes: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.backbone = SmallBackbone(channels, size) if size <= 32 else ResNet(18, channels)
+        self.num_features: int = self.backbone.num_features
+        self.head = nn.Linear(self.num_features, num_attributes)
+        initialise(self, generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features ``[B, F]`` of images ``[B, C, H, W]`` in [-1, 1]."""
+        return self.backbone(x)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Logits ``[B, A]`` of features ``[B, F]``."""
+        return self.head(features)
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Logits ``[B, A]`` of images ``[B, C, H, W]`` in [-1, 1]."""
+        return self.logits(self(x))
+
+
+def load_judge(artifact: Artifact) -> Judge:
+    """The trained classifier, frozen."""
+    meta = artifact.meta
+    judge = Judge(meta["channels"], meta["size"], meta["num_attributes"], torch.Generator())
+    judge.load_state_dict(artifact.section("judge"))
+    return judge.eval().requires_grad_(False)
+
+
+def judge(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
+    """Fit a classifier of the attributes on the real training images alone."""
+    c: JudgeSettings = config.judge
+    images, found = inputs.data.train, load_attributes(inputs.artifacts["attributes"])
+    channels, size = images.shape[1:3]
+    network = Judge(channels, size, len(found.names), inputs.generator("judge", "weights"))
+    runtime.place(network)
+    generator = inputs.generator("judge", "batches")
+    optimizer = torch.optim.Adam(network.parameters(), c.learning_rate, fused=True)
+
+    def step() -> Mapping[str, Tensor]:
+        rows = torch.randint(len(images), (c.batch_size,), generator=generator)
+        x, y = to_float(images[rows].to(runtime.device)), found.rows(found.y[rows]).to(runtime.device)
+        with runtime.autocast():
+            logits = network.classify(x).float()
+        loss = attribute_loss(logits, y, found.kind)
+        descend(optimizer, loss)
+        return {"classification": loss}
+
+    state = TrainState({"judge": network}, {"judge": optimizer}, {"batches": generator})
+    train(
+        state,
+        step,
+        name="judge",
+        num_samples=c.num_samples,
+        batch_size=c.batch_size,
+        schedule=c.schedule,
+        runtime=runtime,
+    )
+    tensors = {f"judge.{name}": t for name, t in network.state_dict().items()}
+    meta = {"curve": state.curve, "channels": channels, "size": size, "num_attributes": len(found.names)}
+    return Artifact(tensors, meta)

@@ -1,0 +1,1 @@
+"""Stages of tables: settings and a fit each."""

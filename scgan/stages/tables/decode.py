@@ -1,0 +1,196 @@
+"""Stage: the stochastic decoder, trained to reconstruct and to generate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from scgan.config import Settings
+from scgan.contract import Inputs, Units
+from scgan.losses.adversarial import PAIRS, AdversarialName
+from scgan.losses.regularizers import orthogonality, r1
+from scgan.nn.encoder import Encoder
+from scgan.nn.mlp import MLP, initialise
+from scgan.nn.subspace import SubspaceDecoder
+from scgan.stages.tables.encode import load_encoder
+from scgan.stages.tables.latents import LatentName, latent_model
+from scgan.stages.tables.rows import training_rows
+from scgan.store.artifacts import Artifact
+from scgan.training.blocks import Blocks
+from scgan.training.loop import ScheduleName, adversarial_step, train
+from scgan.training.runtime import Runtime
+from scgan.training.state import TrainState, average_of
+
+
+class DecoderSettings(Settings):
+    """Stage 3."""
+
+    latent: LatentName = Field("mapping", description="where codes come from in training")
+    width: int = Field(128, ge=1, le=8192)
+    num_layers: int = Field(3, ge=1, le=32)
+    noise_dim: int = Field(6, ge=1, description="noise dimensions a layer")  # 6: [EIGENGAN] Sec. 4
+    noise_scale: float = Field(0.01, ge=0, description="largest initial importance of the noise")
+    reconstruction_weight: float = Field(100.0, gt=0, description="of the mean square error: 1 / (2 sigma^2)")
+    lambda_x: float = Field(1.0, ge=0, description="weight of generation against reconstruction, Eq. (4)")
+    adversarial: AdversarialName = "non_saturating"
+    d_width: int = Field(128, ge=1, le=8192)
+    d_num_layers: int = Field(3, ge=1, le=32)
+    r1_weight: float = Field(0.1, ge=0)
+    r1_every: int = Field(16, ge=1, description="steps between the penalty, which is scaled up by as much")
+    orthogonality_weight: float = Field(1.0, ge=0)
+    ema_half_life: float = Field(50_000, gt=0, description="samples")
+    batch_size: int = Field(512, ge=1)
+    num_samples: int = Field(1_024_000, ge=1, description="samples seen")
+    learning_rate: float = Field(1e-3, gt=0)
+    d_learning_rate: float = Field(1e-3, gt=0)
+    schedule: ScheduleName = "late_linear"
+
+
+def build_decoder(
+    c: DecoderSettings, code_dim: int, data_dim: int, generator: torch.Generator | None = None
+) -> SubspaceDecoder:
+    """A new decoder, its weights drawn from ``generator``."""
+    return SubspaceDecoder(
+        code_dim,
+        data_dim,
+        width=c.width,
+        num_layers=c.num_layers,
+        noise_dim=c.noise_dim,
+        noise_scale=c.noise_scale,
+        generator=generator or torch.Generator(),
+    )
+
+
+def build_critics(c: DecoderSettings, data_dim: int, generator: torch.Generator) -> nn.ModuleDict:
+    """New discriminators of reconstructed and of generated samples, their weights drawn from ``generator``."""
+    sizes = [data_dim, *[c.d_width] * c.d_num_layers, 1]
+    critics = nn.ModuleDict({name: MLP(sizes) for name in ("reconstructed", "generated")})
+    initialise(critics, generator)
+    return critics
+
+
+def load_decoder(c: DecoderSettings, artifact: Artifact) -> SubspaceDecoder:
+    """The trained decoder."""
+    weights = artifact.section("decoder")
+    decoder = build_decoder(c, weights["input.weight"].shape[1], len(weights["output.bias"]))
+    decoder.load_state_dict(weights)
+    return decoder
+
+
+def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
+    """Stage 3: reconstruct x from its code with fixed noise, generate from latents with random noise.
+
+    Source: [SCGAN] Eq. (4).
+    """
+    c: DecoderSettings = config.decoder
+    device, data_dim = runtime.device, inputs.data.train.shape[1]
+    encoder = load_encoder(config.encoder, inputs.artifacts["encode"]).to(device)
+    weights = inputs.generator("decode", "weights")
+    decoder = build_decoder(c, len(encoder.centre), data_dim, weights).to(device)
+    critics = build_critics(c, data_dim, weights).to(device)
+    average = average_of(decoder, c.ema_half_life, c.batch_size)
+    network, critic = runtime.parallel(decoder), {name: runtime.parallel(d) for name, d in critics.items()}
+    optimizers = {
+        "decoder": torch.optim.Adam(network.parameters(), c.learning_rate, betas=(0.5, 0.99), fused=True),
+        "critics": torch.optim.Adam(critics.parameters(), c.d_learning_rate, betas=(0.5, 0.99), fused=True),
+    }
+    batches = _decoder_batches(config, inputs, encoder, runtime)
+    state = TrainState({"decoder": decoder, "critics": critics, "average": average}, optimizers, {})
+
+    def step() -> Mapping[str, Tensor]:
+        number = state.samples // c.batch_size
+        (x_block, code_block, latent_block, z_block), place = batches.at(number)
+        real, code, latent, z = (runtime.share(block[place]) for block in (x_block, code_block, latent_block, z_block))
+        penalty = c.r1_weight * c.r1_every if number % c.r1_every == 0 else 0.0
+        fakes = {"reconstructed": network(code), "generated": network(latent, z)}
+        losses: dict[str, Tensor] = {}
+        adversarial_step(
+            discriminators=critics.values(),
+            d_optimizer=optimizers["critics"],
+            d_loss=lambda: _critics_loss(c, critic, real, fakes, penalty, losses),
+            g_optimizer=optimizers["decoder"],
+            g_loss=lambda: _decoder_loss(c, critics, real, fakes, decoder.bases(), losses),
+        )
+        average.update_parameters(decoder)
+        return losses
+
+    train(
+        state,
+        step,
+        name="decode",
+        num_samples=c.num_samples,
+        batch_size=c.batch_size,
+        schedule=c.schedule,
+        runtime=runtime,
+    )
+    return Artifact({f"decoder.{n}": t for n, t in average.module.state_dict().items()}, {"curve": state.curve})
+
+
+def _critics_loss(
+    c: DecoderSettings,
+    critics: Mapping[str, nn.Module],
+    real: Tensor,
+    fakes: Mapping[str, Tensor],
+    penalty: float,
+    losses: dict[str, Tensor],
+) -> Tensor:
+    """Both discriminators' losses, with R1 weighted by ``penalty``; each is noted in ``losses``."""
+    d_loss, total = PAIRS[c.adversarial].d_loss, real.new_zeros(())
+    rows = real.clone().requires_grad_(penalty > 0)
+    for name, fake in fakes.items():
+        real_logits, fake_logits = critics[name](torch.cat([rows, fake.detach()])).split(len(rows))
+        losses[f"{name}_d_loss"] = d_loss(real_logits, fake_logits).mean()
+        total = total + losses[f"{name}_d_loss"]
+        if penalty:
+            total = total + penalty * r1(real_logits, rows).mean()
+    return total
+
+
+def _decoder_loss(
+    c: DecoderSettings,
+    critics: nn.ModuleDict,
+    real: Tensor,
+    fakes: Mapping[str, Tensor],
+    bases: Sequence[Tensor],
+    losses: dict[str, Tensor],
+) -> Tensor:
+    """Equation (4): reconstruction and its divergence, lambda_x times generation's; each is noted in ``losses``."""
+    losses["reconstruction"] = (fakes["reconstructed"] - real).square().mean()
+    g_losses = {name: PAIRS[c.adversarial].g_loss(critics[name](fake)).mean() for name, fake in fakes.items()}
+    losses.update({f"{name}_g_loss": value for name, value in g_losses.items()})
+    losses["orthogonality"] = torch.stack([orthogonality(U) for U in bases]).sum()
+    return (
+        c.reconstruction_weight * losses["reconstruction"]
+        + g_losses["reconstructed"]
+        + c.lambda_x * g_losses["generated"]
+        + c.orthogonality_weight * losses["orthogonality"]
+    )
+
+
+def _decoder_batches(
+    config: Any, inputs: Inputs, encoder: Encoder, runtime: Runtime
+) -> Blocks[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Real rows with their codes, latents of the latent model, and noise, some steps at once."""
+    c: DecoderSettings = config.decoder
+    steps, rows = 16, training_rows("decode", inputs.data.train.to(runtime.device), inputs, runtime)
+    latents = latent_model(c.latent, config, inputs.artifacts, runtime.device)
+    shape = (c.num_layers, c.noise_dim)
+
+    def draw(generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        (generator,) = generators
+        num = steps * c.batch_size
+        x = rows.at(blocks.number * num)
+        real = x[torch.randint(len(x), (num,), generator=generator, device=runtime.device)]
+        latent = latents.sample(num, generator)
+        z = torch.randn(num, *shape, generator=generator, device=runtime.device)
+        x_block, code_block, latent_block, z_block = (
+            block.view(steps, c.batch_size, *block.shape[1:]) for block in (real, encoder.embed(real), latent, z)
+        )
+        return x_block, code_block, latent_block, z_block
+
+    blocks = Blocks(draw, [inputs.generator("decode", "batches").initial_seed()], steps, runtime.device)
+    return blocks

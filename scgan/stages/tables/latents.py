@@ -1,0 +1,139 @@
+"""The four latent models that SC-GAN compares: where the decoder's codes come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol, get_args
+
+import torch
+from torch import Tensor
+
+from scgan.nn.mappers import Mappers
+from scgan.stages.tables.map import load_mappers
+from scgan.store.artifacts import Artifact
+
+LatentName = Literal["gaussian", "centres", "mapping", "real"]
+LATENTS: tuple[LatentName, ...] = get_args(LatentName)
+
+
+class Latents(Protocol):
+    """Draws codes."""
+
+    def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
+        """Draw ``[num, d]`` codes, from one cluster or from all by their weights."""
+
+
+def draw_clusters(weights: Tensor, num: int, generator: torch.Generator, cluster: int | None) -> Tensor:
+    """Draw cluster numbers k ~ Cat(weights), ``[num]``, or the one that was asked for.
+
+    Raises:
+        ValueError: If there is no such cluster.
+    """
+    if cluster is None:
+        return torch.multinomial(weights.to(generator.device), num, replacement=True, generator=generator)
+    if not 0 <= cluster < len(weights):
+        raise ValueError(f"there is no cluster {cluster}; there are clusters 0 to {len(weights) - 1}")
+    return torch.full((num,), cluster, device=generator.device)
+
+
+class GaussianLatents:
+    """One Gaussian with the mean and covariance of all codes.
+
+    Args:
+        codes: Codes of training data, ``[N, d]``.
+
+    Source: [SCGAN] Sec. 3, "single Gaussian pdf".
+    """
+
+    def __init__(self, codes: Tensor) -> None:
+        self.mean = codes.mean(0)
+        variance, axes = torch.linalg.eigh(torch.cov(codes.T).reshape(codes.shape[1], -1))
+        self.root = axes * variance.clamp_min(0).sqrt()
+
+    def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
+        """Draw ``[num, d]`` codes; a single Gaussian has no clusters.
+
+        Raises:
+            ValueError: If a cluster is asked for.
+        """
+        if cluster is not None:
+            raise ValueError("the single Gaussian has no clusters to sample from")
+        return self.mean + torch.randn(num, len(self.mean), generator=generator, device=generator.device) @ self.root.T
+
+
+class CentreLatents:
+    """Cluster centres with isotropic Gaussian noise of the cluster's own spread.
+
+    Args:
+        centres: ``[K, d]``.
+        spread: Root mean square distance to the centre, per dimension, ``[K]``.
+        weights: Shares of the clusters, ``[K]``.
+
+    Source: [SCGAN] Sec. 3, "cluster centers with Gaussian noise"; the noise's width is ours.
+    """
+
+    def __init__(self, centres: Tensor, spread: Tensor, weights: Tensor) -> None:
+        self.centres, self.spread, self.weights = centres, spread, weights
+
+    def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
+        """Draw ``[num, d]`` codes."""
+        k = draw_clusters(self.weights, num, generator, cluster)
+        noise = torch.randn(num, self.centres.shape[1], generator=generator, device=generator.device)
+        return self.centres[k] + self.spread[k, None] * noise
+
+
+class MappingLatents:
+    """Codes of the mapping networks: k ~ Cat(n_k / N), omega ~ N(0, I), eps = AAE_k.decode(omega).
+
+    Args:
+        mappers: The K trained autoencoders.
+        weights: Shares of the clusters, ``[K]``.
+
+    Source: [SCGAN] Sec. 2.2.
+    """
+
+    def __init__(self, mappers: Mappers, weights: Tensor) -> None:
+        self.mappers, self.weights = mappers, weights
+
+    def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
+        """Draw ``[num, d]`` codes."""
+        return self.mappers.sample(draw_clusters(self.weights, num, generator, cluster), generator)
+
+
+class RealLatents:
+    """Codes of training data, drawn with replacement.
+
+    Args:
+        codes: ``[N, d]``.
+        k: Their clusters, ``[N]``.
+
+    Source: [SCGAN] Sec. 3, "real data".
+    """
+
+    def __init__(self, codes: Tensor, k: Tensor) -> None:
+        self.codes, self.k = codes, k
+
+    def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
+        """Draw ``[num, d]`` codes.
+
+        Raises:
+            ValueError: If no code of that cluster was kept.
+        """
+        codes = self.codes if cluster is None else self.codes[self.k == cluster]
+        if not len(codes):
+            raise ValueError(f"no training code of cluster {cluster} was kept")
+        rows = torch.randint(len(codes), (num,), generator=generator, device=generator.device)
+        return codes[rows]
+
+
+def latent_model(name: LatentName, config: Any, artifacts: Mapping[str, Artifact], device: torch.device) -> Latents:
+    """One of the paper's four latent models, from the artifacts of stages 1 and 2."""
+    clusters = {key: t.to(device) for key, t in artifacts["cluster"].tensors.items()}
+    weights = clusters["counts"].float()
+    if name == "gaussian":
+        return GaussianLatents(clusters["codes"])
+    if name == "centres":
+        return CentreLatents(clusters["centres"], clusters["spread"], weights)
+    if name == "real":
+        return RealLatents(clusters["codes"], clusters["k"][: len(clusters["codes"])])
+    return MappingLatents(load_mappers(config.mappers, artifacts["map"]).to(device), weights)

@@ -1,0 +1,219 @@
+"""Stage: an adversarial autoencoder a cluster, all of a task stacked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from scgan.config import Settings
+from scgan.contract import Inputs, Units
+from scgan.losses.adversarial import PAIRS, AdversarialName
+from scgan.losses.regularizers import r1
+from scgan.nn.mappers import Mappers
+from scgan.stages.tables.encode import load_encoder
+from scgan.stages.tables.rows import read_clusters
+from scgan.store.artifacts import Artifact
+from scgan.training.blocks import Blocks
+from scgan.training.loop import ScheduleName, adversarial_step, train
+from scgan.training.runtime import Runtime
+from scgan.training.state import TrainState
+
+
+class MapperSettings(Settings):
+    """Stage 2, an adversarial autoencoder a cluster."""
+
+    code_dim: int | None = Field(None, ge=1, description="dimension of omega; none: the data's")
+    width: int = Field(32, ge=1, le=4096)
+    num_layers: int = Field(2, ge=1, le=16)
+    lambda_eps: float = Field(10.0, gt=0, description="weight of the reconstruction of eps, Eq. (2)")
+    axis_floor: float = Field(1e-3, gt=0, le=1, description="least scale of a cluster's axis, share of its largest")
+    adversarial: AdversarialName = "non_saturating"
+    r1_weight: float = Field(0.0, ge=0)
+    batch_size: int = Field(128, ge=1, description="rows a cluster and step")
+    num_samples: int = Field(96_000, ge=1, description="samples seen, a cluster")
+    learning_rate: float = Field(2e-3, gt=0)
+    d_learning_rate: float = Field(2e-3, gt=0)
+    schedule: ScheduleName = "late_linear"
+
+
+def mapper_units(config: Any, inputs: Inputs) -> Units:
+    """One unit a cluster."""
+    return [str(i) for i in range(inputs.artifacts["cluster"].meta["num_clusters"])]
+
+
+def build_mappers(c: MapperSettings, dim: int, data_dim: int, generators: Sequence[torch.Generator]) -> Mappers:
+    """New mappers for codes of dimension ``dim`` of data of dimension ``data_dim``, one a generator.
+
+    omega has the data's dimension where none is set: that of the manifold the codes lie on.
+    """
+    code_dim = min(c.code_dim or data_dim, dim)
+    return Mappers(dim, code_dim, width=c.width, num_layers=c.num_layers, generators=generators)
+
+
+def load_mappers(c: MapperSettings, artifact: Artifact) -> Mappers:
+    """The trained mappers, all K."""
+    centre = artifact.tensors["whitening.centre"]
+    generators = [torch.Generator()] * len(centre)
+    mappers = build_mappers(c, centre.shape[2], artifact.meta["data_dim"], generators)
+    mappers.load_state_dict(artifact.tensors)
+    return mappers
+
+
+def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
+    """Stage 2: shape N(0, I) into each cluster by an adversarial autoencoder, all units stacked.
+
+    Source: [SCGAN] Eqs. (2)-(3), [AAE].
+    """
+    c: MapperSettings = config.mappers
+    data_dim, clusters = inputs.data.train.shape[1], _codes(config, units, inputs, runtime)
+    generators = [inputs.generator("map", unit) for unit in units]
+    mappers = build_mappers(c, clusters[0].shape[1], data_dim, generators)
+    mappers.whitening.fit(clusters, c.axis_floor)
+    mappers.to(runtime.device)
+    batches = _mapper_batches(c, units, clusters, mappers, inputs, runtime)
+    coder = [*mappers.encoder.parameters(), *mappers.decoder.parameters()]
+    optimizers = {
+        "coder": stacked_adam(coder, c.learning_rate),
+        "discriminator": stacked_adam(list(mappers.discriminator.parameters()), c.d_learning_rate),
+    }
+    state = TrainState({"mappers": mappers}, optimizers, {})
+    d_loss, g_loss = PAIRS[c.adversarial]
+
+    def step() -> Mapping[str, Tensor]:
+        (eps_block, omega_block), place = batches.at(state.samples // c.batch_size)
+        v, prior = mappers.whitening(eps_block[:, place]), omega_block[:, place]
+        losses: dict[str, Tensor] = {}
+
+        def discriminate() -> Tensor:
+            omega = mappers.encode(v).detach()
+            prior_rows = prior.requires_grad_(c.r1_weight > 0)
+            real_logits = mappers.discriminator(prior_rows)
+            loss = d_loss(real_logits, mappers.discriminator(omega)).mean((1, 2))  # [K]
+            losses["d_loss"] = loss.mean()
+            if c.r1_weight:
+                loss = loss + c.r1_weight * r1(real_logits, prior_rows).mean(1)
+            return loss.sum()
+
+        def code() -> Tensor:
+            omega = mappers.encode(v)
+            reconstruction = (mappers.decode(omega) - v).square().mean((1, 2))
+            adversarial = g_loss(mappers.discriminator(omega)).mean((1, 2))
+            losses["reconstruction"], losses["g_loss"] = reconstruction.mean(), adversarial.mean()
+            return (adversarial + c.lambda_eps * reconstruction).sum()
+
+        adversarial_step(
+            discriminators=[mappers.discriminator],
+            d_optimizer=optimizers["discriminator"],
+            d_loss=discriminate,
+            g_optimizer=optimizers["coder"],
+            g_loss=code,
+        )
+        return losses
+
+    train(
+        state,
+        step,
+        name=f"map, clusters {units[0]} to {units[-1]}",
+        num_samples=c.num_samples,
+        batch_size=c.batch_size,
+        schedule=c.schedule,
+        runtime=runtime,
+    )
+    quality, floor = mapper_quality(mappers, clusters, [inputs.generator("map", f"quality {u}") for u in units])
+    meta = {"curve": state.curve, "data_dim": data_dim, "quality": quality, "quality_floor": floor}
+    return Artifact(dict(mappers.state_dict()), meta)
+
+
+def _codes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> list[Tensor]:
+    """Codes of each unit's cluster, ``[n_k, d]``; of a streamed table no more than the training sees."""
+    if inputs.data.stream is not None:
+        return read_clusters([int(unit) for unit in units], inputs, runtime, limit=config.mappers.num_samples)
+    eps = load_encoder(config.encoder, inputs.artifacts["encode"]).embed(inputs.data.train)
+    k = inputs.artifacts["cluster"].tensors["k"]
+    return [eps[k == int(unit)] for unit in units]
+
+
+def _mapper_batches(
+    c: MapperSettings,
+    units: Units,
+    clusters: Sequence[Tensor],
+    mappers: Mappers,
+    inputs: Inputs,
+    runtime: Runtime,
+) -> Blocks[tuple[Tensor, Tensor]]:
+    """Each cluster's batches and prior codes, from its own generator, so that packing changes nothing."""
+    steps = 32
+
+    def draw(generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
+        rows, prior = [], []
+        for eps, generator in zip(clusters, generators, strict=True):
+            index = torch.randint(len(eps), (steps, c.batch_size), generator=generator)
+            rows.append(eps[index])
+            prior.append(torch.randn(steps, c.batch_size, mappers.code_dim, generator=generator))
+        return torch.stack(rows).to(runtime.device), torch.stack(prior).to(runtime.device)
+
+    return Blocks(draw, [inputs.generator("map", f"batches {unit}").initial_seed() for unit in units], steps)
+
+
+def stacked_adam(parameters: Sequence[nn.Parameter], learning_rate: float) -> torch.optim.Adam:
+    """Adam for stacked networks, ``[K, ...]``, whose steps on one don't depend on how many there are.
+
+    The fused step is faster, but rounds what is left over of whole vectors otherwise than the rest: it is used where a
+    network's share of a tensor fills whole vectors, so that nothing is left over for any K.
+    """
+    whole = [parameter for parameter in parameters if parameter[0].numel() % 16 == 0]
+    other = [parameter for parameter in parameters if parameter[0].numel() % 16 != 0]
+    groups: list[dict[str, Any]] = [{"params": other}]
+    if whole:
+        groups.append({"params": whole, "fused": True})
+    return torch.optim.Adam(groups, learning_rate, betas=(0.5, 0.99))
+
+
+@torch.no_grad()
+def mapper_quality(
+    mappers: Mappers, clusters: Sequence[Tensor], generators: Sequence[torch.Generator]
+) -> tuple[list[float], list[float]]:
+    """How far each mapper's draws are from its cluster: sliced Wasserstein-1 in the cluster's own coordinates.
+
+    Args:
+        mappers: The K mappers.
+        clusters: Their codes, ``[n_k, d]``.
+        generators: One a cluster.
+
+    Returns:
+        The distance of 512 draws to 512 codes of each cluster, and that of 512 other codes to them, its floor.
+    """
+    num, device = 512, mappers.whitening.centre.device
+    real, omega, directions = [], [], []
+    for eps, generator in zip(clusters, generators, strict=True):
+        real.append(eps[torch.randint(len(eps), (2 * num,), generator=generator)])
+        omega.append(torch.randn(num, mappers.code_dim, generator=generator))
+        directions.append(torch.randn(eps.shape[1], 64, generator=generator))
+    axes = nn.functional.normalize(torch.stack(directions), dim=1).to(device)
+    v = mappers.whitening(torch.stack(real).to(device))
+    drawn = mappers.decode(torch.stack(omega).to(device))
+    here, there, made = (torch.bmm(rows, axes).sort(1).values for rows in (v[:, :num], v[:, num:], drawn))
+    distances = ((made - here).abs().mean((1, 2)), (there - here).abs().mean((1, 2)))
+    return distances[0].tolist(), distances[1].tolist()
+
+
+def merge_mappers(parts: Sequence[Artifact]) -> Artifact:
+    """Put the clusters of all parts side by side, in the clusters' order; the curve is their mean."""
+    units = [int(unit) for part in parts for unit in part.meta["units"]]
+    order = torch.tensor(units).argsort()
+    tensors = {name: torch.cat([part.tensors[name] for part in parts])[order] for name in parts[0].tensors}
+    shares = [len(part.meta["units"]) / len(units) for part in parts]
+    curve = [
+        {key: sum(share * point[key] for share, point in zip(shares, points, strict=True)) for key in points[0]}
+        | {"samples": points[0]["samples"]}
+        for points in zip(*(part.meta["curve"] for part in parts), strict=True)
+    ]
+    meta = {"curve": curve, "data_dim": parts[0].meta["data_dim"]}
+    for key in ("quality", "quality_floor"):
+        values = [value for part in parts for value in part.meta[key]]
+        meta[key] = [values[i] for i in order]
+    return Artifact(tensors, meta)

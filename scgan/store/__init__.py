@@ -1,0 +1,1 @@
+"""Artifacts by key, in a folder or on S3."""

@@ -1,0 +1,249 @@
+"""A trained system as an MLflow model: a folder of its artifacts, and the code that samples. No pickle.
+
+This module imports MLflow only in functions, so that reading and sampling a saved system needs none.
+"""
+
+import importlib
+import inspect
+import json
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import safetensors.torch
+import torch
+
+from scgan import systems
+from scgan.contract import Model
+from scgan.data.images.schema import ImageSchema, schema_from_json
+from scgan.data.tables.schema import Schema
+from scgan.pipeline.spec import Spec
+from scgan.store.artifacts import Artifact, versions
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+MAX_ROWS, MAX_IMAGES = 10_000_000, 100_000
+
+# What MLflow copies beside the weights and runs to load the model ("models from code"), instead of a pickle.
+MODEL_CODE = """\
+from mlflow.models import set_model
+
+from scgan.tracking.model import python_model
+
+set_model(python_model())
+"""
+
+_MLFLOW_TYPES = {"b": "boolean", "f4": "float", "f2": "float", "f8": "double"}
+
+
+@dataclass(frozen=True)
+class TrainedSystem:
+    """A trained system and what its data is.
+
+    Args:
+        spec: What was run.
+        schema: From what the model draws to the user's columns, or to pixels.
+        model: Draws standardised rows, or images in [-1, 1].
+        num_clusters: K, or None for a system without clusters.
+    """
+
+    spec: Spec
+    schema: Schema | ImageSchema
+    model: Model
+    num_clusters: int | None
+
+    def sample(
+        self, n: int, *, seed: int = 0, cluster: int | None = None, attribute: str | None = None
+    ) -> "pd.DataFrame | np.ndarray":
+        """Draw rows in the user's units, names and types, or images.
+
+        Args:
+            n: How many, 1 to 10,000,000 rows or 100,000 images.
+            seed: The same seed gives the same samples.
+            cluster: Only from this cluster; None draws from all by their weights.
+            attribute: Only images with it; None draws by their frequency.
+
+        Returns:
+            A row a sample, a column a column of the data; or uint8, ``[n, H, W, C]``.
+
+        Raises:
+            ValueError: In one line, for a number, a cluster or an attribute that is not allowed.
+        """
+        import pandas as pd
+
+        most = MAX_ROWS if isinstance(self.schema, Schema) else MAX_IMAGES
+        if not 1 <= n <= most:
+            raise ValueError(f"n is {n}, but must be 1 to {most:,}; draw more in several calls")
+        x = self.model.sample(n, torch.Generator().manual_seed(seed), **self._how(cluster, attribute))
+        if isinstance(self.schema, Schema):
+            return pd.DataFrame(self.schema.decode(x))
+        return self.schema.decode(x).reshape(n, self.schema.size, self.schema.size, self.schema.channels)
+
+    def _how(self, cluster: int | None, attribute: str | None) -> dict[str, Any]:
+        how = {key: v for key, v in (("cluster", cluster), ("attribute", attribute)) if v is not None}
+        for key, value in how.items():
+            if key not in inspect.signature(self.model.sample).parameters:
+                raise ValueError(f"{key} is {value}, but {self.spec.system} has no {key}s; leave it out")
+        if cluster is not None and self.num_clusters is not None and not 0 <= cluster < self.num_clusters:
+            raise ValueError(f"cluster is {cluster}, but must be 0 to {self.num_clusters - 1}, or -1 for all")
+        return how
+
+
+def write_system(folder: Path, spec: Spec, schema: Schema | ImageSchema, artifacts: Mapping[str, Artifact]) -> None:
+    """Write a trained system into a folder: ``system.json`` and a safetensors file a stage.
+
+    Args:
+        folder: Made where it is missing.
+        spec: What was run.
+        schema: Of the data.
+        artifacts: Of each stage, by its name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for stage, artifact in artifacts.items():
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in artifact.tensors.items()}
+        safetensors.torch.save_file(tensors, folder / f"{stage}.safetensors")
+    meta = {stage: dict(artifact.meta) for stage, artifact in artifacts.items()}
+    record = {"spec": spec.to_json(), "schema": schema.to_json(), "stages": meta, "versions": versions()}
+    (folder / "system.json").write_text(json.dumps(record, indent=1, allow_nan=False))
+
+
+def read_system(folder: Path) -> TrainedSystem:
+    """The system that :func:`write_system` wrote, on the CPU."""
+    record = json.loads((folder / "system.json").read_text())
+    spec = Spec.from_json(record["spec"])
+    artifacts = {
+        stage: Artifact(safetensors.torch.load_file(folder / f"{stage}.safetensors"), meta)
+        for stage, meta in record["stages"].items()
+    }
+    model = systems.load(spec.system).model(spec.config, artifacts, torch.device("cpu"))
+    num_clusters = len(artifacts["cluster"].tensors["counts"]) if "cluster" in artifacts else None
+    return TrainedSystem(spec, schema_from_json(record["schema"]), model, num_clusters)
+
+
+def num_samples(model_input: Any) -> int:
+    """The number of samples that a caller asks for.
+
+    Args:
+        model_input: A number, or a table or mapping with one row and a column ``n``, or a list of one number.
+
+    Returns:
+        The number, of either sign.
+
+    Raises:
+        ValueError: In one line, for anything else.
+    """
+    import numpy as np
+    import pandas as pd
+
+    value = model_input
+    if isinstance(value, pd.DataFrame | Mapping):
+        if list(value) != ["n"]:
+            given = ", ".join(map(str, value)) or "none"
+            raise ValueError(f"the input has the columns {given}; it must have one: n, how many samples to draw")
+        value = value["n"]
+    values = np.asarray(value)
+    if values.size != 1:
+        raise ValueError(f"the input has {values.size} numbers; it must have one: n, how many samples to draw")
+    n = values.reshape(()).item()
+    if isinstance(n, bool) or not isinstance(n, int | float) or n != n // 1:
+        raise ValueError(f"n is {n!r}, but must be a whole number, 1 to {MAX_ROWS:,}")
+    return int(n)
+
+
+def python_model() -> Any:
+    """What MLflow calls: ``predict(n, params={"seed": 7, "cluster": 3})`` gives a table of n samples, or images.
+
+    Those are uint8, ``[n, H, W, C]``; what can be chosen of them is ``"attribute"``.
+    """
+    import pandas as pd
+    from mlflow.exceptions import MlflowException
+    from mlflow.pyfunc import PythonModel
+
+    class Sampler(PythonModel):
+        def load_context(self, context: Any) -> None:
+            self.system = read_system(Path(context.artifacts["system"]))
+
+        # MLflow reads the hint of the input: with this one, and no schema, it hands on whatever it is given.
+        def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:
+            anything = {"cluster": -1, "attribute": ""}
+            given = {name: v for name, v in (params or {}).items() if name not in anything or v != anything[name]}
+            try:
+                return self.system.sample(num_samples(model_input), **given)
+            except ValueError as error:  # served, only MLflow's own errors reach the caller
+                raise MlflowException.invalid_parameter_value(str(error)) from None
+
+    return Sampler()
+
+
+def save_model(
+    folder: Path, spec: Spec, schema: Schema | ImageSchema, artifacts: Mapping[str, Artifact], mlflow_model: Any = None
+) -> None:
+    """Write a trained system as an MLflow model.
+
+    Args:
+        folder: Must not exist.
+        spec: What was run.
+        schema: Of the data.
+        artifacts: Of each stage, by its name.
+        mlflow_model: MLflow's description to fill in; a new one by default.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        write_system(work / "system", spec, schema, artifacts)
+        (work / "model.py").write_text(MODEL_CODE)
+        _pyfunc().save_model(
+            folder,
+            python_model=str(work / "model.py"),
+            artifacts={"system": str(work / "system")},
+            signature=_signature(schema),
+            input_example=({"n": [5]}, {"seed": 7}),
+            pip_requirements=requirements(),
+            mlflow_model=mlflow_model,
+        )
+
+
+def _signature(schema: Schema | ImageSchema) -> Any:
+    """What ``predict`` returns and takes beside the number: -1 is any cluster, no text any attribute."""
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, TensorSpec
+    from mlflow.types import Schema as MLflowSchema
+
+    if isinstance(schema, Schema):
+        outputs = MLflowSchema([ColSpec(mlflow_type(column.dtype), column.name) for column in schema.columns])
+        chosen = ParamSpec("cluster", "long", -1)
+    else:
+        shape = (-1, schema.size, schema.size, schema.channels)
+        outputs = MLflowSchema([TensorSpec(np.dtype("uint8"), shape)])
+        chosen = ParamSpec("attribute", "string", "")
+    return ModelSignature(None, outputs, ParamSchema([ParamSpec("seed", "long", 0), chosen]))
+
+
+def _pyfunc() -> Any:
+    """MLflow's module, whose import warns of type hints in its own code."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType", UserWarning)
+        return importlib.import_module("mlflow.pyfunc")
+
+
+def mlflow_type(dtype: str) -> str:
+    """MLflow's name of the type that holds numpy's ``dtype``."""
+    import numpy as np
+
+    kind = np.dtype(dtype)
+    if kind.kind in "iu":
+        return "integer" if kind.itemsize < 4 or dtype == "int32" else "long"
+    return _MLFLOW_TYPES[kind.str[1:] if kind.kind == "f" else kind.kind]
+
+
+def requirements() -> list[str]:
+    """What a model needs where it is served, at the versions it was made with."""
+    from importlib.metadata import version
+
+    packages = ("scgan", "mlflow", "torch", "numpy", "pandas", "pydantic", "safetensors")
+    return [f"{package}=={version(package).partition('+')[0]}" for package in packages]

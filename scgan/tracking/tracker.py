@@ -1,0 +1,315 @@
+"""What a run writes into MLflow: a run a pipeline, a child a stage.
+
+Everything is found again by tags, so that a run taken up again goes on in the entry that is there, and a
+repeated one adds nothing. Training comes first: what MLflow does not take is kept and sent again later, and
+never stops a run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from scgan.data.dataset import Dataset
+from scgan.pipeline.executor import Usage
+from scgan.pipeline.run import Outcome
+from scgan.pipeline.spec import Spec
+from scgan.store.artifacts import Artifact
+from scgan.tracking.run import PipelineRun
+from scgan.training.runtime import Progress
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_log = logging.getLogger(__name__)
+
+# Set where the user has not: MLflow's own would wait four minutes for a server that refuses, and seventeen
+# for one that is silent; and its log lines and bars would run through the progress bars.
+ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",  # seconds; long enough for a server that hands a model on to S3
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+FIRST_TIMEOUT = "5"  # seconds, of the request that asks whether there is a server at all
+
+# Of an experiment: MLflow's UI opens it on its runs, where it would else take it for work on a language model.
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+
+# Errors that another try will not mend.
+_HOPELESS = {
+    "BAD_REQUEST",
+    "ENDPOINT_NOT_FOUND",
+    "INVALID_PARAMETER_VALUE",
+    "INVALID_STATE",
+    "MALFORMED_REQUEST",
+    "NOT_IMPLEMENTED",
+    "RESOURCE_ALREADY_EXISTS",
+    "RESOURCE_DOES_NOT_EXIST",
+}
+
+
+class MLflowTracker:
+    """A listener that logs runs to MLflow; used where the pipeline is driven, not by workers.
+
+    Args:
+        client: An ``mlflow.MlflowClient``.
+        uri: The address that the client uses.
+        experiment_id: Where runs are logged.
+    """
+
+    LIVE_EVERY = 5.0  # seconds between batches of losses while a stage runs
+    RETRY_AFTER = 30.0  # seconds in which a failing MLflow is left alone, at least
+
+    def __init__(self, client: Any, uri: str, experiment_id: str) -> None:
+        self.uri = uri
+        self._client = client
+        self._experiment_id = experiment_id
+        self._outbox = _Outbox(self.RETRY_AFTER)
+        self._run: PipelineRun | None = None
+        self._live: list[tuple[str, float, int]] = []
+        self._latest: Mapping[str, float] = {}
+        self._sent = 0.0
+
+    @classmethod
+    def open(cls, uri: str | None = None, experiment: str = "scgan") -> MLflowTracker:
+        """Connect, and make the database and the experiment where they are missing.
+
+        Args:
+            uri: Address of a server or database; by default ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` here.
+            experiment: The experiment's name.
+
+        Returns:
+            The tracker.
+
+        Raises:
+            ValueError: In one line, within about ten seconds, if MLflow can't be used there.
+        """
+        uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+        if uri.startswith("sqlite:///"):
+            uri = f"sqlite:///{_database(uri)}"
+        ours = {name: value for name, value in ENVIRONMENT.items() if os.environ.get(name, value) == value}
+        first = {name: FIRST_TIMEOUT for name in ours if name == "MLFLOW_HTTP_REQUEST_TIMEOUT"}
+        os.environ.update(ours | first)
+        from mlflow import MlflowClient
+
+        try:
+            logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # else each new database is news
+            with _alone(uri):
+                client = MlflowClient(tracking_uri=uri)
+                return cls(client, uri, _experiment(client, uri, experiment))
+        except Exception as error:
+            raise ValueError(
+                f"MLflow at {redacted(uri)} can't be used ({_one_line(error)}); start it, or set "
+                "MLFLOW_TRACKING_URI to another, or to sqlite:///mlflow.db"
+            ) from None
+        finally:
+            os.environ.update(ours)
+
+    @property
+    def client(self) -> Any:
+        """The ``mlflow.MlflowClient``."""
+        return self._client
+
+    @property
+    def experiment_id(self) -> str:
+        """Where runs are logged."""
+        return self._experiment_id
+
+    @property
+    def run_id(self) -> str | None:
+        """MLflow's id of the pipeline's run, None while MLflow has not taken it."""
+        return self._run.parent.id or None if self._run else None
+
+    @property
+    def model_uri(self) -> str | None:
+        """``models:/...`` of the trained system, None where none is logged."""
+        return self._run.model_uri if self._run else None
+
+    @property
+    def address(self) -> str:
+        """Where a person can look: the run's page on a server, else the command that opens the UI."""
+        if self.uri.startswith(("http://", "https://")):
+            page = f"/#/experiments/{self._experiment_id}"
+            return redacted(self.uri).rstrip("/") + page + (f"/runs/{self.run_id}" if self.run_id else "")
+        return f"mlflow ui --backend-store-uri {redacted(self.uri)}"
+
+    def run_started(self, spec: Spec, data: Dataset) -> None:
+        """Find the run or begin it, with parameters, the data and versions."""
+        self._run = run = PipelineRun(self._client, self._experiment_id, spec)
+        self._live, self._latest = [], {}
+        self._later(partial(run.begin, data))
+
+    def stage_started(self, stage: str, num_units: int) -> None:
+        """Find the stage's run or begin it."""
+        self._live, self._latest = [], {}
+        self._later(partial(self._running.begin_stage, stage, num_units))
+
+    def progress(self, stage: str, progress: Progress) -> None:
+        """Log the latest losses as ``live/...``, a batch every five seconds.
+
+        They have keys of their own: they are what one pack of units last said, not the stage's curve.
+        """
+        if progress.metrics and dict(progress.metrics) != self._latest:
+            self._latest = dict(progress.metrics)
+            self._live += [(f"live/{name}", value, progress.samples) for name, value in self._latest.items()]
+        if time.monotonic() - self._sent >= self.LIVE_EVERY:
+            self._send_live(stage)
+
+    def units_fitted(self, stage: str, done: int, num_units: int) -> None:
+        """Log how many of the stage's units are there; its parameter ``units`` is how many there will be."""
+        self._live.append(("live/units_fitted", float(done), done))
+
+    def resources_used(self, usage: Usage) -> None:
+        """Log nodes, GPUs in use and cost as ``system/...``, where MLflow shows a machine's own metrics."""
+        self._later(partial(self._running.log_usage, usage, _now()))
+
+    def stage_finished(self, stage: str, artifact: Artifact, seconds: float | None) -> None:
+        """Log the stage's curve, complete, and how long it took."""
+        self._send_live(stage)
+        self._later(partial(self._running.finish_stage, stage, artifact, seconds, _now()))
+
+    def run_finished(self, outcome: Outcome) -> None:
+        """Log scores, the clusters and the model, and close the run."""
+        self._later(partial(self._running.finish, outcome, _now()))
+        self._close()
+
+    def run_failed(self, error: BaseException) -> None:
+        """Close the run as FAILED, or as KILLED where a person or a signal ended it."""
+        self._later(partial(self._running.fail, error))
+        self._close()
+
+    def log_pictures(self, figures: Mapping[str, Figure]) -> None:
+        """Log figures by caption; those of a repeated run that are there stay as they are."""
+        files = {}
+        for number, (caption, figure) in enumerate(figures.items(), 1):
+            name = re.sub(r"[^a-z0-9]+", "-", caption.lower()).strip("-")[:80]
+            files[f"pictures/{number:02d}-{name}.png"] = figure
+        self._later(partial(self._running.log_pictures, files))
+        self._close()
+
+    def log_report(self, html: str) -> None:
+        """Log a report as ``report.html``; that of a repeated run stays as it is."""
+        self._later(partial(self._running.log_report, html))
+        self._close()
+
+    @property
+    def _running(self) -> PipelineRun:
+        if self._run is None:
+            raise RuntimeError("no run was started")
+        return self._run
+
+    def _send_live(self, stage: str) -> None:
+        if self._live:
+            self._later(partial(self._running.log_points, stage, self._live, _now()))
+            self._live = []
+        else:
+            self._outbox.flush()
+        self._sent = time.monotonic()
+
+    def _later(self, call: Callable[[], None]) -> None:
+        self._outbox.put(call)
+        self._outbox.flush()
+
+    def _close(self) -> None:
+        """Try once more, now; what still fails is made up for by the same run started again."""
+        self._outbox.flush(at_once=True)
+        if self._outbox.calls:
+            _log.warning(
+                "MLflow at %s has not taken all of the run: the same command again logs what is missing",
+                redacted(self.uri),
+            )
+
+
+class _Outbox:
+    """Calls to a server that may be away, made in order; one that fails is kept, with all after it."""
+
+    def __init__(self, retry_after: float) -> None:
+        self.calls: deque[Callable[[], None]] = deque()
+        self._retry_after = retry_after
+        self._wait_until = 0.0
+        self._warned = False
+
+    def put(self, call: Callable[[], None]) -> None:
+        self.calls.append(call)
+
+    def flush(self, *, at_once: bool = False) -> None:
+        if time.monotonic() < self._wait_until and not at_once:
+            return
+        while self.calls:
+            start = time.monotonic()
+            try:
+                self.calls[0]()
+            except Exception as error:
+                if not self._hopeless(error):
+                    now = time.monotonic()  # waiting for a silent server takes a sixth of a run's time at most
+                    self._wait_until = now + max(self._retry_after, 5 * (now - start))
+                    return
+            self.calls.popleft()
+        self._wait_until, self._warned = 0.0, False
+
+    def _hopeless(self, error: Exception) -> bool:
+        """Whether a call is given up; said once an outage, and for each call that is given up."""
+        given_up = getattr(error, "error_code", None) in _HOPELESS
+        if given_up:
+            _log.warning("MLflow refused an entry, which is left out: %s", _one_line(error))
+        elif not self._warned:
+            _log.warning("MLflow can't be reached; the run goes on, and logs later (%s)", _one_line(error))
+            self._warned = True
+        return given_up
+
+
+def redacted(uri: str) -> str:
+    """An address without the password in it."""
+    return re.sub(r"(://[^/:@]*):[^/@]*@", r"\1:***@", uri)
+
+
+def _experiment(client: Any, uri: str, name: str) -> str:
+    """The experiment's id; a new one beside a SQLite file has its artifacts beside it too."""
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        if found.lifecycle_stage != "active":
+            raise ValueError(f"its experiment {name!r} was deleted: restore it, or give another name")
+        return str(found.experiment_id)
+    beside = (_database(uri).parent / "mlartifacts").as_uri() if uri.startswith("sqlite:///") else None
+    return str(client.create_experiment(name, beside, KIND))
+
+
+@contextlib.contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Keep others away while a SQLite file is made: two that make it at once break it."""
+    if not uri.startswith("sqlite:///"):
+        yield
+        return
+    database = _database(uri)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(database.with_name(f"{database.name}.lock"), timeout=120):
+        yield
+
+
+def _database(uri: str) -> Path:
+    return Path(uri.removeprefix("sqlite:///")).absolute()
+
+
+def _one_line(error: BaseException) -> str:
+    text = redacted(" ".join(str(error).split()))
+    if "Max retries exceeded" in text:  # in a paragraph about a pool of connections
+        return "no server answers there"
+    return f"{text[:240]}..." if len(text) > 240 else text or type(error).__name__
+
+
+def _now() -> int:
+    """Milliseconds, as MLflow counts time; taken with the value, so that sending twice makes one entry."""
+    return int(time.time() * 1000)

@@ -1,0 +1,87 @@
+"""Augmentation: each kind against a loop over images, and what randomness may and may not touch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from scgan.data.images.augment import DiffAugment, Views
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def images(num=6, channels=3, size=16):
+    return torch.rand(num, channels, size, size, generator=seeded(0)) * 2 - 1
+
+
+def test_color_equals_a_loop():
+    augment, x = DiffAugment(("color",), 1.0), images()
+    draws = augment.draw(len(x), seeded(1))
+    slow = []
+    for image, (b, s, c, *_) in zip(x, draws[1].tolist(), strict=True):
+        image = image + (b - 0.5)
+        grey = sum(image) / 3
+        image = torch.stack([grey + 2 * s * (plane - grey) for plane in image])
+        slow.append(image.mean() + (0.5 + c) * (image - image.mean()))
+    assert_close(augment(x, draws), torch.stack(slow))
+
+
+def test_translation_equals_a_loop():
+    augment, x = DiffAugment(("translation",), 1.0), images(40)
+    draws = augment.draw(len(x), seeded(2))
+    slow, shifts = torch.zeros_like(x), set()
+    for i, numbers in enumerate(draws[1].tolist()):
+        down, right = (int(numbers[j] * 5) - 2 for j in (3, 4))
+        shifts |= {down, right}
+        for row in range(16):
+            for column in range(16):
+                if 0 <= row - down < 16 and 0 <= column - right < 16:
+                    slow[i, :, row, column] = x[i, :, row - down, column - right]
+    assert_close(augment(x, draws), slow)
+    assert shifts == {-2, -1, 0, 1, 2}
+
+
+def test_cutout_equals_a_loop():
+    augment, x = DiffAugment(("cutout",), 1.0), images(40)
+    draws = augment.draw(len(x), seeded(3))
+    slow = x.clone()
+    for i, numbers in enumerate(draws[1].tolist()):
+        top, left = (int(numbers[j] * 17) - 4 for j in (5, 6))
+        slow[i, :, max(0, top) : max(0, top + 8), max(0, left) : max(0, left + 8)] = 0
+    assert_close(augment(x, draws), slow)
+
+
+def test_each_kind_comes_with_its_probability():
+    augment = DiffAugment(("color", "cutout"), 0.6)
+    generator = seeded(4)
+    chosen = torch.stack([augment.draw(1, generator)[0] < 0.6 for _ in range(2000)]).double()
+    assert_close(chosen.mean(0), torch.full((2,), 0.6, dtype=torch.float64), rtol=0, atol=0.05)
+    x = images(2)
+    draws = (torch.tensor([0.7, 0.7]), torch.rand(2, 7))
+    assert torch.equal(augment(x, draws), x)
+
+
+def test_gradients_pass_and_none_leaves_images_alone():
+    x = images().requires_grad_()
+    augment = DiffAugment(("color", "translation", "cutout"), 1.0)
+    augment(x, augment.draw(len(x), seeded(5))).square().sum().backward()
+    assert x.grad.abs().sum() > 0
+    nothing = DiffAugment((), 0.6)
+    assert nothing(x, nothing.draw(len(x), seeded(6))) is x
+
+
+@pytest.mark.parametrize(("name", "channels"), [("affine", 1), ("simclr", 3)])
+def test_views_follow_the_seed_alone(name, channels):
+    views, x = Views(name, 32), images(8, channels, 32)
+    torch.manual_seed(0)
+    before = torch.random.get_rng_state()
+    first = views(x, 1)
+    assert torch.equal(before, torch.random.get_rng_state())
+    torch.manual_seed(1)
+    assert torch.equal(first, views(x, 1)) and not torch.equal(first, views(x, 2))
+    assert first.shape == x.shape and first.abs().max() <= 1
+    twins = views(x[:1].expand(2, -1, -1, -1), 3)
+    assert not torch.equal(twins[0], twins[1])

@@ -1,0 +1,53 @@
+"""Images written to files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scgan.data.dataset import DataConfig, load
+from scgan.data.images import writing as image_export
+from scgan.data.images.writing import Sampled, write_images
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
+CLASSES = Sampled(IMAGES, np.arange(12) % 3, ("cat", "dog / wolf", "../wild"))
+
+
+def test_classes_are_sub_folders_whatever_their_names(tmp_path: Path) -> None:
+    write_images(tmp_path / "out", CLASSES)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".._wild", "cat", "dog _ wolf"]
+    for place, image in enumerate(IMAGES):
+        folder = ("cat", "dog _ wolf", ".._wild")[place % 3]
+        assert np.array_equal(Image.open(tmp_path / "out" / folder / f"{place + 1:06d}.png"), image)
+
+
+def test_unlabelled_images_come_back_from_an_archive_and_a_folder(tmp_path: Path) -> None:
+    for name in ("out", "out.npz"):
+        write_images(tmp_path / name, Sampled(IMAGES, None, ()))
+        data = load(DataConfig(source=str(tmp_path / name)), 0)
+        assert data.image_schema.labels == "none" and len(data.train) + len(data.test) == 12
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.npz"]
+
+
+def test_classes_come_back_from_an_archive(tmp_path: Path) -> None:
+    write_images(tmp_path / "out.npz", CLASSES)
+    data = load(DataConfig(source=str(tmp_path / "out.npz"), test_fraction=0.5), 0)
+    assert data.image_schema.attributes == CLASSES.attributes
+    for part, labels in ((data.train, data.train_labels), (data.test, data.test_labels)):
+        assert labels is not None
+        for image, label in zip(part[:, 0].numpy(), labels, strict=True):
+            place = next(i for i, known in enumerate(IMAGES) if np.array_equal(known, image))
+            assert place % 3 == label
+
+
+@pytest.mark.parametrize("name", ["out", "out.npz", "out.png"])
+def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    monkeypatch.setattr(image_export, "write_npz", full)
+    with pytest.raises(ValueError, match=rf"{name}: can't be written: No space left on device"):
+        write_images(tmp_path / name, CLASSES)
+    assert not list(tmp_path.iterdir())

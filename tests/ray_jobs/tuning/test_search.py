@@ -1,0 +1,261 @@
+"""A search from the command to the registered model: shared work, early stops, failures, kill -9."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from ray_jobs import search as command
+from ray_jobs.cluster.resources import Resources
+from ray_jobs.tuning import running, trials
+from ray_jobs.tuning.driver import fixed_stages, search
+from ray_jobs.tuning.request import Request
+from scgan import systems
+from scgan.cli import commands
+from scgan.config import override
+from scgan.data.dataset import DataConfig
+from scgan.pipeline.spec import Spec
+from scgan.pipeline.stored import open_run
+from scgan.space import Choice, Float
+from scgan.store.artifacts import ArtifactStore
+
+pytestmark = pytest.mark.ray
+
+ROOT = Path(__file__).parents[3]
+LENGTHS = {"encoder.num_samples": 4096, "mappers.num_samples": 512, "decoder.num_samples": 8192}
+SPACE = {
+    "decoder.lambda_x": Float(0.01, 10, log=True),
+    "mappers.lambda_eps": Choice((1.0, 10.0)),
+    "clusters.num_clusters": Choice((3, 5)),
+}
+
+
+def request_in(folder, **changes):
+    config = override(systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 5})
+    request = Request(
+        spec=Spec("scgan", DataConfig(source="two_spirals", num_train=1500, num_test=1500), config),
+        space=SPACE,
+        metrics=("sliced_wasserstein",),
+        trials=6,
+        study="tiny",
+        storage_url=None,
+        store_url=str(folder),
+        length=1.0,
+        validation=0.2,
+        stop_early=True,
+        cpus=1,
+        gpus=0,
+        workers=1,
+        max_failed=0.5,
+        warm_start=None,
+        resources=Resources(),
+        as_json=False,
+    )
+    return replace(request, **changes)
+
+
+def study_of(request):
+    return optuna.load_study(study_name=request.study, storage=request.database(request.study))
+
+
+@pytest.fixture(scope="module")
+def searched(ray_head, tmp_path_factory):
+    """Six trials."""
+    folder = tmp_path_factory.mktemp("searched")
+    request = request_in(folder)
+    assert search(request)
+    return request, folder
+
+
+def copy_of(searched, tmp_path):
+    request, folder = searched
+    copied = shutil.copytree(folder, tmp_path / "runs")
+    return replace(request, store_url=str(copied)), copied
+
+
+def test_the_study_holds_what_was_asked_for_the_defaults_first(searched):
+    request, _ = searched
+    found = study_of(request).trials
+    assert len(found) == 6 and {t.state for t in found} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    config = request.spec.config
+    assert found[0].params == {
+        "decoder.lambda_x": config.decoder.lambda_x,
+        "mappers.lambda_eps": config.mappers.lambda_eps,
+        "clusters.num_clusters": 5,
+    }
+    for trial in found:
+        steps = list(trial.intermediate_values)
+        assert steps == [911, 2733, 8192][: len(steps)]
+        assert (len(steps) == 3) == (trial.state == TrialState.COMPLETE)
+
+
+def test_nothing_is_trained_twice(searched):
+    request, folder = searched
+    study, store = study_of(request), ArtifactStore(str(folder))
+    points = [trial.params for trial in study.trials]
+    ks = {point["clusters.num_clusters"] for point in points}
+    maps = {(point["clusters.num_clusters"], point["mappers.lambda_eps"]) for point in points}
+    fits = dict.fromkeys(("encode", "cluster", "map", "decode"), 0)
+    for key in study.user_attrs["shared"]:
+        fits[key.split("-")[0]] += 1
+    for trial in study.trials:
+        for stage in trial.user_attrs["account"]["seconds"]:
+            fits[stage] += 1
+    assert fits == {"encode": 1, "cluster": len(ks), "map": len(maps), "decode": 6}
+    # A stopped trial is no artifact, and leaves no state behind. One of each is the final model's.
+    complete = sum(trial.state == TrialState.COMPLETE for trial in study.trials)
+    decoders = list(store.keys("decode-"))
+    assert len(decoders) == complete + 1 and not any(".part-" in key for key in decoders)
+    assert len(list(store.keys("encode-"))) == 2
+
+
+def test_mlflow_shows_the_search_and_each_trial_once(searched, mlflow_runs):
+    request, folder = searched
+    client, parent, children = mlflow_runs(folder)
+    study = study_of(request)
+    assert sorted(children) == list(range(6)) and parent.info.status == "FINISHED"
+    for trial in study.trials:
+        run = children[trial.number]
+        assert run.info.status == "FINISHED" and run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert run.data.params == {key: str(value) for key, value in trial.params.items()}
+        curve = client.get_metric_history(run.info.run_id, "sliced_wasserstein")
+        assert {point.step: point.value for point in curve} == trial.intermediate_values
+        assert ("reconstruction_mse" in run.data.metrics) == (trial.state == TrialState.COMPLETE)
+    assert parent.data.metrics["best/sliced_wasserstein"] == study.best_value
+    assert {"history.png", "parallel-coordinates.png"} <= {
+        Path(file.path).name for file in client.list_artifacts(parent.info.run_id, "pictures")
+    }
+    assert "trials.json" in [file.path for file in client.list_artifacts(parent.info.run_id)]
+
+
+def test_the_best_is_trained_on_all_rows_scored_on_the_held_out_ones_and_registered(searched, mlflow_runs):
+    request, folder = searched
+    client, parent, _ = mlflow_runs(folder)
+    version = client.get_model_version_by_alias("tiny", "best")
+    name = client.get_run(version.run_id).data.tags["scgan.run_id"]
+    stored = open_run(name, ArtifactStore(str(folder)))
+    assert stored.spec.config == override(request.spec.config, study_of(request).best_trial.params)
+    assert parent.data.metrics["held_out/sliced_wasserstein"] == stored.scores["sliced_wasserstein"].value
+    assert len(stored.outcome().data.train) == 1500
+
+
+def test_it_goes_on_with_more_trials_and_repeats_none(searched, tmp_path, mlflow_runs):
+    request, folder = copy_of(searched, tmp_path)
+    before = study_of(request).trials
+    assert search(replace(request, trials=8))
+    after = study_of(request).trials
+    assert len(after) == 8 and [t.params for t in after[:6]] == [t.params for t in before]
+    assert [t.datetime_complete for t in after[:6]] == [t.datetime_complete for t in before]
+    assert sorted(mlflow_runs(folder)[2]) == list(range(8))
+    assert len(list(ArtifactStore(str(folder)).keys("encode-"))) == 2
+
+
+def test_again_nothing_is_trained(searched, tmp_path, monkeypatch, mlflow_runs):
+    request, folder = copy_of(searched, tmp_path)
+    monkeypatch.setattr("ray_jobs.tuning.driver.run_trials", lambda *args: pytest.fail("a trial was run"))
+    keys = list(ArtifactStore(str(folder)).keys())
+    assert search(request)
+    assert list(ArtifactStore(str(folder)).keys()) == keys
+    client, _, children = mlflow_runs(folder)
+    assert len(children) == 6 and len(client.search_model_versions("name = 'tiny'")) == 1
+
+
+def test_a_study_with_another_space_is_refused(searched):
+    request, _ = searched
+    with pytest.raises(ValueError, match=r"begun with another space \(of decoder.lambda_x\)"):
+        search(replace(request, space={**SPACE, "decoder.lambda_x": Float(0.01, 20, log=True)}))
+
+
+@pytest.mark.slow
+def test_failing_trials_are_recorded_with_their_cause_and_the_search_goes_on(
+    ray_head, tmp_path, monkeypatch, mlflow_runs
+):
+    real = trials.run_trial
+
+    def failing(point, *, plan, data, driver):
+        deaths = {16: 2, 40: 1}.get(point["decoder.width"], 0)
+        marks = [tmp_path / f"death-{point['decoder.width']}-{i}" for i in range(deaths)]
+        for mark in marks:
+            if not mark.exists():
+                mark.touch()
+                os._exit(1)
+        wrong = {24: {"clusters.num_clusters": 99_999}, 32: {"decoder.learning_rate": 1e30}}
+        config = override(plan.spec.config, wrong.get(point["decoder.width"], {}))
+        plan = replace(plan, spec=replace(plan.spec, config=config))
+        real(point, plan=plan, data=data, driver=driver)
+
+    monkeypatch.setattr(running, "run_trial", failing)
+    widths = (40, 16, 128, 24, 32)
+    request = request_in(tmp_path, space={"decoder.width": Choice(widths)}, trials=5, stop_early=False)
+    study = optuna.create_study(study_name="tiny", storage=request.database("tiny"), directions=["minimize"])
+    study.set_user_attr("description", json.loads(json.dumps(request.description())))
+    for width in widths:
+        study.enqueue_trial({"decoder.width": width})
+    study.set_user_attr("begun", True)
+    assert not search(replace(request, max_failed=0.4))
+    found = {t.params["decoder.width"]: t for t in study.trials}
+    assert found[128].state == found[40].state == TrialState.COMPLETE and len(study.trials) == 5
+    assert [len(found[width].user_attrs.get("deaths", [])) for width in widths] == [1, 2, 0, 0, 0]
+    assert found[40].user_attrs["deaths"][0].startswith("dead worker: ")
+    for width, cause in (
+        (16, "dead worker: "),
+        (24, "error: ValueError: clusters.num_clusters is 99999"),
+        (32, "not a number: decode: "),
+    ):
+        assert found[width].state == TrialState.FAIL and found[width].user_attrs["cause"].startswith(cause)
+    _, parent, children = mlflow_runs(tmp_path)
+    assert parent.info.status == "FAILED"
+    assert children[0].data.tags["scgan.deaths"] == found[40].user_attrs["deaths"][0]
+    for trial in (found[width] for width in (16, 24, 32)):
+        run = children[trial.number]
+        assert run.info.status == "FAILED" and run.data.tags["scgan.cause"] == trial.user_attrs["cause"]
+    assert not any(".part-" in key for key in ArtifactStore(str(tmp_path)).keys())
+
+
+def test_stages_that_no_setting_touches_are_fixed():
+    assert fixed_stages("scgan", SPACE) == ("encode",)
+    assert fixed_stages("scgan", {"decoder.lambda_x": SPACE["decoder.lambda_x"]}) == ("encode", "cluster", "map")
+    assert fixed_stages("scgan", {"encoder.width": Choice((8, 16))}) == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["decoder.lamda_x=uniform(0,1)"], "did you mean 'decoder.lambda_x'?"),
+        (["decoder.lambda_x=uniform(1,0)"], "is empty"),
+        (["--metric", "sliced_waserstein"], "did you mean 'sliced_wasserstein'?"),
+        (["--cpus", "64"], "the largest node has 2 CPUs"),
+        (["--gpus", "0.25"], "the largest node has 2 CPUs and 0 GPUs"),
+        (["--only", "decoder.width"], "is not searched"),
+        (["--warm-start", "nothing"], "no study 'nothing'"),
+        (["--data.num_train", "150", "clusters.num_clusters=choice(4,199)"], "only 120 training rows"),
+        (["--trials", "0"], "0 is not in the range"),
+    ],
+)
+def test_wrong_input_is_one_line_before_any_trial(ray_head, tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.setattr(sys, "argv", ["search.py", "--store", str(tmp_path), "--preset", "smoke", *words])
+    with pytest.raises(SystemExit) as caught:
+        commands.guarded(command.main)
+    said = capsys.readouterr().err.strip()
+    assert caught.value.code == 2 and message in said and len(said.splitlines()) == 1
+    assert not list(ArtifactStore(str(tmp_path)).keys())
+
+
+@pytest.mark.slow
+def test_a_trial_of_several_workers_trains_them_together(ray_head, tmp_path):
+    request = request_in(tmp_path, space={"decoder.lambda_x": SPACE["decoder.lambda_x"]}, trials=1, cpus=0.5, workers=2)
+    assert search(request)
+    (alone,) = study_of(request).trials
+    single = request_in(tmp_path / "single", space=request.space, trials=1)
+    assert search(single)
+    (together,) = study_of(single).trials
+    for step, value in alone.intermediate_values.items():
+        assert together.intermediate_values[step] == pytest.approx(value, rel=0.05)

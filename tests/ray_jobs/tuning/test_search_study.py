@@ -1,0 +1,249 @@
+"""The study as the record of trials: each end told for what it is, nothing twice, one driver at a time."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from ray_jobs.tuning.costs import costs
+from ray_jobs.tuning.lease import Lease
+from ray_jobs.tuning.study import StudySearch, begin, best, causes_of_death, count, num_missing, open_study, open_warm
+from scgan import systems
+from scgan.space import Choice, Float, When, describe
+
+CONFIG = systems.load("scgan").presets["smoke"]
+SPACE = {
+    "decoder.lambda_x": Float(0.01, 10, log=True),
+    "decoder.adversarial": Choice(("non_saturating", "hinge")),
+    "decoder.r1_weight": Float(0, 1, when=When("decoder.adversarial", ("hinge",))),
+}
+METRIC = ("sliced_wasserstein",)
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path / 'study.db'}"
+
+
+def opened(url, name="s", space=SPACE, metrics=METRIC, seed=0):
+    return open_study(url, name, {"space": describe(space), "metrics": list(metrics)}, metrics, seed)
+
+
+def searcher(study, space=SPACE, metrics=METRIC, error="", at_once=None):
+    return StudySearch(study, space, metrics, lambda trial_id: error, at_once)
+
+
+def ended(study):
+    return [(t.state.name, t.values, t.user_attrs.get("cause")) for t in study.trials]
+
+
+def test_the_defaults_are_first_and_conditions_hold(url):
+    study = opened(url)
+    begin(study, SPACE, CONFIG, 10, None)
+    begin(study, SPACE, CONFIG, 10, None)
+    search = searcher(study)
+    points = [search.suggest(str(i)) for i in range(12)]
+    assert points[0] == {"decoder.lambda_x": CONFIG.decoder.lambda_x, "decoder.adversarial": "non_saturating"}
+    assert len(study.trials) == 12
+    for point in points:
+        assert ("decoder.r1_weight" in point) == (point["decoder.adversarial"] == "hinge")
+    assert len({point["decoder.adversarial"] for point in points}) == 2
+
+
+def test_every_end_is_told_for_what_it_is(url, monkeypatch):
+    study = opened(url)
+    search = searcher(study)
+    told = "Failure # 1 (occurred at noon)\n...\nIt died.\nFailure # 2 (occurred later)\nIt died again.\n"
+    monkeypatch.setattr(search, "error_of", lambda trial_id: told if trial_id == "d" else "")
+    for name in "abcde":
+        search.suggest(name)
+    rung = {"samples": 10, "sliced_wasserstein": 0.5, "account": '{"keys": {}, "seconds": {}, "part": "p"}'}
+    final = {"samples": 90, "sliced_wasserstein": 0.1, "energy_distance": 0.2, "final": True}
+    final["scores"] = json.dumps({name: final[name] for name in ("sliced_wasserstein", "energy_distance")})
+    search.on_trial_result("a", rung)
+    search.on_trial_complete("a", {**rung, **final})
+    search.on_trial_complete("b", rung)
+    search.on_trial_complete("c", {"cause": "not a number: decode: d_loss is nan"})
+    search.on_trial_complete("d", error=True)
+    search.on_trial_complete("d", error=True)
+    assert ended(study) == [
+        ("COMPLETE", [0.1], None),
+        ("PRUNED", [0.5], None),
+        ("FAIL", None, "not a number: decode: d_loss is nan"),
+        ("FAIL", None, "dead worker: It died again."),
+        ("RUNNING", None, None),
+    ]
+    assert study.trials[0].intermediate_values == {10: 0.5, 90: 0.1}
+    assert study.trials[0].user_attrs["scores"] == {"sliced_wasserstein": 0.1, "energy_distance": 0.2}
+    assert num_missing(study, 10) == 6 and count(study)[TrialState.RUNNING] == 1
+    assert best(study).number == 0
+    assert study.trials[3].user_attrs["deaths"] == ["dead worker: It died.", "dead worker: It died again."]
+    assert "deaths" not in study.trials[0].user_attrs
+
+
+def test_ray_killing_for_memory_is_told_from_other_deaths():
+    ray = "Failure # 1 (occurred at noon)\nTask was killed due to the node running low on memory.\nMemory was 1 GB.\n"
+    assert causes_of_death(ray) == ["out of memory: Task was killed due to the node running low on memory."]
+    assert causes_of_death("") == []
+
+
+def test_a_trial_in_flight_goes_on_as_itself(url):
+    before = searcher(opened(url))
+    point = before.suggest("x")
+    after = searcher(opened(url))
+    assert after.suggest("y") == point
+    assert after.suggest("z") != point
+    after.on_trial_complete("y", {"samples": 9, "sliced_wasserstein": 0.3, "scores": "{}", "final": True})
+    assert [t.state.name for t in opened(url).trials] == ["COMPLETE", "RUNNING"]
+
+
+def test_a_continued_study_draws_other_points(url):
+    seen = []
+    for _ in range(3):
+        search = searcher(opened(url))
+        for i in range(3):
+            seen.append(search.suggest(str(i))["decoder.lambda_x"])
+            search.on_trial_complete(str(i), {"samples": 9, "sliced_wasserstein": 1.0, "scores": "{}", "final": True})
+    assert len(set(seen)) == 9
+    fresh = searcher(opened(url.replace("study.db", "other.db")))
+    assert fresh.suggest("0")["decoder.lambda_x"] == seen[0]  # seeded
+
+
+def test_another_space_is_refused_once_a_trial_was_begun(url):
+    other = {**SPACE, "decoder.lambda_x": Float(0.01, 20, log=True)}
+    begin(opened(url), SPACE, CONFIG, 3, None)
+    study = opened(url, space=other)  # nothing was run yet
+    assert study.trials == []
+    searcher(study, other).suggest("a")
+    with pytest.raises(ValueError, match=r"study 's' was begun with another space \(of decoder.lambda_x\)"):
+        opened(url)
+    with pytest.raises(ValueError, match="another metrics"):
+        opened(url, space=other, metrics=("energy_distance",))
+    with pytest.raises(ValueError, match="can't be used") as refused:
+        opened("nosuch://user:hush@host/db")
+    assert "hush" not in str(refused.value) and "nosuch://user:***@host/db" in str(refused.value)
+    with pytest.raises(ValueError, match="database 'nonsense' can't be used"):
+        opened("nonsense")
+
+
+def test_another_study_warms_it_up(url):
+    first = opened(url, "first", {"decoder.lambda_x": Float(0.001, 100, log=True)})
+    search = searcher(first, {"decoder.lambda_x": Float(0.001, 100, log=True)})
+    for i in range(4):
+        search.suggest(str(i))
+        search.on_trial_complete(
+            str(i), {"samples": 9, "sliced_wasserstein": float(4 - i), "scores": "{}", "final": True}
+        )
+    study = opened(url, "second")
+    begin(study, SPACE, CONFIG, 3, open_warm("first", url))
+    points = [searcher(study).suggest(str(i)) for i in range(1)] + [
+        t.system_attrs["fixed_params"] for t in study.trials[1:]
+    ]
+    assert len(study.trials) == 3 and points[0]["decoder.lambda_x"] == CONFIG.decoder.lambda_x
+    for point, trial in zip(points[1:], (first.trials[3], first.trials[2]), strict=True):
+        assert point["decoder.lambda_x"] == min(max(trial.params["decoder.lambda_x"], 0.01), 10)
+    with pytest.raises(ValueError, match="no study 'third'"):
+        open_warm("third", url)
+
+
+def test_two_objectives_have_a_front(url):
+    metrics = ("sliced_wasserstein", "reconstruction_mse")
+    study = opened(url, metrics=metrics)
+    search = searcher(study, metrics=metrics)
+    for i, values in enumerate([(1.0, 3.0), (2.0, 2.0), (3.0, 3.0)]):
+        search.suggest(str(i))
+        search.on_trial_complete(
+            str(i), {"samples": 9, "final": True, "scores": "{}", **dict(zip(metrics, values, strict=True))}
+        )
+    assert sorted(t.number for t in study.best_trials) == [0, 1] and best(study).number == 0
+
+
+HOLD = """
+import fcntl, os, sys
+lock = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR)
+fcntl.flock(lock, fcntl.LOCK_EX)
+print("held", flush=True)
+input()
+"""
+
+
+def test_one_driver_at_a_time_and_the_lock_of_a_killed_one_is_free(url):
+    lease = Lease(opened(url), url)
+    program = [sys.executable, "-c", HOLD, str(lease.path)]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ValueError, match="being searched by another process here"):
+            lease.take()
+        other.kill()
+    lease.take()
+    assert opened(url).user_attrs["driver"]["host"] == socket.gethostname()
+    lease.give_back()
+    opened(url).set_user_attr("driver", {"host": "elsewhere", "seen": time.time()})
+    with pytest.raises(ValueError, match="another process on elsewhere"):
+        Lease(opened(url), url).take()
+    opened(url).set_user_attr("driver", {"host": "elsewhere", "seen": time.time() - 100})
+    taken = Lease(opened(url), url)
+    taken.take()
+    taken.give_back()
+    assert opened(url).user_attrs["driver"] is None
+
+
+def test_costs_count_what_was_shared(url):
+    study = opened(url)
+    search = searcher(study)
+    study.set_user_attr("shared", {"encode-1": 10.0})
+    accounts = [
+        ('"map": 2.0, "cluster": 1.0, "decode": 6.0', True),
+        ('"map": 2.0, "decode": 2.0', False),
+    ]
+    keys = '{"encode": "encode-1", "cluster": "cluster-1", "map": "map-%d", "decode": "decode-%d"}'
+    for i, (seconds, final) in enumerate(accounts):
+        search.suggest(str(i))
+        account = f'{{"keys": {keys % (i, i)}, "seconds": {{{seconds}}}, "part": ""}}'
+        search.on_trial_complete(
+            str(i), {"samples": 9, "sliced_wasserstein": 1.0, "account": account, "scores": "{}", "final": final}
+        )
+    fits, seconds = costs(study, "scgan").lines()
+    assert fits == "fitted: encode 1 x, cluster 1 x, map 2 x, decode 2 x, for 2 trials"
+    assert seconds == "training: 23.0 s, 61% of the 38.0 s of every trial trained whole"
+
+
+def test_optuna_is_quiet_and_seeded(url):
+    opened(url)
+    assert optuna.logging.get_verbosity() == optuna.logging.ERROR
+
+
+KILLED = "Task was killed due to the node running low on memory.\nMemory was 1 GB."
+
+
+def test_whoever_was_in_flight_when_ray_killed_for_memory_is_tried_again_alone(url):
+    before = searcher(opened(url))
+    points = [before.suggest(name) for name in "ab"]
+    assert before.bear_memory_kill(KILLED) == 2  # either may have been killed: no death of anybody
+    study = opened(url)
+    alone = searcher(study, at_once=1)
+    assert alone.suggest("c") == points[0] and alone.suggest("d") is None
+    assert alone.bear_memory_kill(KILLED) == 2
+    assert [t.user_attrs.get("deaths") for t in study.trials] == [[f"out of memory: {KILLED.splitlines()[0]}"], None]
+    again = searcher(study, at_once=1)
+    assert again.suggest("e") == points[0]
+    assert again.bear_memory_kill(KILLED) == 1
+    first, second = study.trials
+    assert first.state == TrialState.FAIL and len(first.user_attrs["deaths"]) == 2
+    assert first.user_attrs["cause"].startswith("out of memory: ") and second.state == TrialState.RUNNING
+    assert again.suggest("f") == points[1]
+
+
+def test_a_small_space_is_tried_whole_each_point_once(url):
+    space = {"decoder.num_layers": Choice((1, 2, 3, 4))}
+    study = opened(url)
+    begin(study, space, CONFIG, 4, None)
+    queued = [trial.system_attrs["fixed_params"]["decoder.num_layers"] for trial in study.trials]
+    assert sorted(queued) == [1, 2, 3, 4] and queued[0] == CONFIG.decoder.num_layers

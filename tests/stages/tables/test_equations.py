@@ -1,0 +1,183 @@
+"""The stages' trainings against the papers' objectives written out plainly, a cluster and a loss at a time."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.testing import assert_close
+
+from scgan import systems
+from scgan.config import override
+from scgan.contract import Inputs
+from scgan.data.dataset import DataConfig
+from scgan.pipeline.executor import LocalExecutor
+from scgan.pipeline.run import fit_stages, prepare
+from scgan.pipeline.spec import Spec
+from scgan.stages.tables import decode, encode, latents
+from scgan.stages.tables import map as mapping
+from scgan.store.artifacts import ArtifactStore
+from scgan.training.runtime import Runtime
+
+STEPS = 3
+CHANGES = {
+    "encoder.num_samples": 64 * STEPS,
+    "encoder.batch_size": 64,
+    "encoder.schedule": "constant",
+    "clusters.num_clusters": 3,
+    "mappers.num_samples": 16 * STEPS,
+    "mappers.batch_size": 16,
+    "mappers.schedule": "constant",
+    "mappers.r1_weight": 0.2,
+    "decoder.num_samples": 32 * STEPS,
+    "decoder.batch_size": 32,
+    "decoder.schedule": "constant",
+    "decoder.r1_every": 2,
+    "decoder.ema_half_life": 1e-9,  # the average is the last step's weights
+    "decoder.lambda_x": 0.7,
+}
+
+
+def spec_of(**changes):
+    config = override(systems.load("scgan").presets["smoke"], {**CHANGES, **changes})
+    return Spec("scgan", DataConfig(source="abs", num_train=400, num_test=400), config)
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    store = ArtifactStore(str(tmp_path_factory.mktemp("store")))
+    return {
+        name: stage.artifact
+        for name, stage in fit_stages(spec_of(), prepare(spec_of()), store, LocalExecutor()).items()
+    }
+
+
+def linear(x, weight, bias):
+    return x @ weight + bias
+
+
+def perceptron(x, layers):
+    """Plain multilayer perceptron with leaky activations, from a list of (weight [in, out], bias)."""
+    for i, (weight, bias) in enumerate(layers):
+        x = linear(x if i == 0 else torch.where(x > 0, x, 0.2 * x), weight, bias)
+    return x
+
+
+def network_of(stack, k):
+    return [
+        (layer.weight[k].detach().clone().requires_grad_(), layer.bias[k, 0].detach().clone().requires_grad_())
+        for layer in stack.layers
+    ]
+
+
+def parameters(*networks):
+    return [tensor for network in networks for pair in network for tensor in pair]
+
+
+def test_contrastive_step_raises_the_bound_of_equation_1(fitted):
+    """Adam on the mean over anchors of -log of the true pair's share, views made by additive noise."""
+    config, data = spec_of().config.encoder, prepare(spec_of())
+    inputs = Inputs(data, {}, 0)
+    network = encode.build_encoder(config, 2, inputs.generator("encode", "weights")).net
+    generator = inputs.generator("encode", "batches")
+    std = encode.view_noise(config, data.train, inputs.generator("encode", "noise"))
+    adam = torch.optim.Adam(network.parameters(), config.learning_rate)
+    for _ in range(STEPS):
+        rows = data.train[torch.randint(400, (64,), generator=generator)]
+        views = [rows + std * torch.randn(64, 2, generator=generator) for _ in range(2)]
+        u = torch.cat([network(view) for view in views])
+        loss = torch.zeros(())
+        for i in range(128):
+            scores = -(u - u[i]).square().sum(1) / config.temperature
+            others = torch.cat([scores[:i], scores[i + 1 :]])
+            loss = loss - (scores[(i + 64) % 128] - torch.logsumexp(others, 0)) / 128
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    trained = network.state_dict()
+    assert trained.pop("6.bias").shape == (4,)  # shifts all codes alike: its gradient is zero but for rounding
+    for name, tensor in trained.items():
+        assert_close(fitted["encode"].tensors[f"encoder.net.{name}"], tensor, rtol=1e-4, atol=1e-5)
+
+
+def test_mappers_minimise_equation_2_cluster_by_cluster(fitted):
+    """KL(q(omega) || N(0, I)) by a discriminator, plus lambda_eps times reconstruction, one cluster at a time."""
+    c, data = spec_of().config.mappers, prepare(spec_of())
+    inputs = Inputs(data, fitted, 0)
+    eps = encode.load_encoder(spec_of().config.encoder, fitted["encode"]).embed(data.train)
+    k = fitted["cluster"].tensors["k"]
+    for cluster in range(int(k.max()) + 1):
+        unit, rows = str(cluster), eps[k == cluster]
+        mappers = mapping.build_mappers(c, 4, 2, [inputs.generator("map", unit)])
+        mappers.whitening.fit([rows], c.axis_floor)
+        centre, axes, scale = (getattr(mappers.whitening, name)[0] for name in ("centre", "axes", "scale"))
+        coder, decoder, critic = (network_of(s, 0) for s in (mappers.encoder, mappers.decoder, mappers.discriminator))
+        g_adam = torch.optim.Adam(parameters(coder, decoder), c.learning_rate, betas=(0.5, 0.99))
+        d_adam = torch.optim.Adam(parameters(critic), c.d_learning_rate, betas=(0.5, 0.99))
+        batches = mapping._mapper_batches(c, [unit], [rows], mappers, inputs, Runtime())
+        for step in range(STEPS):
+            (eps_block, prior_block), place = batches.at(step)
+            v = (eps_block[0, place] - centre) @ axes / scale
+            prior = prior_block[0, place].clone().requires_grad_()
+            real, fake = perceptron(prior, critic), perceptron((v[:, :2] + perceptron(v, coder)).detach(), critic)
+            (gradient,) = torch.autograd.grad(real.sum(), prior, create_graph=True)
+            penalty = gradient.square().sum(1).mean()
+            d_loss = -torch.log(torch.sigmoid(real)).mean() - torch.log(1 - torch.sigmoid(fake)).mean()
+            d_adam.zero_grad()
+            (d_loss + c.r1_weight * penalty).backward()
+            d_adam.step()
+            omega = v[:, :2] + perceptron(v, coder)
+            again = torch.cat([omega, torch.zeros(16, 2)], 1) + perceptron(omega, decoder)
+            divergence = -torch.log(torch.sigmoid(perceptron(omega, critic))).mean()
+            g_adam.zero_grad()
+            (divergence + c.lambda_eps * F.mse_loss(again, v)).backward()
+            g_adam.step()
+        for name, network in (("encoder", coder), ("decoder", decoder), ("discriminator", critic)):
+            for number, (weight, bias) in enumerate(network):
+                layer = f"{name}.layers.{number}"
+                assert_close(fitted["map"].tensors[f"{layer}.weight"][cluster], weight.detach(), rtol=1e-4, atol=1e-5)
+                assert_close(fitted["map"].tensors[f"{layer}.bias"][cluster, 0], bias.detach(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("latent", latents.LATENTS)
+def test_decoder_minimises_equation_4(fitted, latent):
+    """Reconstruction with fixed noise and its discriminator, plus lambda_x times generation with its own."""
+    config, data = spec_of(**{"decoder.latent": latent}).config, prepare(spec_of())
+    c, inputs = config.decoder, Inputs(data, fitted, 0)
+    encoder = encode.load_encoder(config.encoder, fitted["encode"])
+    weights = inputs.generator("decode", "weights")
+    decoder = decode.build_decoder(c, 4, 2, weights)
+    critics = decode.build_critics(c, 2, weights)
+    g_adam = torch.optim.Adam(decoder.parameters(), c.learning_rate, betas=(0.5, 0.99))
+    d_adam = torch.optim.Adam(critics.parameters(), c.d_learning_rate, betas=(0.5, 0.99))
+    batches = decode._decoder_batches(config, inputs, encoder, Runtime())
+    for step in range(STEPS):
+        (x, code, eps, z), place = batches.at(step)
+        x, code, eps, z = x[place], code[place], eps[place], z[place]
+        fakes = {"reconstructed": decoder(code, torch.zeros_like(z)), "generated": decoder(eps, z)}
+        d_loss = torch.zeros(())
+        for name, fake in fakes.items():
+            rows = x.clone().requires_grad_()
+            real = critics[name](rows)
+            d_loss = d_loss - torch.log(torch.sigmoid(real)).mean()
+            d_loss = d_loss - torch.log(1 - torch.sigmoid(critics[name](fake.detach()))).mean()
+            if step % 2 == 0:
+                (gradient,) = torch.autograd.grad(real.sum(), rows, create_graph=True)
+                d_loss = d_loss + 2 * c.r1_weight * gradient.square().sum(1).mean()
+        d_adam.zero_grad()
+        d_loss.backward()
+        d_adam.step()
+        divergence = {name: -torch.log(torch.sigmoid(critics[name](fake))).mean() for name, fake in fakes.items()}
+        entropy = c.reconstruction_weight * F.mse_loss(fakes["reconstructed"], x)
+        orthonormal = sum((s.U @ s.U.T - torch.eye(len(s.U))).square().sum() for s in decoder.subspaces)
+        g_adam.zero_grad()
+        (
+            entropy
+            + divergence["reconstructed"]
+            + c.lambda_x * divergence["generated"]
+            + c.orthogonality_weight * orthonormal
+        ).backward()
+        g_adam.step()
+    trained = decode.decode(config, ("all",), inputs, Runtime()).section("decoder")
+    for name, tensor in decoder.state_dict().items():
+        assert_close(trained[name], tensor, rtol=1e-4, atol=1e-5)

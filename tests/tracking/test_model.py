@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from scgan.config import override
+from scgan.data.dataset import DataConfig
+from scgan.data.images.schema import ImageSchema
+from scgan.data.tables.schema import Schema
+from scgan.pipeline import run as pipeline
+from scgan.pipeline.executor import LocalExecutor
+from scgan.pipeline.run import Outcome
+from scgan.pipeline.spec import Spec
+from scgan.store.artifacts import Artifact, ArtifactStore
+from scgan.systems.scgan import SCGAN, SYSTEM
+from scgan.tracking import model as serving
+from scgan.tracking.model import MAX_ROWS, mlflow_type, num_samples, read_system, requirements, save_model, write_system
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory) -> Outcome:
+    """A run trained on a table of mixed types, its scores left out."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "height": rng.normal(170, 10, 400),
+            "age": rng.integers(18, 90, 400).astype(np.uint8),
+            "member": rng.random(400) < 0.5,
+            "weight": rng.normal(70, 8, 400).astype(np.float32),
+            "year": np.full(400, 2024, np.int64),
+        }
+    )
+    folder = tmp_path_factory.mktemp("serving")
+    table.to_parquet(folder / "people.parquet")
+    sizes = {
+        "encoder.num_samples": 2048,
+        "clusters.num_clusters": 4,
+        "mappers.num_samples": 256,
+        "decoder.num_samples": 1024,
+    }
+    spec = Spec(
+        "scgan",
+        DataConfig(source=str(folder / "people.parquet")),
+        override(SYSTEM.presets["smoke"], sizes),
+    )
+    store = ArtifactStore(str(folder / "runs"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SCGAN, "evaluate", lambda *args: {})
+        return pipeline.run(spec, pipeline.prepare(spec), store, LocalExecutor(torch.device("cpu")))
+
+
+@pytest.fixture(scope="module")
+def folder(outcome, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "model"
+    save_model(path, outcome.spec, outcome.data.schema, outcome.artifacts)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(folder) -> Any:
+    from mlflow import pyfunc
+
+    return pyfunc.load_model(str(folder))
+
+
+def test_a_system_is_the_same_after_writing_and_reading(outcome, tmp_path):
+    write_system(tmp_path / "system", outcome.spec, outcome.data.schema, outcome.artifacts)
+    system = read_system(tmp_path / "system")
+    assert system.spec == outcome.spec
+    assert system.schema == outcome.data.schema
+    assert system.num_clusters == outcome.artifacts["cluster"].meta["num_clusters"]
+    x = outcome.model.sample(50, torch.Generator().manual_seed(3))
+    wanted = pd.DataFrame(outcome.data.schema.decode(x))
+    pd.testing.assert_frame_equal(system.sample(50, seed=3), wanted)
+
+
+def test_the_rows_are_in_the_users_units_names_and_types(model):
+    rows = model.predict(200, params={"seed": 1})
+    assert rows.dtypes.astype(str).to_dict() == {
+        "height": "float64",
+        "age": "uint8",
+        "member": "bool",
+        "weight": "float32",
+        "year": "int64",
+    }
+    assert len(rows) == 200
+    assert 100 < rows["height"].mean() < 240
+    assert (rows["year"] == 2024).all()
+
+
+@pytest.mark.parametrize(
+    "n", [5, 5.0, np.int64(5), [5], np.array([[5]]), {"n": 5}, {"n": [5]}, pd.DataFrame({"n": [5]})]
+)
+def test_a_number_of_rows_can_be_given_in_many_ways(model, n):
+    pd.testing.assert_frame_equal(model.predict(n), model.predict(5, params={"seed": 0, "cluster": -1}))
+
+
+def test_a_seed_decides_the_rows(model):
+    pd.testing.assert_frame_equal(model.predict(20, params={"seed": 7}), model.predict(20, params={"seed": 7}))
+    assert not model.predict(20, params={"seed": 7}).equals(model.predict(20, params={"seed": 8}))
+
+
+def test_a_cluster_can_be_chosen(model, outcome):
+    rows = model.predict(50, params={"seed": 2, "cluster": 1})
+    x = outcome.model.sample(50, torch.Generator().manual_seed(2), cluster=1)
+    pd.testing.assert_frame_equal(rows, pd.DataFrame(outcome.data.schema.decode(x)))
+
+
+@pytest.mark.parametrize(
+    ("n", "said"),
+    [
+        (0, "n is 0, but must be 1 to 10,000,000"),
+        (-3, "n is -3, but must be 1 to 10,000,000"),
+        (MAX_ROWS + 1, "n is 10000001, but must be 1 to 10,000,000"),
+        (10**30, "but must be 1 to 10,000,000"),
+        ("many", "n is 'many', but must be a whole number"),
+        ("5", "n is '5', but must be a whole number"),
+        (2.5, "n is 2.5, but must be a whole number"),
+        (float("nan"), "n is nan, but must be a whole number"),
+        (float("inf"), "n is inf, but must be a whole number"),
+        (True, "n is True, but must be a whole number"),
+        (None, "n is None, but must be a whole number"),
+        ([1, 2], "the input has 2 numbers; it must have one: n"),
+        (pd.DataFrame({"n": [1, 2]}), "the input has 2 numbers; it must have one: n"),
+        ([], "the input has 0 numbers; it must have one: n"),
+        ({"m": 1}, "the input has the columns m; it must have one: n"),
+        (pd.DataFrame({"n": [1], "seed": [2]}), "the input has the columns n, seed; it must have one: n"),
+    ],
+)
+def test_a_wrong_number_is_said_in_one_line(model, n, said):
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(MlflowException, match=said) as info:
+        model.predict(n)
+    assert "\n" not in info.value.message
+    assert info.value.error_code == "INVALID_PARAMETER_VALUE"
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"cluster": 99}, "cluster is 99, but must be 0 to"),
+        ({"cluster": -2}, "cluster is -2, but must be 0 to"),
+    ],
+)
+def test_a_wrong_cluster_is_said(model, params, said):
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(MlflowException, match=said):
+        model.predict(5, params=params)
+
+
+def test_a_system_without_clusters_says_so(outcome):
+    class Plain:
+        def sample(self, num: int, generator: torch.Generator) -> torch.Tensor:
+            return torch.zeros(num, 1)
+
+    schema = Schema.fit({"a": np.array([0.0, 1.0])})
+    system = serving.TrainedSystem(outcome.spec, schema, Plain(), None)
+    assert len(system.sample(3)) == 3
+    with pytest.raises(ValueError, match="cluster is 0, but scgan has no clusters; leave it out"):
+        system.sample(3, cluster=0)
+
+
+def test_num_samples_keeps_the_sign():
+    assert num_samples([-4]) == -4
+
+
+def test_the_model_has_no_pickle_and_no_path(folder, outcome):
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert {path for path in files if path.endswith(".safetensors")} == {
+        f"artifacts/system/{stage}.safetensors" for stage in outcome.artifacts
+    }
+    assert not {path for path in files if Path(path).suffix in {".pkl", ".pt", ".pickle", ".npy", ".bin"}}
+    assert str(Path.cwd()) not in (folder / "MLmodel").read_text()
+
+
+def test_requirements_are_releases():
+    found = requirements()
+    assert {line.split("==")[0] for line in found} >= {"scgan", "torch", "mlflow", "safetensors"}
+    assert not [line for line in found if "+" in line or "/" in line or "@" in line]
+
+
+def test_the_signature_names_what_comes_back(folder):
+    from mlflow.models import Model
+
+    signature = Model.load(folder).signature
+    assert signature.inputs is None
+    assert [(column.name, column.type.name) for column in signature.outputs] == [
+        ("height", "double"),
+        ("age", "integer"),
+        ("member", "boolean"),
+        ("weight", "float"),
+        ("year", "long"),
+    ]
+    assert [(param.name, param.default) for param in signature.params] == [("seed", 0), ("cluster", -1)]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "wanted"),
+    [
+        ("bool", "boolean"),
+        ("int8", "integer"),
+        ("int32", "integer"),
+        ("uint16", "integer"),
+        ("uint32", "long"),
+        ("int64", "long"),
+        ("uint64", "long"),
+        ("float16", "float"),
+        ("float32", "float"),
+        ("float64", "double"),
+    ],
+)
+def test_mlflow_type_holds_every_value(dtype, wanted):
+    assert mlflow_type(dtype) == wanted
+
+
+def test_a_stage_without_tensors_is_kept(outcome, tmp_path):
+    artifacts = {**outcome.artifacts, "extra": Artifact(meta={"a": 1})}
+    write_system(tmp_path, outcome.spec, outcome.data.schema, artifacts)
+    assert read_system(tmp_path).sample(2).shape == (2, 5)
+
+
+@pytest.mark.slow
+def test_mlflow_serves_it(folder):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        "models",
+        "serve",
+        "-m",
+        str(folder),
+        "--env-manager",
+        "local",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", *command],
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{url}/ping", seconds=120)
+        answers = [
+            _post(url, {"dataframe_split": {"columns": ["n"], "data": [[3]]}, "params": {"seed": 7}}),
+            _post(url, {"inputs": {"n": [3]}, "params": {"seed": 7}}),
+            _post(url, {"inputs": 3, "params": {"seed": 7}}),
+            _post(url, {"inputs": [3], "params": {"seed": 7}}),
+        ]
+        assert answers == [answers[0]] * 4
+        assert [list(row) for row in answers[0]["predictions"]] == [["height", "age", "member", "weight", "year"]] * 3
+        with pytest.raises(urllib.error.HTTPError) as info:
+            _post(url, {"inputs": -3})
+        with info.value:
+            assert info.value.code == 400
+            assert "n is -3, but must be 1 to 10,000,000" in info.value.read().decode()
+    finally:
+        os.killpg(server.pid, 15)
+        server.wait(20)
+
+
+def _wait_for(url: str, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                assert answer.status == 200
+                return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.5)
+
+
+def _post(url: str, body: dict[str, Any]) -> Any:
+    request = urllib.request.Request(
+        f"{url}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def test_images_are_served_as_pixels(image_run, tmp_path):
+    from mlflow import pyfunc
+    from mlflow.exceptions import MlflowException
+
+    outcome = image_run.outcome
+    save_model(tmp_path / "model", outcome.spec, outcome.data.schema, outcome.artifacts)
+    assert not [path for path in (tmp_path / "model").rglob("*") if path.suffix in {".pkl", ".pt", ".pickle"}]
+    model = pyfunc.load_model(str(tmp_path / "model"))
+    (output,) = model.metadata.signature.outputs.inputs
+    assert (output.type, output.shape) == (np.dtype("uint8"), (-1, 32, 32, 3))
+    images = model.predict({"n": [6]}, params={"seed": 4})
+    x = outcome.model.sample(6, torch.Generator().manual_seed(4))
+    assert images.dtype == np.uint8 and np.array_equal(images, outcome.data.schema.decode(x))
+    some = model.predict(3, params={"attribute": "Bald"})
+    x = outcome.model.sample(3, torch.Generator().manual_seed(0), attribute="Bald")
+    assert np.array_equal(some, outcome.data.schema.decode(x))
+    for params, message in (
+        ({"attribute": "bold"}, "unknown attribute 'bold'; did you mean 'Bald'?"),
+        ({"seed": 1, "attribute": ""}, None),
+    ):
+        if message is None:
+            assert model.predict(2, params=params).shape == (2, 32, 32, 3)
+        else:
+            with pytest.raises(MlflowException, match=re.escape(message)):
+                model.predict(2, params=params)
+    with pytest.raises(MlflowException, match="n is 100001, but must be 1 to 100,000"):
+        model.predict(100_001)
+
+
+def test_grey_images_have_a_last_dimension_too(image_run, tmp_path):
+    outcome = image_run.outcome
+    write_system(tmp_path, outcome.spec, outcome.data.schema, outcome.artifacts)
+    system = read_system(tmp_path)
+    grey = replace(system, schema=ImageSchema(1, 32, (), "none"), model=GreyModel())
+    assert grey.sample(3).shape == (3, 32, 32, 1)
+    with pytest.raises(ValueError, match="^attribute is a, but infoscc_gan has no attributes; leave it out$"):
+        grey.sample(3, attribute="a")
+    with pytest.raises(ValueError, match="^cluster is 1, but infoscc_gan has no clusters; leave it out$"):
+        grey.sample(3, cluster=1)
+
+
+class GreyModel:
+    def sample(self, num, generator):
+        return torch.zeros(num, 1, 32, 32)
