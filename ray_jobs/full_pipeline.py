@@ -1,7 +1,8 @@
 """The main job: a system trained in its stages on a Ray cluster, scored, reported and logged.
 
 Run it as ``python ray_jobs/full_pipeline.py`` for a private Ray on this machine, or on a cluster as
-``ray job submit --address http://127.0.0.1:8265 --working-dir . -- python ray_jobs/full_pipeline.py``.
+``ray job submit --address http://127.0.0.1:8265 --working-dir . -- python
+ray_jobs/full_pipeline.py``.
 """
 
 from __future__ import annotations
@@ -35,14 +36,17 @@ def main(
 ) -> None:
     """Train a system on Ray.
 
-    Every setting is a flag: --decoder.lambda_x 0.5, --data.missing drop, --resources.gpus_per_task 0.25.
+    Every setting is a flag: --decoder.lambda_x 0.5, --data.missing drop, --resources.gpus_per_task
+    0.25.
     """
     spec, asked = commands.build_spec(system, data, preset, changes, ctx.args, seed)
     resources = override(Resources(), asked, "resources")
     folder = results_folder()
+
     if "://" not in store:
         folder = folder / Path(store).expanduser()
         store = str(folder)
+
     executor = LazyRayExecutor(resources)
     try:
         commands.run_and_show(spec, store, executor, folder=folder, as_json=as_json)

@@ -1,6 +1,7 @@
 """A paper's tables and figures: every training a Ray task, published values beside ours.
 
-``python ray_jobs/reproduce.py scgan --seeds 0,1,2 --budget 1`` writes ``table.md``, ``table.json`` and the figures.
+``python ray_jobs/reproduce.py scgan --seeds 0,1,2 --budget 1`` writes ``table.md``, ``table.json``
+and the figures.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def _train(cell: Cell, store_url: str) -> Result:
     num = NUM_ROWS if data.train.ndim == 2 else NUM_IMAGES
     x = outcome.model.sample(num, torch.Generator().manual_seed(cell.spec.seed))
     samples, reference = (_in_units(data, rows) for rows in (x, data.test[:num]))
+
     return Result(cell, outcome.scores, samples, reference)
 
 
@@ -51,7 +53,10 @@ def _in_units(data: Any, rows: Any) -> Any:
 
     if isinstance(data.schema, ImageSchema):
         return rows if rows.is_floating_point() else to_float(rows)
-    return torch.stack([torch.from_numpy(column) for column in data.table_schema.decode(rows).values()], 1)
+
+    return torch.stack(
+        [torch.from_numpy(column) for column in data.table_schema.decode(rows).values()], 1
+    )
 
 
 @click.command()
@@ -64,31 +69,50 @@ def _in_units(data: Any, rows: Any) -> Any:
     type=click.FloatRange(0.001, 1000),
     help="Length of each training, in multiples of the default preset's samples.",
 )
-@click.option("--data", "source", default=None, help="Images, for a paper of images; the bundled digits by default.")
-@click.option("--store", default="runs", show_default=True, help="Folder or s3:// address of results.")
+@click.option(
+    "--data",
+    "source",
+    default=None,
+    help="Images, for a paper of images; the bundled digits by default.",
+)
+@click.option(
+    "--store", default="runs", show_default=True, help="Folder or s3:// address of results."
+)
 def main(*, paper: str, seeds: str, budget: float, source: str | None, store: str) -> None:
     """Train what a PAPER's tables need and write them."""
     numbers = [int(seed) for seed in seeds.split(",") if seed.strip().isdigit()]
     if not numbers:
         raise ValueError(f"--seeds takes whole numbers separated by commas, not {seeds!r}")
+
     if "://" not in store:
         store = str(results_folder() / store)
+
     reproduction = reproductions.load(paper)
     rounds = reproduction.rounds(numbers, budget, source)
     connect()
     resources = plan(Resources())
-    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.task_gpus, max_retries=3)(train_group)
+    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.task_gpus, max_retries=3)(
+        train_group
+    )
     results: list[Result] = []
-    with click.progressbar(length=sum(map(len, rounds)), label=f"{paper}: trainings", file=sys.stderr) as bar:
+
+    with click.progressbar(
+        length=sum(map(len, rounds)), label=f"{paper}: trainings", file=sys.stderr
+    ) as bar:
         for groups in rounds:
             pending = [task.remote(group, store) for group in groups]
             while pending:
                 done, pending = ray.wait(pending)
                 results += ray.get(done[0])
                 bar.update(1)
+
     order = {
-        cell: number for number, cell in enumerate(cell for groups in rounds for group in groups for cell in group)
+        cell: number
+        for number, cell in enumerate(
+            cell for groups in rounds for group in groups for cell in group
+        )
     }
+
     pages = reproduction.render(sorted(results, key=lambda result: order[result.cell]))
     folder = commands.folder_of(store) / f"reproduce-{paper}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,6 +120,7 @@ def main(*, paper: str, seeds: str, budget: float, source: str | None, store: st
     (folder / "table.json").write_text(json.dumps(list(pages.rows), indent=1))
     for name, figure in pages.figures.items():
         figure.savefig(folder / name, dpi=150)
+
     click.echo(pages.markdown)
     click.echo(f"\nwritten to {folder}")
 

@@ -1,7 +1,8 @@
 """The search service: the settings that generate best, found by Tune and Optuna, compared in MLflow.
 
-``python ray_jobs/search.py --data checkerboard --trials 40`` here, under ``ray job submit``, or several at once on
-one cluster. The same command again goes on where it was stopped; more ``--trials`` continue a study.
+``python ray_jobs/search.py --data checkerboard --trials 40`` here, under ``ray job submit``, or
+several at once on one cluster. The same command again goes on where it was stopped; more
+``--trials`` continue a study.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from scgan.space import change  # noqa: E402
 
 @click.command(context_settings=commands.FLEXIBLE)
 @commands.run_options
-@click.option("--trials", default=40, show_default=True, type=click.IntRange(1, 100_000), help="In all.")
+@click.option(
+    "--trials", default=40, show_default=True, type=click.IntRange(1, 100_000), help="In all."
+)
 @click.option("--study", default=None, help="The study's name; by default made of system and data.")
 @click.option(
     "--space",
@@ -38,7 +41,9 @@ from scgan.space import change  # noqa: E402
     help="Narrow or widen what is searched: KEY=loguniform(0.01,10), uniform, int, logint, choice(4,8), each with "
     "' if OTHER=VALUE' behind it where it depends on another; KEY=VALUE fixes a setting.",
 )
-@click.option("--only", default=None, metavar="KEY,KEY", help="Search these settings of the space alone.")
+@click.option(
+    "--only", default=None, metavar="KEY,KEY", help="Search these settings of the space alone."
+)
 @click.option(
     "--metric",
     "metrics",
@@ -46,9 +51,19 @@ from scgan.space import change  # noqa: E402
     help="What is minimised: sliced_wasserstein, energy_distance, reconstruction_mse; of images fid_encoder and, with "
     "attributes, fid_judge, control_error ... Given twice, the Pareto front of both.  [default: the system's first]",
 )
-@click.option("--stop", default="asha", show_default=True, type=click.Choice(["asha", "none"]), help="Early stopping.")
 @click.option(
-    "--length", default=1.0, show_default=True, type=click.FloatRange(0.001, 1), help="Of trials, share of full length."
+    "--stop",
+    default="asha",
+    show_default=True,
+    type=click.Choice(["asha", "none"]),
+    help="Early stopping.",
+)
+@click.option(
+    "--length",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0.001, 1),
+    help="Of trials, share of full length.",
 )
 @click.option(
     "--validation",
@@ -57,8 +72,20 @@ from scgan.space import change  # noqa: E402
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Share of the training rows that trials are scored on.",
 )
-@click.option("--cpus", default=1.0, show_default=True, type=click.FloatRange(0, min_open=True), help="Of a trial.")
-@click.option("--gpus", default=0.0, show_default=True, type=click.FloatRange(0), help="Of a trial; 0.25 shares one.")
+@click.option(
+    "--cpus",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Of a trial.",
+)
+@click.option(
+    "--gpus",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Of a trial; 0.25 shares one.",
+)
 @click.option(
     "--workers",
     default=1,
@@ -67,10 +94,24 @@ from scgan.space import change  # noqa: E402
     help="That train a trial together, each so large.",
 )
 @click.option(
-    "--max-failed", default=0.5, show_default=True, type=click.FloatRange(0, 1), help="Share of trials that may fail."
+    "--max-failed",
+    default=0.5,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Share of trials that may fail.",
 )
-@click.option("--warm-start", default=None, metavar="STUDY", help="Begin with the best trials of another study.")
-@click.option("--study-storage", default=None, metavar="URL", help="SQLAlchemy's; by default a file beside the store.")
+@click.option(
+    "--warm-start",
+    default=None,
+    metavar="STUDY",
+    help="Begin with the best trials of another study.",
+)
+@click.option(
+    "--study-storage",
+    default=None,
+    metavar="URL",
+    help="SQLAlchemy's; by default a file beside the store.",
+)
 @click.pass_context
 def main(
     ctx: click.Context,
@@ -111,8 +152,10 @@ def main(
     space, config = change(declared, [*words, *domains], spec.config)
     if only is not None:
         space = _only(space, only)
+
     if "://" not in store:
         store = str(results_folder() / Path(store).expanduser())
+
     request = Request(
         spec=replace(spec, config=config),
         space=space,
@@ -132,6 +175,7 @@ def main(
         resources=override(Resources(), asked, "resources"),
         as_json=as_json,
     )
+
     if not search(request):
         raise RuntimeError(f"more than {max_failed:.0%} of the trials failed (--max-failed)")
 

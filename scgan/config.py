@@ -1,8 +1,8 @@
 """Typed settings: frozen, validated, overridden by dotted keys.
 
-A config is a tree of :class:`Settings`. Presets are Python values in the system's file; the command line changes
-single leaves (``decoder.lambda_x=0.5``), and whatever is wrong with one is said in a line that names the key and what
-is allowed.
+A config is a tree of :class:`Settings`. Presets are Python values in the system's file; the command
+line changes single leaves (``decoder.lambda_x=0.5``), and whatever is wrong with one is said in a
+line that names the key and what is allowed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ C = TypeVar("C", bound="Settings")
 class Settings(BaseModel):
     """Base of every config: frozen, unknown keys refused, floats finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
+    )
 
 
 def leaves(config: Settings, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -39,8 +41,8 @@ def override(config: C, changes: Mapping[str, Any], section: str = "") -> C:
 
     Args:
         config: The settings to start from.
-        changes: Dotted key to new value; text is converted to the setting's type (``"0.5"``, ``"true"``, ``"a,b"``,
-            ``"none"``).
+        changes: Dotted key to new value; text is converted to the setting's type (``"0.5"``,
+            ``"true"``, ``"a,b"``, ``"none"``).
         section: What the user calls this config (``"data"``), put before the keys in messages.
 
     Returns:
@@ -51,14 +53,22 @@ def override(config: C, changes: Mapping[str, Any], section: str = "") -> C:
     """
     tree = config.model_dump()
     known = dict(leaves(config))
+
     for key, value in changes.items():
         if key not in known:
             raise _unknown(key, known, section)
+
         *parents, leaf = key.split(".")
         node, owner = tree, cast(Any, type(config))
         for parent in parents:
             node, owner = node[parent], owner.model_fields[parent].annotation
-        node[leaf] = _from_text(value, owner.model_fields[leaf].annotation) if isinstance(value, str) else value
+
+        node[leaf] = (
+            _from_text(value, owner.model_fields[leaf].annotation)
+            if isinstance(value, str)
+            else value
+        )
+
     return build(type(config), tree, section)
 
 
@@ -85,13 +95,18 @@ def build(kind: type[C], tree: Mapping[str, Any], section: str = "") -> C:
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             raise _unknown(".".join(path), _schema_keys(kind), section) from None
+
         given = "" if isinstance(first["input"], Mapping) else f" (given: {first['input']!r})"
-        raise ValueError(f"{key}: {message[:1].lower()}{message[1:]}{given}" if key else message) from None
+        raise ValueError(
+            f"{key}: {message[:1].lower()}{message[1:]}{given}" if key else message
+        ) from None
 
 
 def _unknown(key: str, known: typing.Iterable[str], section: str) -> ValueError:
     prefix = f"{section}." if section else ""
-    return ValueError(f"unknown setting {prefix + key!r}{suggest(prefix + key, [prefix + name for name in known])}")
+    return ValueError(
+        f"unknown setting {prefix + key!r}{suggest(prefix + key, [prefix + name for name in known])}"
+    )
 
 
 def suggest(name: str, allowed: typing.Iterable[str]) -> str:
@@ -121,9 +136,17 @@ def _from_text(text: str, annotation: Any) -> Any:
     options = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
     if text.lower() in {"none", "null"} and type(None) in options:
         return None
+
     if any(typing.get_origin(option) is tuple for option in options):
         return tuple(part for part in text.split(",") if part)
-    literals = [value for option in options if typing.get_origin(option) is typing.Literal for value in option.__args__]
+
+    literals = [
+        value
+        for option in options
+        if typing.get_origin(option) is typing.Literal
+        for value in option.__args__
+    ]
+
     return {str(value): value for value in literals}.get(text, text)
 
 

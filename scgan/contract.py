@@ -30,7 +30,9 @@ class Inputs:
     artifacts: Mapping[str, Artifact]
     seed: int
 
-    def generator(self, stage: str, unit: str, device: torch.device | str = "cpu") -> torch.Generator:
+    def generator(
+        self, stage: str, unit: str, device: torch.device | str = "cpu"
+    ) -> torch.Generator:
         """Random numbers that depend on the run's seed, the stage and the unit, and on nothing else."""
         name = hashlib.sha256(f"{self.seed}/{stage}/{unit}".encode()).digest()
         return torch.Generator(device).manual_seed(int.from_bytes(name[:8], "big") >> 1)
@@ -55,16 +57,20 @@ class Stage:
 
     Args:
         name: ``"encode"``, ``"map"`` ...
-        sections: Sections of the config that determine it; a change in another leaves its artifact valid.
+        sections: Sections of the config that determine it; a change in another leaves its artifact
+            valid.
         needs: Names of the earlier stages whose artifacts it reads.
         fit: Trains some units at once: ``(config, units, inputs, runtime) -> part``.
         units: The independent pieces, ``(config, inputs) -> names``; one by default.
         merge: Joins the parts, which together hold every unit once, in any packing and order.
-        data_parallel: Whether several workers can train a unit together, each on its share of every batch.
-        by_file: Whether its units are files of streamed data, fitted in small packs so that little is lost with one.
+        data_parallel: Whether several workers can train a unit together, each on its share of every
+            batch.
+        by_file: Whether its units are files of streamed data, fitted in small packs so that little
+            is lost with one.
         version: Raised when ``fit`` changes its results, so that older artifacts don't count.
-        recipe: Its name in the store's keys. Systems whose stages are the same, fit and settings, give them one
-            recipe and so share their artifacts; without one it is the system's own, ``"system.stage"``.
+        recipe: Its name in the store's keys. Systems whose stages are the same, fit and settings,
+            give them one recipe and so share their artifacts; without one it is the system's own,
+            ``"system.stage"``.
     """
 
     name: str
@@ -89,7 +95,8 @@ class Model(Protocol):
 class System(Protocol):
     """A paper's system, found as ``SYSTEM`` of a module in :mod:`scgan.systems`.
 
-    A section ``evaluation`` of its settings, which no stage reads, may hold what only scoring depends on.
+    A section ``evaluation`` of its settings, which no stage reads, may hold what only scoring
+    depends on.
 
     Attributes:
         name: Its module's name.

@@ -41,9 +41,10 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         lambda_x: Weight of generation against reconstruction in the decoder.
         preset: Settings to start from, ``"smoke"`` or ``"default"``.
         settings: Any other settings by dotted key, ``{"decoder.width": 256}``.
-        random_state: Seed of everything random, an integer of at least 0; or a ``RandomState``, or None for a
-            new seed at each fit.
-        memory: Folder or ``s3://`` address where trained stages are kept and found again; None keeps none.
+        random_state: Seed of everything random, an integer of at least 0; or a ``RandomState``, or
+            None for a new seed at each fit.
+        memory: Folder or ``s3://`` address where trained stages are kept and found again; None
+            keeps none.
         verbose: Whether to show progress on stderr.
 
     Attributes:
@@ -98,10 +99,18 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.seed_ = _seed(self.random_state)
         spec = Spec("scgan", DataConfig(source="array"), config, self.seed_)
         listeners = [Terminal()] if self.verbose else []
+
         with tempfile.TemporaryDirectory() as scratch:
             store = ArtifactStore(self.memory or scratch)
             fitted = pipeline.fit_stages(spec, data, store, execution.LocalExecutor(), listeners)
-        self._take({name: stage.artifact for name, stage in fitted.items()}, data.table_schema, config, _kind(X))
+
+        self._take(
+            {name: stage.artifact for name, stage in fitted.items()},
+            data.table_schema,
+            config,
+            _kind(X),
+        )
+
         self.labels_ = self.artifacts_["cluster"].tensors["k"].numpy()
         return self
 
@@ -147,12 +156,14 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         store = ArtifactStore(path)
         for name, artifact in self.artifacts_.items():
             store.save(name, artifact)
+
         record = {
             "params": self.get_params() | {"random_state": self.seed_},
             "config": self.config_.model_dump(mode="json"),
             "schema": self.schema_.to_json(),
             "kind": self.kind_,
         }
+
         store.storage.write("estimator.json", json.dumps(record, indent=1, default=_plain).encode())
 
     @classmethod
@@ -164,11 +175,13 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         if "://" not in path and not Path(path).is_dir():
             raise ValueError(f"no estimator at {path!r}")
+
         store = ArtifactStore(path, write=False)
         raw = store.storage.read("estimator.json")
         artifacts = {stage.name: store.load(stage.name) for stage in SYSTEM.stages}
         if raw is None or None in artifacts.values():
             raise ValueError(f"no whole estimator at {path!r}")
+
         record = json.loads(raw)
         estimator = cls(**record["params"])
         found = {name: artifact for name, artifact in artifacts.items() if artifact is not None}
@@ -176,22 +189,34 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         estimator._take(found, Schema.from_json(record["schema"]), config, record["kind"])
         estimator.labels_ = found["cluster"].tensors["k"].numpy()
         estimator.seed_ = record["params"]["random_state"]
+
         return estimator
 
     def _config(self) -> SCGANConfig:
         if self.preset not in SYSTEM.presets:
-            raise ValueError(f"unknown preset {self.preset!r}; allowed: {', '.join(SYSTEM.presets)}")
+            raise ValueError(
+                f"unknown preset {self.preset!r}; allowed: {', '.join(SYSTEM.presets)}"
+            )
+
         own = {
             "clusters.num_clusters": self.num_clusters,
             "encoder.code_dim": self.code_dim,
             "mappers.lambda_eps": self.lambda_eps,
             "decoder.lambda_x": self.lambda_x,
         }
-        changes = {key: value for key, value in own.items() if value is not None} | dict(self.settings or {})
-        plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in changes.items()}
+
+        changes = {key: value for key, value in own.items() if value is not None} | dict(
+            self.settings or {}
+        )
+        plain = {
+            key: value.item() if isinstance(value, np.generic) else value
+            for key, value in changes.items()
+        }
         return override(SYSTEM.presets[self.preset], plain)
 
-    def _take(self, artifacts: Mapping[str, Artifact], schema: Schema, config: SCGANConfig, kind: str) -> None:
+    def _take(
+        self, artifacts: Mapping[str, Artifact], schema: Schema, config: SCGANConfig, kind: str
+    ) -> None:
         self.artifacts_, self.schema_, self.config_, self.kind_ = artifacts, schema, config, kind
         self.model_ = Model(config, artifacts, torch.device("cpu"))
         self.n_features_in_ = len(schema.names)
@@ -209,11 +234,18 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _encoded(self, X: Any) -> torch.Tensor:
         check_is_fitted(self, "model_")
         table = _table(X)
+
         if _kind(X) == "array" and len(table.names) != self.n_features_in_:
-            raise ValueError(f"X has {len(table.names)} columns, but the model was fitted on {self.n_features_in_}")
+            raise ValueError(
+                f"X has {len(table.names)} columns, but the model was fitted on {self.n_features_in_}"
+            )
+
         columns = (
-            dict(zip(self.schema_.names, table.columns.values(), strict=True)) if _kind(X) == "array" else table.columns
+            dict(zip(self.schema_.names, table.columns.values(), strict=True))
+            if _kind(X) == "array"
+            else table.columns
         )
+
         return self.schema_.encode(columns)
 
     def _like_input(self, columns: Mapping[str, np.ndarray]) -> Any:
@@ -249,5 +281,7 @@ def _table(X: Any) -> Table:
         return from_columns({str(name): X[name].to_numpy() for name in X.columns})
     array = np.asarray(X)
     if array.ndim != 2:
-        raise ValueError(f"X must have rows and columns, [N, D], not shape {array.shape}; reshape your data")
+        raise ValueError(
+            f"X must have rows and columns, [N, D], not shape {array.shape}; reshape your data"
+        )
     return from_columns({f"x{i}": array[:, i] for i in range(array.shape[1])})

@@ -32,12 +32,20 @@ PAPERS: dict[str, Paper] = {
     ),
     "RESNET": Paper("He, Zhang, Ren, Sun", 2016, "Deep residual learning for image recognition"),
     "PIX2PIX": Paper(
-        "Isola, Zhu, Zhou, Efros", 2017, "Image-to-image translation with conditional adversarial networks"
+        "Isola, Zhu, Zhou, Efros",
+        2017,
+        "Image-to-image translation with conditional adversarial networks",
     ),
     "DIFFAUGMENT": Paper(
-        "Zhao, Liu, Lin, Zhu, Han", 2020, "Differentiable augmentation for data-efficient GAN training"
+        "Zhao, Liu, Lin, Zhu, Han",
+        2020,
+        "Differentiable augmentation for data-efficient GAN training",
     ),
-    "CPC": Paper("van den Oord, Li, Vinyals", 2018, "Representation learning with contrastive predictive coding"),
+    "CPC": Paper(
+        "van den Oord, Li, Vinyals",
+        2018,
+        "Representation learning with contrastive predictive coding",
+    ),
     "AAE": Paper("Makhzani, Shlens, Jaitly, Goodfellow", 2015, "Adversarial autoencoders"),
     "GAN": Paper(
         "Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio",
@@ -45,15 +53,21 @@ PAPERS: dict[str, Paper] = {
         "Generative adversarial nets",
     ),
     "GEOMETRIC-GAN": Paper("Lim, Ye", 2017, "Geometric GAN"),
-    "LSGAN": Paper("Mao, Li, Xie, Lau, Wang, Smolley", 2017, "Least squares generative adversarial networks"),
-    "R1": Paper("Mescheder, Geiger, Nowozin", 2018, "Which training methods for GANs do actually converge?"),
+    "LSGAN": Paper(
+        "Mao, Li, Xie, Lau, Wang, Smolley", 2017, "Least squares generative adversarial networks"
+    ),
+    "R1": Paper(
+        "Mescheder, Geiger, Nowozin", 2018, "Which training methods for GANs do actually converge?"
+    ),
     "STYLEGAN2": Paper(
         "Karras, Laine, Aittala, Hellsten, Lehtinen, Aila",
         2020,
         "Analyzing and improving the image quality of StyleGAN",
     ),
     "EDM": Paper(
-        "Karras, Aittala, Aila, Laine", 2022, "Elucidating the design space of diffusion-based generative models"
+        "Karras, Aittala, Aila, Laine",
+        2022,
+        "Elucidating the design space of diffusion-based generative models",
     ),
     "LLOYD": Paper("Lloyd", 1982, "Least squares quantization in PCM"),
     "SURVAE": Paper(
@@ -67,22 +81,34 @@ PAPERS: dict[str, Paper] = {
         "VEEGAN: reducing mode collapse in GANs using implicit variational learning",
     ),
     "SLICED-W": Paper(
-        "Rabin, Peyré, Delon, Bernot", 2012, "Wasserstein barycenter and its application to texture mixing"
+        "Rabin, Peyré, Delon, Bernot",
+        2012,
+        "Wasserstein barycenter and its application to texture mixing",
     ),
-    "ENERGY": Paper("Székely, Rizzo", 2013, "Energy statistics: a class of statistics based on distances"),
+    "ENERGY": Paper(
+        "Székely, Rizzo", 2013, "Energy statistics: a class of statistics based on distances"
+    ),
     "FID": Paper(
         "Heusel, Ramsauer, Unterthiner, Nessler, Hochreiter",
         2017,
         "GANs trained by a two time-scale update rule converge to a local Nash equilibrium",
     ),
     "KID": Paper("Bińkowski, Sutherland, Arbel, Gretton", 2018, "Demystifying MMD GANs"),
-    "IS": Paper("Salimans, Goodfellow, Zaremba, Cheung, Radford, Chen", 2016, "Improved techniques for training GANs"),
+    "IS": Paper(
+        "Salimans, Goodfellow, Zaremba, Cheung, Radford, Chen",
+        2016,
+        "Improved techniques for training GANs",
+    ),
     "INCEPTION": Paper(
-        "Szegedy, Vanhoucke, Ioffe, Shlens, Wojna", 2016, "Rethinking the Inception architecture for computer vision"
+        "Szegedy, Vanhoucke, Ioffe, Shlens, Wojna",
+        2016,
+        "Rethinking the Inception architecture for computer vision",
     ),
     "TSNE": Paper("van der Maaten, Hinton", 2008, "Visualizing data using t-SNE"),
     "CHAN": Paper(
-        "Chan, Golub, LeVeque", 1979, "Updating formulae and a pairwise algorithm for computing sample variances"
+        "Chan, Golub, LeVeque",
+        1979,
+        "Updating formulae and a pairwise algorithm for computing sample variances",
     ),
     "SCULLEY": Paper("Sculley", 2010, "Web-scale k-means clustering"),
     "C2ST": Paper("Lopez-Paz, Oquab", 2017, "Revisiting classifier two-sample tests"),

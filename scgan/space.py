@@ -1,9 +1,10 @@
 """What a search varies: plain data, the same for every system.
 
-A space maps a setting's dotted key to a domain. A system's file declares one; the words of a command line change it::
+A space maps a setting's dotted key to a domain. A system's file declares one; the words of a
+command line change it::
 
-    decoder.lambda_x=loguniform(0.01,10)                            another range, or one more setting
-    clusters.num_clusters=choice(4,8,16,32)                         other choices
+    decoder.lambda_x=loguniform(0.01,10)                            another range, or one more
+    setting clusters.num_clusters=choice(4,8,16,32)                         other choices
     decoder.lambda_x=0.5                                            no longer searched: fixed
     "decoder.r1_weight=uniform(0,1) if decoder.adversarial=hinge"   searched only then
 """
@@ -26,7 +27,9 @@ from scgan.data.dataset import Dataset
 
 C = TypeVar("C", bound=Settings)
 
-_WORD = re.compile(r"(?P<key>[\w.]+)=(?P<kind>[A-Za-z]+)\((?P<args>.*)\)(?:\s+if\s+(?P<other>[\w.]+)=(?P<values>\S+))?")
+_WORD = re.compile(
+    r"(?P<key>[\w.]+)=(?P<kind>[A-Za-z]+)\((?P<args>.*)\)(?:\s+if\s+(?P<other>[\w.]+)=(?P<values>\S+))?"
+)
 KINDS = {"uniform": 2, "loguniform": 2, "int": 2, "logint": 2, "choice": None}
 OFF_GRID = 0.3719  # a place within a range that no whole number is at
 
@@ -61,7 +64,9 @@ class Range:
 
     def __post_init__(self) -> None:
         if not self.low < self.high:
-            raise ValueError(f"the range from {self.low:g} to {self.high:g} is empty; the first must be the smaller")
+            raise ValueError(
+                f"the range from {self.low:g} to {self.high:g} is empty; the first must be the smaller"
+            )
         if self.log and self.low <= 0:
             raise ValueError(f"a logarithmic range must begin above 0, not at {self.low:g}")
 
@@ -133,27 +138,32 @@ def change(space: Space, words: Sequence[str], config: C) -> tuple[dict[str, Dom
 
     Args:
         space: What the system declares.
-        words: ``KEY=DOMAIN``, ``"KEY=DOMAIN if OTHER=VALUE|VALUE"``, or ``KEY=VALUE``, which fixes a setting.
+        words: ``KEY=DOMAIN``, ``"KEY=DOMAIN if OTHER=VALUE|VALUE"``, or ``KEY=VALUE``, which fixes
+            a setting.
         config: The settings that are not searched.
 
     Returns:
         The new space, checked, and ``config`` with the settings that were fixed.
 
     Raises:
-        ValueError: In one line, for an unknown key, an empty or reversed range, or values that a setting can't take.
+        ValueError: In one line, for an unknown key, an empty or reversed range, or values that a
+            setting can't take.
     """
     known, changed = [key for key, _ in leaves(config)], dict(space)
     for word in words:
         key, equals, value = word.partition("=")
         if not equals:
             raise ValueError(f"--space takes KEY=loguniform(0.01,10) and the like, not {word!r}")
+
         if key not in known:
             raise ValueError(f"unknown setting {key!r}{suggest(key, known)}")
+
         if "(" in value:
             changed[key] = _domain(word, config)
         else:
             config = override(config, {key: value})
             changed.pop(key, None)
+
     check(changed, config)
     return changed, config
 
@@ -165,31 +175,47 @@ def check(space: Space, config: Settings) -> None:
         ValueError: For the first such setting, or if nothing is searched.
     """
     if not space:
-        raise ValueError("nothing is left to search; give --space KEY=loguniform(0.01,10) or another domain")
+        raise ValueError(
+            "nothing is left to search; give --space KEY=loguniform(0.01,10) or another domain"
+        )
+
     for key, domain in space.items():
         for value in domain.probes():
             override(config, {key: value})
+
         if domain.when is not None:
             other = space.get(domain.when.key)
             if other is None or other.when is not None:
-                raise ValueError(f"{key} depends on {domain.when.key}, which must be searched itself, unconditionally")
+                raise ValueError(
+                    f"{key} depends on {domain.when.key}, which must be searched itself, unconditionally"
+                )
 
 
 def _domain(word: str, config: Settings) -> Domain:
     match = _WORD.fullmatch(word.strip())
     if match is None or match["kind"] not in KINDS:
         kind = match["kind"] if match else word.partition("=")[2]
-        raise ValueError(f"don't know {kind!r} in {word!r}{suggest(kind, KINDS)}; write KEY=loguniform(0.01,10)")
+        raise ValueError(
+            f"don't know {kind!r} in {word!r}{suggest(kind, KINDS)}; write KEY=loguniform(0.01,10)"
+        )
+
     key, kind = match["key"], match["kind"]
     parts = [part.strip() for part in match["args"].split(",") if part.strip()]
     when = None
+
     if match["other"]:
-        when = When(match["other"], tuple(_value(config, match["other"], v) for v in match["values"].split("|")))
+        when = When(
+            match["other"],
+            tuple(_value(config, match["other"], v) for v in match["values"].split("|")),
+        )
+
     try:
         if kind == "choice":
             return Choice(tuple(_value(config, key, part) for part in parts), when)
+
         if len(parts) != KINDS[kind]:
             raise ValueError(f"{kind} takes two numbers, the least and the largest")
+
         low, high = (_number(part, whole="int" in kind) for part in parts)
         return Range(low, high, log=kind.startswith("log"), whole="int" in kind, when=when)
     except ValueError as error:
@@ -216,7 +242,10 @@ def _value(config: Settings, key: str, text: str) -> Any:
 
 def describe(space: Space) -> dict[str, Any]:
     """The space as plain values, by which two spaces are told apart."""
-    return {key: {"kind": type(domain).__name__, **dataclasses.asdict(domain)} for key, domain in sorted(space.items())}
+    return {
+        key: {"kind": type(domain).__name__, **dataclasses.asdict(domain)}
+        for key, domain in sorted(space.items())
+    }
 
 
 def ordered(space: Space) -> list[tuple[str, Domain]]:
@@ -238,6 +267,7 @@ def every_point(space: Space, most: int) -> list[dict[str, Any]]:
     """Every combination of a space of choices and whole numbers; none where there are more than ``most``."""
     if any(domain.when is not None for domain in space.values()):
         return []
+
     values: dict[str, Sequence[Any]] = {}
     for key, domain in space.items():
         if isinstance(domain, Choice):
@@ -246,8 +276,10 @@ def every_point(space: Space, most: int) -> list[dict[str, Any]]:
             values[key] = range(int(domain.low), int(domain.high) + 1)
         else:
             return []
+
     if math.prod(len(options) for options in values.values()) > most:
         return []
+
     return [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
 
 
@@ -266,8 +298,8 @@ def validation_split(data: Dataset, share: float, seed: int) -> Dataset:
         seed: Of the permutation.
 
     Returns:
-        The remaining training rows, with the held-out ones in the place of the test rows. Standardisation is that of
-        all training rows.
+        The remaining training rows, with the held-out ones in the place of the test rows.
+        Standardisation is that of all training rows.
 
     Raises:
         ValueError: If a part has fewer than 20 rows, or the data is streamed.
@@ -276,16 +308,19 @@ def validation_split(data: Dataset, share: float, seed: int) -> Dataset:
         raise ValueError(
             f"{data.name} is larger than memory, and a search is not: give --data.stream false or fewer rows"
         )
+
     num = round(share * len(data.train))
     if min(num, len(data.train) - num) < 20:
         raise ValueError(
             f"--validation {share:g} of {len(data.train)} training rows leaves {len(data.train) - num} to train on and "
             f"{num} to score; each needs at least 20"
         )
+
     order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))
     held_out, rest = order[:num], order[num:]
     labels = data.train_labels
     name = f"{data.fingerprint}/validation/{share!r}/{seed}"
+
     return dataclasses.replace(
         data,
         train=data.train[rest],

@@ -78,7 +78,13 @@ def started_head(log, *words, autoscaling=None, **environment):
         config.write_text(json.dumps(autoscaling | {"provider": provider}))
         words = (*words, f"--autoscaling-config={config}")
     command = [
-        *(str(Path(sys.executable).parent / "ray"), "start", "--head", "--block", "--disable-usage-stats"),
+        *(
+            str(Path(sys.executable).parent / "ray"),
+            "start",
+            "--head",
+            "--block",
+            "--disable-usage-stats",
+        ),
         *("--node-ip-address=127.0.0.1", f"--port={port}"),
         *("--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"),
         f"--dashboard-agent-listen-port={free_port()}",  # one a machine by default, so for one head
@@ -87,7 +93,9 @@ def started_head(log, *words, autoscaling=None, **environment):
     ]
     with log.open("wb") as file:
         environment = {**os.environ, **environment}
-        head = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True, env=environment)
+        head = subprocess.Popen(
+            command, stdout=file, stderr=file, start_new_session=True, env=environment
+        )
         try:
             wait_until(lambda: answers(f"http://127.0.0.1:{dashboard}/api/gcs_healthz"), seconds=90)
             yield RayHead(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", head.pid)
@@ -121,8 +129,14 @@ def image_run(tmp_path_factory):
     images, y = rng.integers(0, 256, (60, 32, 32, 3), dtype=np.uint8), rng.integers(0, 2, (60, 2))
     np.savez(folder / "faces.npz", images=images, y=y, attributes=np.array(["Bald", "Smiling"]))
     sizes = {
-        **{f"{section}.num_samples": 64 for section in ("encoder", "attributes", "judge", "generator")},
-        **{f"{section}.batch_size": 32 for section in ("encoder", "attributes", "judge", "generator")},
+        **{
+            f"{section}.num_samples": 64
+            for section in ("encoder", "attributes", "judge", "generator")
+        },
+        **{
+            f"{section}.batch_size": 32
+            for section in ("encoder", "attributes", "judge", "generator")
+        },
         "attributes.source": "external",
     }
     system = systems.load("infoscc_gan")
@@ -131,7 +145,9 @@ def image_run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(system), "evaluate", lambda *args: {})
         store, executor = ArtifactStore(str(folder / "runs")), LocalExecutor(torch.device("cpu"))
-        return ImageRun(folder / "runs", pipeline.run(spec, pipeline.prepare(spec), store, executor))
+        return ImageRun(
+            folder / "runs", pipeline.run(spec, pipeline.prepare(spec), store, executor)
+        )
 
 
 @dataclass(frozen=True)

@@ -53,31 +53,47 @@ def run_instances_shape():
 
 
 def mistakes(node):
-    request = {key: value for key, value in node.items() if key != "SubnetIds"}  # Ray's own: one of them a call
+    request = {
+        key: value for key, value in node.items() if key != "SubnetIds"
+    }  # Ray's own: one of them a call
     request |= {"MinCount": 1, "MaxCount": 1}
     found = ParamValidator().validate(request, run_instances_shape())
     kinds = run_instances_shape().members["InstanceType"].enum
-    return [found.generate_report()] * found.has_errors() + [node["InstanceType"]] * (node["InstanceType"] not in kinds)
+    return [found.generate_report()] * found.has_errors() + [node["InstanceType"]] * (
+        node["InstanceType"] not in kinds
+    )
 
 
 def test_aws_would_take_each_node(config):
     for name, node in nodes(config).items():
         assert not mistakes(node), name
     node = nodes(config)["gpu_spot"]
-    assert mistakes({**node, "InstanceTyp": "g6.xlarge"}) and mistakes({**node, "InstanceType": "g6.xlarg"})
+    assert mistakes({**node, "InstanceTyp": "g6.xlarge"}) and mistakes(
+        {**node, "InstanceType": "g6.xlarg"}
+    )
 
 
 def test_unsafe_defaults_are_overridden(config):
-    workers = {name: kind for name, kind in config["available_node_types"].items() if name != config["head_node_type"]}
+    workers = {
+        name: kind
+        for name, kind in config["available_node_types"].items()
+        if name != config["head_node_type"]
+    }
     for node in nodes(config).values():
         assert node["SecurityGroupIds"]  # else Ray makes one with SSH open to the world
         assert node["MetadataOptions"]["HttpTokens"] == "required"
         assert all(disk["Ebs"]["Encrypted"] for disk in node["BlockDeviceMappings"])
     profiles = {name: node["IamInstanceProfile"]["Name"] for name, node in nodes(config).items()}
-    assert profiles == {"head": "scgan-head", "gpu_spot": "scgan-worker", "gpu_on_demand": "scgan-worker"}
+    assert profiles == {
+        "head": "scgan-head",
+        "gpu_spot": "scgan-worker",
+        "gpu_on_demand": "scgan-worker",
+    }
     assert config["available_node_types"]["head"]["resources"] == {"CPU": 0}
     assert "InstanceMarketOptions" not in nodes(config)["head"]
-    assert all(kind["min_workers"] == 0 and kind["resources"]["GPU"] == 1 for kind in workers.values())
+    assert all(
+        kind["min_workers"] == 0 and kind["resources"]["GPU"] == 1 for kind in workers.values()
+    )
     assert nodes(config)["gpu_spot"]["InstanceMarketOptions"]["MarketType"] == "spot"
     assert workers["gpu_spot"]["priority"] > workers["gpu_on_demand"]["priority"]
     assert "--env=RAY_AUTH_MODE=token" in config["docker"]["run_options"]
@@ -101,7 +117,9 @@ def test_what_is_shipped_is_there_and_holds_no_secret(config):
     assert any("~/scgan/constraints.txt ~/scgan" in line for line in config["setup_commands"])
     for path in ("cluster.yaml", "docs/rayjob.yaml", "docs/iam-head.json", "docs/iam-worker.json"):
         text = (ROOT / path).read_text()
-        assert not re.search(r"AKIA|ASIA|aws_secret|BEGIN .*KEY|[0-9a-f]{40}|://[^/\s]+:[^/\s]+@", text, re.I), path
+        assert not re.search(
+            r"AKIA|ASIA|aws_secret|BEGIN .*KEY|[0-9a-f]{40}|://[^/\s]+:[^/\s]+@", text, re.I
+        ), path
         for number in re.findall(r"arn:aws:[a-z0-9]+:[a-z0-9-]*:(\d+)", text):
             assert number == "123456789012"  # the documentation's own
 
@@ -121,9 +139,15 @@ def aws(config, monkeypatch, tmp_path):
             cached.cache_clear()
         ec2, iam = boto3.client("ec2", "us-east-1"), boto3.client("iam")
         network = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        subnet = ec2.create_subnet(VpcId=network, CidrBlock="10.0.1.0/24", AvailabilityZone="us-east-1a")
-        ec2.modify_subnet_attribute(SubnetId=subnet["Subnet"]["SubnetId"], MapPublicIpOnLaunch={"Value": True})
-        group = ec2.create_security_group(GroupName="scgan", Description="-", VpcId=network)["GroupId"]
+        subnet = ec2.create_subnet(
+            VpcId=network, CidrBlock="10.0.1.0/24", AvailabilityZone="us-east-1a"
+        )
+        ec2.modify_subnet_attribute(
+            SubnetId=subnet["Subnet"]["SubnetId"], MapPublicIpOnLaunch={"Value": True}
+        )
+        group = ec2.create_security_group(GroupName="scgan", Description="-", VpcId=network)[
+            "GroupId"
+        ]
         image = ec2.describe_images()["Images"][0]["ImageId"]
         for name in ("scgan-head", "scgan-worker"):
             iam.create_instance_profile(InstanceProfileName=name)
@@ -196,14 +220,25 @@ def test_ray_up_sets_the_head_up_in_order_and_shows_no_token(aws, config, monkey
     (tmp_path / ".ray" / "auth_token").write_text(token)
     (tmp_path / "cluster.yaml").write_text(yaml.safe_dump(config))
     monkeypatch.chdir(ROOT)  # the file's mounts are relative to where `ray up` is called
-    create_or_update_cluster(str(tmp_path / "cluster.yaml"), None, None, False, False, yes=True, no_config_cache=True)
+    create_or_update_cluster(
+        str(tmp_path / "cluster.yaml"), None, None, False, False, yes=True, no_config_cache=True
+    )
 
     (head,) = running(aws).values()
     assert {"Key": "ray-node-status", "Value": "up-to-date"} in head["Tags"]
     lines = (tmp_path / "log").read_text().splitlines()
     image = config["docker"]["head_image"]
-    steps = ["uptime", "rsync .*auth_token", f"docker pull {image}", f"docker run .*{image}", "chmod 600 .*auth_token"]
-    steps += ["pip install --quiet --constraint /home/ray/scgan/constraints.txt /home/ray/scgan", "ray stop"]
+    steps = [
+        "uptime",
+        "rsync .*auth_token",
+        f"docker pull {image}",
+        f"docker run .*{image}",
+        "chmod 600 .*auth_token",
+    ]
+    steps += [
+        "pip install --quiet --constraint /home/ray/scgan/constraints.txt /home/ray/scgan",
+        "ray stop",
+    ]
     steps += ["ray start --head .*--dashboard-host=127.0.0.1"]
     found = [next(i for i, line in enumerate(lines) if re.search(step, line)) for step in steps]
     assert found == sorted(found)
@@ -220,12 +255,19 @@ def test_ray_up_sets_the_head_up_in_order_and_shows_no_token(aws, config, monkey
 def test_a_node_may_do_what_it_needs_and_no_more(name):
     policy = json.loads((ROOT / "docs" / f"iam-{name}.json").read_text())
     for statement in policy["Statement"]:
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        assert statement["Effect"] == "Allow" and not [action for action in actions if "*" in action]
+        actions = (
+            statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        )
+        assert statement["Effect"] == "Allow" and not [
+            action for action in actions if "*" in action
+        ]
         if any(not action.startswith("ec2:Describe") for action in actions):
             assert statement["Resource"] != "*"
         if any(action.startswith("s3:") for action in actions):
-            limited = statement.get("Condition", {}).get("StringLike", {}).get("s3:prefix") == ["scgan", "scgan/*"]
+            limited = statement.get("Condition", {}).get("StringLike", {}).get("s3:prefix") == [
+                "scgan",
+                "scgan/*",
+            ]
             assert limited or statement["Resource"] == "arn:aws:s3:::example-bucket/scgan/*"
         if "iam:PassRole" in actions:
             assert statement["Resource"].endswith("role/scgan-worker")
@@ -238,7 +280,8 @@ def test_a_node_may_do_what_it_needs_and_no_more(name):
     assert ("ec2:RunInstances" in allowed) == (name == "head")
 
 
-# Keys and types of KubeRay's v1 RayJob, as far as the manifest needs them; pods are Kubernetes' own.
+# Keys and types of KubeRay's v1 RayJob, as far as the manifest needs them; pods are Kubernetes'
+# own.
 CONTAINER = {
     "name": TEXT,
     "image": TEXT,
@@ -269,7 +312,11 @@ WORKERS = {
 CLUSTER = {
     "rayVersion": TEXT,
     "enableInTreeAutoscaling": FLAG,
-    "autoscalerOptions": {"version": ("v1", "v2"), "idleTimeoutSeconds": WHOLE, "upscalingMode": TEXT},
+    "autoscalerOptions": {
+        "version": ("v1", "v2"),
+        "idleTimeoutSeconds": WHOLE,
+        "upscalingMode": TEXT,
+    },
     "authOptions": {"mode": ("disabled", "token"), "secretName": TEXT},
     "headGroupSpec": HEAD,
     "workerGroupSpecs": [WORKERS],
@@ -294,9 +341,18 @@ def misfits(value, shape, where="job"):
     """Where a manifest has a key or a type that the shape has not."""
     if isinstance(shape, dict):
         unknown = [f"{where}.{key}" for key in value if key not in shape]
-        return unknown + [m for key in value if key in shape for m in misfits(value[key], shape[key], f"{where}.{key}")]
+        return unknown + [
+            m
+            for key in value
+            if key in shape
+            for m in misfits(value[key], shape[key], f"{where}.{key}")
+        ]
     if isinstance(shape, list):
-        return [m for number, item in enumerate(value) for m in misfits(item, shape[0], f"{where}[{number}]")]
+        return [
+            m
+            for number, item in enumerate(value)
+            for m in misfits(item, shape[0], f"{where}[{number}]")
+        ]
     if isinstance(shape, tuple):
         return [where] * (value not in shape)
     return [where] * (type(value) is not shape and shape is not ANY)
@@ -305,7 +361,11 @@ def misfits(value, shape, where="job"):
 def images_of(job):
     cluster = job["spec"]["rayClusterSpec"]
     groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
-    return {container["image"] for group in groups for container in group["template"]["spec"]["containers"]}
+    return {
+        container["image"]
+        for group in groups
+        for container in group["template"]["spec"]["containers"]
+    }
 
 
 def test_the_manifest_has_kuberays_keys_and_types(job):
@@ -325,11 +385,19 @@ def test_the_manifest_is_the_same_cluster(config, job):
     cluster = job["spec"]["rayClusterSpec"]
     assert cluster["authOptions"] == {"mode": "token"} and cluster["enableInTreeAutoscaling"]
     assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
-    most = {group["groupName"].replace("-", "_"): group["maxReplicas"] for group in cluster["workerGroupSpecs"]}
+    most = {
+        group["groupName"].replace("-", "_"): group["maxReplicas"]
+        for group in cluster["workerGroupSpecs"]
+    }
     kinds = config["available_node_types"]
     assert most == {name: kind["max_workers"] for name, kind in kinds.items() if name != "head"}
-    assert all(group["minReplicas"] == 0 == group["replicas"] for group in cluster["workerGroupSpecs"])
+    assert all(
+        group["minReplicas"] == 0 == group["replicas"] for group in cluster["workerGroupSpecs"]
+    )
     for group in cluster["workerGroupSpecs"]:
         (container,) = group["template"]["spec"]["containers"]
         assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
-        assert {entry["name"] for entry in container["env"]} == {"SCGAN_STORE", "MLFLOW_TRACKING_URI"}
+        assert {entry["name"] for entry in container["env"]} == {
+            "SCGAN_STORE",
+            "MLFLOW_TRACKING_URI",
+        }

@@ -72,12 +72,21 @@ def test_a_change_leaves_the_rest_and_the_original_alone():
     [
         ({"inner.widht": 1}, "unknown setting 'inner.widht'; did you mean 'inner.width'?"),
         ({"width": 1}, "unknown setting 'width'; did you mean 'inner.width'?"),
-        ({"inner.width": "0"}, "inner.width: input should be greater than or equal to 1 (given: '0')"),
-        ({"inner.width": "65"}, "inner.width: input should be less than or equal to 64 (given: '65')"),
+        (
+            {"inner.width": "0"},
+            "inner.width: input should be greater than or equal to 1 (given: '0')",
+        ),
+        (
+            {"inner.width": "65"},
+            "inner.width: input should be less than or equal to 64 (given: '65')",
+        ),
         ({"inner.rate": "nan"}, "inner.rate: input should be a finite number (given: 'nan')"),
         ({"inner.rate": "inf"}, "inner.rate: input should be a finite number (given: 'inf')"),
         ({"inner.kind": "three"}, "inner.kind: input should be 'one' or 'two' (given: 'three')"),
-        ({"fast": "perhaps"}, "fast: input should be a valid boolean, unable to interpret input (given: 'perhaps')"),
+        (
+            {"fast": "perhaps"},
+            "fast: input should be a valid boolean, unable to interpret input (given: 'perhaps')",
+        ),
         ({"sizes": "1,x"}, "sizes.1: input should be a valid integer"),
         ({"inner.width": "none"}, "inner.width: input should be a valid integer"),
     ],
@@ -99,7 +108,9 @@ def test_a_section_is_named_in_messages():
 
 
 def test_an_unknown_key_of_a_tree_is_named_with_the_nearest():
-    with pytest.raises(ValueError, match=r"^unknown setting 'inner.widt'; did you mean 'inner.width'\?$"):
+    with pytest.raises(
+        ValueError, match=r"^unknown setting 'inner.widt'; did you mean 'inner.width'\?$"
+    ):
         build(Outer, {"inner": {"widt": 3}})
 
 
@@ -116,4 +127,7 @@ def test_suggestions():
     assert suggest("zzz", ["smoke", "default"]) == "; allowed: smoke, default"
     assert suggest("zzz", [f"name{i:03d}" for i in range(50)]) == ""
     assert suggest("zzz", []) == ""
-    assert suggest("lambda_x", ["mappers.lambda_eps", "decoder.lambda_x"]) == "; did you mean 'decoder.lambda_x'?"
+    assert (
+        suggest("lambda_x", ["mappers.lambda_eps", "decoder.lambda_x"])
+        == "; did you mean 'decoder.lambda_x'?"
+    )

@@ -16,7 +16,11 @@ from scgan import SCGAN
 from scgan.pipeline import executor as execution
 from scgan.store.artifacts import ArtifactStore
 
-SETTINGS = {"encoder.num_samples": 16_384, "mappers.num_samples": 2_048, "decoder.num_samples": 65_536}
+SETTINGS = {
+    "encoder.num_samples": 16_384,
+    "mappers.num_samples": 2_048,
+    "decoder.num_samples": 65_536,
+}
 COLUMNS = {"length": "float64", "count": "int16", "share": "float32", "always": "int64"}
 
 
@@ -44,7 +48,12 @@ def model(X):
 @pytest.fixture(scope="module")
 def frame():
     x = rows(1)
-    columns = {"length": x[:, 0], "count": np.rint(10 * x[:, 1]), "share": x[:, 1] / 9, "always": np.full(len(x), 7)}
+    columns = {
+        "length": x[:, 0],
+        "count": np.rint(10 * x[:, 1]),
+        "share": x[:, 1] / 9,
+        "always": np.full(len(x), 7),
+    }
     return pd.DataFrame(columns).astype(COLUMNS)
 
 
@@ -60,7 +69,11 @@ def test_parameters_are_scikit_learns():
     assert copy.set_params(num_clusters=9, lambda_eps=2.0).get_params()["num_clusters"] == 9
     config = copy._config()
     assert (config.clusters.num_clusters, config.encoder.code_dim) == (9, 2)
-    assert (config.mappers.lambda_eps, config.decoder.lambda_x, config.decoder.num_samples) == (2.0, 0.5, 65_536)
+    assert (config.mappers.lambda_eps, config.decoder.lambda_x, config.decoder.num_samples) == (
+        2.0,
+        0.5,
+        65_536,
+    )
     with pytest.raises(ValueError, match="Invalid parameter 'clusters'"):
         copy.set_params(clusters=3)
     assert repr(SCGAN(num_clusters=3)) == "SCGAN(num_clusters=3)"
@@ -79,7 +92,9 @@ def test_a_fit_returns_itself_and_leaves_parameters_alone(model, X):
     assert model.get_params() == make().get_params()
     assert (model.n_features_in_, model.n_clusters_, len(model.labels_)) == (2, 4, len(X))
     assert not hasattr(model, "feature_names_in_")
-    assert make(num_clusters=2).fit(X[:50], np.zeros(50)).n_clusters_ == 2  # y is taken, and ignored
+    assert (
+        make(num_clusters=2).fit(X[:50], np.zeros(50)).n_clusters_ == 2
+    )  # y is taken, and ignored
 
 
 def test_clusters_and_codes(model, X):
@@ -121,7 +136,9 @@ def test_samples_of_a_cluster(model, X):
 def test_frames_come_back_as_frames(framed, frame):
     made = framed.sample(100)
     assert list(made.columns) == list(COLUMNS) and made.dtypes.astype(str).to_dict() == COLUMNS
-    assert (made["always"] == 7).all() and made["count"].between(frame["count"].min(), frame["count"].max()).all()
+    assert (made["always"] == 7).all() and made["count"].between(
+        frame["count"].min(), frame["count"].max()
+    ).all()
     assert list(framed.feature_names_in_) == list(COLUMNS) and framed.n_features_in_ == 4
     assert framed.reconstruct(frame).dtypes.astype(str).to_dict() == COLUMNS
     turned = frame[["share", "length", "count", "always"]]
@@ -150,7 +167,9 @@ def test_random_states(X):
     short = {key: 512 for key in SETTINGS}
     fits = [make(2, short, random_state=state).fit(X).sample(5) for state in (0, np.int64(0), 1)]
     assert np.array_equal(fits[0], fits[1]) and not np.array_equal(fits[0], fits[2])
-    drawn = [make(2, short, random_state=np.random.RandomState(3)).fit(X).sample(5) for _ in range(2)]
+    drawn = [
+        make(2, short, random_state=np.random.RandomState(3)).fit(X).sample(5) for _ in range(2)
+    ]
     assert np.array_equal(*drawn)
     new = [make(2, short, random_state=None).fit(X).sample(5) for _ in range(2)]
     assert not np.array_equal(*new)
@@ -162,15 +181,21 @@ def test_saved_and_loaded(model, framed, frame, X, tmp_path):
     array, table = SCGAN.load(str(tmp_path / "array")), SCGAN.load(str(tmp_path / "frame"))
     assert array.get_params() == model.get_params()
     assert np.array_equal(array.sample(20, seed=2), model.sample(20, seed=2))
-    assert np.array_equal(array.labels_, model.labels_) and np.array_equal(array.transform(X), model.transform(X))
+    assert np.array_equal(array.labels_, model.labels_) and np.array_equal(
+        array.transform(X), model.transform(X)
+    )
     pd.testing.assert_frame_equal(table.sample(20), framed.sample(20))
-    assert list(table.feature_names_in_) == list(COLUMNS) and np.array_equal(table.predict(frame), framed.labels_)
+    assert list(table.feature_names_in_) == list(COLUMNS) and np.array_equal(
+        table.predict(frame), framed.labels_
+    )
     assert {p.suffix for p in tmp_path.rglob("*") if p.is_file()} == {".json", ".safetensors"}
 
 
 def test_what_numpy_counts_can_be_saved(X, tmp_path):
     short = {key: np.int64(512) for key in SETTINGS}
-    model = SCGAN(np.int64(2), settings=short, lambda_x=np.float32(0.5), random_state=np.random.RandomState(1)).fit(X)
+    model = SCGAN(
+        np.int64(2), settings=short, lambda_x=np.float32(0.5), random_state=np.random.RandomState(1)
+    ).fit(X)
     model.save(str(tmp_path))
     assert SCGAN.load(str(tmp_path)).get_params()["random_state"] == model.seed_
     assert np.array_equal(SCGAN.load(str(tmp_path)).sample(3), model.sample(3))
@@ -194,7 +219,9 @@ def test_memory_keeps_stages(X, tmp_path, monkeypatch):
     first = make(2, short, memory=str(tmp_path)).fit(X)
     trained = []
     fit_part = execution.fit_part
-    monkeypatch.setattr(execution, "fit_part", lambda job, *rest: trained.append(job.stage) or fit_part(job, *rest))
+    monkeypatch.setattr(
+        execution, "fit_part", lambda job, *rest: trained.append(job.stage) or fit_part(job, *rest)
+    )
     second = make(2, short, memory=str(tmp_path)).fit(X)
     assert trained == [] and np.array_equal(first.sample(5), second.sample(5))
     make(2, short, memory=str(tmp_path), lambda_x=0.5).fit(X)
@@ -209,16 +236,44 @@ def test_memory_keeps_stages(X, tmp_path, monkeypatch):
     [
         (np.zeros(5), {}, r"X must have rows and columns, \[N, D\], not shape \(5,\)"),
         ([["a", "b"]] * 30, {}, "column 'x0' holds text"),
-        (np.full((30, 2), np.nan), {}, r"NaN, infinity or no value in 'x0' \(30\), 'x1' \(30\): 30 of 30 rows"),
+        (
+            np.full((30, 2), np.nan),
+            {},
+            r"NaN, infinity or no value in 'x0' \(30\), 'x1' \(30\): 30 of 30 rows",
+        ),
         (np.ones((30, 2)), {}, "all columns are constant"),
         (np.ones((1, 2)), {}, "1 rows can't be learned from; give at least 2"),
         (np.ones((0, 2)), {}, "there are no rows"),
-        (rows(), {"num_clusters": 0}, "clusters.num_clusters: input should be greater than or equal to 1"),
-        (rows(), {"num_clusters": 601}, "clusters.num_clusters is 601, but there are only 600 training rows"),
-        (rows(), {"lambda_x": -1.0}, "decoder.lambda_x: input should be greater than or equal to 0"),
-        (rows(), {"lambda_eps": float("nan")}, "mappers.lambda_eps: input should be a finite number"),
-        (rows(), {"preset": "smok"}, "unknown preset 'smok'; did you mean 'smoke'|unknown preset 'smok'"),
-        (rows(), {"settings": {"decoder.widht": 3}}, "unknown setting 'decoder.widht'; did you mean 'decoder.width'"),
+        (
+            rows(),
+            {"num_clusters": 0},
+            "clusters.num_clusters: input should be greater than or equal to 1",
+        ),
+        (
+            rows(),
+            {"num_clusters": 601},
+            "clusters.num_clusters is 601, but there are only 600 training rows",
+        ),
+        (
+            rows(),
+            {"lambda_x": -1.0},
+            "decoder.lambda_x: input should be greater than or equal to 0",
+        ),
+        (
+            rows(),
+            {"lambda_eps": float("nan")},
+            "mappers.lambda_eps: input should be a finite number",
+        ),
+        (
+            rows(),
+            {"preset": "smok"},
+            "unknown preset 'smok'; did you mean 'smoke'|unknown preset 'smok'",
+        ),
+        (
+            rows(),
+            {"settings": {"decoder.widht": 3}},
+            "unknown setting 'decoder.widht'; did you mean 'decoder.width'",
+        ),
         (rows(), {"random_state": -1}, "random_state is -1, but must be 0 to 2147483647"),
         (rows(), {"random_state": "x"}, "cannot be used to seed"),
         (rows(), {"memory": "/dev/null/x"}, "the store '/dev/null/x' can't be written"),
@@ -227,9 +282,12 @@ def test_memory_keeps_stages(X, tmp_path, monkeypatch):
 def test_wrong_input_is_a_value_error(data, params, message, monkeypatch):
     monkeypatch.setattr(execution, "fit_part", None)
     with pytest.raises(ValueError, match=message) as error:
-        make(**{"num_clusters": 2, **{k: v for k, v in params.items() if k not in ("preset", "settings")}}).set_params(
-            **{k: v for k, v in params.items() if k in ("preset", "settings")}
-        ).fit(data)
+        make(
+            **{
+                "num_clusters": 2,
+                **{k: v for k, v in params.items() if k not in ("preset", "settings")},
+            }
+        ).set_params(**{k: v for k, v in params.items() if k in ("preset", "settings")}).fit(data)
     assert "\n" not in str(error.value)
 
 

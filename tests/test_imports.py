@@ -57,7 +57,9 @@ def test_importing_scgan_is_quick_and_brings_nothing_far():
 
 
 def test_the_command_line_is_there_without_anything_slow():
-    code = MEASURE.replace("import scgan\n", "import scgan.cli.main, scgan.pipeline.run, scgan.systems.scgan\n")
+    code = MEASURE.replace(
+        "import scgan\n", "import scgan.cli.main, scgan.pipeline.run, scgan.systems.scgan\n"
+    )
     assert not (FAR | SLOW) & set(json.loads(python(code))[1])
 
 

@@ -16,14 +16,18 @@ ROOT = Path(__file__).resolve().parents[1]
 ROW = re.compile(
     r"^\| \[(?P<paper>[A-Z0-9-]+)\] (?P<place>[^|]*) \| (?P<what>[^|]*) \| `(?P<symbol>[^`]*)` \| `(?P<test>[^`]*)` \|$"
 )
-ROWS = [match for line in (ROOT / "README.md").read_text().splitlines() if (match := ROW.match(line))]
+ROWS = [
+    match for line in (ROOT / "README.md").read_text().splitlines() if (match := ROW.match(line))
+]
 
 
 def source_lines():
     for path in sorted((ROOT / "scgan").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-                for source in re.findall(r"Source:((?:.|\n)*?)(?:\n\s*\n|$)", ast.get_docstring(node) or ""):
+                for source in re.findall(
+                    r"Source:((?:.|\n)*?)(?:\n\s*\n|$)", ast.get_docstring(node) or ""
+                ):
                     yield path, getattr(node, "name", path.stem), source
 
 
@@ -43,7 +47,11 @@ def test_a_row_names_a_symbol_with_its_source_and_a_test(row):
 
 
 def test_every_key_in_the_code_is_in_the_bibliography_and_the_reverse():
-    used = {key for _, _, source in source_lines() for key in re.findall(r"\[([A-Z][A-Z0-9-]+)\]", source)}
+    used = {
+        key
+        for _, _, source in source_lines()
+        for key in re.findall(r"\[([A-Z][A-Z0-9-]+)\]", source)
+    }
     assert used <= PAPERS.keys()
     listed = {key for key in re.findall(r"\[([A-Z][A-Z0-9-]+)\]", (ROOT / "README.md").read_text())}
     assert PAPERS.keys() <= used | listed

@@ -21,7 +21,17 @@ SECRETS = {
     "RAY_AUTH_TOKEN": "hush-ray-0123456789abcdef0123456789abcdef",
 }
 SHORT = ("--encoder.num_samples", 2048, "--mappers.num_samples", 512, "--decoder.num_samples", 4096)
-TINY = ("--data", "ring", "--data.num_train", 600, "--data.num_test", 400, "--preset", "smoke", *SHORT)
+TINY = (
+    "--data",
+    "ring",
+    "--data.num_train",
+    600,
+    "--data.num_test",
+    400,
+    "--preset",
+    "smoke",
+    *SHORT,
+)
 
 LISTEN = """
 import json, sys
@@ -47,7 +57,11 @@ print(json.dumps(found))
 def test_a_private_ray_listens_on_loopback_alone():
     environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64}
     said = subprocess.run(
-        [sys.executable, "-c", LISTEN, str(ROOT)], capture_output=True, text=True, timeout=120, env=environment
+        [sys.executable, "-c", LISTEN, str(ROOT)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
     )
     assert said.returncode == 0, said.stderr
     found = json.loads(said.stdout.splitlines()[-1])
@@ -66,7 +80,9 @@ def guarded_head(another_head, tmp_path_factory):
 
 
 def ask(url, token=None, body=None):
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    headers = {"Content-Type": "application/json"} | (
+        {"Authorization": f"Bearer {token}"} if token else {}
+    )
     request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -96,7 +112,11 @@ def until(done):
 
 
 def calls(tree):
-    return [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
 
 
 def test_nothing_reads_a_pickle():
@@ -106,7 +126,14 @@ def test_nothing_reads_a_pickle():
         for node in ast.walk(tree):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
-                assert not names & {"pickle", "cloudpickle", "joblib", "dill", "marshal", "shelve"}, path
+                assert not names & {
+                    "pickle",
+                    "cloudpickle",
+                    "joblib",
+                    "dill",
+                    "marshal",
+                    "shelve",
+                }, path
         for call in calls(tree):
             name = f"{getattr(call.func.value, 'id', '')}.{call.func.attr}"
             off = {keyword.arg: getattr(keyword.value, "value", None) for keyword in call.keywords}
@@ -125,7 +152,9 @@ def holding_secrets(texts):
     return [where for where, text in texts.items() if b"hush-" in text]
 
 
-def test_keys_and_tokens_are_in_no_output_store_or_mlflow(secrets, scgan_command, tmp_path, monkeypatch):
+def test_keys_and_tokens_are_in_no_output_store_or_mlflow(
+    secrets, scgan_command, tmp_path, monkeypatch
+):
     """A whole run on S3 with secrets in its environment, and one that fails; every byte they wrote is looked at."""
     import boto3
     from moto.server import ThreadedMotoServer
@@ -142,10 +171,14 @@ def test_keys_and_tokens_are_in_no_output_store_or_mlflow(secrets, scgan_command
         client.create_bucket(Bucket="bucket")
         good = scgan_command("fit", *TINY, "--clusters.num_clusters", 4)
         assert good.code == 0, good.err
-        bad = scgan_command("fit", *TINY, "--clusters.num_clusters", 4, "--encoder.learning_rate", "1e30")
+        bad = scgan_command(
+            "fit", *TINY, "--clusters.num_clusters", 4, "--encoder.learning_rate", "1e30"
+        )
         assert bad.code == 1
         names = [entry["Key"] for entry in client.list_objects_v2(Bucket="bucket")["Contents"]]
-        texts = {name: client.get_object(Bucket="bucket", Key=name)["Body"].read() for name in names}
+        texts = {
+            name: client.get_object(Bucket="bucket", Key=name)["Body"].read() for name in names
+        }
     finally:
         server.stop()
     assert any(name.endswith("report.html") for name in texts)
@@ -173,4 +206,9 @@ def test_keys_and_tokens_are_in_no_job_record_or_log(guarded_head, tmp_path):
     with urllib.request.urlopen(request, timeout=30) as answer:
         record = answer.read()
     assert b"job.py" in record
-    assert holding_secrets({"record": record, "out": said.stdout.encode(), "err": said.stderr.encode()}) == []
+    assert (
+        holding_secrets(
+            {"record": record, "out": said.stdout.encode(), "err": said.stderr.encode()}
+        )
+        == []
+    )

@@ -12,7 +12,17 @@ from scgan import space as search
 from scgan import systems
 from scgan.config import leaves, override
 from scgan.data.dataset import DataConfig, load
-from scgan.space import Choice, Float, Int, Range, When, change, describe, start_point, validation_split
+from scgan.space import (
+    Choice,
+    Float,
+    Int,
+    Range,
+    When,
+    change,
+    describe,
+    start_point,
+    validation_split,
+)
 
 CONFIG = systems.load("scgan").presets["smoke"]
 SPACE = systems.load("scgan").search_space
@@ -39,7 +49,9 @@ def test_words_narrow_widen_add_and_fix():
     assert space["decoder.lambda_x"] == Float(0.001, 10, log=True)
     assert space["clusters.num_clusters"] == Choice((4, 8, 16, 32))
     assert space["decoder.adversarial"].options == ("hinge", "non_saturating")
-    assert space["decoder.r1_weight"] == Float(0, 1, when=When("decoder.adversarial", ("hinge", "least_squares")))
+    assert space["decoder.r1_weight"] == Float(
+        0, 1, when=When("decoder.adversarial", ("hinge", "least_squares"))
+    )
     assert space["decoder.width"] == Int(16, 64, log=True)
     assert "mappers.learning_rate" not in space and config.mappers.learning_rate == 0.005
     assert space["mappers.lambda_eps"] == SPACE["mappers.lambda_eps"]
@@ -49,7 +61,10 @@ def test_words_narrow_widen_add_and_fix():
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("decoder.lamda_x=uniform(0,1)", r"unknown setting 'decoder.lamda_x'; did you mean 'decoder.lambda_x'\?"),
+        (
+            "decoder.lamda_x=uniform(0,1)",
+            r"unknown setting 'decoder.lamda_x'; did you mean 'decoder.lambda_x'\?",
+        ),
         ("decoder.lambda_x=uniform(1,0)", "range from 1 to 0 is empty"),
         ("decoder.lambda_x=uniform(1,1)", "range from 1 to 1 is empty"),
         ("decoder.lambda_x=uniform()", "takes two numbers"),
@@ -97,7 +112,9 @@ def test_the_start_is_the_settings_own_or_the_nearest():
 
 def test_a_description_tells_spaces_apart_and_is_plain():
     one, other = describe(SPACE), describe({**SPACE, "decoder.lambda_x": Float(0.01, 11, log=True)})
-    assert json.loads(json.dumps(one)) == json.loads(json.dumps(describe(dict(reversed(SPACE.items())))))
+    assert json.loads(json.dumps(one)) == json.loads(
+        json.dumps(describe(dict(reversed(SPACE.items()))))
+    )
     assert one != other
 
 
@@ -112,7 +129,9 @@ def test_validation_rows_are_training_rows_and_the_test_rows_are_out_of_reach():
     part = validation_split(whole, 0.2, seed=3)
     assert (len(part.train), len(part.test)) == (800, 200)
     rows = torch.cat([part.train, part.test])
-    assert torch.equal(rows[np.lexsort(rows.T.numpy())], whole.train[np.lexsort(whole.train.T.numpy())])
+    assert torch.equal(
+        rows[np.lexsort(rows.T.numpy())], whole.train[np.lexsort(whole.train.T.numpy())]
+    )
     again, other = validation_split(whole, 0.2, seed=3), validation_split(whole, 0.2, seed=4)
     assert torch.equal(part.test, again.test) and part.fingerprint == again.fingerprint
     assert not torch.equal(part.test, other.test)
@@ -126,4 +145,6 @@ def test_every_point_of_a_small_space():
     assert search.every_point(space, 6) == [{"a": a, "b": b} for a in (1, 2) for b in (3, 4, 5)]
     assert search.every_point(space, 5) == []
     assert search.every_point({"a": search.Float(0, 1)}, 100) == []
-    assert search.every_point({**space, "c": search.Choice((1,), search.When("a", (1,)))}, 100) == []
+    assert (
+        search.every_point({**space, "c": search.Choice((1,), search.When("a", (1,)))}, 100) == []
+    )

@@ -38,7 +38,9 @@ def write_folder(folder: Path, num: int, seed: int = 0) -> None:
     rng = np.random.default_rng(seed)
     for number in range(num):
         patches = Image.fromarray(rng.integers(0, 256, size=(16, 16, 3), dtype=np.uint8))
-        patches.resize(JPEG_SIZE, Image.Resampling.BICUBIC).save(folder / f"{number:06d}.jpg", quality=QUALITY)
+        patches.resize(JPEG_SIZE, Image.Resampling.BICUBIC).save(
+            folder / f"{number:06d}.jpg", quality=QUALITY
+        )
 
 
 def loading(folder: Path, size: int, batch_size: int, steps: int) -> dict[str, Any]:
@@ -51,13 +53,17 @@ def loading(folder: Path, size: int, batch_size: int, steps: int) -> dict[str, A
         steps: Steps that are timed.
 
     Returns:
-        Images decoded a second; seconds a step, and of them those in which the batch is fetched and made floats, each
+        Images decoded a second; seconds a step, and of them those in which the batch is fetched and
+        made floats, each
         waited for: an upper bound, as training does not wait for the copy. And the share.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
         torch.set_num_threads(1)
-    config = override(SYSTEM.presets["default"], {"encoder.backbone": "resnet18"})  # which is not trained here
+
+    config = override(
+        SYSTEM.presets["default"], {"encoder.backbone": "resnet18"}
+    )  # which is not trained here
     start = time.perf_counter()
     data = prepare(Spec(SYSTEM.name, DataConfig(source=str(folder), image_size=size), config))
     decoding = time.perf_counter() - start
@@ -71,6 +77,7 @@ def loading(folder: Path, size: int, batch_size: int, steps: int) -> dict[str, A
 
     step_seconds = _seconds(training.step, steps, device)
     fetch_seconds = _seconds(fetch, steps, device)
+
     return {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "decoded_a_second": (len(data.train) + len(data.test)) / decoding,

@@ -54,8 +54,13 @@ def plain_training(
     Source: [INFOSCC-GAN] Eqs. (5), (8) and (9), Sec. 3.3.
     """
     average = copy.deepcopy(generator)
-    g_optimizer = torch.optim.Adam(generator.parameters(), c.learning_rate, betas=(0.5, 0.99), fused=True)
-    d_optimizer = torch.optim.Adam(discriminator.parameters(), c.d_learning_rate, betas=(0.5, 0.99), fused=True)
+    g_optimizer = torch.optim.Adam(
+        generator.parameters(), c.learning_rate, betas=(0.5, 0.99), fused=True
+    )
+    d_optimizer = torch.optim.Adam(
+        discriminator.parameters(), c.d_learning_rate, betas=(0.5, 0.99), fused=True
+    )
+
     for number in range(num_steps):
         rows = torch.randint(len(images), (c.batch_size,), generator=batches)
         x, y_real = images[rows].float() / 127.5 - 1, y[rows]
@@ -63,12 +68,16 @@ def plain_training(
         if number % c.n == 0:
             fake = generator(*generator.latents(c.batch_size, noise), y_real)
             g_optimizer.zero_grad()
-            (c.classification_weight * F.cross_entropy(classifier(backbone(fake)), y_real)).backward()
+            (
+                c.classification_weight * F.cross_entropy(classifier(backbone(fake)), y_real)
+            ).backward()
             g_optimizer.step()
 
         if number % c.r1_every == 0:
             x_grad = x.clone().requires_grad_()
-            (gradient,) = torch.autograd.grad(discriminator(x_grad).sum(), x_grad, create_graph=True)
+            (gradient,) = torch.autograd.grad(
+                discriminator(x_grad).sum(), x_grad, create_graph=True
+            )
             d_optimizer.zero_grad()
             (c.r1_weight * gradient.square().sum((1, 2, 3)).mean()).backward()
             d_optimizer.step()
@@ -85,6 +94,7 @@ def plain_training(
         loss = F.relu(1 - discriminator(fake)).mean()
         for U in generator.bases():
             loss = loss + c.orthogonality_weight * (U @ U.T - torch.eye(len(U))).square().sum()
+
         loss.backward()
         g_optimizer.step()
         discriminator.requires_grad_(True)
@@ -94,6 +104,7 @@ def plain_training(
             keep = 0.5 ** (c.batch_size / half_life) if half_life else 0.0
             for old, new in zip(average.parameters(), generator.parameters(), strict=True):
                 old.lerp_(new, 1 - keep)
+
     return average
 
 
@@ -108,7 +119,10 @@ def seconds_a_step(rounds: int, steps: int) -> tuple[list[float], list[float]]:
         Seconds a step of each turn: the framework's, and the plain loop's.
     """
     config = SYSTEM.presets["default"]
-    c, data = config.generator, prepare(Spec(SYSTEM.name, DataConfig(source=SYSTEM.example), config))
+    c, data = (
+        config.generator,
+        prepare(Spec(SYSTEM.name, DataConfig(source=SYSTEM.example), config)),
+    )
     inputs = Inputs(data, {}, 0)
     channels, size = data.train.shape[1:3]
     encoder = build_image_encoder(config.encoder, channels, size).eval().requires_grad_(False)
@@ -116,12 +130,16 @@ def seconds_a_step(rounds: int, steps: int) -> tuple[list[float], list[float]]:
     runtime.place(encoder)
     y = torch.from_numpy(data.train_labels)
     classifier = nn.Linear(encoder.num_features, 10).requires_grad_(False)
-    found = Attributes("one", tuple("0123456789"), y, torch.eye(10), y.bincount(), classifier, None, "features")
+    found = Attributes(
+        "one", tuple("0123456789"), y, torch.eye(10), y.bincount(), classifier, None, "features"
+    )
     conditions = Conditions(found, encoder.backbone, c.n, c.classification_weight)
     length = c.model_copy(update={"num_samples": steps * c.batch_size, "discriminator": "global"})
+
     for _ in range(rounds):
         training = GeneratorTraining(length, conditions, inputs, runtime)
         start = time.perf_counter()
+
         train(
             training.state,
             training.step,
@@ -131,9 +149,11 @@ def seconds_a_step(rounds: int, steps: int) -> tuple[list[float], list[float]]:
             schedule=c.schedule,
             runtime=runtime,
         )
+
         framework.append((time.perf_counter() - start) / steps)
         training = GeneratorTraining(length, conditions, inputs, runtime)
         start = time.perf_counter()
+
         plain_training(
             length,
             data.train,
@@ -146,5 +166,7 @@ def seconds_a_step(rounds: int, steps: int) -> tuple[list[float], list[float]]:
             training.noise,
             steps,
         )
+
         plain.append((time.perf_counter() - start) / steps)
+
     return framework, plain

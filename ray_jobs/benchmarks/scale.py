@@ -52,7 +52,14 @@ class NapJob(Job):
     @property
     def definition(self) -> Stage:
         """The stage."""
-        return Stage("map", (), (), nap, lambda config, inputs: [str(i) for i in range(config.tasks)], _joined)
+        return Stage(
+            "map",
+            (),
+            (),
+            nap,
+            lambda config, inputs: [str(i) for i in range(config.tasks)],
+            _joined,
+        )
 
 
 class Reusing(RayExecutor):
@@ -72,17 +79,31 @@ def measure(executor: RayExecutor, tasks: int, seconds: float) -> dict[str, floa
         seconds: That each sleeps.
 
     Returns:
-        Seconds in all, and from the last task's end to the joined artifact; the share of them in which the places of
-        tasks were not slept in; a task's part of that, in seconds of one place; seconds of this process's CPU a task.
+        Seconds in all, and from the last task's end to the joined artifact; the share of them in
+        which the places of tasks were not slept in; a task's part of that, in seconds of one place;
+        seconds of this process's CPU a task.
     """
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # tasks of an interrupted run still write
+    with tempfile.TemporaryDirectory(
+        ignore_cleanup_errors=True
+    ) as folder:  # tasks of an interrupted run still write
         store = ArtifactStore(folder)
-        job = NapJob("", "map", Naps(tasks=tasks, seconds=seconds), "map-naps", {}, cast(Inputs, None), store.url)
+        job = NapJob(
+            "",
+            "map",
+            Naps(tasks=tasks, seconds=seconds),
+            "map-naps",
+            {},
+            cast(Inputs, None),
+            store.url,
+        )
+
         start, cpu = time.time(), time.process_time()
         artifact = train_stage(job, store, cast(Executor, executor), [])
         wall, cpu = time.time() - start, time.process_time() - cpu
+
     places = min(executor.plan.slots, tasks)
     asleep = math.ceil(tasks / places) * seconds
+
     return {
         "seconds": wall,
         "joining_seconds": start + wall - artifact.meta["ended"],
@@ -92,7 +113,9 @@ def measure(executor: RayExecutor, tasks: int, seconds: float) -> dict[str, floa
     }
 
 
-def growth(gpus: float, gpus_per_task: float, counts: Sequence[int], seconds: float) -> list[dict[str, float]]:
+def growth(
+    gpus: float, gpus_per_task: float, counts: Sequence[int], seconds: float
+) -> list[dict[str, float]]:
     """How the scheduler's share grows with the tasks; Ray is up and has these logical GPUs.
 
     Args:
@@ -102,18 +125,30 @@ def growth(gpus: float, gpus_per_task: float, counts: Sequence[int], seconds: fl
         seconds: That each sleeps.
 
     Returns:
-        A row a count: what :func:`measure` says, with ``share_of_minutes``, what scheduling and the start of a process
-        of its own would take of the time of tasks that train for a minute.
+        A row a count: what :func:`measure` says, with ``share_of_minutes``, what scheduling and the
+        start of a process of its own would take of the time of tasks that train for a minute.
     """
     cpus = 0.001  # they sleep; CPUs are not what limits them
     alone = RayExecutor(Resources(gpus_per_task=gpus / 2, cpus_per_task=cpus, clusters_per_task=1))
     begin = measure(alone, FEW, 0.0)["place_seconds_a_task"]
-    reusing = Reusing(Resources(gpus_per_task=gpus_per_task, cpus_per_task=cpus, clusters_per_task=1))
-    measure(reusing, 2 * reusing.plan.slots, 0.5)  # for so long that each place has its process then
+    reusing = Reusing(
+        Resources(gpus_per_task=gpus_per_task, cpus_per_task=cpus, clusters_per_task=1)
+    )
+    measure(
+        reusing, 2 * reusing.plan.slots, 0.5
+    )  # for so long that each place has its process then
     rows = []
+
     for count in counts:
         row = measure(reusing, count, seconds)
         lost = begin + row["place_seconds_a_task"]
-        about = {"tasks": count, "at_once": min(reusing.plan.slots, count), "process_start_seconds": begin}
+
+        about = {
+            "tasks": count,
+            "at_once": min(reusing.plan.slots, count),
+            "process_start_seconds": begin,
+        }
+
         rows.append({**about, **row, "share_of_minutes": lost / (lost + 60)})
+
     return rows

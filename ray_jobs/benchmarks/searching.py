@@ -46,7 +46,8 @@ class Search:
         trials: How many.
         length: Share of the full length that trials train for.
         seed: Of everything random.
-        training: Share of the preset's training lengths, for the trials and all that is trained after them.
+        training: Share of the preset's training lengths, for the trials and all that is trained
+            after them.
         rows: Of a toy set to train on, and as many held out; None for the settings' own number.
     """
 
@@ -66,8 +67,10 @@ class Search:
         space, config = change(dict(system.search_space), self.words, system.presets[self.preset])
         if self.keys:
             space = {key: space[key] for key in self.keys}
+
         config = shortened(config, self.training)
         rows = {} if self.rows is None else {"num_train": self.rows, "num_test": self.rows}
+
         return Request(
             spec=Spec("scgan", DataConfig(source=self.source, **rows), config, self.seed),
             space=space,
@@ -113,24 +116,32 @@ def sharing(measured: Search) -> dict[str, Any]:
     """A search, and then each of its trials trained whole, as many at a time, on the same machine.
 
     Returns:
-        Fits a stage, both times and their ratio, seconds a trial outside its training, and the largest difference
-        between the two values of a trial's metric, relative.
+        Fits a stage, both times and their ratio, seconds a trial outside its training, and the
+        largest difference between the two values of a trial's metric, relative.
     """
     join()
     slots = int(ray.cluster_resources()["CPU"])
+
     with tempfile.TemporaryDirectory() as folder:
         request = measured.request(folder)
         study = run(request)
         told = costs(study, "scgan")
         seconds = study.user_attrs["seconds"]
         trials = study.get_trials(deepcopy=False)
+
     base = request.trial_spec()
     specs = [replace(base, config=override(base.config, trial.params)) for trial in trials]
     task = ray.remote(num_cpus=1)(train_whole)
     start = time.monotonic()
     values = ray.get([task.remote(spec, request.validation) for spec in specs])
     whole = time.monotonic() - start
-    pairs = [(t.value, value) for t, value in zip(trials, values, strict=True) if t.state == TrialState.COMPLETE]
+
+    pairs = [
+        (t.value, value)
+        for t, value in zip(trials, values, strict=True)
+        if t.state == TrialState.COMPLETE
+    ]
+
     return {
         "fits": dict(told.fits),
         "search_seconds": seconds,
@@ -145,23 +156,27 @@ def stopping(measured: Search, rounds: int) -> dict[str, Any]:
     """The same search with early stops and without, and the best points of both trained anew from other seeds.
 
     Returns:
-        Seconds of training of both and their ratio, the trials' best values, and mean and standard deviation of the
-        held-out distance of each best point over the seeds.
+        Seconds of training of both and their ratio, the trials' best values, and mean and standard
+        deviation of the held-out distance of each best point over the seeds.
     """
     join()
     found: dict[str, Any] = {}
+
     for name, stop_early in (("asha", True), ("none", False)):
         with tempfile.TemporaryDirectory() as folder:
             request = measured.request(folder, stop_early=stop_early)
             study = run(request)
+
         top = _best(study)
         again = distances([_at(request.spec, top, measured.seed + 1 + i) for i in range(rounds)])
+
         found[name] = {
             "training_seconds": costs(study, "scgan").spent,
             "best": top.value,
             "held_out_mean": fmean(again),
             "held_out_std": stdev(again),
         }
+
     found["ratio"] = found["asha"]["training_seconds"] / found["none"]["training_seconds"]
     return found
 
@@ -170,7 +185,8 @@ def gain(measured: Search, folder: str) -> dict[str, Any]:
     """The best of a search against the preset's own settings, both trained on all training rows, equally long.
 
     Returns:
-        The held-out distance of both, that of the training rows, which is the noise floor, and the best settings.
+        The held-out distance of both, that of the training rows, which is the noise floor, and the
+        best settings.
     """
     join()
     request = measured.request(folder)
@@ -178,8 +194,17 @@ def gain(measured: Search, folder: str) -> dict[str, Any]:
     found, plain = distances([_at(request.spec, top, measured.seed), request.spec], folder)
     data = pipeline.prepare(request.spec)
     directions = torch.Generator().manual_seed(measured.seed)
-    floor = sliced_wasserstein(data.train, data.test, num_projections=NUM_PROJECTIONS, generator=directions)
-    return {"best": found, "preset": plain, "floor": floor, "trial": top.number, "settings": top.params}
+    floor = sliced_wasserstein(
+        data.train, data.test, num_projections=NUM_PROJECTIONS, generator=directions
+    )
+
+    return {
+        "best": found,
+        "preset": plain,
+        "floor": floor,
+        "trial": top.number,
+        "settings": top.params,
+    }
 
 
 def _best(study: optuna.Study) -> FrozenTrial:
@@ -203,8 +228,12 @@ def distance(spec: Spec, store_url: str | None) -> float:
     """Sliced Wasserstein distance of a run's samples to all of its held-out rows."""
     torch.set_num_threads(1)
     data = pipeline.prepare(spec)
+
     with tempfile.TemporaryDirectory() as folder:
-        fitted = pipeline.fit_stages(spec, data, ArtifactStore(store_url or folder), LocalExecutor())
+        fitted = pipeline.fit_stages(
+            spec, data, ArtifactStore(store_url or folder), LocalExecutor()
+        )
+
     artifacts = {name: stage.artifact for name, stage in fitted.items()}
     model = systems.load(spec.system).model(spec.config, artifacts, torch.device("cpu"))
     return sliced_wasserstein_to(data.test, model, spec.seed)

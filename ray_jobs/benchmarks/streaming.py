@@ -38,11 +38,14 @@ def write_table(folder: Path, rows: int, seed: int = 0) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(NUM_MODES, NUM_COLUMNS)) * 4
+
     for part, share in enumerate(np.array_split(np.arange(rows), NUM_PARTS)):
         modes = share * NUM_MODES // rows
         x = (centres[modes] + rng.normal(size=(len(share), NUM_COLUMNS))).astype(np.float32)
         table = pa.table({f"x{i}": x[:, i] for i in range(NUM_COLUMNS)})
-        parquet.write_table(table, folder / f"part-{part:02d}.parquet", compression="NONE", use_dictionary=False)
+        parquet.write_table(
+            table, folder / f"part-{part:02d}.parquet", compression="NONE", use_dictionary=False
+        )
 
 
 @dataclass
@@ -51,7 +54,8 @@ class Peaks:
 
     Attributes:
         rss: Resident, shared pages counted in every process that maps them.
-        pss: Resident, a shared page counted in equal parts; looked at every two seconds, where it may be.
+        pss: Resident, a shared page counted in equal parts; looked at every two seconds, where it
+            may be.
     """
 
     rss: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -63,6 +67,7 @@ class Peaks:
         while not stop.wait(0.25):
             full = time.monotonic() - looked > 2
             looked = time.monotonic() if full else looked
+
             for process in _family(pid):
                 try:
                     name = _name(process)
@@ -104,9 +109,21 @@ def run_main(data: Path, store: Path, words: tuple[str, ...] = ()) -> dict[str, 
     Raises:
         RuntimeError: If it fails.
     """
-    command = [sys.executable, str(MAIN), "--data", str(data), "--data.stream", "true", "--store", str(store), *words]
+    command = [
+        sys.executable,
+        str(MAIN),
+        "--data",
+        str(data),
+        "--data.stream",
+        "true",
+        "--store",
+        str(store),
+        *words,
+    ]
+
     start, peaks, stop = time.monotonic(), Peaks(), threading.Event()
     store.mkdir(parents=True, exist_ok=True)
+
     with (store / "main.log").open("w+") as log:
         process = subprocess.Popen(command, stderr=log, stdout=subprocess.DEVNULL)
         watcher = threading.Thread(target=peaks.watch, args=(process.pid, stop), daemon=True)
@@ -114,10 +131,15 @@ def run_main(data: Path, store: Path, words: tuple[str, ...] = ()) -> dict[str, 
         process.wait()
         log.seek(0)
         said = log.read()
+
     stop.set()
     watcher.join()
+
     if process.returncode:
-        raise RuntimeError(f"the main job failed: {said.splitlines()[-1] if said else process.returncode}")
+        raise RuntimeError(
+            f"the main job failed: {said.splitlines()[-1] if said else process.returncode}"
+        )
+
     largest = sorted(peaks.rss.items(), key=lambda item: -item[1])[:6]
     return {
         "seconds": time.monotonic() - start,

@@ -84,7 +84,9 @@ class RayExecutor:
         ValueError: If no node can hold what is asked for.
     """
 
-    def __init__(self, resources: Resources, started: float | None = None, meter: Meter | None = None) -> None:
+    def __init__(
+        self, resources: Resources, started: float | None = None, meter: Meter | None = None
+    ) -> None:
         self.resources = resources
         self.meter = meter or Meter(resources.prices)
         self.started = time.monotonic() if started is None else started
@@ -94,16 +96,19 @@ class RayExecutor:
         """Have every unit fitted and stored.
 
         Raises:
-            RuntimeError: If a unit can't be fitted, with the worker's own message; or if there is no room or time left.
+            RuntimeError: If a unit can't be fitted, with the worker's own message; or if there is
+                no room or time left.
         """
         board = new_board()
         reference = ray.put(job)
         report.used(self.meter.read())
+
         if job.definition.data_parallel:
             self._train(job, reference, units, board, report)
         else:
             packs = self.packs(units, by_file=job.definition.by_file)
             self.run_tasks(reference, packs, board, report, job.stage)
+
         report.used(self.meter.read())
 
     def packs(self, units: Units, *, by_file: bool = False) -> list[Units]:
@@ -114,32 +119,43 @@ class RayExecutor:
             size = self.resources.clusters_per_task or -(-len(units) // self.plan.slots)
         return [units[start : start + size] for start in range(0, len(units), size)]
 
-    def run_tasks(self, job: Any, packs: Sequence[Units], board: Any, report: Reporter, name: str = "tasks") -> None:
+    def run_tasks(
+        self, job: Any, packs: Sequence[Units], board: Any, report: Reporter, name: str = "tasks"
+    ) -> None:
         """Fit each pack in a task, and wait for all.
 
         Raises:
             RuntimeError: If a task failed, after the others have ended.
         """
-        patience = Patience(name, self.resources, self.started, [_bundle(self.plan.cpus, self.plan.task_gpus)])
+        patience = Patience(
+            name, self.resources, self.started, [_bundle(self.plan.cpus, self.plan.task_gpus)]
+        )
         patience.await_room(functools.partial(self.meter.tell, report))
         task = ray.remote(**self.task_options())(fit_on_task)
-        running = {task.remote(job, pack, board, self.resources.checkpoint_seconds): pack for pack in packs}
+        running = {
+            task.remote(job, pack, board, self.resources.checkpoint_seconds): pack for pack in packs
+        }
         pending, errors = list(running), []
+
         while pending:
             done, pending = ray.wait(pending, num_returns=len(pending), timeout=POLL_SECONDS)
             if _relay(board, report) or done:
                 patience.hear()
+
             self.meter.tell(report)
             if pending and (reason := patience.over()):
                 for reference in pending:
                     ray.cancel(reference, force=True)
+
                 raise RuntimeError(reason)
+
             for reference in done:
                 try:
                     ray.get(reference)
                     report.fitted(running[reference])
                 except ray.exceptions.RayError as error:
                     errors.append(error)
+
         if errors:
             raise RuntimeError(
                 f"{len(errors)} of {len(packs)} tasks failed; the first: {_cause(errors[0])}"
@@ -147,7 +163,10 @@ class RayExecutor:
 
     def task_options(self) -> dict[str, Any]:
         """Ray's options of each task."""
-        options: dict[str, Any] = {"num_cpus": self.plan.cpus, "max_retries": self.resources.max_retries}
+        options: dict[str, Any] = {
+            "num_cpus": self.plan.cpus,
+            "max_retries": self.resources.max_retries,
+        }
         if self.plan.task_gpus:
             # A process a task, so that its GPU memory is given back when it ends.
             options |= {"num_gpus": self.plan.task_gpus, "max_calls": 1}
@@ -157,18 +176,21 @@ class RayExecutor:
         bundles = [_bundle(self.plan.cpus, self.plan.worker_gpus)] * self.plan.min_workers
         patience = Patience(definition.stage, self.resources, self.started, bundles)
         patience.await_room(functools.partial(self.meter.tell, report))
+
         loop = {
             "job": job,
             "units": list(units),
             "board": board,
             "checkpoint_every": self.resources.checkpoint_seconds,
         }
+
         trainer = self._trainer(f"{definition.key}-{uuid.uuid4().hex[:8]}", loop, bundles[0])
         stop, reasons = threading.Event(), list[str]()
         watch = functools.partial(_watch, stop, board, report, patience, self.meter, reasons)
         relay = threading.Thread(target=watch, daemon=True)
         relay.start()
         failure = None
+
         try:
             trainer.fit()
         except ray.train.TrainingFailedError as error:
@@ -176,10 +198,13 @@ class RayExecutor:
         finally:
             stop.set()
             relay.join()
+
         if reasons:
             raise RuntimeError(reasons[0])
+
         if failure is not None:
             raise RuntimeError(_cause(failure)) from failure
+
         report.fitted(units)
 
     def _trainer(self, name: str, loop: dict[str, Any], bundle: dict[str, float]) -> Any:
@@ -189,16 +214,20 @@ class RayExecutor:
         on_gpus = bool(self.plan.worker_gpus)
         patience = self.resources.patience_minutes
         fewest, most = self.plan.min_workers, self.plan.num_workers
+
         return TorchTrainer(
             fit_on_worker,
             train_loop_config=loop,
             # By how PyTorch was built: the driver's node need not have a GPU itself.
-            torch_config=TorchConfig(backend="nccl" if on_gpus and torch.backends.cuda.is_built() else "gloo"),
+            torch_config=TorchConfig(
+                backend="nccl" if on_gpus and torch.backends.cuda.is_built() else "gloo"
+            ),
             scaling_config=ScalingConfig(
                 num_workers=(fewest, most) if fewest < most else most,
                 use_gpu=on_gpus,
                 resources_per_worker=bundle,
-                # Another number of workers goes on from the last checkpoint: what was done since is done again.
+                # Another number of workers goes on from the last checkpoint: what was done since is
+                # done again.
                 elastic_resize_monitor_interval_s=2 * self.resources.checkpoint_seconds,
             ),
             run_config=RunConfig(
@@ -217,8 +246,12 @@ def fit_on_task(job: Job, units: Units, board: Any, checkpoint_every: float) -> 
     """Fit some units in a Ray task, on its share of a GPU where it has one."""
     device = torch.device("cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu")
     runtime = Runtime(
-        device, report=_writer(board, units[0]), checkpoint_every=checkpoint_every, amp=device.type == "cuda"
+        device,
+        report=_writer(board, units[0]),
+        checkpoint_every=checkpoint_every,
+        amp=device.type == "cuda",
     )
+
     with beating(board.beat.remote):
         fit_part(job, units, runtime)
 
@@ -229,7 +262,10 @@ def fit_on_worker(config: dict[str, Any]) -> None:
     from ray.train.torch import get_device
 
     context = get_context()
-    device = get_device() if torch.cuda.is_available() else torch.device("cpu")  # of logical GPUs alone
+    device = (
+        get_device() if torch.cuda.is_available() else torch.device("cpu")
+    )  # of logical GPUs alone
+
     runtime = Runtime(
         device,
         rank=context.get_world_rank(),
@@ -238,11 +274,14 @@ def fit_on_worker(config: dict[str, Any]) -> None:
         checkpoint_every=config["checkpoint_every"],
         amp=device.type == "cuda",
     )
+
     try:
         with beating(config["board"].beat.remote):
             fit_part(ray.get(config["job"]), config["units"], runtime)
     except Stopped:
-        if runtime.world_size > 1:  # the others are in the middle of a collective: only an error ends them
+        if (
+            runtime.world_size > 1
+        ):  # the others are in the middle of a collective: only an error ends them
             raise
 
 
@@ -267,7 +306,12 @@ def _relay(board: Any, report: Reporter) -> bool:
 
 
 def _watch(
-    stop: threading.Event, board: Any, report: Reporter, patience: Patience, meter: Meter, reasons: list[str]
+    stop: threading.Event,
+    board: Any,
+    report: Reporter,
+    patience: Patience,
+    meter: Meter,
+    reasons: list[str],
 ) -> None:
     """Relay until stopped; let the workers end when the patience is over, and keep the reason."""
     while not stop.wait(POLL_SECONDS):
@@ -287,7 +331,12 @@ def _cause(error: BaseException) -> str:
         failures = getattr(error, "worker_failures", None)
         if failures:
             inner = next(iter(failures.values()))
+
         if not isinstance(inner, BaseException) or inner is error:
             break
+
         error = inner
-    return next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
+
+    return next(
+        (line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__
+    )

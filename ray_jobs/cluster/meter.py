@@ -36,11 +36,13 @@ def named_prices(given: Any) -> Any:
 class Meter:
     """Reads the cluster now and then, and adds up the price of its nodes between the readings.
 
-    A node counts from the first reading that finds it to the last, so that the cost is right to the time between two.
+    A node counts from the first reading that finds it to the last, so that the cost is right to the
+    time between two.
 
     Args:
-        prices: Of an hour, by the value of one of a node's labels (the node's type under ``ray up``, its group under
-            KubeRay, both as ``ray.io/node-group``), ``head`` or ``*`` for any node; the first that fits a node is its.
+        prices: Of an hour, by the value of one of a node's labels (the node's type under ``ray
+            up``, its group under KubeRay, both as ``ray.io/node-group``), ``head`` or ``*`` for any
+            node; the first that fits a node is its.
     """
 
     def __init__(self, prices: Mapping[str, float]) -> None:
@@ -53,14 +55,21 @@ class Meter:
 
     def read(self) -> Usage:
         """Nodes and what is in use now, and the cost since the first reading."""
-        nodes, now = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}, time.monotonic()
+        nodes, now = (
+            {node["NodeID"]: node for node in ray.nodes() if node["Alive"]},
+            time.monotonic(),
+        )
         hours = (now - self.last) / 3600
         self.cost += sum(hours * self._price(nodes[name]) for name in self.alive & nodes.keys())
         self.alive, self.last = set(nodes), now
-        there = {kind: sum(node["Resources"].get(kind, 0.0) for node in nodes.values()) for kind in ("GPU", "CPU")}
+        there = {
+            kind: sum(node["Resources"].get(kind, 0.0) for node in nodes.values())
+            for kind in ("GPU", "CPU")
+        }
         free = ray.available_resources()
         in_use = {kind: max(0.0, round(there[kind] - free.get(kind, 0.0), 4)) for kind in there}
         cost = self.cost if self.prices else None
+
         return Usage(len(nodes), there["GPU"], in_use["GPU"], there["CPU"], in_use["CPU"], cost)
 
     def due(self) -> Usage | None:
@@ -79,9 +88,11 @@ class Meter:
         names = {ANY, *node["Labels"].values()} - {node["NodeID"]}  # which is a label too
         if HEAD_RESOURCE in node["Resources"]:
             names.add(HEAD)
+
         for name, price in self.prices.items():
             if name in names:
                 return price
+
         if self.prices and node["NodeID"] not in self.unpriced:
             self.unpriced.add(node["NodeID"])
             _log.warning(
@@ -89,4 +100,5 @@ class Meter:
                 node["NodeManagerAddress"],
                 ", ".join(sorted(names)),
             )
+
         return 0.0

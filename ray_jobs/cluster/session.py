@@ -17,7 +17,9 @@ from ray_jobs.cluster.resources import Resources
 from scgan.contract import Units
 from scgan.pipeline.executor import Job, Reporter
 
-os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")  # a worker group is noticed ready sooner
+os.environ.setdefault(
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2"
+)  # a worker group is noticed ready sooner
 
 
 def connect(num_gpus: float | None = None) -> bool:
@@ -31,11 +33,15 @@ def connect(num_gpus: float | None = None) -> bool:
     """
     if ray.is_initialized():
         return False
+
     if os.environ.get("RAY_ADDRESS"):
         ray.init(log_to_driver=False)
     else:
         with _on_loopback():
-            ray.init(address="local", num_gpus=num_gpus, include_dashboard=False, log_to_driver=False)
+            ray.init(
+                address="local", num_gpus=num_gpus, include_dashboard=False, log_to_driver=False
+            )
+
     return True
 
 
@@ -58,7 +64,8 @@ def _on_loopback() -> Iterator[None]:
 def results_folder() -> Path:
     """Where relative paths of a run lie: here, or ``~/scgan`` in a submitted job.
 
-    A job's working directory is Ray's unpacked copy of it, which Ray removes; results must not lie there.
+    A job's working directory is Ray's unpacked copy of it, which Ray removes; results must not lie
+    there.
     """
     here = Path.cwd()
     if "working_dir_files" not in here.parts:
@@ -84,7 +91,9 @@ class LazyRayExecutor:
 
     def warm_up(self) -> None:
         """Connect beside whatever else is made ready."""
-        self.thread = ThreadPoolExecutor(1)  # kept: a private Ray ends with the thread that started it
+        self.thread = ThreadPoolExecutor(
+            1
+        )  # kept: a private Ray ends with the thread that started it
         self.connecting = self.thread.submit(connect)
 
     def close(self) -> None:

@@ -31,7 +31,9 @@ class Patience:
         bundles: What the stage needs at once to begin.
     """
 
-    def __init__(self, stage: str, resources: Resources, started: float, bundles: Sequence[Bundle]) -> None:
+    def __init__(
+        self, stage: str, resources: Resources, started: float, bundles: Sequence[Bundle]
+    ) -> None:
         self.stage, self.bundles = stage, bundles
         self.patience = _seconds(resources.patience_minutes)
         self.deadline = started + _seconds(resources.deadline_minutes)
@@ -56,6 +58,7 @@ class Patience:
         finally:
             with contextlib.suppress(ValueError):  # an older Ray's, of a group that is gone
                 remove_placement_group(group)
+
         self.hear()
 
     def hear(self) -> None:
@@ -66,15 +69,16 @@ class Patience:
         """Why the stage must end now, None if it need not; says now and then what it waits for."""
         now = time.monotonic()
         if now > self.deadline:
-            return (
-                f"{self.stage}: the job's time is over (resources.deadline_minutes); the same command goes on from here"
-            )
+            return f"{self.stage}: the job's time is over (resources.deadline_minutes); the same command goes on from here"
+
         waited = now - self.heard
         if waited > self.patience:
             return f"{self.situation(waited)}, longer than resources.patience_minutes allows"
+
         if waited > SILENCE and now - self.said > SAY_EVERY:
             self.said = now
             _log.warning("%s", self.situation(waited))
+
         return None
 
     def situation(self, waited: float) -> str:
@@ -96,6 +100,7 @@ def beating(beat: Callable[[], object], every: float = 5.0) -> Iterator[None]:
 
     thread = threading.Thread(target=loop, daemon=True)
     thread.start()
+
     try:
         yield
     finally:

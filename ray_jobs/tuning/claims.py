@@ -21,8 +21,8 @@ BEAT_EVERY, DEAD_AFTER = 5.0, 60.0  # seconds between a driver's signs of life, 
 class Claims:
     """An actor of the cluster: which trial of which search is training which artifact of a store.
 
-    A holder is named ``driver/trial``. The claims of a trial that has ended are dropped by its driver, those of a
-    driver that was killed are void after a minute.
+    A holder is named ``driver/trial``. The claims of a trial that has ended are dropped by its
+    driver, those of a driver that was killed are void after a minute.
     """
 
     def __init__(self) -> None:
@@ -96,6 +96,7 @@ def signs_of_life(store_url: str, driver: str) -> Iterator[None]:
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
+
     try:
         yield
     finally:
@@ -106,12 +107,13 @@ def signs_of_life(store_url: str, driver: str) -> Iterator[None]:
 class ClaimingStore(ArtifactStore):
     """A store in which a missing artifact is claimed by whoever asks for it, and awaited by everybody else.
 
-    Between the pipeline's question whether a stage is there and its training there is then no gap in which a second
-    trial could begin the same.
+    Between the pipeline's question whether a stage is there and its training there is then no gap
+    in which a second trial could begin the same.
 
     Args:
         url: Where artifacts lie.
-        holder: The driver's and the trial's name, ``driver/trial``, under which the driver drops the trial's claims.
+        holder: The driver's and the trial's name, ``driver/trial``, under which the driver drops
+            the trial's claims.
     """
 
     def __init__(self, url: str, holder: str) -> None:
@@ -135,7 +137,9 @@ class ClaimingStore(ArtifactStore):
             self._ask(lambda claims: claims.release.remote(key, self.holder))
         return stored
 
-    def save(self, key: str, artifact: Artifact, provenance: Mapping[str, Any] | None = None) -> None:
+    def save(
+        self, key: str, artifact: Artifact, provenance: Mapping[str, Any] | None = None
+    ) -> None:
         """Store the artifact and give up its claim."""
         super().save(key, artifact, provenance)
         if ".part-" not in key:

@@ -60,15 +60,26 @@ def search(request: Request) -> bool:
     plan = request.plan()
     request.check_space(data)
     store = ArtifactStore(request.store_url)
-    warm = open_warm(request.warm_start, request.database(request.warm_start)) if request.warm_start else None
+
+    warm = (
+        open_warm(request.warm_start, request.database(request.warm_start))
+        if request.warm_start
+        else None
+    )
+
     database = request.database(request.study)
     with one_at_a_time(database):
-        study = open_study(database, request.study, request.description(), request.metrics, request.spec.seed)
+        study = open_study(
+            database, request.study, request.description(), request.metrics, request.spec.seed
+        )
+
     if num_missing(study, request.trials) > 0:
         join()
         request.check_resources()
+
     lease = Lease(study, database)
     lease.take()
+
     try:
         begin(study, request.space, plan.spec.config, request.trials, warm)
         tracker = open_tracker(request)
@@ -77,8 +88,11 @@ def search(request: Request) -> bool:
     except SystemExit as end:
         if not _terminated.is_set():
             raise
+
         click.echo("stopped; the same command goes on", err=True)
-        raise SystemExit(TERMINATED) from end  # where Ray was being waited for, it has made the code 1
+        raise SystemExit(
+            TERMINATED
+        ) from end  # where Ray was being waited for, it has made the code 1
     finally:
         lease.give_back()
 
@@ -110,16 +124,20 @@ def _search(
             with signs_of_life(ArtifactStore(request.store_url, probe=False).url, driver):
                 fit_fixed_stages(request, study, plan, data, driver, meter)
                 run_trials(request, study, lease, plan, data, driver, record.sync, meter)
+
             seconds = study.user_attrs.get("seconds", 0.0) + time.monotonic() - start
             study.set_user_attr("seconds", seconds)
+
         record.sync()
         scores = train_best(request, study, record, tracker, TaskExecutor(request.resources, meter))
     except BaseException as error:
         record.close("FAILED" if isinstance(error, Exception) else "KILLED")
         raise
+
     enough = _enough(request, study)
     held_out = {name: score.value for name, score in scores.items()}
     record.finish(draw(study, request.metrics), held_out, "FINISHED" if enough else "FAILED")
+
     return enough
 
 
@@ -135,12 +153,27 @@ def open_tracker(request: Request) -> MLflowTracker:
         return MLflowTracker.open(uri)
 
 
-def open_record(request: Request, study: optuna.Study, store: ArtifactStore, tracker: MLflowTracker) -> SearchRecord:
+def open_record(
+    request: Request, study: optuna.Study, store: ArtifactStore, tracker: MLflowTracker
+) -> SearchRecord:
     """The search's entry in MLflow, begun."""
     record = SearchRecord(tracker.client, tracker.experiment_id, study, request.metrics, store)
-    settings = {key: value for key, value in leaves(request.trial_spec().config) if key not in request.space}
-    about = {"system": request.spec.system, "data.source": request.spec.data.source, "seed": request.spec.seed}
-    shown = {"metrics": ", ".join(request.metrics), "length": request.length, "validation": request.validation}
+    settings = {
+        key: value for key, value in leaves(request.trial_spec().config) if key not in request.space
+    }
+
+    about = {
+        "system": request.spec.system,
+        "data.source": request.spec.data.source,
+        "seed": request.spec.seed,
+    }
+
+    shown = {
+        "metrics": ", ".join(request.metrics),
+        "length": request.length,
+        "validation": request.validation,
+    }
+
     space = {f"space.{key}": domain for key, domain in describe(request.space).items()}
     record.begin({**about, **shown, **space, **settings})
     return record
@@ -189,25 +222,48 @@ def fit_fixed_stages(
     fixed = fixed_stages(plan.spec.system, request.space)
     if not fixed:
         return
-    store, shared = ClaimingStore(request.store_url, f"{driver}/driver"), dict(study.user_attrs.get("shared", {}))
+
+    store, shared = (
+        ClaimingStore(request.store_url, f"{driver}/driver"),
+        dict(study.user_attrs.get("shared", {})),
+    )
     account = Account()
+
     try:
-        executor, listener = TaskExecutor(request.resources, meter), cast(pipeline.Listener, account)
+        executor, listener = (
+            TaskExecutor(request.resources, meter),
+            cast(pipeline.Listener, account),
+        )
         fitted = pipeline.fit_stages(plan.spec, data, store, executor, [listener], only=fixed)
     finally:
         store.give_up()
+
     for name, stage in fitted.items():
         if stage.new:
             shared[stage.key] = account.loops.get(name, stage.seconds)
-        how = f"fitted once for all trials, {stage.seconds:.1f} s" if stage.new else "from the store"
+
+        how = (
+            f"fitted once for all trials, {stage.seconds:.1f} s" if stage.new else "from the store"
+        )
         click.echo(f"{name}: {how}", err=True)
+
     study.set_user_attr("shared", shared)
 
 
 def _enough(request: Request, study: optuna.Study) -> bool:
     counts = count(study)
-    finished, failed = sum(counts[state] for state in FINISHED), counts[optuna.trial.TrialState.FAIL]
+    finished, failed = (
+        sum(counts[state] for state in FINISHED),
+        counts[optuna.trial.TrialState.FAIL],
+    )
+
     if failed:
-        causes = sorted({t.user_attrs.get("cause", "") for t in study.get_trials(deepcopy=False)} - {""})
-        click.echo(f"{failed} of {finished} trials failed, the first of {len(causes)} causes: {causes[0]}", err=True)
+        causes = sorted(
+            {t.user_attrs.get("cause", "") for t in study.get_trials(deepcopy=False)} - {""}
+        )
+        click.echo(
+            f"{failed} of {finished} trials failed, the first of {len(causes)} causes: {causes[0]}",
+            err=True,
+        )
+
     return failed <= request.max_failed * finished and best(study) is not None

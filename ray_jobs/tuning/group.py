@@ -15,7 +15,11 @@ from scgan.contract import Units
 from scgan.pipeline.executor import Job, fit_part
 from scgan.training.runtime import Runtime
 
-DEATHS = (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError)
+DEATHS = (
+    ray.exceptions.WorkerCrashedError,
+    ray.exceptions.NodeDiedError,
+    ray.exceptions.OutOfMemoryError,
+)
 LAST_WORDS = 5.0  # seconds for helpers to end in when the first worker has failed
 TIMEOUT = datetime.timedelta(minutes=5)  # after which a worker that waits for a dead one gives up
 
@@ -40,23 +44,35 @@ def run_in_group(call: Callable[[Runtime], Any], workers: int, runtime: Runtime)
     """
     if workers == 1:
         return call(runtime)
+
     from ray.util.placement_group import get_current_placement_group
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-    group, address = get_current_placement_group(), f"tcp://{ray.util.get_node_ip_address()}:{_free_port()}"
+    group, address = (
+        get_current_placement_group(),
+        f"tcp://{ray.util.get_node_ip_address()}:{_free_port()}",
+    )
     helpers = []
+
     for rank in range(1, workers):
         bundle = group.bundle_specs[rank]
-        options = {"num_cpus": bundle.get("CPU", 0), "num_gpus": bundle.get("GPU", 0), "max_retries": 0}
+        options = {
+            "num_cpus": bundle.get("CPU", 0),
+            "num_gpus": bundle.get("GPU", 0),
+            "max_retries": 0,
+        }
+
         place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=rank)
         task = ray.remote(**options)(_member).options(scheduling_strategy=place)
         helpers.append(task.remote(call, rank, workers, address))
+
     try:
         result = _member(call, 0, workers, address, runtime)
         ray.get(helpers)
     except Exception:
         _end(helpers)
         raise
+
     return result
 
 
@@ -65,6 +81,7 @@ def _end(helpers: list[Any]) -> None:
     ended, _ = ray.wait(helpers, num_returns=len(helpers), timeout=LAST_WORDS)
     for helper in helpers:
         ray.cancel(helper, force=True)
+
     for helper in ended:
         try:
             ray.get(helper)
@@ -75,13 +92,20 @@ def _end(helpers: list[Any]) -> None:
 
 
 def _member(
-    call: Callable[[Runtime], Any], rank: int, workers: int, address: str, runtime: Runtime | None = None
+    call: Callable[[Runtime], Any],
+    rank: int,
+    workers: int,
+    address: str,
+    runtime: Runtime | None = None,
 ) -> Any:
     """One worker's part: join the group, call, leave it."""
     torch.set_num_threads(1)
     device = runtime.device if runtime else here().device
     backend = "nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, init_method=address, rank=rank, world_size=workers, timeout=TIMEOUT)
+    dist.init_process_group(
+        backend, init_method=address, rank=rank, world_size=workers, timeout=TIMEOUT
+    )
+
     try:
         result = call(Runtime(device, rank=rank, world_size=workers, amp=device.type == "cuda"))
         return result if rank == 0 else None
@@ -100,8 +124,10 @@ def fit_units(job: Job, units: Units, workers: int, runtime: Runtime) -> None:
     if job.definition.data_parallel:
         run_in_group(lambda at: fit_part(job, units, at), workers, runtime)
         return
+
     size = -(-len(units) // workers)
     packs = [units[start : start + size] for start in range(0, len(units), size)]
+
     if len(packs) == 1:
         fit_part(job, units, runtime)
         return

@@ -15,15 +15,17 @@ from ray_jobs.tuning.study import FINISHED
 class Halving(FIFOScheduler):  # type: ignore[misc]
     """At each rung one of ``factor`` trials goes on, and whichever is the best so far; the others are stopped.
 
-    Tune's own ASHA lets every trial go on that is in the best part of those before it. Under a searcher that gets
-    better that is more than half of them, most of which differ from the best by less than the noise.
+    Tune's own ASHA lets every trial go on that is in the best part of those before it. Under a
+    searcher that gets better that is more than half of them, most of which differ from the best by
+    less than the noise.
 
     Args:
         metric: What is minimised.
         rungs: Samples at which trials are compared.
         factor: At each rung one of so many goes on.
 
-    Source: Li et al., A System for Massively Parallel Hyperparameter Tuning (MLSys 2020), Algorithm 2. Differs: a trial
+    Source: Li et al., A System for Massively Parallel Hyperparameter Tuning (MLSys 2020), Algorithm
+        2. Differs: a trial
     that may not go on when it reaches a rung is stopped, not paused.
     """
 
@@ -46,11 +48,13 @@ class Halving(FIFOScheduler):  # type: ignore[misc]
         values = self.values[rung]
         if name in values:
             return True
+
         rank = sum(other <= value for other in values.values())
         values[name] = value
         places = math.ceil(len(values) / self.factor)
         goes_on = rank == 0 or (rank < places and self.gone_on[rung] < places)
         self.gone_on[rung] += goes_on
+
         return goes_on
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:

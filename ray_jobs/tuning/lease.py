@@ -15,7 +15,9 @@ import optuna
 
 from scgan.store.artifacts import digest
 
-STALE_AFTER = 60.0  # seconds without a sign of life after which a driver on another machine counts as dead
+STALE_AFTER = (
+    60.0  # seconds without a sign of life after which a driver on another machine counts as dead
+)
 
 
 @contextlib.contextmanager
@@ -57,12 +59,14 @@ class Lease:
         host = socket.gethostname()
         if other and other["host"] != host and time.time() - other["seen"] < STALE_AFTER:
             self._refuse(f"on {other['host']}")
+
         lock = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(lock)
             self._refuse("here")
+
         self.lock = lock
         self.renew()
 

@@ -30,16 +30,23 @@ def draw(study: optuna.Study, metrics: Sequence[str]) -> dict[str, Figure]:
     done = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     if not done:
         return {}
+
     stopped = study.get_trials(deepcopy=False, states=[TrialState.PRUNED])
     with style():
-        figures = {"history": history(done, stopped, metrics[0]), "parallel-coordinates": parallel(done, metrics[0])}
+        figures = {
+            "history": history(done, stopped, metrics[0]),
+            "parallel-coordinates": parallel(done, metrics[0]),
+        }
         shares = importances(study, done)
         if shares:
             figures["importance"] = importance(shares, " and ".join(metrics))
+
         if len(metrics) > 1:
             figures["pareto-front"] = pareto(done, study.best_trials, metrics)
+
         if len(_keys(done)) == 1 and len(done) > 1:
             figures["sweep"] = sweep(done)
+
     return figures
 
 
@@ -49,17 +56,22 @@ def history(done: Sequence[FrozenTrial], stopped: Sequence[FrozenTrial], metric:
 
     figure, (ax,) = panels(1, 1, (6.5, 3.2))
     numbers, values = [t.number for t in done], np.array([t.values[0] for t in done])
+
     if early := [t for t in stopped if t.values]:
         places = [t.number for t in early], [t.values[0] for t in early]
         ax.plot(*places, "x", color="#999999", markersize=4, label="stopped early (its last value)")
+
     ax.plot(numbers, values, "o", markersize=4, label="complete")
     lowest, end = np.minimum.accumulate(values), max(t.number for t in (*done, *stopped))
-    ax.step([*numbers, end], [*lowest, lowest[-1]], where="post", color=PALETTE[1], label="best so far")
+    ax.step(
+        [*numbers, end], [*lowest, lowest[-1]], where="post", color=PALETTE[1], label="best so far"
+    )
     ax.set_yscale("log")
     plain = FuncFormatter(lambda value, place: f"{value:.2g}")
     ax.yaxis.set(major_formatter=plain, minor_formatter=plain)
     ax.set(xlabel="trial", ylabel=metric)
     ax.legend(loc="upper right")
+
     return figure
 
 
@@ -87,13 +99,16 @@ def parallel(done: Sequence[FrozenTrial], metric: str) -> Figure:
     from matplotlib import colormaps
 
     values = [trial.values[0] for trial in done]
-    columns: dict[str, list[Any]] = {key: [trial.params.get(key) for trial in done] for key in _keys(done)}
+    columns: dict[str, list[Any]] = {
+        key: [trial.params.get(key) for trial in done] for key in _keys(done)
+    }
     columns[metric] = values
     places = np.stack([_places(column) for column in columns.values()], 1)
     ranks = np.argsort(np.argsort(values)) / max(1, len(values) - 1)  # 0 for the best
     figure, (ax,) = panels(1, 1, (max(4.5, 1.6 * len(columns)), 3.6))
     for i in np.argsort(values)[::-1]:
         ax.plot(places[i], color=colormaps["viridis"](0.95 * ranks[i]), linewidth=1.0, alpha=0.85)
+
     for place, column in enumerate(columns.values()):
         ax.vlines(place, 0, 1, color="#888888", linewidth=0.7, zorder=0)
         for height, text, side in zip((0, 1), _ends(column), ("top", "bottom"), strict=True):
@@ -101,10 +116,12 @@ def parallel(done: Sequence[FrozenTrial], metric: str) -> Figure:
                 text, (place, height), (0, -5 if side == "top" else 5), textcoords="offset points", fontsize=7,
                 ha="center", va=side, color="#555555",
             )  # fmt: skip
+
     ax.set_xticks(range(len(columns)), [name.replace(".", ".\n") for name in columns], fontsize=8)
     ax.set(yticks=[], ylim=(-0.12, 1.12), title=f"dark: low {metric}")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
+
     return figure
 
 
@@ -115,18 +132,35 @@ def sweep(done: Sequence[FrozenTrial]) -> Figure:
     settings, names = [trial.params[key] for trial in done], list(done[0].user_attrs["scores"])
     numbers = _are_numbers(settings)
     figure, axes = panels(len(names), 3, (3.1, 2.7))
+
     for ax, name in zip(axes, names, strict=False):
         values = [trial.user_attrs["scores"][name] for trial in done]
         places = settings if numbers else list(range(len(settings)))
         least = int(np.argmin(values))
         ax.plot(places, values, "o-", markersize=4)
-        ax.plot(places[least], values[least], "o", markersize=11, markerfacecolor="none", markeredgecolor="#222222")
-        ax.set(title=f"{name}: least {values[least]:.3g} at {settings[least]}", xlabel=key, ylim=(0, 1.1 * max(values)))
+
+        ax.plot(
+            places[least],
+            values[least],
+            "o",
+            markersize=11,
+            markerfacecolor="none",
+            markeredgecolor="#222222",
+        )
+
+        ax.set(
+            title=f"{name}: least {values[least]:.3g} at {settings[least]}",
+            xlabel=key,
+            ylim=(0, 1.1 * max(values)),
+        )
+
         if numbers and min(settings) > 0 and max(settings) > 10 * min(settings):
             ax.set_xscale("log")
             ax.minorticks_off()
+
         if len(places) <= 8:
             ax.set_xticks(places, [str(setting) for setting in settings])
+
     return figure
 
 
@@ -160,12 +194,22 @@ def _ends(values: list[Any]) -> tuple[str, str]:
     return _words(values)[0], _words(values)[-1]
 
 
-def pareto(done: Sequence[FrozenTrial], front: Sequence[FrozenTrial], metrics: Sequence[str]) -> Figure:
+def pareto(
+    done: Sequence[FrozenTrial], front: Sequence[FrozenTrial], metrics: Sequence[str]
+) -> Figure:
     """The first two metrics of every trial; those that no other beats at both are joined."""
     figure, (ax,) = panels(1, 1, (4.8, 3.6))
-    ax.plot(*np.array([t.values[:2] for t in done]).T, "o", markersize=4, color="#999999", label="trials")
+    ax.plot(
+        *np.array([t.values[:2] for t in done]).T,
+        "o",
+        markersize=4,
+        color="#999999",
+        label="trials",
+    )
+
     best = np.array(sorted(t.values[:2] for t in front))
     ax.plot(*best.T, "o-", markersize=5, color=PALETTE[1], label="Pareto front")
     ax.set(xlabel=metrics[0], ylabel=metrics[1], xscale="log", yscale="log")
     ax.legend()
+
     return figure

@@ -1,7 +1,8 @@
 """What a search writes into MLflow: a run for the search, a child a trial, all of it derived from the study.
 
-Every entry is found again by tags and every value is written once, so that a search taken up again, or a step done
-twice, adds nothing. A failing MLflow costs the search nothing but the entries, which the next :meth:`sync` makes up.
+Every entry is found again by tags and every value is written once, so that a search taken up again,
+or a step done twice, adds nothing. A failing MLflow costs the search nothing but the entries, which
+the next :meth:`sync` makes up.
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "stopped early", TrialState.FAIL: "failed"}
+STATES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "stopped early",
+    TrialState.FAIL: "failed",
+}
 MAX_METRICS = 1000  # in a call: MLflow's limit
 
 
@@ -57,7 +62,12 @@ class SearchRecord:
     """
 
     def __init__(
-        self, client: Any, experiment_id: str, study: optuna.Study, metrics: Sequence[str], store: ArtifactStore
+        self,
+        client: Any,
+        experiment_id: str,
+        study: optuna.Study,
+        metrics: Sequence[str],
+        store: ArtifactStore,
     ) -> None:
         self.client, self.experiment_id = client, experiment_id
         self.study, self.metrics, self.store = study, tuple(metrics), store
@@ -69,14 +79,19 @@ class SearchRecord:
         """Find the search's entry and its children, or make it."""
         name = self.study.study_name
         found = self._search(f"tags.`scgan.space` = '{name}'")
+
         if found:
             run = found[0]
         else:
             tags = {"scgan.search": name, **origin()}
             run = self.client.create_run(self.experiment_id, tags=tags, run_name=f"search {name}")
+
         self.id, self.start = run.info.run_id, run.info.start_time
-        self._params(self.id, {key: value for key, value in params.items() if key not in run.data.params})
+        self._params(
+            self.id, {key: value for key, value in params.items() if key not in run.data.params}
+        )
         self.client.update_run(self.id, "RUNNING")
+
         for child in self._search(f"tags.`mlflow.parentRunId` = '{self.id}'"):
             if "scgan.trial" in child.data.tags:
                 known = self.children[int(child.data.tags["scgan.trial"])] = self._known(child)
@@ -86,7 +101,9 @@ class SearchRecord:
     def _search(self, query: str) -> list[Any]:
         found, token = [], None
         while True:
-            page = self.client.search_runs([self.experiment_id], query, max_results=500, page_token=token)
+            page = self.client.search_runs(
+                [self.experiment_id], query, max_results=500, page_token=token
+            )
             found += page
             token = page.token
             if not token:
@@ -110,23 +127,35 @@ class SearchRecord:
         try:
             if usage is not None:
                 self._log_usage(usage)
+
             for trial in self.study.get_trials(deepcopy=False):
                 if trial.state != TrialState.WAITING and trial.params:
                     self._sync_trial(trial)
         except Exception as error:
             if not self.warned:
-                _log.warning("MLflow does not take the search's entries now, and will later (%s)", error)
+                _log.warning(
+                    "MLflow does not take the search's entries now, and will later (%s)", error
+                )
                 self.warned = True
 
     def _sync_trial(self, trial: FrozenTrial) -> None:
         child = self.children.get(trial.number)
         if child is None:
-            tags = {"mlflow.parentRunId": self.id, "scgan.trial": str(trial.number), **origin_once()}
-            run = self.client.create_run(self.experiment_id, tags=tags, run_name=f"trial {trial.number}")
+            tags = {
+                "mlflow.parentRunId": self.id,
+                "scgan.trial": str(trial.number),
+                **origin_once(),
+            }
+
+            run = self.client.create_run(
+                self.experiment_id, tags=tags, run_name=f"trial {trial.number}"
+            )
             child = self.children[trial.number] = Child(run.info.run_id)
             self._params(child.id, trial.params)
+
         if child.closed:
             return
+
         self._points(child, _rungs(trial, self.metrics))
         if trial.state in FINISHED:
             self._close(trial, child)
@@ -135,35 +164,63 @@ class SearchRecord:
         account = trial.user_attrs.get("account", {})
         if trial.state == TrialState.COMPLETE:
             self._points(
-                child, ((k, v, 0) for k, v in trial.user_attrs.get("scores", {}).items() if k not in self.metrics)
+                child,
+                (
+                    (k, v, 0)
+                    for k, v in trial.user_attrs.get("scores", {}).items()
+                    if k not in self.metrics
+                ),
             )
+
             last = list(account.get("keys", {}))[-1:]
             for stage in last:
                 artifact = self.store.load(account["keys"][stage])
                 self._points(child, curve_points(stage, artifact) if artifact else ())
-        self._points(child, ((f"{stage}/seconds", s, 0) for stage, s in account.get("seconds", {}).items()))
+
+        self._points(
+            child, ((f"{stage}/seconds", s, 0) for stage, s in account.get("seconds", {}).items())
+        )
         self.client.set_tag(child.id, "scgan.state", STATES[trial.state])
+
         if "deaths" in trial.user_attrs:
-            self.client.set_tag(child.id, "scgan.deaths", "; ".join(trial.user_attrs["deaths"])[:4000])
+            self.client.set_tag(
+                child.id, "scgan.deaths", "; ".join(trial.user_attrs["deaths"])[:4000]
+            )
+
         if "cause" in trial.user_attrs:
             self.client.set_tag(child.id, "scgan.cause", trial.user_attrs["cause"][:4000])
+
         self.client.set_tag(child.id, "scgan.complete", "true")
-        self.client.set_terminated(child.id, "FAILED" if trial.state == TrialState.FAIL else "FINISHED")
+        self.client.set_terminated(
+            child.id, "FAILED" if trial.state == TrialState.FAIL else "FINISHED"
+        )
         child.closed = True
 
-    def finish(self, pictures: Mapping[str, Figure], final: Mapping[str, float], status: str) -> None:
+    def finish(
+        self, pictures: Mapping[str, Figure], final: Mapping[str, float], status: str
+    ) -> None:
         """Log best values, pictures and the table of trials, and close the search's entry."""
         top = best(self.study)
         if top is not None:
-            values = {f"best/{name}": value for name, value in zip(self.metrics, top.values, strict=True)}
-            self._log_values({**values, **{f"held_out/{name}": value for name, value in final.items()}})
+            values = {
+                f"best/{name}": value for name, value in zip(self.metrics, top.values, strict=True)
+            }
+            self._log_values(
+                {**values, **{f"held_out/{name}": value for name, value in final.items()}}
+            )
             self.client.set_tag(self.id, "scgan.best_trial", str(top.number))
             for key, value in top.params.items():
                 self.client.set_tag(self.id, f"best.{key}", str(value))
+
         for name, figure in pictures.items():
-            self.client.log_figure(self.id, figure, f"pictures/{name}.png", save_kwargs={"dpi": 150})
+            self.client.log_figure(
+                self.id, figure, f"pictures/{name}.png", save_kwargs={"dpi": 150}
+            )
+
         self.client.log_dict(self.id, table(self.study, self.metrics), "trials.json")
-        tables = json.dumps([{"path": "trials.json", "type": "table"}])  # by which the UI finds them
+        tables = json.dumps(
+            [{"path": "trials.json", "type": "table"}]
+        )  # by which the UI finds them
         self.client.set_tag(self.id, "mlflow.loggedArtifacts", tables)
         self.client.set_terminated(self.id, status)
 
@@ -194,29 +251,38 @@ class SearchRecord:
         model_uri = found[0].data.tags.get("scgan.model_uri") if found else None
         if model_uri is None:
             return None
+
         try:
             self.client.create_registered_model(name)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
+
         source, run_id = self._source(model_uri), found[0].info.run_id
-        known = [v for v in self.client.search_model_versions(f"name = '{name}'") if v.source == source]
+        known = [
+            v for v in self.client.search_model_versions(f"name = '{name}'") if v.source == source
+        ]
         version = known[0] if known else self.client.create_model_version(name, source, run_id)
         self.client.set_registered_model_alias(name, "best", version.version)
+
         return str(version.version)
 
     def _source(self, model_uri: str) -> str:
         """Where the registry finds the model: a server by its id, a database only by its files."""
         if str(self.client.tracking_uri).startswith("http"):
             return model_uri
-        return str(self.client.get_logged_model(model_uri.removeprefix("models:/")).artifact_location)
+        return str(
+            self.client.get_logged_model(model_uri.removeprefix("models:/")).artifact_location
+        )
 
     def _log_values(self, values: Mapping[str, float]) -> None:
         from mlflow.entities import Metric
 
         known = self.client.get_run(self.id).data.metrics
         now = int(time.time() * 1000)
-        new = [Metric(key, value, now, 0) for key, value in values.items() if known.get(key) != value]
+        new = [
+            Metric(key, value, now, 0) for key, value in values.items() if known.get(key) != value
+        ]
         self.client.log_batch(self.id, metrics=new)
 
     def _log_usage(self, usage: Usage) -> None:
@@ -224,15 +290,23 @@ class SearchRecord:
 
         now = int(time.time() * 1000)
         points = usage_points(usage, max(0, now - self.start) // 1000)
-        self.client.log_batch(self.id, metrics=[Metric(key, value, now, step) for key, value, step in points])
+        self.client.log_batch(
+            self.id, metrics=[Metric(key, value, now, step) for key, value, step in points]
+        )
 
     def _points(self, child: Child, points: Any) -> None:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        new = [Metric(key, value, now, step) for key, value, step in points if (key, step) not in child.points]
+        new = [
+            Metric(key, value, now, step)
+            for key, value, step in points
+            if (key, step) not in child.points
+        ]
+
         for start in range(0, len(new), MAX_METRICS):
             self.client.log_batch(child.id, metrics=new[start : start + MAX_METRICS])
+
         child.points |= {(metric.key, metric.step) for metric in new}
 
     def _params(self, run_id: str, params: Mapping[str, Any]) -> None:
@@ -266,12 +340,17 @@ def table(study: optuna.Study, metrics: Sequence[str]) -> dict[str, list]:
     trials = [t for t in study.get_trials(deepcopy=False) if t.state in FINISHED]
     keys = sorted({key for trial in trials for key in trial.params})
     columns = ["trial", "state", *metrics, *keys, "on the Pareto front", "cause"]
+
     front = (
-        {trial.number for trial in study.best_trials} if any(t.state == TrialState.COMPLETE for t in trials) else set()
+        {trial.number for trial in study.best_trials}
+        if any(t.state == TrialState.COMPLETE for t in trials)
+        else set()
     )
+
     data = []
     for trial in trials:
         values = trial.values or [None] * len(metrics)
         row = [trial.number, STATES[trial.state], *values, *(trial.params.get(key) for key in keys)]
         data.append([*row, trial.number in front, trial.user_attrs.get("cause", "")])
+
     return {"columns": columns, "data": data}

@@ -79,10 +79,19 @@ class Request:
 
     def description(self) -> dict[str, Any]:
         """What a study's trials have in common; it can't be continued with another."""
-        config = {key: value for key, value in leaves(self.trial_spec().config) if key not in self.space}
+        config = {
+            key: value for key, value in leaves(self.trial_spec().config) if key not in self.space
+        }
         data = {"data": self.spec.data.model_dump(mode="json"), "validation": self.validation}
         others = {"system": self.spec.system, "seed": self.spec.seed, "early stopping": self.asha}
-        return {"space": describe(self.space), "metrics": list(self.metrics), **data, **others, "settings": config}
+
+        return {
+            "space": describe(self.space),
+            "metrics": list(self.metrics),
+            **data,
+            **others,
+            "settings": config,
+        }
 
     def database(self, name: str) -> str:
         """Address of the database of a study of this name."""
@@ -99,12 +108,17 @@ class Request:
         length = f"{systems.load(spec.system).stages[-1].sections[-1]}.num_samples"
         total = dict(leaves(spec.config)).get(length, 1)
         rungs: tuple[int, ...] = ()
+
         if self.asha:
             least = RUNG_FACTOR**NUM_RUNGS
             if length in self.space or total < least:
-                raise ValueError(f"early stopping needs a fixed {length} of at least {least}; give --stop none")
+                raise ValueError(
+                    f"early stopping needs a fixed {length} of at least {least}; give --stop none"
+                )
+
             first = math.ceil(total / least)
             rungs = tuple(first * RUNG_FACTOR**i for i in range(NUM_RUNGS))
+
         return TrialPlan(spec, self.store_url, self.metrics, rungs, total, self.workers)
 
     def check_space(self, data: Dataset) -> None:
@@ -132,6 +146,7 @@ class Request:
             )
             for node in nodes
         )
+
         if places < self.workers:
             cpus, gpus = (max(node.get(kind, 0) for node in nodes) for kind in ("CPU", "GPU"))
             raise ValueError(

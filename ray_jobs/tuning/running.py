@@ -60,30 +60,47 @@ def run_trials(
     from ray import tune
 
     os.environ |= ENVIRONMENT
-    # It misses files that the study is instead of, and shows tracebacks of failures whose causes the study has.
+
+    # It misses files that the study is instead of, and shows tracebacks of failures whose causes
+    # the study has.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     with Board(study, request.trials, request.metrics[0]) as board:
-        watch = Watch(ArtifactStore(request.store_url, probe=False), driver, lease, board, sync, meter)
+        watch = Watch(
+            ArtifactStore(request.store_url, probe=False), driver, lease, board, sync, meter
+        )
         trainable = tune.with_parameters(run_trial, plan=plan, data=data, driver=driver)
-        suspects = 0  # trials in flight when Ray killed a worker for memory: these are tried again one at a time
+
+        # trials in flight when Ray killed a worker for memory: these are tried again one at a time
+        suspects = 0
         while (missing := num_missing(study, request.trials)) > 0:
             trials = min(suspects, missing) or missing
-            searcher = StudySearch(study, request.space, request.metrics, watch.error_of, 1 if suspects else None)
+            searcher = StudySearch(
+                study, request.space, request.metrics, watch.error_of, 1 if suspects else None
+            )
+
             try:
                 _fit(request, trainable, searcher, _scheduler(request, study, plan), watch, trials)
             except RuntimeError as error:  # any of its own that Tune does not know
                 if not isinstance(error.__cause__, ray.exceptions.OutOfMemoryError):
                     raise
+
                 watch.drop_all()
                 suspects = searcher.bear_memory_kill(str(error.__cause__))
                 continue
+
             if num_missing(study, request.trials) > missing - trials:
                 raise KeyboardInterrupt
+
             suspects = 0
 
 
 def _fit(
-    request: Request, trainable: Any, searcher: StudySearch, scheduler: FIFOScheduler, watch: Watch, trials: int
+    request: Request,
+    trainable: Any,
+    searcher: StudySearch,
+    scheduler: FIFOScheduler,
+    watch: Watch,
+    trials: int,
 ) -> None:
     """Have Tune run so many trials."""
     from ray import tune

@@ -18,9 +18,12 @@ from scgan.store.artifacts import digest
 from scgan.tracking.tracker import redacted
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-MAX_RESTARTS = 1  # of a trial whose worker died; what fails in it otherwise would fail again, and is not repeated
+# of a trial whose worker died; what fails in it otherwise would fail again, and is not repeated
+MAX_RESTARTS = 1
 NUM_WARM = 10  # best trials of another study that are tried first
-OUT_OF_MEMORY = re.compile(r"[^\n]*(?:running low on memory|OutOfMemory)[^\n]*")  # Ray's words for it
+OUT_OF_MEMORY = re.compile(
+    r"[^\n]*(?:running low on memory|OutOfMemory)[^\n]*"
+)  # Ray's words for it
 
 
 def open_study(
@@ -45,9 +48,13 @@ def open_study(
     plain = json.loads(json.dumps(description))
     study = _create(storage_url, name, metrics)
     begun = study.user_attrs.get("description")
-    if begun != plain and all(t.state == TrialState.WAITING for t in study.get_trials(deepcopy=False)):
+
+    if begun != plain and all(
+        t.state == TrialState.WAITING for t in study.get_trials(deepcopy=False)
+    ):
         optuna.delete_study(study_name=name, storage=study._storage)  # no trial was run: begun anew
         study, begun = _create(storage_url, name, metrics), None
+
     if begun is None:
         study.set_user_attr("description", plain)
     elif begun != plain:
@@ -55,6 +62,7 @@ def open_study(
             f"the study {name!r} was begun with another {_difference(begun, plain)}; repeat its command, or begin one "
             "under another --study"
         )
+
     study.sampler = _sampler(seed, len(study.get_trials(deepcopy=False)))
     return study
 
@@ -73,10 +81,15 @@ def _create(storage_url: str, name: str, metrics: Sequence[str]) -> optuna.Study
     directions = ["minimize"] * len(metrics)
     try:
         storage = optuna.storages.RDBStorage(storage_url)
-        study = optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
+        study = optuna.create_study(
+            storage=storage, study_name=name, directions=directions, load_if_exists=True
+        )
     except Exception as error:
         text = redacted(" ".join(str(error).split())[:200])
-        raise ValueError(f"the study's database {redacted(storage_url)!r} can't be used: {text}") from None
+        raise ValueError(
+            f"the study's database {redacted(storage_url)!r} can't be used: {text}"
+        ) from None
+
     return study
 
 
@@ -85,21 +98,30 @@ def _sampler(seed: int, num_before: int) -> optuna.samplers.BaseSampler:
     number = int(digest([seed, num_before])[:8], 16)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(seed=number, multivariate=True, group=True, constant_liar=True)
+        return optuna.samplers.TPESampler(
+            seed=number, multivariate=True, group=True, constant_liar=True
+        )
 
 
-def begin(study: optuna.Study, space: Space, config: Settings, num_trials: int, warm: optuna.Study | None) -> None:
+def begin(
+    study: optuna.Study, space: Space, config: Settings, num_trials: int, warm: optuna.Study | None
+) -> None:
     """Queue the first trials of a new study: the settings' own values, another study's best, all of a small space."""
     if "begun" in study.user_attrs:
         return
+
     points = [start_point(space, config)]
     if warm is not None:
-        done = [t for t in warm.get_trials(deepcopy=False, states=[TrialState.COMPLETE]) if t.values]
+        done = [
+            t for t in warm.get_trials(deepcopy=False, states=[TrialState.COMPLETE]) if t.values
+        ]
         for trial in sorted(done, key=lambda t: t.values[0])[:NUM_WARM]:
             points.append(_fitted_in(trial.params, space, config))
+
     points += [point for point in every_point(space, num_trials) if point not in points]
     for point in points[:num_trials]:
         study.enqueue_trial(point, skip_if_exists=True)
+
     study.set_user_attr("begun", True)
 
 
@@ -118,7 +140,9 @@ def open_warm(name: str, storage_url: str) -> optuna.Study:
     try:
         return optuna.load_study(study_name=name, storage=optuna.storages.RDBStorage(storage_url))
     except Exception:
-        raise ValueError(f"there is no study {name!r} to start from in {redacted(storage_url)!r}") from None
+        raise ValueError(
+            f"there is no study {name!r} to start from in {redacted(storage_url)!r}"
+        ) from None
 
 
 def num_missing(study: optuna.Study, asked: int) -> int:
@@ -156,6 +180,7 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]
     ) -> None:
         self.domains = ordered(space)
         several = len(metrics) > 1
+
         super().__init__(
             space=self.point,
             metric=list(metrics) if several else metrics[0],
@@ -164,8 +189,11 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]
             study_name=study.study_name,
             storage=study._storage,
         )
+
         self.metrics = tuple(metrics)
-        self.in_flight = [trial._trial_id for trial in study.get_trials(states=[TrialState.RUNNING])]
+        self.in_flight = [
+            trial._trial_id for trial in study.get_trials(states=[TrialState.RUNNING])
+        ]
         self.error_of, self.at_once = error_of, at_once
 
     def point(self, trial: Any) -> None:
@@ -195,16 +223,26 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]
             if result["samples"] not in known:  # the last one comes again with a trial's end
                 trial.report(result[self.metrics[0]], result["samples"])
 
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
         """Tell how the trial ended: complete, stopped early, or failed with its cause."""
         trial, result = self._ot_trials[trial_id], result or {}
         if trial_id in self._completed_trials:
             return
+
         if "account" in result:
             trial.set_user_attr("account", json.loads(result["account"]))
+
         if deaths := causes_of_death(self.error_of(trial_id)):
             trial.set_user_attr("deaths", deaths)
-        cause = (deaths or ["dead worker: nothing is known of it"])[-1] if error else result.get("cause")
+
+        cause = (
+            (deaths or ["dead worker: nothing is known of it"])[-1]
+            if error
+            else result.get("cause")
+        )
+
         if cause is not None:
             trial.set_user_attr("cause", cause)
             self._tell(trial_id, state=TrialState.FAIL)
@@ -233,9 +271,11 @@ class StudySearch(OptunaSearch):  # type: ignore[misc]
             trial = self._ot_trials[under_way[0]]
             deaths = [*trial.user_attrs.get("deaths", []), *causes_of_death(text)]
             trial.set_user_attr("deaths", deaths)
+
             if len(deaths) > MAX_RESTARTS:
                 trial.set_user_attr("cause", deaths[-1])
                 self._tell(under_way[0], state=TrialState.FAIL)
+
         return count(self._ot_study)[TrialState.RUNNING]
 
     def _tell(self, trial_id: str, **how: Any) -> None:

@@ -93,7 +93,9 @@ class StepwiseExecutor:
         look: Called at each rung with the samples seen and what the stage has made so far.
     """
 
-    def __init__(self, plan: TrialPlan, account: Account, look: Callable[[int, Artifact], None]) -> None:
+    def __init__(
+        self, plan: TrialPlan, account: Account, look: Callable[[int, Artifact], None]
+    ) -> None:
         self.plan, self.account, self.look = plan, account, look
         self.runtime = here()
 
@@ -109,9 +111,12 @@ class StepwiseExecutor:
 
     def _fit_to_the_rungs(self, job: Job, units: Units) -> None:
         self.account.part = job.part_key(units)
-        checkpoints = StoredCheckpoints(ArtifactStore(job.store_url, probe=False), f"{self.account.part}.checkpoint")
+        checkpoints = StoredCheckpoints(
+            ArtifactStore(job.store_url, probe=False), f"{self.account.part}.checkpoint"
+        )
         saved = checkpoints.load()
         seen = saved.meta["samples"] if saved else 0
+
         for rung in self.plan.rungs:
             if rung < seen:  # scored before this trial was interrupted
                 continue
@@ -137,8 +142,8 @@ class StepwiseExecutor:
 def run_trial(point: dict[str, Any], *, plan: TrialPlan, data: Dataset, driver: str) -> None:
     """Train and score one point; called by Tune, in a worker of its own.
 
-    What goes wrong is reported as the trial's ``cause``, so that only a dead worker is Tune's to notice: it begins the
-    trial again.
+    What goes wrong is reported as the trial's ``cause``, so that only a dead worker is Tune's to
+    notice: it begins the trial again.
 
     Args:
         point: Values of the searched settings.
@@ -149,36 +154,57 @@ def run_trial(point: dict[str, Any], *, plan: TrialPlan, data: Dataset, driver: 
     from ray import tune
 
     torch.set_num_threads(1)  # as everywhere: small networks crawl with more
-    store, account = ClaimingStore(plan.store_url, f"{driver}/{tune.get_context().get_trial_id()}"), Account()
+    store, account = (
+        ClaimingStore(plan.store_url, f"{driver}/{tune.get_context().get_trial_id()}"),
+        Account(),
+    )
+
     try:
         spec = replace(plan.spec, config=override(plan.spec.config, point))
         scores = _train(spec, plan, data, store, account)
+
         tune.report(
-            {"samples": plan.total, "final": True, "account": account.text(), "scores": json.dumps(scores), **scores}
+            {
+                "samples": plan.total,
+                "final": True,
+                "account": account.text(),
+                "scores": json.dumps(scores),
+                **scores,
+            }
         )
     except DeadHelper:
         raise
     except Exception as error:
         if account.part:
             store.delete(f"{account.part}.checkpoint")
+
         store.give_up()
         tune.report({"cause": cause_of(error), "account": account.text()})
 
 
-def _train(spec: Spec, plan: TrialPlan, data: Dataset, store: ArtifactStore, account: Account) -> dict[str, float]:
+def _train(
+    spec: Spec, plan: TrialPlan, data: Dataset, store: ArtifactStore, account: Account
+) -> dict[str, float]:
     from ray import tune
 
     system = systems.load(spec.system)
     system.check(spec.config, data)
 
     def look(rung: int, artifact: Artifact) -> None:
-        model = system.model(spec.config, {**account.artifacts, plan.last_stage: artifact}, torch.device("cpu"))
-        values = measure(model, data, {name: system.metrics[name] for name in plan.metrics}, spec.seed)
+        model = system.model(
+            spec.config, {**account.artifacts, plan.last_stage: artifact}, torch.device("cpu")
+        )
+        values = measure(
+            model, data, {name: system.metrics[name] for name in plan.metrics}, spec.seed
+        )
         tune.report({"samples": rung, "account": account.text(), **values})
 
-    fitted = fit_stages(spec, data, store, StepwiseExecutor(plan, account, look), [cast(Listener, account)])
+    fitted = fit_stages(
+        spec, data, store, StepwiseExecutor(plan, account, look), [cast(Listener, account)]
+    )
     account.keys = {name: stage.key for name, stage in fitted.items()}
     model = system.model(spec.config, account.artifacts, torch.device("cpu"))
+
     return measure(model, data, system.metrics, spec.seed)
 
 

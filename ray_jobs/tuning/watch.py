@@ -58,12 +58,16 @@ class Board:
         wait = 1.0 if self.console.is_terminal else PLAIN_EVERY
         if not at_once and time.monotonic() - self.said < wait:
             return
+
         self.said = time.monotonic()
         if self.console.is_terminal:
             self.live.update(self._table(), refresh=True)
         elif self._finished() != self.shown or at_once:
             self.shown = self._finished()
-            self.console.print("  ".join(f"{name} {value}" for name, value in self._cells().items()), soft_wrap=True)
+            self.console.print(
+                "  ".join(f"{name} {value}" for name, value in self._cells().items()),
+                soft_wrap=True,
+            )
 
     def _finished(self) -> int:
         counts = count(self.study)
@@ -75,6 +79,7 @@ class Board:
         seconds = time.monotonic() - self.began
         now = finished - self.before
         left = f"{seconds / now * (self.asked - finished):.0f} s" if now else "?"
+
         return {
             "trials": f"{finished}/{self.asked}",
             "complete": str(counts[TrialState.COMPLETE]),
@@ -87,14 +92,20 @@ class Board:
         }
 
     def _table(self) -> Table:
-        table = Table(title=f"search {self.study.study_name}", title_justify="left", title_style="bold")
+        table = Table(
+            title=f"search {self.study.study_name}", title_justify="left", title_style="bold"
+        )
         cells = self._cells()
         for name in cells:
             table.add_column(name, justify="right")
+
         table.add_row(*cells.values())
         for trial in _leaders(self.study):
             settings = "  ".join(f"{key} {_short(value)}" for key, value in trial.params.items())
-            table.caption = f"{table.caption or ''}{trial.number:>4}  {trial.values[0]:.4g}  {settings}\n"
+            table.caption = (
+                f"{table.caption or ''}{trial.number:>4}  {trial.values[0]:.4g}  {settings}\n"
+            )
+
         table.caption_justify = "left"
         return table
 
@@ -116,7 +127,8 @@ class Watch(tune.Callback):  # type: ignore[misc]
         driver: This driver's name among those that share the store.
         lease: The driver's, renewed as long as Tune's loop turns.
         board: Shows how it goes.
-        sync: Brings MLflow up to the study, and tells it what the search holds of the cluster, where that was read.
+        sync: Brings MLflow up to the study, and tells it what the search holds of the cluster,
+            where that was read.
         meter: Reads that.
     """
 
@@ -131,7 +143,14 @@ class Watch(tune.Callback):  # type: ignore[misc]
         sync: Callable[[Usage | None], None],
         meter: Meter,
     ) -> None:
-        self.store, self.driver, self.lease, self.board, self.sync = store, driver, lease, board, sync
+        self.store, self.driver, self.lease, self.board, self.sync = (
+            store,
+            driver,
+            lease,
+            board,
+            sync,
+        )
+
         self.meter = meter
         self.errors: dict[str, Any] = {}
         self.synced = 0.0

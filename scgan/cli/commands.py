@@ -47,7 +47,9 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
             help="A bundled set's name, or path or s3:// address of a table (.npy, .npz, .csv, .parquet, a folder) or "
             "of images (a folder, .npz, .parquet, IDX files); the system's example if not given.",
         ),
-        click.option("--preset", default="default", show_default=True, help="Settings to start from."),
+        click.option(
+            "--preset", default="default", show_default=True, help="Settings to start from."
+        ),
         click.option(
             "--set",
             "changes",
@@ -59,13 +61,20 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1)),
         click.option("--json", "as_json", is_flag=True, help="End with one JSON object on stdout."),
     )
+
     for option in reversed(options):
         command = option(command)
+
     return command
 
 
 def build_spec(
-    system: str, data: str | None, preset: str, changes: Sequence[str], extra: Sequence[str], seed: int
+    system: str,
+    data: str | None,
+    preset: str,
+    changes: Sequence[str],
+    extra: Sequence[str],
+    seed: int,
 ) -> tuple[Spec, dict[str, str]]:
     """Turn a command line into a spec.
 
@@ -86,9 +95,11 @@ def build_spec(
     loaded = systems.load(system)
     if preset not in loaded.presets:
         raise ValueError(f"unknown preset {preset!r} of {system}{suggest(preset, loaded.presets)}")
+
     sections: dict[str, dict[str, str]] = {"data": {}, "resources": {}, "system": {}}
     known = [key for key, _ in leaves(loaded.presets[preset])]
     names = [*known, *(f"data.{key}" for key, _ in leaves(DataConfig())), *OPTIONS]
+
     for key, value in _pairs([*changes, *extra]):
         section, _, rest = key.partition(".")
         if section in {"data", "resources"} and rest:
@@ -97,9 +108,13 @@ def build_spec(
             sections["system"][key] = value
         else:
             raise ValueError(f"unknown setting {key!r}{suggest(key, names)}")
+
     data_config = override(
-        build(DataConfig, {"source": loaded.example if data is None else data}, "data"), sections["data"], "data"
+        build(DataConfig, {"source": loaded.example if data is None else data}, "data"),
+        sections["data"],
+        "data",
     )
+
     config = override(loaded.presets[preset], sections["system"])
     return Spec(system, data_config, config, seed), sections["resources"]
 
@@ -107,16 +122,24 @@ def build_spec(
 def _pairs(words: Iterable[str]) -> Iterable[tuple[str, str]]:
     words = iter(words)
     for word in words:
-        key, equals, value = word.removeprefix("--").replace("-", "_" if word.startswith("--") else "-").partition("=")
+        key, equals, value = (
+            word.removeprefix("--")
+            .replace("-", "_" if word.startswith("--") else "-")
+            .partition("=")
+        )
+
         if equals:
             yield key, word.partition("=")[2]
         elif word.startswith("--"):
             value = next(words, "")
             if not value or value.startswith("--"):
                 raise ValueError(f"{word} needs a value")
+
             yield key, value
         else:
-            raise ValueError(f"don't know what {word!r} means here; settings are KEY=VALUE or --KEY VALUE")
+            raise ValueError(
+                f"don't know what {word!r} means here; settings are KEY=VALUE or --KEY VALUE"
+            )
 
 
 def check_scorable(data: Dataset) -> None:
@@ -159,24 +182,37 @@ def run_and_show(
     check_scorable(data)
     if store.storage.read(f"{spec.run_id}/run.json") is None:
         executor.warm_up()
+
     default_uri = f"sqlite:///{folder.absolute() / 'mlflow.db'}"
     tracker = MLflowTracker.open(os.environ.get("MLFLOW_TRACKING_URI") or default_uri)
     outcome = pipeline.run(spec, data, store, executor, [terminal, tracker])
     report = publish(outcome, store, tracker)
     terminal.say_time()
-    fields = {"run": spec.run_id, "store": store.url, "report": report, "trained": list(outcome.trained)}
+
+    fields = {
+        "run": spec.run_id,
+        "store": store.url,
+        "report": report,
+        "trained": list(outcome.trained),
+    }
+
     show_scores(outcome.scores, spec.run_id, as_json, **fields)
     if not as_json:
         click.echo(f"report:  {report}")
         click.echo(f"sample:  {runs.sample_command(spec, store.url)}")
         click.echo(f"compare: {tracker.address}")
+
     return outcome
 
 
 def show_scores(scores: Mapping[str, Score], title: str, as_json: bool, **fields: Any) -> None:
     """End a command with its figures: a table, or one JSON object on the last line of stdout."""
     if as_json:
-        click.echo(json.dumps({**fields, "scores": {name: asdict(score) for name, score in scores.items()}}))
+        click.echo(
+            json.dumps(
+                {**fields, "scores": {name: asdict(score) for name, score in scores.items()}}
+            )
+        )
     else:
         console.print_table(console.score_table(scores, title))
 

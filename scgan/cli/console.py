@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from scgan.pipeline.spec import Spec
 
 PLAIN_EVERY = 10.0  # seconds between lines where the output is no terminal, at first
-PLAIN_MOST = 300.0  # and at last: lines come farther apart the longer the run lasts, a twentieth of its time
+PLAIN_MOST = (
+    300.0  # and at last: lines come farther apart the longer the run lasts, a twentieth of its time
+)
 
 
 class _Bars(Progress):
@@ -50,6 +52,7 @@ class Terminal:
             console=self.console,
             disable=not self.console.is_terminal,
         )
+
         self.tasks: dict[str, TaskID] = {}
         self.said = self.began = time.monotonic()
         self.training: dict[str, float] = {}
@@ -68,9 +71,11 @@ class Terminal:
                 f"streamed, not read whole (--data.stream false does): {files} files, {shards} shards; scored on "
                 f"{len(data.test):,} of the test rows"
             )
+
         if data.dropped:
             why = "rows with missing values" if data.kind == "table" else "damaged images"
             self._say(f"{data.dropped:,} {why} were left out")
+
         self.bars.start()
 
     def stage_started(self, stage: str, num_units: int) -> None:
@@ -86,9 +91,13 @@ class Terminal:
         """Move a stage's bar on."""
         self.training[stage] = progress.seconds
         rate = progress.samples / max(progress.seconds, 1e-9)
-        losses = "  ".join(f"{name} {value:.3g}" for name, value in list(progress.metrics.items())[:2])
+        losses = "  ".join(
+            f"{name} {value:.3g}" for name, value in list(progress.metrics.items())[:2]
+        )
         state = f"{_short(progress.samples)}/{_short(progress.total)} samples  {_short(rate)}/s  {losses}"
-        self.bars.update(self.tasks[stage], completed=progress.samples, total=progress.total, state=state)
+        self.bars.update(
+            self.tasks[stage], completed=progress.samples, total=progress.total, state=state
+        )
         left = (progress.total - progress.samples) / max(rate, 1e-9)
         self._say_now_and_then(f"{stage}: {self.units[stage]}{state}  {left:.0f} s left")
 
@@ -111,10 +120,13 @@ class Terminal:
         words = "from the store" if seconds is None else f"done in {seconds:.1f} s"
         if seconds is not None and stage in self.training:
             words += f", {self.training[stage]:.1f} s of it training"
+
         for note in artifact.meta.get("notes", ()):
             self._say(f"{stage}: {note}")
+
         if stage not in self.tasks:
             self.tasks[stage] = self.bars.add_task(stage, total=1, state=words)
+
         task: Task = self.bars.tasks[self.tasks[stage]]
         self.bars.update(task.id, completed=task.total or 1, total=task.total or 1, state=words)
         if not self.console.is_terminal:
@@ -151,18 +163,22 @@ def score_table(scores: Mapping[str, Score], title: str) -> Table:
     table = Table(title=Text(title), title_justify="left", title_style="bold")
     for column in ("metric", "value", "noise floor", "value / floor"):
         table.add_column(column, justify="left" if column == "metric" else "right")
+
     for name, score in scores.items():
         ratio = score.value / score.floor if score.floor else None
         style = "yellow" if ratio is not None and score.better == "lower" and ratio > 2 else ""
         shown = "" if ratio is None else f"{ratio:.2f}"
         floor = "" if score.floor is None else f"{score.floor:.4g}"
         table.add_row(name, f"{score.value:.4g}", floor, Text(shown, style=style))
+
     return table
 
 
 def print_table(table: Table) -> None:
     """Print a table to stdout, as wide as it needs to be."""
-    Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 100).print(table)
+    Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 100).print(
+        table
+    )
 
 
 def size(num_bytes: float) -> str:

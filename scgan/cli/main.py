@@ -28,7 +28,9 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
-            raise ValueError(f"unknown command {args[0]!r}{suggest(args[0], sorted(self.commands))}")
+            raise ValueError(
+                f"unknown command {args[0]!r}{suggest(args[0], sorted(self.commands))}"
+            )
         return super().resolve_command(ctx, args)
 
 
@@ -48,14 +50,22 @@ def show_systems(name: str | None, as_json: bool) -> None:
     """List the systems and their presets, or one system's settings and defaults."""
     if name is None:
         loaded = [systems.load(n) for n in systems.available()]
-        lines = [f"{s.name}: {s.kind}, such as {s.example}; presets {', '.join(sorted(s.presets))}" for s in loaded]
-        click.echo(json.dumps({s.name: sorted(s.presets) for s in loaded}) if as_json else "\n".join(lines))
+        lines = [
+            f"{s.name}: {s.kind}, such as {s.example}; presets {', '.join(sorted(s.presets))}"
+            for s in loaded
+        ]
+        click.echo(
+            json.dumps({s.name: sorted(s.presets) for s in loaded}) if as_json else "\n".join(lines)
+        )
         return
+
     system = systems.load(name)
     config = system.presets["default"]
+
     if as_json:
         click.echo(config.model_dump_json())
         return
+
     for key, value in leaves(config):
         click.echo(f"{key} = {'none' if value is None else value}")
 
@@ -76,7 +86,8 @@ def fit(
 ) -> None:
     """Train a system in this process, without Ray: the same stages, the same artifacts.
 
-    Every setting is a flag: --decoder.lambda_x 0.5, --data.missing drop (see `scgan systems scgan`).
+    Every setting is a flag: --decoder.lambda_x 0.5, --data.missing drop (see `scgan systems
+    scgan`).
     """
     spec, resources = commands.build_spec(system, data, preset, changes, ctx.args, seed)
     if resources:
@@ -89,12 +100,24 @@ def fit(
 
 @cli.command()
 @click.argument("run")
-@click.option("--num", type=click.IntRange(1, 10**9), help="How many; 10,000 rows or 100 images if not given.")
-@click.option("--out", required=True, help=".parquet, .csv, .npz or .npy; images: .npz, .png for a grid, or a folder.")
-@click.option("--cluster", type=click.IntRange(0), help="From this cluster only; all by their weights if not given.")
+@click.option(
+    "--num", type=click.IntRange(1, 10**9), help="How many; 10,000 rows or 100 images if not given."
+)
+@click.option(
+    "--out",
+    required=True,
+    help=".parquet, .csv, .npz or .npy; images: .npz, .png for a grid, or a folder.",
+)
+@click.option(
+    "--cluster",
+    type=click.IntRange(0),
+    help="From this cluster only; all by their weights if not given.",
+)
 @click.option("--latent", help="From another latent model than the decoder was trained with.")
 @click.option("--attribute", help="Only images with it; all by their frequency if not given.")
-@click.option("--attributes", metavar="NAME=DEGREE,...", help="Images with so much of each, 0 to 1.")
+@click.option(
+    "--attributes", metavar="NAME=DEGREE,...", help="Images with so much of each, 0 to 1."
+)
 @_SEED
 @_STORE
 @_JSON
@@ -115,6 +138,7 @@ def sample(
     stored = runs.open_run(run, ArtifactStore(store, write=False))
     num = num or (sampling.NUM_ROWS if stored.kind == "table" else sampling.NUM_IMAGES)
     sampling.sample_to(out, stored, num, seed, sampling.ways_to_sample(stored, num, **how))
+
     if as_json:
         click.echo(json.dumps({"run": run, "num": num, "out": str(Path(out).absolute())}))
     else:
@@ -132,10 +156,25 @@ def sample(
     metavar="NAME:PATH",
     help="Network to compare images in: inception:PATH, resnet50:PATH, encoder:RUN, judge:RUN; also several.",
 )
-@click.option("--data.columns", "columns", metavar="A,B", help="Columns to compare; the reference's if not given.")
-@click.option("--data.label", "label", help="A column of the reference that is no part of the data.")
-@click.option("--data.missing", "missing", type=click.Choice(["error", "drop"]), default="error", show_default=True)
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of the metrics; the run's own, or 0.")
+@click.option(
+    "--data.columns",
+    "columns",
+    metavar="A,B",
+    help="Columns to compare; the reference's if not given.",
+)
+@click.option(
+    "--data.label", "label", help="A column of the reference that is no part of the data."
+)
+@click.option(
+    "--data.missing",
+    "missing",
+    type=click.Choice(["error", "drop"]),
+    default="error",
+    show_default=True,
+)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), help="Of the metrics; the run's own, or 0."
+)
 @_STORE
 @_JSON
 def evaluate(
@@ -155,21 +194,25 @@ def evaluate(
     tables = [text for text in (samples, reference) if text is not None]
     if len(tables) != (0 if run is not None else 2):
         raise ValueError("give a run's name, or both --samples and --reference")
+
     if run is not None:
         if columns is not None or label is not None or missing != "error" or extractors:
             raise ValueError(
                 "--data.columns, --data.label, --data.missing and --extractor go with --samples; a run has its own"
             )
+
         stored = runs.open_run(run, ArtifactStore(store, write=False))
         data = stored.outcome().data
         seed = stored.spec.seed if seed is None else seed
         scores = systems.load(stored.spec.system).evaluate(stored.model, data, seed)
         commands.show_scores(scores, run, as_json, run=run)
         return
+
     from scgan.pipeline.scoring import score_files
 
     samples, reference = tables
     chosen = None if columns is None else columns.split(",")
+
     scores = score_files(
         samples,
         reference,
@@ -180,7 +223,10 @@ def evaluate(
         extractors=extractors,
         store=store,
     )
-    commands.show_scores(scores, f"{samples} against {reference}", as_json, samples=samples, reference=reference)
+
+    commands.show_scores(
+        scores, f"{samples} against {reference}", as_json, samples=samples, reference=reference
+    )
 
 
 @cli.command()

@@ -57,7 +57,8 @@ def fit_clusters(
 
     Args:
         eps: Codes, ``[N, d]``.
-        num_clusters: K asked for; fewer come back where the codes have fewer distinct values or clusters are small.
+        num_clusters: K asked for; fewer come back where the codes have fewer distinct values or
+            clusters are small.
         min_rows: Clusters with fewer rows are dissolved into the nearest of the others.
         max_iter: Most iterations.
         mini_batch_above: More rows than this are clustered in mini-batches.
@@ -79,22 +80,28 @@ def fit_clusters(
         "max_iter": max_iter,
         "random_state": seed,
     }
+
     if len(eps) > mini_batch_above:
         kmeans = MiniBatchKMeans(**common, batch_size=max(4096, 16 * num_clusters))
     else:
         kmeans = KMeans(**common)
+
     with (
         warnings.catch_warnings(),
         threadpool_limits(1),
     ):  # the order of sums, and so the result, depends on threads
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct codes than clusters: dissolved below
+        warnings.simplefilter(
+            "ignore", ConvergenceWarning
+        )  # fewer distinct codes than clusters: dissolved below
         labels = kmeans.fit_predict(eps.numpy().astype(np.float64))
+
     k = torch.from_numpy(labels.astype(np.int64))
     centres = torch.from_numpy(kmeans.cluster_centers_).float()
     counts = torch.bincount(k, minlength=len(centres))
     keep = counts >= min_rows
     if not keep.any():
         keep[counts.argmax()] = True
+
     moving = ~keep[k]
     number, centres = keep.cumsum(0) - 1, centres[keep]
     nearest = torch.cdist(eps[moving], centres).argmin(1)
@@ -102,5 +109,8 @@ def fit_clusters(
     k[moving] = nearest
     counts = torch.bincount(k, minlength=len(centres))
     squares = (eps - centres[k]).double().square().mean(1)
-    spread = (torch.zeros(len(centres), dtype=torch.float64).index_add_(0, k, squares) / counts).sqrt()
+    spread = (
+        torch.zeros(len(centres), dtype=torch.float64).index_add_(0, k, squares) / counts
+    ).sqrt()
+
     return Clusters(centres, counts, spread.float(), int((~keep).sum()), k)

@@ -36,8 +36,8 @@ def fit_partition(
         min_rows: Clusters with fewer rows are dissolved into the nearest of the others.
         max_passes: Most passes of K-means; one where that makes 200 mini-batches.
         seed: Of the start.
-        runtime: Where it runs: told the rows that were read; keeps the state between files, from which a killed fit
-            goes on with the same result, bit for bit.
+        runtime: Where it runs: told the rows that were read; keeps the state between files, from
+            which a killed fit goes on with the same result, bit for bit.
 
     Returns:
         The partition; each cluster has at least ``min_rows`` rows, or there is one cluster.
@@ -53,27 +53,38 @@ def fit_partition(
     counting = _Counting(min_rows)
     start, turn = time.monotonic(), 0
     kept = start
+
     if runtime.checkpoints is not None and (saved := runtime.checkpoints.load()) is not None:
         turn = saved.meta["turn"]
         learning.restore(saved)
         counting.restore(saved)
+
     while True:
         number, eps = turn % num_files, codes(turn % num_files)
         turn += 1
         last = number == num_files - 1
+
         if turn <= passes * num_files:
             with threadpool_limits(1):  # the order of sums, and so the result, depends on threads
                 learning.add(eps, last)
+
             if turn == passes * num_files:
                 counting.begin(learning.centres)
         else:
             counting.add(eps)
             if last and (found := counting.settle()) is not None:
                 return found
-        now, done = time.monotonic(), (turn // num_files) * num_rows + sum(file_rows[: turn % num_files])
+
+        now, done = (
+            time.monotonic(),
+            (turn // num_files) * num_rows + sum(file_rows[: turn % num_files]),
+        )
         runtime.report(Progress(done, max(num_rows * (passes + 1), done), {}, now - start))
+
         if runtime.checkpoints is not None and now - kept > runtime.checkpoint_every:
-            runtime.checkpoints.save(Artifact(learning.tensors() | counting.tensors(), {"turn": turn}))
+            runtime.checkpoints.save(
+                Artifact(learning.tensors() | counting.tensors(), {"turn": turn})
+            )
             kept = now
 
 
@@ -89,7 +100,9 @@ class _Learning:
     def __init__(self, num_clusters: int, size: int, seed: int) -> None:
         from sklearn.cluster import MiniBatchKMeans
 
-        self.kmeans = MiniBatchKMeans(num_clusters, batch_size=size, random_state=seed, n_init=1, compute_labels=False)
+        self.kmeans = MiniBatchKMeans(
+            num_clusters, batch_size=size, random_state=seed, n_init=1, compute_labels=False
+        )
         self.size = size
         self.rest: Tensor | None = None
 
@@ -113,8 +126,10 @@ class _Learning:
         assert self.rest is not None
         if not hasattr(self.kmeans, "cluster_centers_"):
             return {"rest": self.rest.clone()}
+
         random = self.kmeans._random_state.get_state(legacy=False)["state"]
         numbers = [self.kmeans._n_since_last_reassign, random["pos"], *random["key"].tolist()]
+
         return {
             "rest": self.rest.clone(),
             "centres": torch.from_numpy(self.kmeans.cluster_centers_.copy()),
@@ -127,6 +142,7 @@ class _Learning:
         self.rest = saved.tensors["rest"]
         if "centres" not in saved.tensors:
             return
+
         centres = saved.tensors["centres"].numpy()
         self.kmeans.partial_fit(centres)  # makes the attributes that are set below
         since, pos, *key = saved.tensors["numbers"].tolist()
@@ -174,11 +190,19 @@ class _Counting:
         """All that it is."""
         if not self.began_with:
             return {}
+
         began = torch.tensor(self.began_with)
-        return {"began_with": began, "final": self.final, "counts": self.counts, "squares": self.squares}
+        return {
+            "began_with": began,
+            "final": self.final,
+            "counts": self.counts,
+            "squares": self.squares,
+        }
 
     def restore(self, saved: Artifact) -> None:
         """Take up what :meth:`tensors` gave."""
         if "final" in saved.tensors:
             self.began_with = int(saved.tensors["began_with"])
-            self.final, self.counts, self.squares = (saved.tensors[key] for key in ("final", "counts", "squares"))
+            self.final, self.counts, self.squares = (
+                saved.tensors[key] for key in ("final", "counts", "squares")
+            )

@@ -24,8 +24,8 @@ from scgan.data.tables.schema import Schema
 from scgan.data.tables.streaming import Parts, Stream, find_parts, measure
 from scgan.data.toy import TOYS, Toy
 
-# Part of every fingerprint: raise it when the same source comes to give other rows, so that old artifacts are
-# not taken.
+# Part of every fingerprint: raise it when the same source comes to give other rows, so that old
+# artifacts are not taken.
 DATA_VERSION = 1
 
 
@@ -40,35 +40,57 @@ class DataConfig(Settings):
     """Which data, and how it is split."""
 
     source: str = Field(
-        "checkerboard", min_length=1, description="name of a toy set, digits, a path, or s3://bucket/key"
+        "checkerboard",
+        min_length=1,
+        description="name of a toy set, digits, a path, or s3://bucket/key",
     )
     columns: tuple[str, ...] | None = Field(
         None, description="columns of a table to model, in this order; none for all"
     )
     label: str | None = Field(
-        None, description="column of a table kept out of training and used in evaluation; the classes of images"
+        None,
+        description="column of a table kept out of training and used in evaluation; the classes of images",
     )
-    missing: Missing = Field("error", description="rows with NaN or infinity: an error, or left out")
+    missing: Missing = Field(
+        "error", description="rows with NaN or infinity: an error, or left out"
+    )
     test_fraction: float = Field(
-        0.2, gt=0, lt=1, description="share that no stage sees, of rows, or of images without a test part"
+        0.2,
+        gt=0,
+        lt=1,
+        description="share that no stage sees, of rows, or of images without a test part",
     )
-    num_train: int = Field(128_000, ge=2, le=100_000_000, description="training rows of a toy set, or kept of a stream")
-    num_test: int = Field(128_000, ge=2, le=100_000_000, description="test rows of a toy set, or kept of a stream")
-    stream: bool | None = Field(None, description="read .parquet part by part, never whole; none: above 512 MiB of it")
+    num_train: int = Field(
+        128_000, ge=2, le=100_000_000, description="training rows of a toy set, or kept of a stream"
+    )
+    num_test: int = Field(
+        128_000, ge=2, le=100_000_000, description="test rows of a toy set, or kept of a stream"
+    )
+    stream: bool | None = Field(
+        None, description="read .parquet part by part, never whole; none: above 512 MiB of it"
+    )
     shard_rows: int | None = Field(
-        None, ge=1024, description="training rows of a stream in memory at once; none: 4 million numbers"
+        None,
+        ge=1024,
+        description="training rows of a stream in memory at once; none: 4 million numbers",
     )
     image_size: Size | None = Field(
-        None, description="side of the images in pixels; none for their own, or the nearest allowed below it"
+        None,
+        description="side of the images in pixels; none for their own, or the nearest allowed below it",
     )
-    channels: Channels | None = Field(None, description="1 for grey, 3 for colour; none for the images' own")
+    channels: Channels | None = Field(
+        None, description="1 for grey, 3 for colour; none for the images' own"
+    )
     attributes: tuple[str, ...] | None = Field(
         None, description="attributes of images to take, or classes, in this order; none for all"
     )
-    damaged: Damaged = Field("error", description="images that can't be read: an error, or left out")
+    damaged: Damaged = Field(
+        "error", description="images that can't be read: an error, or left out"
+    )
 
 
-# What only the one or the other kind of data has; any other value than the default is refused for the other kind.
+# What only the one or the other kind of data has; any other value than the default is refused for
+# the other kind.
 TABLE_SETTINGS = ("columns", "missing", "stream", "shard_rows")
 IMAGE_SETTINGS = ("image_size", "channels", "attributes", "damaged")
 
@@ -79,12 +101,12 @@ class Dataset:
 
     Attributes:
         name: The toy set, or the file's name without its suffix.
-        train: A table's rows, standardised: ``[N, D]``, float32; of a streamed one a random sample. Pictures:
-            ``[N, C, H, W]``, uint8, of which a batch becomes floats where it is used
+        train: A table's rows, standardised: ``[N, D]``, float32; of a streamed one a random sample.
+            Pictures: ``[N, C, H, W]``, uint8, of which a batch becomes floats where it is used
             (:func:`scgan.data.images.schema.to_float`).
         test: The same of the test part, ``[M, D]`` or ``[M, C, H, W]``.
-        schema: From and to the user's columns and units, fitted on the training rows; or what images have in
-            common.
+        schema: From and to the user's columns and units, fitted on the training rows; or what
+            images have in common.
         train_labels: Shape ``[N]``, or None. Of images: int64 ``[N]``, the place of the class in
             ``schema.attributes``; or uint8 ``[N, A]``, which attributes are there.
         test_labels: The same of the test part.
@@ -176,24 +198,36 @@ def load(config: DataConfig, seed: int) -> Dataset:
     if config.source in TOYS:
         _refuse(config, "a toy set", (*TABLE_SETTINGS, *IMAGE_SETTINGS, "label"))
         return _draw(TOYS[config.source], config.num_train, config.num_test, seed)
+
     if config.source == DIGITS:
         _refuse(config, "a set of images", ("label",))
         return _load_images(config, read_digits(), seed, own_size=28)
+
     path = Path(config.source).expanduser()
-    is_path = config.source.startswith("s3://") or "/" in config.source or path.suffix in READERS or path.exists()
+    is_path = (
+        config.source.startswith("s3://")
+        or "/" in config.source
+        or path.suffix in READERS
+        or path.exists()
+    )
+
     if not is_path:
         raise ValueError(
             f"unknown data {config.source!r}{suggest(config.source, BUNDLED)} (a path or s3://bucket/key will do, too)"
         )
+
     if paths := find_parts(config.source, config.stream):
         _refuse(config, "a table", IMAGE_SETTINGS)
         return _stream(path.stem, config, paths, seed)
+
     with on_disk(config.source) as local:
         source = find_images(local, config.label)
         if source is not None:
             return _load_images(config, source, seed)
+
         _refuse(config, "a table", IMAGE_SETTINGS)
         table = read_table(local, config.columns, config.label, config.missing)
+
     return split(path.stem, table, config.test_fraction, seed)
 
 
@@ -204,10 +238,14 @@ def _refuse(config: DataConfig, what: str, settings: Sequence[str]) -> None:
             raise ValueError(f"{config.source!r} is {what}: it has no --data.{name} to choose")
 
 
-def _load_images(config: DataConfig, source: Source, seed: int, own_size: Size | None = None) -> Dataset:
+def _load_images(
+    config: DataConfig, source: Source, seed: int, own_size: Size | None = None
+) -> Dataset:
     _refuse(config, "a set of images", TABLE_SETTINGS)
     size = config.image_size or own_size
-    images = decode_images(config.source, source, size, config.channels, config.attributes, config.damaged)
+    images = decode_images(
+        config.source, source, size, config.channels, config.attributes, config.damaged
+    )
     return split_images(Path(config.source).stem, images, config.test_fraction, seed)
 
 
@@ -226,24 +264,43 @@ def split_images(name: str, images: ImageSet, test_fraction: float, seed: int) -
     Raises:
         ValueError: If a part has fewer than two images.
     """
-    train, labels, test, test_labels = images.train, images.train_labels, images.test, images.test_labels
+    train, labels, test, test_labels = (
+        images.train,
+        images.train_labels,
+        images.test,
+        images.test_labels,
+    )
+
     if test is None:
         num_test = round(test_fraction * len(train))
         order = np.random.default_rng(seed).permutation(len(train))
         test, train = train[order[:num_test]], train[order[num_test:]]
         if labels is not None:
             test_labels, labels = labels[order[:num_test]], labels[order[num_test:]]
+
     if min(len(train), len(test)) < 2:
         raise ValueError(
             f"{name}: {len(train)} images to train, {len(test)} to test; each needs at least 2: give more images, "
             "or another --data.test_fraction"
         )
+
     digest = hashlib.sha256(repr(("images", DATA_VERSION, images.schema)).encode())
     for array in (train, labels, test, test_labels):
         digest.update(repr(None if array is None else (array.dtype.str, array.shape)).encode())
         digest.update(b"" if array is None else np.ascontiguousarray(array).data)
+
     x, x_test = (torch.from_numpy(np.ascontiguousarray(part)) for part in (train, test))
-    return Dataset(name, x, x_test, images.schema, labels, test_labels, None, digest.hexdigest(), images.dropped)
+    return Dataset(
+        name,
+        x,
+        x_test,
+        images.schema,
+        labels,
+        test_labels,
+        None,
+        digest.hexdigest(),
+        images.dropped,
+    )
 
 
 def split(name: str, table: Table, test_fraction: float, seed: int) -> Dataset:
@@ -267,12 +324,19 @@ def split(name: str, table: Table, test_fraction: float, seed: int) -> Dataset:
             f"{name}: {table.num_rows} rows give {table.num_rows - num_test} to train, {num_test} to test; "
             "each needs at least 2: give more rows, or another --data.test_fraction"
         )
+
     order = np.random.default_rng(seed).permutation(table.num_rows)
     rows = {"train": order[num_test:], "test": order[:num_test]}
-    parts = {part: {n: table.columns[n][index] for n in table.names} for part, index in rows.items()}
+    parts = {
+        part: {n: table.columns[n][index] for n in table.names} for part, index in rows.items()
+    }
     schema = Schema.fit(parts["train"])
+
     if schema.dim == 0:
-        raise ValueError(f"{name}: all columns are constant ({', '.join(schema.names[:8])}); there is nothing to learn")
+        raise ValueError(
+            f"{name}: all columns are constant ({', '.join(schema.names[:8])}); there is nothing to learn"
+        )
+
     labels = table.labels
     return Dataset(
         name=name,
@@ -302,17 +366,24 @@ def whole(name: str, table: Table) -> Dataset:
     """
     if table.num_rows < 2:
         raise ValueError(f"{name}: {table.num_rows} rows can't be learned from; give at least 2")
+
     schema = Schema.fit(table.columns)
     if schema.dim == 0:
         raise ValueError(f"{name}: all columns are constant; there is nothing to learn")
+
     train = schema.encode(table.columns)
     fingerprint = _fingerprint(table, test_fraction=0.0, seed=0)
-    return Dataset(name, train, train[:0], schema, table.labels, None, None, fingerprint, table.dropped)
+    return Dataset(
+        name, train, train[:0], schema, table.labels, None, None, fingerprint, table.dropped
+    )
 
 
 def _stream(name: str, config: DataConfig, paths: Sequence[str], seed: int) -> Dataset:
-    parts = Parts.open(paths, config.columns, config.label, config.missing, config.test_fraction, seed)
+    parts = Parts.open(
+        paths, config.columns, config.label, config.missing, config.test_fraction, seed
+    )
     found = measure(parts, config.num_train, config.num_test, config.shard_rows)
+
     return Dataset(
         name=name,
         train=found.schema.encode(found.train.columns),
@@ -335,16 +406,26 @@ def _draw(toy: Toy, num_train: int, num_test: int, seed: int) -> Dataset:
         generator = torch.Generator().manual_seed(int(state) % 2**63)
         points = toy.sample(num, generator).numpy()
         parts.append({f"x{i}": np.ascontiguousarray(points[:, i]) for i in range(points.shape[1])})
+
     schema = Schema.fit(parts[0])
-    digest = hashlib.sha256(repr(("toy", DATA_VERSION, toy.name, num_train, num_test, seed)).encode())
+    digest = hashlib.sha256(
+        repr(("toy", DATA_VERSION, toy.name, num_train, num_test, seed)).encode()
+    )
     train, test = (schema.encode(part) for part in parts)
+
     return Dataset(toy.name, train, test, schema, None, None, toy, digest.hexdigest(), dropped=0)
 
 
 def _fingerprint(table: Table, test_fraction: float, seed: int) -> str:
-    digest = hashlib.sha256(repr(("table", DATA_VERSION, table.names, test_fraction, seed)).encode())
-    arrays = [table.columns[name] for name in table.names] + ([] if table.labels is None else [table.labels])
+    digest = hashlib.sha256(
+        repr(("table", DATA_VERSION, table.names, test_fraction, seed)).encode()
+    )
+    arrays = [table.columns[name] for name in table.names] + (
+        [] if table.labels is None else [table.labels]
+    )
+
     for array in arrays:
         digest.update(repr((array.dtype.str, array.shape)).encode())
         digest.update(array.tobytes())
+
     return digest.hexdigest()

@@ -26,8 +26,8 @@ class Raw:
     Attributes:
         names: All names of the file, also repeated ones.
         columns: Name to values ``[N]`` of any type.
-        missing: Name to mask ``[N]``, True where the file has no value; only columns where there is such a
-            row.
+        missing: Name to mask ``[N]``, True where the file has no value; only columns where there is
+            such a row.
         label: Name of the column that the format itself marks as labels, or None.
     """
 
@@ -53,8 +53,8 @@ def read_npy(path: Path) -> Raw:
 def read_npz(path: Path) -> Raw:
     """Read an archive of a matrix, or of 1-D arrays as columns.
 
-    The matrix is ``X``, ``x`` or the only 2-D array. Of the 1-D arrays of its length ``y`` is marked as the
-    labels; any can be asked for by name, as the label or a column.
+    The matrix is ``X``, ``x`` or the only 2-D array. Of the 1-D arrays of its length ``y`` is
+    marked as the labels; any can be asked for by name, as the label or a column.
 
     Raises:
         ValueError: If the archive holds neither, or arrays of different lengths.
@@ -62,18 +62,25 @@ def read_npz(path: Path) -> Raw:
     arrays = load_numpy(path)
     if isinstance(arrays, np.ndarray):
         raise ValueError(f"{path}: this is a single array; rename it to .npy")
+
     lengths = {name: a.shape[0] if a.ndim else 0 for name, a in arrays.items()}
     shapes = ", ".join(f"{name} {list(a.shape)}" for name, a in list(arrays.items())[:8])
     flat = {name: a for name, a in arrays.items() if a.ndim == 1}
     matrices = [name for name, a in arrays.items() if a.ndim == 2]
-    key = next((name for name in ("X", "x") if name in matrices), matrices[0] if len(matrices) == 1 else None)
+    key = next(
+        (name for name in ("X", "x") if name in matrices),
+        matrices[0] if len(matrices) == 1 else None,
+    )
+
     if key is not None:
         beside = {name: a for name, a in flat.items() if lengths[name] == lengths[key]}
         return _from_matrix(arrays[key], beside, "y" if "y" in beside else None)
+
     if not flat or len(flat) < len(arrays) or len(set(lengths.values())) > 1:
         raise ValueError(
             f"{path}: a table needs a 2-D array X, or 1-D arrays of one length; found {shapes or 'nothing'}"
         )
+
     return Raw(tuple(flat), flat, {})
 
 
@@ -91,11 +98,18 @@ def read_csv(path: Path) -> Raw:
         table = csv.read_csv(path, convert_options=empty)
     except (pa.ArrowException, ValueError) as error:
         raise _unreadable(path, error) from None
+
     names = table.column_names
     if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
-        raise ValueError(f"{path}: one column named {names[0][:40]!r}; separate the columns by commas")
+        raise ValueError(
+            f"{path}: one column named {names[0][:40]!r}; separate the columns by commas"
+        )
+
     if all(_is_number(name) for name in names):
-        raise ValueError(f"{path}: the first line holds numbers ({', '.join(names[:3])}); it must name the columns")
+        raise ValueError(
+            f"{path}: the first line holds numbers ({', '.join(names[:3])}); it must name the columns"
+        )
+
     return _from_arrow(table)
 
 
@@ -113,6 +127,7 @@ def read_parquet(path: Path) -> Raw:
             table = file.read()
     except (pa.ArrowException, ValueError, OSError) as error:
         raise _unreadable(path, error) from None
+
     index = [name for name in table.column_names if name.startswith(_INDEX)]
     return _from_arrow(table.drop_columns(index) if index else table)
 
@@ -151,7 +166,9 @@ def parquet_batches(path: Path, names: Sequence[str], num_rows: int) -> Iterator
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path, buffer_size=_BUFFER, page_checksum_verification=True) as file:
+        with parquet.ParquetFile(
+            path, buffer_size=_BUFFER, page_checksum_verification=True
+        ) as file:
             for batch in file.iter_batches(num_rows, columns=list(names), use_threads=False):
                 yield _from_arrow(pa.Table.from_batches([batch]))
     except (pa.ArrowException, OSError) as error:
@@ -185,20 +202,29 @@ def load_numpy(path: Path) -> np.ndarray | dict[str, np.ndarray]:
 def _unreadable(path: Path, error: Exception) -> ValueError:
     reason = " ".join(str(error).split())
     with path.open("rb") as file:
-        # numpy calls whatever it does not know a pickle; a pickle of protocol 2 or later begins with this
-        # byte.
+        # numpy calls whatever it does not know a pickle; a pickle of protocol 2 or later begins
+        # with this byte.
         pickled = file.read(1) == b"\x80"
+
     if pickled or "Object arrays" in reason:
-        return ValueError(f"{path}: holds pickled Python objects, which are never loaded; save arrays of numbers")
+        return ValueError(
+            f"{path}: holds pickled Python objects, which are never loaded; save arrays of numbers"
+        )
+
     detail = "" if "pickle" in reason else f" ({reason[:160]})"
-    return ValueError(f"{path}: can't be read as {path.suffix}, it is damaged, cut short or another format" + detail)
+    return ValueError(
+        f"{path}: can't be read as {path.suffix}, it is damaged, cut short or another format"
+        + detail
+    )
 
 
 def _from_matrix(matrix: np.ndarray, beside: Mapping[str, np.ndarray], label: str | None) -> Raw:
     columns = {f"x{i}": matrix[:, i] for i in range(matrix.shape[1])}
     clash = [name for name in beside if name in columns]
     if clash:
-        raise ValueError(f"array {clash[0]!r} has the name of a column of the matrix; rename the array")
+        raise ValueError(
+            f"array {clash[0]!r} has the name of a column of the matrix; rename the array"
+        )
     return Raw(tuple(columns), {**columns, **beside}, {}, label)
 
 
@@ -217,8 +243,10 @@ def _arrow_column(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray | Non
     mask = column.is_null().to_numpy() if column.null_count else None
     if pa.types.is_null(column.type):
         return np.full(len(column), np.nan), mask
+
     if mask is not None:
         column = _fill(column)
+
     values = column.to_numpy()
     return values, mask
 
@@ -227,10 +255,16 @@ def _fill(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Put some value where there is none, so that integers stay integers."""
     import pyarrow as pa
 
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_boolean(column.type):
+    if (
+        pa.types.is_integer(column.type)
+        or pa.types.is_floating(column.type)
+        or pa.types.is_boolean(column.type)
+    ):
         return column.fill_null(pa.scalar(0).cast(column.type))
+
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return column.fill_null("")
+
     return column
 
 

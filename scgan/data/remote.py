@@ -25,11 +25,12 @@ def on_disk(source: str) -> Iterator[Path]:
     """Have a path, an object, or all tables and images under a prefix, on this machine.
 
     Args:
-        source: A path; or ``s3://bucket/key``, where a key without a suffix is a folder. ``AWS_ENDPOINT_URL`` and the
-            usual credentials hold.
+        source: A path; or ``s3://bucket/key``, where a key without a suffix is a folder.
+            ``AWS_ENDPOINT_URL`` and the usual credentials hold.
 
     Yields:
-        The local file or folder; of S3, gone after the ``with`` block, in which errors name the address instead.
+        The local file or folder; of S3, gone after the ``with`` block, in which errors name the
+        address instead.
 
     Raises:
         ValueError: If there is nothing on S3, or it can't be reached; in one line.
@@ -37,6 +38,7 @@ def on_disk(source: str) -> Iterator[Path]:
     if not source.startswith("s3://"):
         yield Path(source).expanduser()
         return
+
     bucket, key = _bucket_and_key(source)
     with tempfile.TemporaryDirectory(prefix="scgan-data-") as folder:
         local = _download(source, bucket, key, Path(folder))
@@ -65,6 +67,7 @@ def list_parquet(url: str) -> dict[str, int]:
             sizes = {key: client.head_object(Bucket=bucket, Key=key)["ContentLength"]}
         else:
             sizes = _wanted(client, bucket, key.rstrip("/") + "/")
+
     names = {key: PurePosixPath(key) for key in sorted(sizes)}
     return {
         f"s3://{bucket}/{key}": sizes[key]
@@ -99,7 +102,12 @@ def _explained(url: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        reason = "there is no such object" if code in {"404", "NoSuchKey"} else " ".join(str(error).split())
+        reason = (
+            "there is no such object"
+            if code in {"404", "NoSuchKey"}
+            else " ".join(str(error).split())
+        )
+
         raise ValueError(f"{url}: {reason}") from None
     except (Boto3Error, BotoCoreError, StorageError) as error:
         raise ValueError(f"{url}: S3 can't be reached: {' '.join(str(error).split())}") from None
@@ -117,12 +125,15 @@ def _download(url: str, bucket: str, key: str, folder: Path) -> Path:
         else:
             prefix = key.rstrip("/") + "/"
             names = {found: found.removeprefix(prefix) for found in _wanted(client, bucket, prefix)}
+
         _fetch(S3(f"s3://{bucket}"), names, folder)
+
     if not names:
         raise ValueError(
             f"{url}: no tables and no images there; allowed are {', '.join(READERS)}, or a folder of .parquet, of "
             ".csv or of images"
         )
+
     return folder / PurePosixPath(key).name if single else folder
 
 
@@ -130,16 +141,26 @@ def _wanted(client: Any, bucket: str, prefix: str) -> dict[str, int]:
     """Keys of tables and images under a prefix, and their sizes."""
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     sizes = {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", ())}
-    return {key: size for key, size in sizes.items() if _is_data(PurePosixPath(key.removeprefix(prefix)))}
+    return {
+        key: size
+        for key, size in sizes.items()
+        if _is_data(PurePosixPath(key.removeprefix(prefix)))
+    }
 
 
 def _is_data(path: PurePosixPath) -> bool:
     # A key may hold anything, also what would lead out of the folder.
     if path.is_absolute() or ".." in path.parts:
         return False
+
     suffixes = {".parquet", ".csv"} | SUFFIXES
     lists = {CELEBA_ATTRIBUTES, CELEBA_PARTITION}
-    return path.suffix.lower() in suffixes or path.name in lists or IDX_NAME.fullmatch(path.name) is not None
+
+    return (
+        path.suffix.lower() in suffixes
+        or path.name in lists
+        or IDX_NAME.fullmatch(path.name) is not None
+    )
 
 
 def _fetch(bucket: S3, names: dict[str, str], folder: Path) -> None:
@@ -147,11 +168,14 @@ def _fetch(bucket: S3, names: dict[str, str], folder: Path) -> None:
 
     for parent in {(folder / name).parent for name in names.values()}:
         parent.mkdir(parents=True, exist_ok=True)
+
     config = TransferConfig(use_threads=len(names) == 1)  # of many objects, each has one of our own
 
     def fetch(key: str) -> None:
         target = str(folder / names[key])
-        bucket.persist(lambda client: client.download_file(bucket.bucket, key, target, Config=config))
+        bucket.persist(
+            lambda client: client.download_file(bucket.bucket, key, target, Config=config)
+        )
 
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(fetch, names))

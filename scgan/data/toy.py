@@ -1,8 +1,10 @@
 r"""Two-dimensional toy distributions, each with a sampler and its exact density.
 
-Symbols: ``U`` uniform on [0, 1), ``N`` standard normal, ``N2`` a pair of them; other numbers are part of a
-definition. Rows are independent draws, also where the original code takes equal parts of each half or circle
-in order, so that any number of rows can be asked for and ``log_prob`` is the law of every row.
+Symbols: ``U`` uniform on [0, 1), ``N`` standard normal, ``N2`` a pair of them; other numbers are
+    part of a
+definition. Rows are independent draws, also where the original code takes equal parts of each half
+or circle in order, so that any number of rows can be asked for and ``log_prob`` is the law of every
+row.
 """
 
 from __future__ import annotations
@@ -92,16 +94,21 @@ class GaussianMixture(Toy):
         device = generator.device
         weights = torch.tensor(self.weights, dtype=torch.float64, device=device)
         uniform = torch.rand(num, generator=generator, device=device, dtype=torch.float64)
+
         # The clamp is for a last cumulative weight that rounding left below 1.
-        k = torch.searchsorted(weights.cumsum(0), uniform, right=True).clamp_max(len(self.weights) - 1)
+        k = torch.searchsorted(weights.cumsum(0), uniform, right=True).clamp_max(
+            len(self.weights) - 1
+        )
         centers = torch.tensor(self.centers, device=device)[k]
         stds = torch.tensor(self.stds, device=device)[k, None]
+
         return centers + stds * torch.randn(num, 2, generator=generator, device=device)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log density in nats; see :meth:`Toy.log_prob`."""
         centers, stds, weights = (
-            torch.tensor(v, dtype=torch.float64, device=x.device) for v in (self.centers, self.stds, self.weights)
+            torch.tensor(v, dtype=torch.float64, device=x.device)
+            for v in (self.centers, self.stds, self.weights)
         )
         squared = ((x.double()[:, None] - centers) / stds[:, None]).square().sum(-1)  # [N, M]
         return torch.logsumexp(weights.log() - LOG_2PI - 2 * stds.log() - squared / 2, dim=1)
@@ -125,11 +132,11 @@ class GaussianMixture(Toy):
 class Checkerboard(Toy):
     r"""Eight of the sixteen cells of side 2 in [-4, 4)^2, uniformly.
 
-    .. math:: x = 2 (a, b), \quad a = 4U - 2, \quad b = U' - 2 \, \mathrm{Bernoulli}(1/2) + (\lfloor a \rfloor
-    \bmod 2)
+    .. math:: x = 2 (a, b), \quad a = 4U - 2, \quad b = U' - 2 \, \mathrm{Bernoulli}(1/2) + (\lfloor
+    a \rfloor \bmod 2)
 
-    so the density is 1/32 where :math:`\lfloor x_1/2 \rfloor + \lfloor x_2/2 \rfloor` is even, and 0
-    elsewhere.
+    so the density is 1/32 where :math:`\lfloor x_1/2 \rfloor + \lfloor x_2/2 \rfloor` is even, and
+    0 elsewhere.
 
     Source: [SURVAE] toy data, CheckerboardDataset.
     """
@@ -154,11 +161,12 @@ class Checkerboard(Toy):
 class TwoSpirals(Toy):
     r"""Two arms, one the mirror image of the other through the origin.
 
-    .. math:: n = 3\pi\sqrt{U}, \quad d = (-n\cos n + U'/2, \; n\sin n + U''/2), \quad x = \pm d/3 + 0.1\,N2
+    .. math:: n = 3\pi\sqrt{U}, \quad d = (-n\cos n + U'/2, \; n\sin n + U''/2), \quad x = \pm d/3 +
+    0.1\,N2
 
     Given n the coordinates are independent sums of a uniform and a normal, so the density is the
-    one-dimensional integral over n of a product of two closed forms; ``log_prob`` takes it by Gauss and
-    Legendre's rule, which 256 nodes bring to within 1e-5 nats on points of the set.
+    one-dimensional integral over n of a product of two closed forms; ``log_prob`` takes it by Gauss
+    and Legendre's rule, which 256 nodes bring to within 1e-5 nats on points of the set.
 
     Source: [SURVAE] toy data, TwoSpiralsDataset. Differs: each row draws its arm, not half of them.
     """
@@ -178,7 +186,9 @@ class TwoSpirals(Toy):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log density in nats by quadrature; see :meth:`Toy.log_prob`."""
-        nodes, weights = (torch.from_numpy(v).to(x.device) for v in np.polynomial.legendre.leggauss(self.nodes))
+        nodes, weights = (
+            torch.from_numpy(v).to(x.device) for v in np.polynomial.legendre.leggauss(self.nodes)
+        )
         fraction = (nodes + 1) / 2
         arm = self._arm(self.turn * fraction)  # [nodes, 2]
         log_weight = (weights * fraction).log()  # n / turn has density 2t on [0, 1]
@@ -190,13 +200,18 @@ class TwoSpirals(Toy):
         return torch.stack((-n * n.cos(), n * n.sin()), dim=1) / 3
 
     def _integral(self, x: Tensor, arm: Tensor, log_weight: Tensor) -> Tensor:
-        both = torch.stack((x, -x))[:, :, None]  # [2, N, 1, 2]: the mirrored arm at x is the arm at -x
-        # log of (Phi(t / std) - Phi((t - width) / std)) / width, folded to the tail where it loses no digits.
+        both = torch.stack((x, -x))[
+            :, :, None
+        ]  # [2, N, 1, 2]: the mirrored arm at x is the arm at -x
+
+        # log of (Phi(t / std) - Phi((t - width) / std)) / width, folded to the tail where it loses
+        # no digits.
         folded = -((both - arm) - self.width / 2).abs()
         high = torch.special.log_ndtr((folded + self.width / 2) / self.std)
         low = torch.special.log_ndtr((folded - self.width / 2) / self.std)
         log_density = high + torch.log1p(-torch.exp(low - high)) - math.log(self.width)
         joint = torch.logsumexp(log_density.sum(-1) + log_weight, dim=2)  # [2, N]
+
         return torch.logsumexp(joint, dim=0) - math.log(2)
 
 
@@ -236,15 +251,16 @@ class Circles(Toy):
     r"""Circles of one radius about given centres, with normal noise.
 
     .. math:: x = c_m + r (\cos 2\pi U, \sin 2\pi U) + s\,N2, \qquad
-              p(x) = \frac{1}{M} \sum_m \frac{1}{2\pi s^2} e^{-(\rho_m^2 + r^2) / 2s^2} I_0(\rho_m r / s^2),
-              \quad \rho_m = \lVert x - c_m \rVert
+              p(x) = \frac{1}{M} \sum_m \frac{1}{2\pi s^2} e^{-(\rho_m^2 + r^2) / 2s^2} I_0(\rho_m r
+              / s^2), \quad \rho_m = \lVert x - c_m \rVert
 
     Attributes:
         centers: One pair a circle; all equally likely.
         radius: :math:`r`.
         std: :math:`s > 0`.
 
-    Source: [SURVAE] toy data, FourCircles. Differs: each row draws its circle, not a quarter of them each.
+    Source: [SURVAE] toy data, FourCircles. Differs: each row draws its circle, not a quarter of
+        them each.
     """
 
     centers: tuple[tuple[float, float], ...]
@@ -265,12 +281,17 @@ class Circles(Toy):
         """Log density in nats; see :meth:`Toy.log_prob`."""
         centers = torch.tensor(self.centers, dtype=torch.float64, device=x.device)
         rho = (x.double()[:, None] - centers).norm(dim=-1)  # [N, M]
-        # i0e(a) = exp(-a) I0(a) keeps the Bessel function finite; exp(a) completes the square in the
-        # exponent.
+
+        # i0e(a) = exp(-a) I0(a) keeps the Bessel function finite; exp(a) completes the square in
+        # the exponent.
         log_bessel = torch.special.i0e(rho * self.radius / self.std**2).log()
         across = ((rho - self.radius) / self.std).square() / 2
+
         return (
-            torch.logsumexp(log_bessel - across, dim=1) - LOG_2PI - 2 * math.log(self.std) - math.log(len(self.centers))
+            torch.logsumexp(log_bessel - across, dim=1)
+            - LOG_2PI
+            - 2 * math.log(self.std)
+            - math.log(len(self.centers))
         )
 
 
@@ -297,8 +318,8 @@ def _equal(name: str, centers: tuple[tuple[float, float], ...], std: float) -> G
 
 
 _SETS: tuple[Toy, ...] = (
-    # (4 (cos, sin)(pi/8 + k pi/4) + 0.5 N2) / 1.414, with k uniform on 0..7.  Source: [SURVAE] toy data,
-    # EightGaussians.
+    # (4 (cos, sin)(pi/8 + k pi/4) + 0.5 N2) / 1.414, with k uniform on 0..7. Source: [SURVAE] toy
+    # data, EightGaussians.
     _equal("eight_gaussians", _ring(4 / 1.414, math.pi / 8), 0.5 / 1.414),
     Checkerboard("checkerboard"),
     TwoSpirals("two_spirals"),
@@ -308,12 +329,15 @@ _SETS: tuple[Toy, ...] = (
     NoisyCurve("sine_wave", _sine, math.exp(-1)),
     # (0.2 t^3 + N, t): the second reading.
     NoisyCurve("crescent_cubed", _cube, 1.0, flip=True),
-    Circles("four_circles", ((-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0)), radius=2.0, std=0.1),
-    # Eight modes on the unit circle, and 25 on a lattice.  Source: [VEEGAN] Sec. 4, the synthetic data sets.
+    Circles(
+        "four_circles", ((-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0)), radius=2.0, std=0.1
+    ),
+    # Eight modes on the unit circle, and 25 on a lattice. Source: [VEEGAN] Sec. 4, the synthetic
+    # data sets.
     _equal("ring", _ring(1.0, 0.0), 0.01),
     _equal("grid", tuple((2.0 * i, 2.0 * j) for i in range(-2, 3) for j in range(-2, 3)), 0.05),
-    # Our own: weights over a factor of 16 and widths over a factor of 8, the lightest mode neither the widest
-    # nor apart.
+    # Our own: weights over a factor of 16 and widths over a factor of 8, the lightest mode neither
+    # the widest nor apart.
     GaussianMixture(
         "unequal_mixture",
         centers=((-2.0, -2.0), (2.0, -1.5), (0.0, 0.5), (-2.0, 2.5), (2.5, 2.5)),

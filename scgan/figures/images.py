@@ -37,7 +37,10 @@ def grid(images: Tensor, labels: Sequence[str], title: str = "") -> Figure:
         ValueError: If the images don't fill R rows.
     """
     if not labels or not len(images) or len(images) % len(labels):
-        raise ValueError(f"{len(images)} images don't fill {len(labels)} rows: give as many for each row")
+        raise ValueError(
+            f"{len(images)} images don't fill {len(labels)} rows: give as many for each row"
+        )
+
     rows = images.unflatten(0, (len(labels), -1))
     with style():
         figure, (ax,) = panels(1, 1, _size(rows, WIDTH, labels))
@@ -50,7 +53,8 @@ def by_attribute(fake: Mapping[str, Tensor], real: Mapping[str, Tensor]) -> Figu
 
     Args:
         fake: Attribute's name to generated images, ``[C, channels, H, W]`` in [-1, 1].
-        real: The same names to real images, ``[C', channels, H, W]``; a row with fewer than the others ends early.
+        real: The same names to real images, ``[C', channels, H, W]``; a row with fewer than the
+            others ends early.
 
     Returns:
         The figure.
@@ -59,12 +63,16 @@ def by_attribute(fake: Mapping[str, Tensor], real: Mapping[str, Tensor]) -> Figu
         ValueError: If the names differ.
     """
     if set(fake) != set(real) or not fake:
-        raise ValueError(f"need real and generated images of the same attributes, got {sorted(real)}, {sorted(fake)}")
+        raise ValueError(
+            f"need real and generated images of the same attributes, got {sorted(real)}, {sorted(fake)}"
+        )
+
     blocks = [_rows([images[name] for name in fake]) for images in (real, fake)]
     with style():
         figure, axes = panels(2, 2, _size(blocks[1], WIDTH / 2, list(fake)))
         for ax, rows, title in zip(axes, blocks, ("real", "generated"), strict=True):
             _show(ax, rows, list(fake) if title == "real" else [], title=title)
+
         return figure
 
 
@@ -72,8 +80,8 @@ def traversals(strips: Sequence[Tensor], values: Sequence[float]) -> Figure:
     """Draw what each dimension of each layer's subspace does, a panel a layer.
 
     Args:
-        strips: Of each layer, the coarsest first, ``[D, T, channels, H, W]`` in [-1, 1]: one image, its layer's
-            dimensions moved one at a time; the most important dimension first.
+        strips: Of each layer, the coarsest first, ``[D, T, channels, H, W]`` in [-1, 1]: one image,
+            its layer's dimensions moved one at a time; the most important dimension first.
         values: Coefficients, ``[T]``.
 
     Returns:
@@ -90,6 +98,7 @@ def traversals(strips: Sequence[Tensor], values: Sequence[float]) -> Figure:
             _show(ax, rows, names, values, title=f"layer {i + 1}{ends.get(i, '')}")
             ax.set_ylabel("dimension, by importance" if i % across == 0 else "")
             ax.set_xlabel("coefficient" if i >= len(strips) - across else "")
+
         return figure
 
 
@@ -140,23 +149,32 @@ def tsne(
     parts = [_some(real, real_y, generator)]
     if fake is not None:
         parts.append(_some(fake, fake_y, generator))
+
     coordinates = tsne_coordinates(torch.cat([rows for rows, _ in parts]), 2, seed).numpy()
     planes = np.split(coordinates, [len(parts[0][0])])[: len(parts)]
     colours = np.array(PALETTE)[contrasting(planes[0], parts[0][1])]
-    titles = ["real"] if fake is None else ["real (in grey: generated)", "generated (in grey: real)"]
+    titles = (
+        ["real"] if fake is None else ["real (in grey: generated)", "generated (in grey: real)"]
+    )
+
     with style():
         figure, axes = panels(len(parts), len(parts), (WIDTH / 2, WIDTH / 2))
         for i, (ax, (_, y)) in enumerate(zip(axes, parts, strict=True)):
             if len(parts) > 1:
-                ax.scatter(planes[1 - i][:, 0], planes[1 - i][:, 1], s=7, lw=0, color=GREY, rasterized=True)
+                ax.scatter(
+                    planes[1 - i][:, 0], planes[1 - i][:, 1], s=7, lw=0, color=GREY, rasterized=True
+                )
+
             tints = PALETTE[1] if y is None else colours[np.minimum(y, len(colours) - 1)]
             ax.scatter(planes[i][:, 0], planes[i][:, 1], s=9, lw=0, c=tints, rasterized=True)
             if y is not None and len(names) > 1:
                 _name_groups(ax, planes[i], y, names)
+
             ax.set_title(titles[i])
             frame(ax, window_of(coordinates))
             ax.set_xticks([])
             ax.set_yticks([])
+
         return figure
 
 
@@ -177,11 +195,15 @@ def _size(rows: Tensor, width: float, names: Sequence[str] = ()) -> tuple[float,
     return num_columns * side + room, num_rows * side + 0.7
 
 
-def _show(ax: Axes, rows: Tensor, names: Sequence[str], values: Sequence[float] = (), *, title: str = "") -> None:
+def _show(
+    ax: Axes, rows: Tensor, names: Sequence[str], values: Sequence[float] = (), *, title: str = ""
+) -> None:
     """Draw rows of images ``[R, C, channels, H, W]``, names beside and values below."""
     height, width = rows.shape[-2:]
     gap = max(1, height // 24)
-    ax.imshow(mosaic(rows, gap), aspect="equal", interpolation="antialiased")  # large images are drawn smaller
+    ax.imshow(
+        mosaic(rows, gap), aspect="equal", interpolation="antialiased"
+    )  # large images are drawn smaller
     ax.set_anchor("E")  # where there is room to spare, it is the names'
     ax.set_yticks([i * (height + gap) + (height - 1) / 2 for i in range(len(names))])
     ax.set_yticklabels([short(name) for name in names], parse_math=False)
@@ -203,7 +225,9 @@ def mosaic(rows: Tensor, gap: int) -> np.ndarray:
         ``[R (H + gap) - gap, C (W + gap) - gap, 3]`` in [0, 1].
     """
     colours = rows.detach().cpu().float().add(1).div(2).clamp(0, 1).expand(-1, -1, 3, -1, -1)
-    padded = torch.nn.functional.pad(colours, (0, gap, 0, gap), value=1.0)  # [R, C, 3, H + gap, W + gap]
+    padded = torch.nn.functional.pad(
+        colours, (0, gap, 0, gap), value=1.0
+    )  # [R, C, 3, H + gap, W + gap]
     tiled = padded.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
     return tiled[: tiled.shape[0] - gap, : tiled.shape[1] - gap].numpy()
 
@@ -222,6 +246,14 @@ def _name_groups(ax: Axes, points: np.ndarray, labels: np.ndarray, names: Sequen
         middle = group[np.square(group - np.median(group, 0)).sum(1).argmin()]
         halo = [withStroke(linewidth=2.5, foreground="white")]
         name = short(names[k], 16)
+
         ax.text(
-            middle[0], middle[1], name, ha="center", va="center", fontweight="bold", path_effects=halo, parse_math=False
+            middle[0],
+            middle[1],
+            name,
+            ha="center",
+            va="center",
+            fontweight="bold",
+            path_effects=halo,
+            parse_math=False,
         )

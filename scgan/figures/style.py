@@ -1,8 +1,8 @@
 """What every picture is drawn with: one style, panels, densities in a plane, PNG files.
 
-No window, no global state: figures are matplotlib's objects, and :func:`png` turns them into bytes. Densities
-are drawn as shares of all rows on a logarithmic scale, so that panels with different numbers of rows compare,
-and a single row where there should be none is seen.
+No window, no global state: figures are matplotlib's objects, and :func:`png` turns them into bytes.
+Densities are drawn as shares of all rows on a logarithmic scale, so that panels with different
+numbers of rows compare, and a single row where there should be none is seen.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito (2008), told apart by colour-blind readers, without the black and the yellow, pale on paper.
+# Okabe and Ito (2008), told apart by colour-blind readers, without the black and the yellow, pale
+# on paper.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _STYLE = {
     "font.size": 9,
@@ -79,10 +80,13 @@ def panels(num: int, across: int, size: tuple[float, float]) -> tuple[Figure, li
     layout = ConstrainedLayoutEngine(w_pad=0.07, h_pad=0.05)  # inches
     figure = Figure(figsize=(across * size[0], down * size[1]), layout=layout)
     FigureCanvasAgg(figure)
+
     return figure, [figure.add_subplot(down, across, i + 1) for i in range(num)]
 
 
-def densities(axes: Sequence[Axes], clouds: Mapping[str, np.ndarray], window: np.ndarray, names: Sequence[str]) -> None:
+def densities(
+    axes: Sequence[Axes], clouds: Mapping[str, np.ndarray], window: np.ndarray, names: Sequence[str]
+) -> None:
     """Draw clouds of points as shares of rows a bin, one scale for all.
 
     Args:
@@ -97,12 +101,14 @@ def densities(axes: Sequence[Axes], clouds: Mapping[str, np.ndarray], window: np
     shares = {name: np.histogramdd(rows, edges)[0] / len(rows) for name, rows in clouds.items()}
     smallest = min(1 / len(rows) for rows in clouds.values())
     largest = max(2 * smallest, *(float(share.max()) for share in shares.values()))
+
     for ax, (name, share) in zip(axes, shares.items(), strict=True):
         image(ax, np.where(share > 0, share, np.nan), window, LogNorm(smallest, largest))
         ax.set_title(name)
         ax.set_xlabel(short(names[0]), parse_math=False)
         if (outside := 1 - share.sum()) > 5e-4:
             note(ax, f"{outside:.1%} outside")
+
     axes[0].set_ylabel(short(names[1]), parse_math=False)
 
 
@@ -119,7 +125,15 @@ def image(ax: Axes, values: np.ndarray, window: np.ndarray, norm: Any) -> Any:
 
     # Pale for few and dark for many; the palest is still seen on white.
     colours = ListedColormap(matplotlib.colormaps["magma_r"](np.linspace(0.14, 0.95, 256)))
-    drawn = ax.imshow(values.T, cmap=colours, norm=norm, origin="lower", extent=tuple(window.ravel()), aspect="auto")
+    drawn = ax.imshow(
+        values.T,
+        cmap=colours,
+        norm=norm,
+        origin="lower",
+        extent=tuple(window.ravel()),
+        aspect="auto",
+    )
+
     frame(ax, window)
     return drawn
 
@@ -138,6 +152,7 @@ def note(ax: Axes, text: str, *, top: bool = False) -> None:
     """Write a small remark in a panel's corner, at the right."""
     place, align = (0.99, "top") if top else (0.015, "bottom")
     paper = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.0}
+
     ax.text(
         0.985,
         place,
@@ -175,14 +190,17 @@ def contrasting(rows: np.ndarray, k: np.ndarray) -> np.ndarray:
     num = int(k.max()) + 1
     if num > 4096:  # too many to tell apart, and the search is quadratic
         return np.arange(num) % len(PALETTE)
+
     counts = np.maximum(np.bincount(k, minlength=num), 1)
     centres = np.stack([np.bincount(k, column, num) / counts for column in rows.T], 1)
     nearest = np.full((num, len(PALETTE)), np.inf)  # distance to the nearest centre of each colour
     chosen = np.zeros(num, dtype=np.int64)
+
     for i in range(num):
         chosen[i] = nearest[i].argmax()
         distance = np.linalg.norm(centres - centres[i], axis=1)
         nearest[:, chosen[i]] = np.minimum(nearest[:, chosen[i]], distance)
+
     return chosen
 
 

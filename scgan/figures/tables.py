@@ -50,26 +50,49 @@ def curves(stages: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
     drawn = {name: points for name, points in stages.items() if points}
     if not drawn:
         raise ValueError("no stage has a training curve: there is nothing to draw")
+
     with style():
         figure, axes = panels(len(drawn), min(3, len(drawn)), (11 / min(3, len(drawn)), 3.4))
         for ax, (stage, points) in zip(axes, drawn.items(), strict=True):
-            losses = list(dict.fromkeys(name for point in points for name in point if name != "samples"))
+            losses = list(
+                dict.fromkeys(name for point in points for name in point if name != "samples")
+            )
             for i, name in enumerate(losses):
-                taken = [(point["samples"], point[name]) for point in points if name in point]  # some not at each step
+                taken = [
+                    (point["samples"], point[name]) for point in points if name in point
+                ]  # some not at each step
                 width = max(1.0, 2.4 - 0.3 * i)  # thinner ones on top: equal losses are all seen
                 marker = "o" if len(taken) == 1 else ""
-                ax.plot(*zip(*taken, strict=True), marker=marker, lw=width, label=name.replace("_", " "))
-            loss_scale(ax, np.array([value for point in points for name, value in point.items() if name != "samples"]))
+                ax.plot(
+                    *zip(*taken, strict=True), marker=marker, lw=width, label=name.replace("_", " ")
+                )
+
+            loss_scale(
+                ax,
+                np.array(
+                    [
+                        value
+                        for point in points
+                        for name, value in point.items()
+                        if name != "samples"
+                    ]
+                ),
+            )
+
             ax.set_title(stage, fontweight="bold")
             ax.set_xlabel("samples seen")
             ax.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4), useMathText=True)
             ax.grid(axis="y", lw=0.4, color="#dddddd")
             ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
+
         return figure
 
 
 def data_and_latents(
-    samples: Mapping[str, Rows], reference: Rows, names: Sequence[str] = ("", ""), title: str = "data"
+    samples: Mapping[str, Rows],
+    reference: Rows,
+    names: Sequence[str] = ("", ""),
+    title: str = "data",
 ) -> Figure:
     """Draw samples beside the data they should look like: densities in a plane, equally scaled.
 
@@ -112,6 +135,7 @@ def density_rows(rows: Mapping[str, Mapping[str, Rows]]) -> Figure:
             densities(line, arrays, window, ("", label))
             for ax in line if number else ():
                 ax.set_title("")
+
         return figure
 
 
@@ -139,14 +163,19 @@ def latent_space(
     """
     real, project = principal_plane(codes)
     clouds = {**{name: project(rows) for name, rows in generated.items()}, title: real}
+
     with style():
-        figure, axes = panels(len(clouds) + 1, len(clouds) + 1, (11.5 / max(4, len(clouds) + 1), 2.6))
+        figure, axes = panels(
+            len(clouds) + 1, len(clouds) + 1, (11.5 / max(4, len(clouds) + 1), 2.6)
+        )
         window = window_of(real)
         densities(axes[1:], clouds, window, ("first component", "second component"))
         points, cluster = real[:num_points], np.asarray(k)[:num_points]
         colours = np.array(PALETTE)[contrasting(real, np.asarray(k))]
         size = float(np.clip(4e4 / len(points), 0.6, 8))
-        axes[0].scatter(points[:, 0], points[:, 1], c=colours[cluster], s=size, lw=0, rasterized=True)
+        axes[0].scatter(
+            points[:, 0], points[:, 1], c=colours[cluster], s=size, lw=0, rasterized=True
+        )
         axes[0].set_title(f"{len(np.unique(np.asarray(k)))} clusters")
         axes[0].set_xlabel("first component")
         axes[0].set_ylabel("second component")
@@ -168,7 +197,9 @@ def principal_plane(rows: Rows) -> tuple[np.ndarray, Callable[[Rows], np.ndarray
     mean = values.mean(0)
     _, axes = np.linalg.eigh(np.atleast_2d(np.cov(values.T)))
     plane = axes[:, ::-1][:, :2]
-    plane = plane * np.where(plane.sum(0) < 0, -1.0, 1.0)  # their sign is arbitrary: one rule for all
+    plane = plane * np.where(
+        plane.sum(0) < 0, -1.0, 1.0
+    )  # their sign is arbitrary: one rule for all
 
     def project(others: Rows) -> np.ndarray:
         flat = (_array(others) - mean) @ plane
@@ -180,8 +211,9 @@ def principal_plane(rows: Rows) -> tuple[np.ndarray, Callable[[Rows], np.ndarray
 def marginals(real: Mapping[str, Rows], generated: Mapping[str, Rows]) -> Figure:
     """Draw every column's histogram, real against generated, in the user's units.
 
-    Integers get a bin an integer where there are few. Where the tails are far, the range ends at the real
-    0.1 % and 99.9 % quantiles; where one bin would dwarf the others, the axis is logarithmic; both are said.
+    Integers get a bin an integer where there are few. Where the tails are far, the range ends at
+    the real 0.1 % and 99.9 % quantiles; where one bin would dwarf the others, the axis is
+    logarithmic; both are said.
 
     Args:
         real: Column's name to values, ``[N]``; the first 24 are drawn.
@@ -192,15 +224,25 @@ def marginals(real: Mapping[str, Rows], generated: Mapping[str, Rows]) -> Figure
     """
     names = list(real)[:NUM_COLUMNS_MAX]
     left_out = len(real) - len(names)
+
     with style():
         across = min(4, len(names))
         figure, axes = panels(len(names), across, (11.5 / max(3, across), 2.1))
+
         for ax, name in zip(axes, names, strict=True):
             _histogram(ax, np.asarray(real[name]), np.asarray(generated[name]))
             ax.set_title(short(name), parse_math=False)
+
         handles, labels = axes[0].get_legend_handles_labels()
-        said = f"the first {len(names)} of {len(real)} columns; {left_out} are left out" if left_out else None
-        figure.legend(handles, labels, loc="outside upper right", ncols=2, title=said, title_fontsize=8)
+        said = (
+            f"the first {len(names)} of {len(real)} columns; {left_out} are left out"
+            if left_out
+            else None
+        )
+
+        figure.legend(
+            handles, labels, loc="outside upper right", ncols=2, title=said, title_fontsize=8
+        )
         return figure
 
 
@@ -214,10 +256,13 @@ def correlations(real: Mapping[str, Rows], generated: Mapping[str, Rows]) -> Fig
     Returns:
         The figure.
     """
-    tables = [rank_correlation(columns) for columns in (real, {name: generated[name] for name in real})]
+    tables = [
+        rank_correlation(columns) for columns in (real, {name: generated[name] for name in real})
+    ]
     difference = tables[1] - tables[0]
     largest = float(np.nanmax(np.abs(difference), initial=0.0))
     named = len(real) <= NUM_COLUMNS_MAX
+
     with style():
         figure, axes = panels(3, 3, (11.5 / 3, 4.1 if named else 3.2))
         drawn = zip(
@@ -227,15 +272,21 @@ def correlations(real: Mapping[str, Rows], generated: Mapping[str, Rows]) -> Fig
             (1.0, 1.0, max(0.05, largest)),
             strict=True,
         )
+
         for ax, title, table, limit in drawn:
             image = ax.imshow(table, cmap="RdBu_r", vmin=-limit, vmax=limit)
             ax.set_title(title)
             ax.spines[:].set_visible(False)
             labels = [short(name, 18) for name in real] if named else []
             ax.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7, parse_math=False)
-            ax.set_yticks(range(len(labels)), labels if ax is axes[0] else [], fontsize=7, parse_math=False)
+            ax.set_yticks(
+                range(len(labels)), labels if ax is axes[0] else [], fontsize=7, parse_math=False
+            )
             ax.tick_params(length=0)
-            figure.colorbar(image, ax=ax, shrink=0.7, aspect=30, pad=0.02).outline.set_visible(False)
+            figure.colorbar(image, ax=ax, shrink=0.7, aspect=30, pad=0.02).outline.set_visible(
+                False
+            )
+
         return figure
 
 
@@ -275,7 +326,9 @@ def reconstructions(x: Rows, x_hat: Rows, names: Sequence[str] = ("", "")) -> Fi
         distance = np.sqrt(squares / np.where(counts, counts, np.nan))
         largest = max(float(np.nanmax(distance, initial=0.0)), 1e-12)
         drawn = image(axes[2], distance, window, LogNorm(largest / 1e3, largest, clip=True))
-        figure.colorbar(drawn, ax=axes[2], shrink=0.8, label="distance (rms)").outline.set_visible(False)
+        figure.colorbar(drawn, ax=axes[2], shrink=0.8, label="distance (rms)").outline.set_visible(
+            False
+        )
         axes[2].set_title("error by place")
         axes[2].set_xlabel(short(names[0]), parse_math=False)
         return figure
@@ -295,14 +348,20 @@ def clusters(counts: Rows, quality: Rows | Sequence[float] | None = None) -> Fig
     with style():
         num = 1 if quality is None else 2
         figure, axes = panels(num, num, (11 / 2, 2.6))
-        axes[0].stairs(np.sort(sizes)[::-1], np.arange(len(sizes) + 1) + 0.5, fill=True, color=PALETTE[0])
-        axes[0].set_title(f"{len(sizes)} clusters, {int(sizes.min()):,} to {int(sizes.max()):,} rows")
+        axes[0].stairs(
+            np.sort(sizes)[::-1], np.arange(len(sizes) + 1) + 0.5, fill=True, color=PALETTE[0]
+        )
+        axes[0].set_title(
+            f"{len(sizes)} clusters, {int(sizes.min()):,} to {int(sizes.max()):,} rows"
+        )
         axes[0].set_xlabel("clusters, the largest first")
         axes[0].set_ylabel("rows")
+
         if quality is not None:
             axes[1].scatter(sizes, _array(quality), s=14, alpha=0.7, lw=0, color=PALETTE[1])
             axes[1].set_title("mapper quality")
             axes[1].set_xlabel("rows of the cluster")
+
         return figure
 
 
@@ -314,14 +373,19 @@ def _histogram(ax: Axes, real: np.ndarray, generated: np.ndarray) -> None:
     whole = real.dtype.kind in "iub"
     ends = ends_of(real.astype(np.float64))
     edges = _edges(ends, whole, int(np.clip(3 * np.cbrt(len(real)), 15, 60)))
-    heights = [np.histogram(values.astype(np.float64), edges)[0] / len(values) for values in (real, generated)]
+    heights = [
+        np.histogram(values.astype(np.float64), edges)[0] / len(values)
+        for values in (real, generated)
+    ]
     ax.stairs(heights[0], edges, fill=True, color="#9aa0a6", alpha=0.55, label="real")
     ax.stairs(heights[1], edges, color=PALETTE[1], lw=1.3, label="generated")
     notes = ["0.1–99.9 % range"] if ends[0] > real.min() or ends[1] < real.max() else []
     filled = heights[0][heights[0] > 0]
+
     if len(filled) > 2 and filled.max() > 50 * np.median(filled):
         ax.set_yscale("log")
         notes.append("log")
+
     ax.set_xlim(edges[0], edges[-1])
     ax.set_yticks([])
     ax.minorticks_off()

@@ -1,7 +1,7 @@
 """Adversarial losses in discriminator/generator pairs, on logits.
 
-Each takes logits of any shape and returns per-element losses of that shape, so that a caller with many models stacked
-can reduce within each; ``PAIRS`` names them for configs.
+Each takes logits of any shape and returns per-element losses of that shape, so that a caller with
+many models stacked can reduce within each; ``PAIRS`` names them for configs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def non_saturating_g_loss(fake_logits: Tensor) -> Tensor:
     Returns:
         Loss per element, in nats; ``log 2`` at logit 0.
 
-    Source: [GAN] Sec. 3. Differs from [INFOSCC-GAN] Eq. (11), which prints no logarithm; its code has it.
+    Source: [GAN] Sec. 3. Differs from [INFOSCC-GAN] Eq. (11), which prints no logarithm; its code
+        has it.
     """
     return F.softplus(-fake_logits)
 
@@ -67,7 +68,8 @@ def hinge_g_loss(fake_logits: Tensor) -> Tensor:
     Returns:
         Loss per element, unbounded below.
 
-    Source: [GEOMETRIC-GAN], generator loss. Differs from [EIGENGAN]'s code, which clips it at logit 1.
+    Source: [GEOMETRIC-GAN], generator loss. Differs from [EIGENGAN]'s code, which clips it at logit
+        1.
     """
     return -fake_logits
 

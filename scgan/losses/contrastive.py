@@ -13,20 +13,23 @@ Gathered = tuple[Tensor, Tensor] | None
 Similarity = Callable[[Tensor, Tensor], Tensor]
 
 
-def nt_xent(u0: Tensor, u1: Tensor, temperature: float, *, gathered: Gathered = None, rank: int = 0) -> Tensor:
+def nt_xent(
+    u0: Tensor, u1: Tensor, temperature: float, *, gathered: Gathered = None, rank: int = 0
+) -> Tensor:
     r"""Normalised temperature-scaled cross-entropy: InfoNCE with cosine similarity.
 
     .. math:: \ell_{ij} = -\log \frac{\exp(s_{ij} / \tau)}{\sum_{m \neq i} \exp(s_{im} / \tau)},
               \quad s_{ij} = \frac{u_i^\top u_j}{\lVert u_i \rVert \lVert u_j \rVert}
 
-    ``log(2B - 1)`` minus the loss is a lower bound on the mutual information of the two views, in nats.
+    ``log(2B - 1)`` minus the loss is a lower bound on the mutual information of the two views, in
+    nats.
 
     Args:
         u0: Projections of the first views, shape ``[b, Q]``; any scale, normalised inside.
         u1: Projections of the second views, shape ``[b, Q]``.
         temperature: :math:`\tau > 0`.
-        gathered: Both views' projections from all workers in rank order, each ``[B, Q]``; the anchors stay this
-            worker's own. None where the worker is alone.
+        gathered: Both views' projections from all workers in rank order, each ``[B, Q]``; the
+            anchors stay this worker's own. None where the worker is alone.
         rank: Which block of ``b`` rows of ``gathered`` is this worker's.
 
     Returns:
@@ -35,7 +38,8 @@ def nt_xent(u0: Tensor, u1: Tensor, temperature: float, *, gathered: Gathered = 
     Raises:
         ValueError: If the shapes differ or ``temperature`` is not positive.
 
-    Source: [SCGAN] Eq. (1), through [SIMCLR] Eq. (1). Differs: negatives may come from other workers.
+    Source: [SCGAN] Eq. (1), through [SIMCLR] Eq. (1). Differs: negatives may come from other
+        workers.
     """
     return _info_nce(_cosine, u0, u1, temperature, gathered, rank)
 
@@ -45,8 +49,8 @@ def gaussian_info_nce(
 ) -> Tensor:
     r"""InfoNCE with the similarity of a Gaussian kernel, :math:`s_{ij} = -\lVert u_i - u_j \rVert^2`.
 
-    Codes keep their scale, and small distances in the data stay small: the encoder comes out nearly isometric, so that
-    clusters are flat and reconstruction is easy.
+    Codes keep their scale, and small distances in the data stay small: the encoder comes out nearly
+    isometric, so that clusters are flat and reconstruction is easy.
 
     Args:
         u0: Projections of the first views, shape ``[b, Q]``.
@@ -70,7 +74,13 @@ class ContrastiveLoss(Protocol):
     """Signature of the losses."""
 
     def __call__(
-        self, u0: Tensor, u1: Tensor, temperature: float, *, gathered: Gathered = None, rank: int = 0
+        self,
+        u0: Tensor,
+        u1: Tensor,
+        temperature: float,
+        *,
+        gathered: Gathered = None,
+        rank: int = 0,
     ) -> Tensor:
         """Mean over this worker's anchors, in nats."""
 
@@ -91,16 +101,24 @@ def _negative_squared_distance(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _info_nce(
-    similarity: Similarity, u0: Tensor, u1: Tensor, temperature: float, gathered: Gathered, rank: int
+    similarity: Similarity,
+    u0: Tensor,
+    u1: Tensor,
+    temperature: float,
+    gathered: Gathered,
+    rank: int,
 ) -> Tensor:
     if u0.shape != u1.shape:
         raise ValueError(f"the two views differ in shape: {tuple(u0.shape)} and {tuple(u1.shape)}")
+
     if temperature <= 0:
         raise ValueError(f"temperature must be positive, not {temperature}")
+
     others = gathered if gathered is not None else (u0, u1)
     b, total = len(u0), len(others[0])
     logits = similarity(torch.cat([u0, u1]), torch.cat(others)) / temperature  # [2b, 2B]
     first = torch.arange(b, device=u0.device) + rank * b
     itself, positive = torch.cat([first, first + total]), torch.cat([first + total, first])
     logits = logits.scatter(1, itself[:, None], -torch.inf)
+
     return F.cross_entropy(logits, positive)

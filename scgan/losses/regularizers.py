@@ -10,12 +10,13 @@ def r1(real_logits: Tensor, x: Tensor) -> Tensor:
     r"""Zero-centred gradient penalty on real samples, :math:`\lVert \nabla_x D(x) \rVert^2`.
 
     Args:
-        real_logits: Discriminator output, computed from ``x`` with gradients on, any shape; entries must depend on
-            their own row of ``x`` only.
+        real_logits: Discriminator output, computed from ``x`` with gradients on, any shape; entries
+            must depend on their own row of ``x`` only.
         x: Real samples with ``requires_grad``, shape ``[..., D]``.
 
     Returns:
-        Squared gradient norm per row, shape ``x.shape[:-1]``; the weight and the mean are the caller's.
+        Squared gradient norm per row, shape ``x.shape[:-1]``; the weight and the mean are the
+        caller's.
 
     Source: [R1] Eq. (9). Differs: no factor 1/2.
     """

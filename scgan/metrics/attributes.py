@@ -18,9 +18,10 @@ class ControlAccuracy:
     """How often a classifier finds the attributes that were asked for.
 
     Attributes:
-        overall: Share of images whose attribute is found; of many attributes an image, the mean of their shares.
-        by_attribute: Share of each attribute, ``[A]``: of the images that should have it, or, with many
-            attributes an image, of all images; NaN where there is no image.
+        overall: Share of images whose attribute is found; of many attributes an image, the mean of
+            their shares.
+        by_attribute: Share of each attribute, ``[A]``: of the images that should have it, or, with
+            many attributes an image, of all images; NaN where there is no image.
     """
 
     overall: float
@@ -40,14 +41,19 @@ def control_accuracy(predicted: Tensor, y: Tensor) -> ControlAccuracy:
     Raises:
         ValueError: If the shapes differ or there are no images.
 
-    Source: [INFOSCC-GAN] Sec. 4. Differs from its code: of many attributes, the absent count as the present.
+    Source: [INFOSCC-GAN] Sec. 4. Differs from its code: of many attributes, the absent count as the
+        present.
     """
     if predicted.shape != y.shape or y.ndim not in (1, 2) or not y.numel():
-        raise ValueError(f"need two tensors [N] or [N, A], got {tuple(predicted.shape)} and {tuple(y.shape)}")
+        raise ValueError(
+            f"need two tensors [N] or [N, A], got {tuple(predicted.shape)} and {tuple(y.shape)}"
+        )
+
     predicted, y = predicted.cpu(), y.cpu()
     right = (predicted == y).double()
     if y.ndim == 2:
         return ControlAccuracy(float(right.mean()), tuple(right.mean(0).tolist()))
+
     shares = torch.bincount(y, right) / torch.bincount(y)
     return ControlAccuracy(float(right.mean()), tuple(shares.tolist()))
 
@@ -55,11 +61,12 @@ def control_accuracy(predicted: Tensor, y: Tensor) -> ControlAccuracy:
 def diversity(x: Tensor, y: Tensor, seed: int = 0) -> float:
     """How different two images with the same attribute are: root mean square difference of their values.
 
-    The mean over all pairs inside an attribute, then over attributes; of 1,000 random images an attribute. Read
-    it beside the real images' own: less is a collapse, more is noise.
+    The mean over all pairs inside an attribute, then over attributes; of 1,000 random images an
+    attribute. Read it beside the real images' own: less is a collapse, more is noise.
 
     Args:
-        x: Images or features, ``[N, ...]``, floating point; or images as uint8, taken as floating point in [-1, 1].
+        x: Images or features, ``[N, ...]``, floating point; or images as uint8, taken as floating
+            point in [-1, 1].
         y: Classes ``[N]``, or attributes ``[N, A]`` of 0 and 1.
         seed: Of the images that are taken.
 
@@ -72,13 +79,19 @@ def diversity(x: Tensor, y: Tensor, seed: int = 0) -> float:
     Source: none (the spread within an attribute, which accuracy alone does not see).
     """
     if len(x) != len(y) or y.ndim not in (1, 2):
-        raise ValueError(f"need x [N, ...] and y [N] or [N, A], got {tuple(x.shape)} and {tuple(y.shape)}")
+        raise ValueError(
+            f"need x [N, ...] and y [N] or [N, A], got {tuple(x.shape)} and {tuple(y.shape)}"
+        )
+
     generator = torch.Generator().manual_seed(seed)
     members = [y == k for k in y.unique()] if y.ndim == 1 else list(y.bool().T)
     indices = [member.nonzero().flatten().cpu() for member in members]
-    differences = [_mean_difference(x[_some(index, generator)]) for index in indices if len(index) > 1]
+    differences = [
+        _mean_difference(x[_some(index, generator)]) for index in indices if len(index) > 1
+    ]
     if not differences:
         raise ValueError("no attribute has two images: draw more")
+
     return sum(differences) / len(differences)
 
 

@@ -1,8 +1,8 @@
 """Agreement between a clustering and known labels; the numbers of either are arbitrary names.
 
-``purity`` and ``hungarian_accuracy`` are different figures that papers both call accuracy: a purity lets many
-clusters share a label (and grows to 1 with as many clusters as points), Hungarian accuracy pairs them one to
-one.
+``purity`` and ``hungarian_accuracy`` are different figures that papers both call accuracy: a purity
+lets many clusters share a label (and grows to 1 with as many clusters as points), Hungarian
+accuracy pairs them one to one.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def purity(labels: Tensor, clusters: Tensor) -> float:
 def hungarian_accuracy(labels: Tensor, clusters: Tensor) -> float:
     """Share of points labelled right under the best one-to-one map of clusters to labels.
 
-    ``max_pi (1/N) sum_k n_pi(k),k``; where there are more clusters than labels, the surplus counts as wrong.
+    ``max_pi (1/N) sum_k n_pi(k),k``; where there are more clusters than labels, the surplus counts
+    as wrong.
 
     Args:
         labels: True labels, integers ``[N]``.
@@ -57,8 +58,8 @@ def hungarian_accuracy(labels: Tensor, clusters: Tensor) -> float:
     Returns:
         A share in (0, 1].
 
-    Source: Kuhn (1955), The Hungarian method for the assignment problem; as a clustering accuracy, Xie,
-        Girshick and Farhadi (2016), Unsupervised deep embedding for clustering analysis.
+    Source: Kuhn (1955), The Hungarian method for the assignment problem; as a clustering accuracy,
+        Xie, Girshick and Farhadi (2016), Unsupervised deep embedding for clustering analysis.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -108,6 +109,12 @@ def _numbered(labels: Tensor, clusters: Tensor) -> tuple[Tensor, Tensor]:
             "need labels and clusters of one length, 1 or more, "
             f"got shapes {tuple(labels.shape)} and {tuple(clusters.shape)}"
         )
+
     if labels.is_floating_point() or clusters.is_floating_point():
-        raise ValueError(f"labels and clusters must be integers, got {labels.dtype} and {clusters.dtype}")
-    return labels.cpu().unique(return_inverse=True)[1], clusters.cpu().unique(return_inverse=True)[1]
+        raise ValueError(
+            f"labels and clusters must be integers, got {labels.dtype} and {clusters.dtype}"
+        )
+
+    return labels.cpu().unique(return_inverse=True)[1], clusters.cpu().unique(return_inverse=True)[
+        1
+    ]

@@ -1,7 +1,8 @@
 """Distances between two samples of a distribution, each a tensor ``[N, D]`` of standardised rows.
 
-Every metric here is zero (or chance) only in the limit of infinitely many rows: read a value beside the same
-metric between two sets of real rows, which is what ``scgan.metrics.scores`` reports as its floor.
+Every metric here is zero (or chance) only in the limit of infinitely many rows: read a value beside
+the same metric between two sets of real rows, which is what ``scgan.metrics.scores`` reports as its
+floor.
 """
 
 from __future__ import annotations
@@ -16,21 +17,29 @@ if TYPE_CHECKING:
     import numpy as np
 
 _CHUNK_ELEMENTS = 4_000_000  # numbers held at once by the chunked loops: 32 MB in double precision
-_KD_TREE_DIM_MAX = 8  # above it a k-d tree visits most of its points, and exhaustive search is faster
-_MATMUL_DIM_MIN = 32  # from here on |x|^2 + |y|^2 - 2xy, in double precision, beats summing squared differences
+_KD_TREE_DIM_MAX = (
+    8  # above it a k-d tree visits most of its points, and exhaustive search is faster
+)
+_MATMUL_DIM_MIN = (
+    32  # from here on |x|^2 + |y|^2 - 2xy, in double precision, beats summing squared differences
+)
 
 
-def sliced_wasserstein(x: Tensor, y: Tensor, *, num_projections: int = 256, generator: torch.Generator) -> float:
+def sliced_wasserstein(
+    x: Tensor, y: Tensor, *, num_projections: int = 256, generator: torch.Generator
+) -> float:
     """Sliced Wasserstein-1 distance, the mean over random directions of the exact distance in one dimension.
 
-    ``SW1 = mean_theta integral_0^1 |F_x,theta^-1(q) - F_y,theta^-1(q)| dq`` with theta uniform on the sphere.
-    For ``D = 1`` there is a single direction, and the result is the Wasserstein-1 distance itself.
+    ``SW1 = mean_theta integral_0^1 |F_x,theta^-1(q) - F_y,theta^-1(q)| dq`` with theta uniform on
+    the sphere. For ``D = 1`` there is a single direction, and the result is the Wasserstein-1
+    distance itself.
 
     Args:
         x: Rows of the first sample, ``[N, D]``.
         y: Rows of the second sample, ``[M, D]``; M may differ from N.
         num_projections: Number of random directions, at least 1.
-        generator: Draws the directions; the same state gives the same directions, whatever the rows.
+        generator: Draws the directions; the same state gives the same directions, whatever the
+            rows.
 
     Returns:
         The distance in units of the standardised data, 0 or more.
@@ -42,16 +51,21 @@ def sliced_wasserstein(x: Tensor, y: Tensor, *, num_projections: int = 256, gene
     """
     x, y = _pair(x, y)
     if num_projections < 1:
-        raise ValueError(f"num_projections must be at least 1, got {num_projections}: 256 is the usual choice")
+        raise ValueError(
+            f"num_projections must be at least 1, got {num_projections}: 256 is the usual choice"
+        )
+
     directions = _unit_directions(x.shape[1], num_projections, generator)  # [D, P]
     widths, x_index, y_index = _quantile_steps(len(x), len(y))
     num_chunk = max(1, _CHUNK_ELEMENTS // len(widths))
     total = 0.0
+
     for chunk in directions.split(num_chunk, dim=1):
         x_sorted = _sorted_projections(x, chunk)  # [P', N]
         y_sorted = _sorted_projections(y, chunk)  # [P', M]
         gaps = (x_sorted[:, x_index] - y_sorted[:, y_index]).abs_()  # [P', steps]
         total += float((gaps.double() @ widths).sum())
+
     return total / directions.shape[1]
 
 
@@ -65,10 +79,10 @@ def energy_distance(
 ) -> float:
     """Energy distance, the square root of ``2 E|X - Y| - E|X - X'| - E|Y - Y'|`` (so not the squared one).
 
-    Unbiased, the expectations within a sample leave out a row's distance to itself (a U-statistic): for equal
-    distributions the quantity under the root scatters around zero, and negative values are clipped to 0.
-    Otherwise they keep it (a V-statistic): never negative, and for equal distributions near
-    ``sqrt((1/N + 1/M) E|X - X'|)``, a steady floor to compare with.
+    Unbiased, the expectations within a sample leave out a row's distance to itself (a U-statistic):
+    for equal distributions the quantity under the root scatters around zero, and negative values
+    are clipped to 0. Otherwise they keep it (a V-statistic): never negative, and for equal
+    distributions near ``sqrt((1/N + 1/M) E|X - X'|)``, a steady floor to compare with.
 
     Args:
         x: Rows of the first sample, ``[N, D]``, N at least 2.
@@ -81,19 +95,25 @@ def energy_distance(
         The distance in (standardised data units)^(1/2), 0 or more.
 
     Raises:
-        ValueError: If the shapes don't go together, a sample has fewer than 2 rows, or ``num_max < 2``.
+        ValueError: If the shapes don't go together, a sample has fewer than 2 rows, or ``num_max <
+            2``.
 
     Source: [ENERGY].
     """
     x, y = _pair(x, y)
     if min(len(x), len(y), num_max) < 2:
-        raise ValueError(f"energy distance needs 2 rows or more a side, got {len(x)} and {len(y)}, num_max={num_max}")
+        raise ValueError(
+            f"energy distance needs 2 rows or more a side, got {len(x)} and {len(y)}, num_max={num_max}"
+        )
+
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     x, y = _subset(x, num_max, generator).double(), _subset(y, num_max, generator).double()
     squared = 2 * _sum_of_distances(x, y) / (len(x) * len(y))
+
     for rows in (x, y):
         num_pairs = len(rows) * (len(rows) - 1 if unbiased else len(rows))
         squared -= _sum_of_distances_within(rows) / num_pairs
+
     return math.sqrt(max(0.0, squared))
 
 
@@ -112,30 +132,41 @@ def nearest_distances(points: Tensor, reference: Tensor) -> Tensor:
     """
     points, reference = _pair(points, reference)
     queries, rows = points.double().numpy(), reference.double().numpy()
+
     if rows.shape[1] <= _KD_TREE_DIM_MAX:
         from scipy.spatial import cKDTree
 
         return torch.from_numpy(cKDTree(rows).query(queries)[0])
+
     from sklearn.metrics import pairwise_distances_argmin
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(torch.get_num_threads()):
         nearest = pairwise_distances_argmin(queries, rows)
-    # The search expands |x - y|^2, which loses small distances to rounding; the winner's is taken afresh.
+
+    # The search expands |x - y|^2, which loses small distances to rounding; the winner's is taken
+    # afresh.
     gaps = points.double() - reference[torch.from_numpy(nearest)].double()
     return torch.linalg.vector_norm(gaps, dim=1)
 
 
 def off_support_fraction(
-    samples: Tensor, reference: Tensor, real: Tensor, *, quantile: float = 0.999, num_reference: int = 50_000
+    samples: Tensor,
+    reference: Tensor,
+    real: Tensor,
+    *,
+    quantile: float = 0.999,
+    num_reference: int = 50_000,
 ) -> float:
     """Share of samples that lie farther from the data than real points do.
 
-    ``mean_i [ d(samples_i) > Q_quantile(d(real)) ]``, d the distance to the nearest of the reference rows.
+    ``mean_i [ d(samples_i) > Q_quantile(d(real)) ]``, d the distance to the nearest of the
+    reference rows.
 
     Args:
         samples: Generated rows, ``[S, D]``.
-        reference: Real rows that stand for the support, ``[R, D]``; the first ``num_reference`` are used.
+        reference: Real rows that stand for the support, ``[R, D]``; the first ``num_reference`` are
+            used.
         real: Real rows that are not in the reference, ``[M, D]``; they set the threshold.
         quantile: Quantile of the real points' distances that is the threshold, in [0, 1].
         num_reference: Most reference rows used, at least 1.
@@ -144,12 +175,15 @@ def off_support_fraction(
         A share in [0, 1]; ``1 - quantile`` is what fresh real rows get.
 
     Raises:
-        ValueError: If the shapes don't go together, a set is empty, or the quantile is out of range.
+        ValueError: If the shapes don't go together, a set is empty, or the quantile is out of
+            range.
 
     Source: none (the share of samples off the support of a toy density, without the density).
     """
     reference = reference[:num_reference]
-    return share_beyond(nearest_distances(samples, reference), nearest_distances(real, reference), quantile=quantile)
+    return share_beyond(
+        nearest_distances(samples, reference), nearest_distances(real, reference), quantile=quantile
+    )
 
 
 def share_beyond(distances: Tensor, real_distances: Tensor, *, quantile: float = 0.999) -> float:
@@ -167,11 +201,15 @@ def share_beyond(distances: Tensor, real_distances: Tensor, *, quantile: float =
         ValueError: If a set is empty or the quantile is out of range.
     """
     if not 0 <= quantile <= 1:
-        raise ValueError(f"quantile must be between 0 and 1, got {quantile}: 0.999 is the usual choice")
+        raise ValueError(
+            f"quantile must be between 0 and 1, got {quantile}: 0.999 is the usual choice"
+        )
+
     if not (distances.numel() and real_distances.numel()):
         raise ValueError(
             f"need at least one distance a side, got {distances.numel()} and {real_distances.numel()} (real)"
         )
+
     import numpy as np  # torch.quantile refuses more than 16 million elements
 
     threshold = float(np.quantile(real_distances.numpy(), quantile))
@@ -181,8 +219,8 @@ def share_beyond(distances: Tensor, real_distances: Tensor, *, quantile: float =
 def c2st(x: Tensor, y: Tensor, *, seed: int, folds: int = 5, num_max: int = 5000) -> float:
     """Classifier two-sample test: cross-validated accuracy of boosted trees that tell the samples apart.
 
-    ``mean_i [ f_-i(v_i) = l_i ]`` over the rows v of both samples, f_-i fitted on the folds without row i.
-    Both sides are cut to the same number of rows, so that guessing has accuracy 0.5.
+    ``mean_i [ f_-i(v_i) = l_i ]`` over the rows v of both samples, f_-i fitted on the folds without
+    row i. Both sides are cut to the same number of rows, so that guessing has accuracy 0.5.
 
     Args:
         x: Rows of the first sample, ``[N, D]``.
@@ -192,7 +230,8 @@ def c2st(x: Tensor, y: Tensor, *, seed: int, folds: int = 5, num_max: int = 5000
         num_max: Most rows used of each sample, at least ``folds``.
 
     Returns:
-        An accuracy in [0, 1]: 0.5 where the samples can't be told apart, 1 where they don't overlap.
+        An accuracy in [0, 1]: 0.5 where the samples can't be told apart, 1 where they don't
+        overlap.
 
     Raises:
         ValueError: If the shapes don't go together or a side has fewer rows than folds.
@@ -202,11 +241,16 @@ def c2st(x: Tensor, y: Tensor, *, seed: int, folds: int = 5, num_max: int = 5000
     """
     x, y = _pair(x, y)
     num = min(len(x), len(y), num_max)
+
     if folds < 2 or num < folds:
-        raise ValueError(f"c2st needs 2 folds or more and as many rows a side, got {folds} folds and {num} rows")
+        raise ValueError(
+            f"c2st needs 2 folds or more and as many rows a side, got {folds} folds and {num} rows"
+        )
+
     generator = torch.Generator().manual_seed(seed)
     x = x[torch.randperm(len(x), generator=generator)[:num]]
     y = y[torch.randperm(len(y), generator=generator)[:num]]
+
     return _cross_validated_accuracy(torch.cat([x, y]).numpy(), num, folds, seed)
 
 
@@ -216,14 +260,21 @@ def _cross_validated_accuracy(rows: np.ndarray, num: int, folds: int, seed: int)
     from threadpoolctl import threadpool_limits
 
     labels = np.repeat([0, 1], num)
-    fold = np.tile(np.arange(num) % folds, 2)  # the rows of either side come shuffled, so this is stratified
+    fold = np.tile(
+        np.arange(num) % folds, 2
+    )  # the rows of either side come shuffled, so this is stratified
     correct = 0
+
     with threadpool_limits(torch.get_num_threads()):
         for held_out in range(folds):
-            # Early stopping, by default on from 10,000 rows, would make the method depend on the size.
+            # Early stopping, by default on from 10,000 rows, would make the method depend on the
+            # size.
             classifier = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
             classifier.fit(rows[fold != held_out], labels[fold != held_out])
-            correct += int((classifier.predict(rows[fold == held_out]) == labels[fold == held_out]).sum())
+            correct += int(
+                (classifier.predict(rows[fold == held_out]) == labels[fold == held_out]).sum()
+            )
+
     return correct / (2 * num)
 
 
@@ -260,7 +311,8 @@ def _sorted_projections(rows: Tensor, directions: Tensor) -> Tensor:
 def _quantile_steps(num_x: int, num_y: int) -> tuple[Tensor, Tensor, Tensor]:
     """Cut [0, 1] where either empirical quantile function jumps: widths, and each side's order statistic.
 
-    The cuts i / num_x and j / num_y are compared as the integers i * num_y and j * num_x, hence exactly.
+    The cuts i / num_x and j / num_y are compared as the integers i * num_y and j * num_x, hence
+    exactly.
     """
     cuts = torch.cat([torch.arange(num_x + 1) * num_y, torch.arange(num_y + 1) * num_x]).unique()
     widths = cuts.diff().double() / (num_x * num_y)
@@ -268,7 +320,11 @@ def _quantile_steps(num_x: int, num_y: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _distances(x: Tensor, y: Tensor) -> Tensor:
-    mode = "use_mm_for_euclid_dist" if x.shape[1] >= _MATMUL_DIM_MIN else "donot_use_mm_for_euclid_dist"
+    mode = (
+        "use_mm_for_euclid_dist"
+        if x.shape[1] >= _MATMUL_DIM_MIN
+        else "donot_use_mm_for_euclid_dist"
+    )
     return torch.cdist(x, y, compute_mode=mode)
 
 
@@ -281,8 +337,12 @@ def _sum_of_distances_within(rows: Tensor) -> float:
     """Sum over all ordered pairs of a sample, computing each block above the diagonal once."""
     num_chunk = min(len(rows), 512)
     total = 0.0
+
     for start in range(0, len(rows), num_chunk):
         block, later = rows[start : start + num_chunk], rows[start + num_chunk :]
-        total += 2 * float(torch.nn.functional.pdist(block).sum())  # a row's distance to itself is exactly 0
+        total += 2 * float(
+            torch.nn.functional.pdist(block).sum()
+        )  # a row's distance to itself is exactly 0
         total += 2 * float(_distances(block, later).sum())
+
     return total

@@ -1,8 +1,8 @@
 """The figures of generated images as rows of the final table, each named by what it was measured with.
 
-A name reads ``metric_extractor_count``: ``fid_encoder_10k`` is the Fréchet distance of 10,000 generated to as
-many real images in the features of the encoder. The floor beside it is the same between two disjoint sets of
-real images of that size.
+A name reads ``metric_extractor_count``: ``fid_encoder_10k`` is the Fréchet distance of 10,000
+generated to as many real images in the features of the encoder. The floor beside it is the same
+between two disjoint sets of real images of that size.
 """
 
 from __future__ import annotations
@@ -40,47 +40,64 @@ def image_scores(
 ) -> dict[str, Score]:
     """Score generated images against real ones, in the features of each extractor.
 
-    All comparisons have ``n = min(num_max, M, (N + H) // 2)`` images a side: real images A (of ``real`` as far
-    as it goes) against generated ones, and for the floor against other real ones, B (of ``held_out`` as far as
-    it goes). A and B share no image. The Inception Score's floor is A's own.
+    All comparisons have ``n = min(num_max, M, (N + H) // 2)`` images a side: real images A (of
+    ``real`` as far as it goes) against generated ones, and for the floor against other real ones, B
+    (of ``held_out`` as far as it goes). A and B share no image. The Inception Score's floor is A's
+    own.
 
     Args:
-        real: Images that the generator was trained on, ``[N, C, H, W]``, uint8 or floating point in [-1, 1].
+        real: Images that the generator was trained on, ``[N, C, H, W]``, uint8 or floating point in
+            [-1, 1].
         fake: Generated images, ``[M, C, H, W]``, likewise.
         extractors: Networks to measure with; one that classifies gives an Inception Score, too.
         seed: Of the images that are taken, of subsets and embeddings.
-        held_out: Real images that no stage saw, ``[H, C, H, W]``, likewise; None where there are none.
+        held_out: Real images that no stage saw, ``[H, C, H, W]``, likewise; None where there are
+            none.
         num_max: Most images a side.
         chamfer: Whether to take the Chamfer distances, too: two 3-D t-SNEs an extractor.
 
     Returns:
-        For each extractor ``fid_<name>_<n>``, ``kid_<name>_<n>``, ``is_<classifier's name>_<n>`` where it
-        classifies, and with ``chamfer`` the distances ``chamfer_sum_<name>_<points>`` and
+        For each extractor ``fid_<name>_<n>``, ``kid_<name>_<n>``, ``is_<classifier's name>_<n>``
+        where it classifies, and with ``chamfer`` the distances ``chamfer_sum_<name>_<points>`` and
         ``chamfer_mean_<name>_<points>``.
 
     Raises:
         ValueError: If there are fewer than 10 images a side, or no extractor.
     """
     if not extractors:
-        raise ValueError("image scores need an extractor: name one, such as resnet50:path, or use the encoder")
+        raise ValueError(
+            "image scores need an extractor: name one, such as resnet50:path, or use the encoder"
+        )
+
     held_out = real[:0] if held_out is None else held_out
     num = min(num_max, len(fake), (len(real) + len(held_out)) // 2)
+
     if num < NUM_IMAGES_MIN:
         raise ValueError(
             f"scoring needs {NUM_IMAGES_MIN} generated and twice as many real images, "
             f"got {len(fake)} and {len(real) + len(held_out)}: draw more or give more data"
         )
+
     generator = torch.Generator().manual_seed(seed)
-    parts = (fake[torch.randperm(len(fake), generator=generator)[:num]], *_parts(real, held_out, num, generator))
+    parts = (
+        fake[torch.randperm(len(fake), generator=generator)[:num]],
+        *_parts(real, held_out, num, generator),
+    )
     scores: dict[str, Score] = {}
+
     for extractor in extractors:
         made, real_a, real_b = (features(extractor, images) for images in parts)
         scores |= _distances(extractor.name, made, real_a, real_b, seed)
+
         if isinstance(extractor, Classifying):
             values = [inception_score(probabilities(extractor, h))[0] for h in (made, real_a)]
-            scores[f"is_{extractor.classifier_name}_{count(num)}"] = Score(values[0], values[1], "higher")
+            scores[f"is_{extractor.classifier_name}_{count(num)}"] = Score(
+                values[0], values[1], "higher"
+            )
+
         if chamfer:
             scores |= _chamfer(extractor.name, made, real_a, real_b, seed)
+
     return scores
 
 
@@ -106,18 +123,28 @@ def attribute_scores(
 
     Returns:
         ``control_accuracy`` and ``control_accuracy_worst`` (of an attribute), in [0, 1];
-        ``diversity_pixels`` (of pixels in [-1, 1]) and ``diversity_<name>``, their floors the real images' own.
+        ``diversity_pixels`` (of pixels in [-1, 1]) and ``diversity_<name>``, their floors the real
+        images' own.
     """
     accuracy = control_accuracy(predicted, y)
-    worst = min(share for share in accuracy.by_attribute if share == share)  # NaN: an attribute never asked for
+    worst = min(
+        share for share in accuracy.by_attribute if share == share
+    )  # NaN: an attribute never asked for
     scores = {
         "control_accuracy": Score(accuracy.overall, None, "higher"),
         "control_accuracy_worst": Score(worst, None, "higher"),
     }
     views = {"pixels": (fake, real)}
-    views |= {extractor.name: (features(extractor, fake), features(extractor, real)) for extractor in extractors}
+    views |= {
+        extractor.name: (features(extractor, fake), features(extractor, real))
+        for extractor in extractors
+    }
+
     for name, (made, true) in views.items():
-        scores[f"diversity_{name}"] = Score(diversity(made, y, seed), diversity(true, real_y, seed), "none")
+        scores[f"diversity_{name}"] = Score(
+            diversity(made, y, seed), diversity(true, real_y, seed), "none"
+        )
+
     return scores
 
 
@@ -126,16 +153,23 @@ def count(num: int) -> str:
     return f"{num // 1000}k" if num % 1000 == 0 else str(num)
 
 
-def _parts(real: Tensor, held_out: Tensor, num: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _parts(
+    real: Tensor, held_out: Tensor, num: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Two sets of ``num`` images that share none: of ``real`` first, and of ``held_out`` first."""
     own, others = (torch.randperm(len(images), generator=generator) for images in (real, held_out))
-    from_others, from_own = num - min(num, len(own)), num - min(num, len(others))  # where the first run out
+    from_others, from_own = (
+        num - min(num, len(own)),
+        num - min(num, len(others)),
+    )  # where the first run out
     part_a = torch.cat([real[own[:num]], held_out[others[len(others) - from_others :]]])
     part_b = torch.cat([held_out[others[:num]], real[own[len(own) - from_own :]]])
     return part_a, part_b
 
 
-def _distances(name: str, made: Tensor, real_a: Tensor, real_b: Tensor, seed: int) -> dict[str, Score]:
+def _distances(
+    name: str, made: Tensor, real_a: Tensor, real_b: Tensor, seed: int
+) -> dict[str, Score]:
     label = f"{name}_{count(len(made))}"
     return {
         f"fid_{label}": Score(fid(real_a, made), fid(real_a, real_b), "lower"),
@@ -143,7 +177,9 @@ def _distances(name: str, made: Tensor, real_a: Tensor, real_b: Tensor, seed: in
     }
 
 
-def _chamfer(name: str, made: Tensor, real_a: Tensor, real_b: Tensor, seed: int) -> dict[str, Score]:
+def _chamfer(
+    name: str, made: Tensor, real_a: Tensor, real_b: Tensor, seed: int
+) -> dict[str, Score]:
     value, floor = chamfer_tsne(real_a, made, seed), chamfer_tsne(real_a, real_b, seed)
     label = f"{name}_{count(value.num)}"
     return {

@@ -1,7 +1,8 @@
 """How far generated images are from real ones, in the features of a network that the user names.
 
-No such figure means anything without its extractor and its number of images: Fréchet distances fall with more
-images, and no two extractors' compare. :func:`scgan.metrics.image_scores.image_scores` puts both in the name.
+No such figure means anything without its extractor and its number of images: Fréchet distances fall
+with more images, and no two extractors' compare. :func:`scgan.metrics.image_scores.image_scores`
+puts both in the name.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ def load_extractor(spec: str) -> Extractor:
     """A pretrained extractor, its weights from the user's file.
 
     Args:
-        spec: ``name:path``; the name one of "inception", "resnet18", "resnet50", the file ``.pth`` or
-            ``.safetensors``.
+        spec: ``name:path``; the name one of "inception", "resnet18", "resnet50", the file ``.pth``
+            or ``.safetensors``.
 
     Returns:
         The network, in evaluation mode, without gradients.
@@ -73,7 +74,9 @@ def load_extractor(spec: str) -> Extractor:
     """
     name, _, path = spec.partition(":")
     if name not in LOADERS or not path:
-        raise ValueError(f"unknown extractor {spec!r}: give one of {', '.join(LOADERS)} and its weights, name:path")
+        raise ValueError(
+            f"unknown extractor {spec!r}: give one of {', '.join(LOADERS)} and its weights, name:path"
+        )
     return LOADERS[name](path)
 
 
@@ -93,7 +96,9 @@ def features(extractor: Extractor, images: Tensor, batch_size: int = 256) -> Ten
         ValueError: If there are no images.
     """
     if images.ndim != 4 or not len(images):
-        raise ValueError(f"images must be a non-empty tensor [N, C, H, W], got shape {tuple(images.shape)}")
+        raise ValueError(
+            f"images must be a non-empty tensor [N, C, H, W], got shape {tuple(images.shape)}"
+        )
     device = _device(extractor)
     batches = (floats(batch.to(device)) for batch in images.split(batch_size))
     return torch.cat([extractor(batch).float().cpu() for batch in batches])
@@ -123,7 +128,8 @@ def fid(real: Tensor, fake: Tensor) -> float:
         The squared distance, 0 or more up to rounding.
 
     Raises:
-        ValueError: If the shapes don't go together, there are too few rows, or a feature is not finite.
+        ValueError: If the shapes don't go together, there are too few rows, or a feature is not
+            finite.
 
     Source: [FID] Eq. (6), by torchmetrics.
     """
@@ -131,10 +137,13 @@ def fid(real: Tensor, fake: Tensor) -> float:
 
     real, fake = _pair(real, fake)
     metric = FrechetInceptionDistance(_identity(real.shape[1]), sync_on_compute=False)
-    # Sums of squares lose the variances of features far from 0; a common shift changes nothing else.
+
+    # Sums of squares lose the variances of features far from 0; a common shift changes nothing
+    # else.
     centre = real.mean(0)
     metric.update(real - centre, real=True)
     metric.update(fake - centre, real=False)
+
     return float(metric.compute())
 
 
@@ -152,7 +161,8 @@ def kid(real: Tensor, fake: Tensor, seed: int) -> float:
         The estimate; it scatters around 0 for equal distributions.
 
     Raises:
-        ValueError: If the shapes don't go together, there are too few rows, or a feature is not finite.
+        ValueError: If the shapes don't go together, there are too few rows, or a feature is not
+            finite.
 
     Source: [KID] Sec. 4, by torchmetrics.
     """
@@ -162,7 +172,11 @@ def kid(real: Tensor, fake: Tensor, seed: int) -> float:
     generator = torch.Generator().manual_seed(seed)
     size = min(KID_SUBSET_SIZE, len(real), len(fake))
     num_subsets = KID_SUBSETS if max(len(real), len(fake)) > size else 1
-    estimates = [poly_mmd(_some(real, size, generator), _some(fake, size, generator)) for _ in range(num_subsets)]
+    estimates = [
+        poly_mmd(_some(real, size, generator), _some(fake, size, generator))
+        for _ in range(num_subsets)
+    ]
+
     return float(torch.stack(estimates).mean())
 
 
@@ -184,16 +198,29 @@ def inception_score(p: Tensor, splits: int = 1) -> tuple[float, float]:
     from torchmetrics.image.inception import InceptionScore
 
     p = p.detach().to("cpu", torch.float64)
-    if p.ndim != 2 or not p.numel() or not bool((p >= 0).all() and ((p.sum(1) - 1).abs() < 1e-3).all()):
-        raise ValueError(f"p must be rows of probabilities [N, K], each summing to 1, got shape {tuple(p.shape)}")
+    if (
+        p.ndim != 2
+        or not p.numel()
+        or not bool((p >= 0).all() and ((p.sum(1) - 1).abs() < 1e-3).all())
+    ):
+        raise ValueError(
+            f"p must be rows of probabilities [N, K], each summing to 1, got shape {tuple(p.shape)}"
+        )
+
     if not 1 <= splits <= len(p):
-        raise ValueError(f"splits must be between 1 and the {len(p)} images, got {splits}: 1 or 10 are usual")
+        raise ValueError(
+            f"splits must be between 1 and the {len(p)} images, got {splits}: 1 or 10 are usual"
+        )
+
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         torch.default_generator.manual_seed(0)  # it shuffles by the global generator
-        warnings.simplefilter("ignore")  # that it keeps what it is given; that one part has no deviation
+        warnings.simplefilter(
+            "ignore"
+        )  # that it keeps what it is given; that one part has no deviation
         metric = InceptionScore(nn.Identity(), splits=splits, sync_on_compute=False)
         metric.update(p.clamp_min(1e-300).log())  # it takes logits
         mean, deviation = metric.compute()
+
     return float(mean), float(deviation.nan_to_num())
 
 
@@ -214,7 +241,10 @@ def tsne_coordinates(rows: Tensor, num_dims: int, seed: int) -> Tensor:
     from threadpoolctl import threadpool_limits
 
     perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
-    init = "pca" if rows.shape[1] >= num_dims else "random"  # fewer features have not as many components
+    init = (
+        "pca" if rows.shape[1] >= num_dims else "random"
+    )  # fewer features have not as many components
+
     with threadpool_limits(torch.get_num_threads()):
         tsne = TSNE(num_dims, perplexity=perplexity, init=init, random_state=seed)
         return torch.from_numpy(tsne.fit_transform(rows.detach().cpu().float().numpy())).double()
@@ -225,8 +255,8 @@ class Chamfer:
     """Distances of two clouds of points, by squared distances to the nearest point of the other.
 
     Attributes:
-        real_to_fake_sum: Sum over the real points only, as the code of [INFOSCC-GAN] has it: it grows with their
-            number, and is blind to generated points where nothing real is.
+        real_to_fake_sum: Sum over the real points only, as the code of [INFOSCC-GAN] has it: it
+            grows with their number, and is blind to generated points where nothing real is.
         symmetric_mean: Mean over the real points plus mean over the generated ones.
         num: Points a side.
     """
@@ -249,7 +279,8 @@ def chamfer_tsne(real: Tensor, fake: Tensor, seed: int, num: int = 1000) -> Cham
         The distances, in squared units of the embedding, which has no scale of its own.
 
     Raises:
-        ValueError: If the shapes don't go together, there are too few rows, or a feature is not finite.
+        ValueError: If the shapes don't go together, there are too few rows, or a feature is not
+            finite.
 
     Source: [INFOSCC-GAN] Sec. 4 and its code. Differs: seeded, and 1,000 rows a side for 6,400.
     """
@@ -279,11 +310,20 @@ def _some(rows: Tensor, num: int, generator: torch.Generator) -> Tensor:
 
 def _pair(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """Check that two sets of features go together and bring them to the CPU in double precision."""
-    if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1] or min(len(real), len(fake)) < 2:
+    if (
+        real.ndim != 2
+        or fake.ndim != 2
+        or real.shape[1] != fake.shape[1]
+        or min(len(real), len(fake)) < 2
+    ):
         raise ValueError(
             f"need features [N, F] and [M, F] of 2 images or more, got {tuple(real.shape)} and {tuple(fake.shape)}"
         )
+
     for name, rows in (("real", real), ("fake", fake)):
         if not bool(rows.isfinite().all()):
-            raise ValueError(f"the {name} images' features are not finite: NaN or infinity in the images or weights")
+            raise ValueError(
+                f"the {name} images' features are not finite: NaN or infinity in the images or weights"
+            )
+
     return real.detach().to("cpu", torch.float64), fake.detach().to("cpu", torch.float64)

@@ -18,8 +18,10 @@ class ModeCoverage:
     Attributes:
         num_modes: Number of modes of the mixture.
         num_captured: Modes that are nearest to at least one high-quality sample.
-        high_quality_share: Share of samples within 3 standard deviations of their nearest mode, in [0, 1].
-        kl_divergence: KL(samples' histogram over nearest modes || true weights), in nats, 0 or more.
+        high_quality_share: Share of samples within 3 standard deviations of their nearest mode, in
+            [0, 1].
+        kl_divergence: KL(samples' histogram over nearest modes || true weights), in nats, 0 or
+            more.
     """
 
     num_modes: int
@@ -33,9 +35,10 @@ def mode_coverage(
 ) -> ModeCoverage:
     """Count the modes that a sample reaches, in raw data units.
 
-    A sample belongs to its nearest mode, ``k = argmin_k |x - m_k| / s_k``, and is of high quality where that
-    distance is below 3. A mode is captured once it is nearest to one high-quality sample. The divergence is
-    ``sum_k p_k ln(p_k / w_k)`` with p the shares of all samples by nearest mode.
+    A sample belongs to its nearest mode, ``k = argmin_k |x - m_k| / s_k``, and is of high quality
+    where that distance is below 3. A mode is captured once it is nearest to one high-quality
+    sample. The divergence is ``sum_k p_k ln(p_k / w_k)`` with p the shares of all samples by
+    nearest mode.
 
     Args:
         samples: Generated rows in raw data units, ``[N, D]``.
@@ -47,21 +50,31 @@ def mode_coverage(
         The counts, the share and the divergence in nats.
 
     Raises:
-        ValueError: If the shapes don't go together, or a standard deviation or weight is not positive.
+        ValueError: If the shapes don't go together, or a standard deviation or weight is not
+            positive.
 
     Source: [VEEGAN] Sec. 4 (captured modes, high-quality samples, divergence).
         Differs: with unequal standard deviations "nearest" is in units of the mode's own.
     """
-    if samples.ndim != 2 or modes.ndim != 2 or samples.shape[1] != modes.shape[1] or not (len(samples) and len(modes)):
+    if (
+        samples.ndim != 2
+        or modes.ndim != 2
+        or samples.shape[1] != modes.shape[1]
+        or not (len(samples) and len(modes))
+    ):
         raise ValueError(
             f"need samples [N, D] and modes [K, D] with equal D, got {tuple(samples.shape)} and {tuple(modes.shape)}"
         )
+
     modes = modes.detach().to("cpu", torch.float64)
     std = _one_a_mode("mode_std", mode_std, len(modes))
     true_shares = _one_a_mode("weights", 1.0 if weights is None else weights, len(modes))
-    distance, nearest = _scaled_distance_to_nearest(samples.detach().to("cpu", torch.float64), modes, std)
+    distance, nearest = _scaled_distance_to_nearest(
+        samples.detach().to("cpu", torch.float64), modes, std
+    )
     high_quality = distance < HIGH_QUALITY_RADIUS
     shares = torch.bincount(nearest, minlength=len(modes)).double() / len(samples)
+
     return ModeCoverage(
         num_modes=len(modes),
         num_captured=nearest[high_quality].unique().numel(),
@@ -72,19 +85,26 @@ def mode_coverage(
 
 def _one_a_mode(name: str, values: float | Tensor, num_modes: int) -> Tensor:
     spread = torch.as_tensor(values).detach().to("cpu", torch.float64)
-    if spread.shape not in ((), (num_modes,)) or not bool((spread > 0).all() and spread.isfinite().all()):
+    if spread.shape not in ((), (num_modes,)) or not bool(
+        (spread > 0).all() and spread.isfinite().all()
+    ):
         raise ValueError(
             f"{name} must be positive, one number or one for each of the {num_modes} modes, "
             f"got {values if spread.ndim == 0 else tuple(spread.shape)}"
         )
+
     return spread.expand(num_modes)
 
 
-def _scaled_distance_to_nearest(samples: Tensor, modes: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+def _scaled_distance_to_nearest(
+    samples: Tensor, modes: Tensor, std: Tensor
+) -> tuple[Tensor, Tensor]:
     """Distance to the nearest mode in its standard deviations, and that mode's index, ``[N]`` each."""
     parts = []
     for chunk in samples.split(max(1, _CHUNK_ELEMENTS // len(modes))):
-        scaled = torch.cdist(chunk, modes, compute_mode="donot_use_mm_for_euclid_dist") / std  # [n, K]
+        scaled = (
+            torch.cdist(chunk, modes, compute_mode="donot_use_mm_for_euclid_dist") / std
+        )  # [n, K]
         parts.append(scaled.min(dim=1))
     return torch.cat([part.values for part in parts]), torch.cat([part.indices for part in parts])
 

@@ -20,7 +20,9 @@ Metric = Callable[[Any, Dataset, int], float]
 """From a trained model, the data with its validation part, and a seed, to a figure of which less is better."""
 
 NUM_ROWS, NUM_IMAGES = 100_000, 2_000  # of the validation part that a trial is compared with
-NUM_DRAWS = 4  # samples a validation row, so that what is compared is the models and not their draws
+NUM_DRAWS = (
+    4  # samples a validation row, so that what is compared is the models and not their draws
+)
 NUM_PROJECTIONS = 64  # the same for all trials
 
 
@@ -35,7 +37,9 @@ def sliced_wasserstein_to(x: Tensor, model: Any, seed: int) -> float:
     Returns:
         The distance in standardised units.
     """
-    samples = model.sample(NUM_DRAWS * len(x), torch.Generator(model.device).manual_seed(seed)).cpu()
+    samples = model.sample(
+        NUM_DRAWS * len(x), torch.Generator(model.device).manual_seed(seed)
+    ).cpu()
     directions = torch.Generator().manual_seed(seed)
     return sliced_wasserstein(samples, x, num_projections=NUM_PROJECTIONS, generator=directions)
 
@@ -49,7 +53,8 @@ def _energy_distance(model: Any, data: Dataset, seed: int) -> float:
     x, rows = data.test[:NUM_ROWS], torch.Generator(model.device).manual_seed(seed)
     draws = (model.sample(min(len(x), 5000), rows).cpu() for _ in range(NUM_DRAWS))
     return fmean(
-        energy_distance(drawn, x, unbiased=False, generator=torch.Generator().manual_seed(seed)) for drawn in draws
+        energy_distance(drawn, x, unbiased=False, generator=torch.Generator().manual_seed(seed))
+        for drawn in draws
     )
 
 
@@ -74,7 +79,9 @@ def _images(model: Any, data: Dataset, seed: int) -> Tensor:
 
 def _asked(model: Any, data: Dataset, seed: int) -> tuple[Tensor, Tensor]:
     """Images, and the attributes asked for."""
-    x, y = model.draw(min(NUM_IMAGES, len(data.test)), torch.Generator(model.device).manual_seed(seed))
+    x, y = model.draw(
+        min(NUM_IMAGES, len(data.test)), torch.Generator(model.device).manual_seed(seed)
+    )
     return x.cpu(), model.asked(y)
 
 
@@ -83,7 +90,9 @@ def fid_of(extractor: Callable[[Any], Any]) -> Metric:
 
     def metric(model: Any, data: Dataset, seed: int) -> float:
         network = extractor(model)
-        return fid(features(network, data.test[:NUM_IMAGES]), features(network, _images(model, data, seed)))
+        return fid(
+            features(network, data.test[:NUM_IMAGES]), features(network, _images(model, data, seed))
+        )
 
     return metric
 
@@ -103,7 +112,9 @@ def diversity_error(model: Any, data: Dataset, seed: int) -> float:
     x, y = _asked(model, data, seed)
     labels = None if data.test_labels is None else torch.from_numpy(data.test_labels[:NUM_IMAGES])
     real = data.test[:NUM_IMAGES]
-    return abs(diversity(x, y, seed) / diversity(real / 127.5, model.attributes_of(real, labels), seed) - 1)
+    return abs(
+        diversity(x, y, seed) / diversity(real / 127.5, model.attributes_of(real, labels), seed) - 1
+    )
 
 
 def check_metrics(names: Sequence[str], known: Mapping[str, Metric]) -> None:
@@ -119,7 +130,9 @@ def check_metrics(names: Sequence[str], known: Mapping[str, Metric]) -> None:
         raise ValueError(f"the metric {names[0]!r} is given twice; objectives must differ")
 
 
-def measure(model: Any, data: Dataset, metrics: Mapping[str, Metric], seed: int) -> dict[str, float]:
+def measure(
+    model: Any, data: Dataset, metrics: Mapping[str, Metric], seed: int
+) -> dict[str, float]:
     """The metrics of a model on the validation rows.
 
     Raises:

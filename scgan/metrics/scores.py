@@ -1,7 +1,8 @@
 """The table that every run ends with: how far generated rows are from held-out ones, beside the noise floor.
 
-The floor of a metric is the same metric between two disjoint held-out real parts of the same size: what a
-perfect generator would score. Both are means over the same repeats, so that their ratio is steady.
+The floor of a metric is the same metric between two disjoint held-out real parts of the same size:
+what a perfect generator would score. Both are means over the same repeats, so that their ratio is
+steady.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from scgan.metrics.modes import mode_coverage
 NUM_ROWS_MAX = 10_000  # rows a side of a comparison
 NUM_ROWS_MIN = 10
 NUM_REPEATS = 4
-NUM_CLASSIFIER_REPEATS = 2  # the classifier is by far the slowest metric, and its accuracy the steadiest
+NUM_CLASSIFIER_REPEATS = (
+    2  # the classifier is by far the slowest metric, and its accuracy the steadiest
+)
 NUM_REFERENCE = 50_000  # real rows that stand for the support
 NUM_SUPPORT_ROWS_MAX = 20_000  # rows a side whose distance to the reference is taken
 
@@ -38,7 +41,8 @@ class Score:
 
     Attributes:
         value: The metric of the generated rows.
-        floor: The metric of real rows, what a perfect generator would score; None where there is none.
+        floor: The metric of real rows, what a perfect generator would score; None where there is
+            none.
         better: Which direction is better; "none" for a figure that only informs.
     """
 
@@ -50,35 +54,46 @@ class Score:
 def score(samples: Tensor, test: Tensor, train: Tensor, *, seed: int) -> dict[str, Score]:
     """Score generated rows against held-out ones, all standardised by the training rows' mean and scale.
 
-    Comparisons are made at ``n = min(10_000, S, M // 2)`` rows a side and averaged over four repeats, each
-    with real parts A and B and a part G of the samples: the value compares G with A, the floor B with A.
-    Parts are disjoint over the repeats as far as the rows go; beyond that they are drawn anew, disjoint only
-    within a repeat.
+    Comparisons are made at ``n = min(10_000, S, M // 2)`` rows a side and averaged over four
+    repeats, each with real parts A and B and a part G of the samples: the value compares G with A,
+    the floor B with A. Parts are disjoint over the repeats as far as the rows go; beyond that they
+    are drawn anew, disjoint only within a repeat.
 
     Args:
         samples: Generated rows, ``[S, D]``, S at least 10.
         test: Real rows that no stage saw, ``[M, D]``, M at least 20.
-        train: Real rows, ``[N, D]``; the first 50,000 are the reference of ``off_support_fraction``.
-        seed: Seed of parts, projections, folds and classifiers; the caller's generators are left alone.
+        train: Real rows, ``[N, D]``; the first 50,000 are the reference of
+            ``off_support_fraction``.
+        seed: Seed of parts, projections, folds and classifiers; the caller's generators are left
+            alone.
 
     Returns:
-        ``sliced_wasserstein`` (data units), ``energy_distance`` (data units^(1/2), with the V-statistic,
-        whose floor is steady), ``off_support_fraction`` (share of samples beyond the 99.9 % quantile of the
-        real distances) and ``c2st_accuracy`` (0.5: can't be told apart; over the first two repeats).
+        ``sliced_wasserstein`` (data units), ``energy_distance`` (data units^(1/2), with the
+        V-statistic, whose floor is steady), ``off_support_fraction`` (share of samples beyond the
+        99.9 % quantile of the real distances) and ``c2st_accuracy`` (0.5: can't be told apart; over
+        the first two repeats).
 
     Raises:
-        ValueError: If there are too few rows, a value is not finite, or the numbers of columns differ.
+        ValueError: If there are too few rows, a value is not finite, or the numbers of columns
+            differ.
     """
-    samples, test, train = _checked("samples", samples), _checked("test", test), _checked("train", train)
+    samples, test, train = (
+        _checked("samples", samples),
+        _checked("test", test),
+        _checked("train", train),
+    )
+
     if not samples.shape[1] == test.shape[1] == train.shape[1]:
         columns = f"{samples.shape[1]}, {test.shape[1]} and {train.shape[1]}"
         raise ValueError(f"samples, test and train must have the same columns, got {columns}")
+
     num = min(NUM_ROWS_MAX, len(samples), len(test) // 2)
     if num < NUM_ROWS_MIN:
         raise ValueError(
             f"scoring needs at least {NUM_ROWS_MIN} samples and {2 * NUM_ROWS_MIN} test rows, "
             f"got {len(samples)} and {len(test)}: draw more samples or hold out more rows"
         )
+
     repeats = list(_repeats(samples, test, num, torch.Generator().manual_seed(seed)))
     return {
         "sliced_wasserstein": _averaged(_sliced_wasserstein, repeats, seed),
@@ -100,8 +115,8 @@ def mode_scores(
         weights: True weights of the modes, ``[K]``; None for equal ones.
 
     Returns:
-        ``modes_captured`` (a count), ``modes_total`` (a count), ``high_quality_share`` (in [0, 1]) and
-        ``modes_kl_divergence`` (nats).
+        ``modes_captured`` (a count), ``modes_total`` (a count), ``high_quality_share`` (in [0, 1])
+        and ``modes_kl_divergence`` (nats).
     """
     coverage = mode_coverage(samples_raw, modes, mode_std, weights)
     return {
@@ -124,7 +139,8 @@ def label_scores(labels: np.ndarray, clusters: Tensor) -> dict[str, Score]:
         clusters: Cluster of each row, integers, ``[M]``.
 
     Returns:
-        ``label_nmi`` and ``label_purity``, both in [0, 1]; purity's floor is the share of the commonest label.
+        ``label_nmi`` and ``label_purity``, both in [0, 1]; purity's floor is the share of the
+        commonest label.
     """
     _, numbers = np.unique(labels, return_inverse=True)
     codes = torch.from_numpy(numbers)
@@ -135,7 +151,9 @@ def label_scores(labels: np.ndarray, clusters: Tensor) -> dict[str, Score]:
     }
 
 
-def _repeats(samples: Tensor, test: Tensor, num: int, generator: torch.Generator) -> Iterator[_Repeat]:
+def _repeats(
+    samples: Tensor, test: Tensor, num: int, generator: torch.Generator
+) -> Iterator[_Repeat]:
     generated, real = _parts(samples, num, generator), _parts(test, 2 * num, generator)
     for _ in range(NUM_REPEATS):
         real_a, real_b = next(real).split(num)
@@ -152,7 +170,9 @@ def _parts(rows: Tensor, num: int, generator: torch.Generator) -> Iterator[Tenso
 
 def _averaged(metric: _Metric, repeats: list[_Repeat], seed: int) -> Score:
     """Mean value and floor over the repeats; the two of a repeat share a seed, hence their projections."""
-    values = [metric(generated, real_a, seed + i) for i, (generated, real_a, _) in enumerate(repeats)]
+    values = [
+        metric(generated, real_a, seed + i) for i, (generated, real_a, _) in enumerate(repeats)
+    ]
     floors = [metric(real_b, real_a, seed + i) for i, (_, real_a, real_b) in enumerate(repeats)]
     return Score(sum(values) / len(values), sum(floors) / len(floors), "lower")
 
@@ -173,20 +193,31 @@ def _off_support(samples: Tensor, test: Tensor, train: Tensor, seed: int) -> Sco
     """Either half of the real rows sets the threshold for the samples and for the other half in turn."""
     generator = torch.Generator().manual_seed(seed)
     reference = train[:NUM_REFERENCE]
+
     distances, real = (
-        nearest_distances(next(_parts(rows, min(len(rows), NUM_SUPPORT_ROWS_MAX), generator)), reference)
+        nearest_distances(
+            next(_parts(rows, min(len(rows), NUM_SUPPORT_ROWS_MAX), generator)), reference
+        )
         for rows in (samples, test)
     )
+
     half_a, half_b = real.tensor_split(2)
     value = (share_beyond(distances, half_a) + share_beyond(distances, half_b)) / 2
     floor = (share_beyond(half_b, half_a) + share_beyond(half_a, half_b)) / 2
+
     return Score(value, floor, "lower")
 
 
 def _checked(name: str, rows: Tensor) -> Tensor:
     if rows.ndim != 2 or 0 in rows.shape:
-        raise ValueError(f"{name} must be a non-empty tensor [rows, columns], got shape {tuple(rows.shape)}")
+        raise ValueError(
+            f"{name} must be a non-empty tensor [rows, columns], got shape {tuple(rows.shape)}"
+        )
+
     num_bad = int((~rows.isfinite()).any(dim=1).sum())
     if num_bad:
-        raise ValueError(f"{name} must be finite, got NaN or infinity in {num_bad} of {len(rows)} rows")
+        raise ValueError(
+            f"{name} must be finite, got NaN or infinity in {num_bad} of {len(rows)} rows"
+        )
+
     return rows.detach().to("cpu", torch.float32)

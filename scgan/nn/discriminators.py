@@ -27,20 +27,25 @@ class GlobalDiscriminator(nn.Module):
     Source: [INFOSCC-GAN] Sec. 4.3.1, and its code.
     """
 
-    def __init__(self, channels: int, size: int, *, width: int, max_width: int, num_logits: int = 1) -> None:
+    def __init__(
+        self, channels: int, size: int, *, width: int, max_width: int, num_logits: int = 1
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 7, 1, 3), nn.LeakyReLU(SLOPE)]
+
         for _ in range(num_blocks(size)):
             after = min(max_width, 2 * width)
             layers += [nn.Conv2d(width, width, 3, 1, 1), nn.LeakyReLU(SLOPE)]
             layers += [nn.Conv2d(width, after, 3, 2, 1), nn.LeakyReLU(SLOPE)]
             width = after
+
         layers += [nn.Conv2d(width, width, 3, 1, 1), nn.LeakyReLU(SLOPE), nn.Flatten()]
         layers += [
             nn.Linear(width * base_size(size) ** 2, max_width),
             nn.LeakyReLU(SLOPE),
             nn.Linear(max_width, num_logits),
         ]
+
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -51,7 +56,8 @@ class GlobalDiscriminator(nn.Module):
 class MulticlassDiscriminator(nn.Module):
     r"""Discriminators :math:`D(x \mid y)` that share all layers but the last: a logit an attribute.
 
-    An image with several attributes gets the mean of their logits; one with none, a logit of its own.
+    An image with several attributes gets the mean of their logits; one with none, a logit of its
+    own.
 
     Args:
         trunk: From images to ``A + 1`` logits.
@@ -77,7 +83,8 @@ class PatchDiscriminator(nn.Module):
         width: Channels of the first layer.
         max_width: At most as many.
 
-    Source: [INFOSCC-GAN] Sec. 4.3.1, [PIX2PIX] App. 6.1.2. Differs: group normalisation, so that an image's logits
+    Source: [INFOSCC-GAN] Sec. 4.3.1, [PIX2PIX] App. 6.1.2. Differs: group normalisation, so that an
+        image's logits
     depend on it alone (R1, several workers); fewer layers for small images.
     """
 
@@ -87,10 +94,17 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(SLOPE)]
         strided = max(1, num_blocks(size) - 1)
+
         for stride in (*[2] * (strided - 1), 1):
             after = min(max_width, 2 * width)
-            layers += [nn.Conv2d(width, after, 4, stride, 1), nn.GroupNorm(self.GROUPS, after), nn.LeakyReLU(SLOPE)]
+            layers += [
+                nn.Conv2d(width, after, 4, stride, 1),
+                nn.GroupNorm(self.GROUPS, after),
+                nn.LeakyReLU(SLOPE),
+            ]
+
             width = after
+
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, 4, 1, 1))
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -142,6 +156,7 @@ def build_discriminator(
     """A new discriminator, its weights drawn from ``generator``."""
     widths = {"width": width, "max_width": max_width}
     discriminator: nn.Module
+
     if name == "patch":
         discriminator = PatchDiscriminator(channels, size, **widths)
     elif name == "global":
@@ -150,6 +165,9 @@ def build_discriminator(
         trunk = GlobalDiscriminator(channels, size, **widths, num_logits=num_attributes + 1)
         discriminator = MulticlassDiscriminator(trunk)
     else:
-        discriminator = AttributeDiscriminators(num_attributes, lambda: GlobalDiscriminator(channels, size, **widths))
+        discriminator = AttributeDiscriminators(
+            num_attributes, lambda: GlobalDiscriminator(channels, size, **widths)
+        )
+
     initialise(discriminator, generator)
     return discriminator

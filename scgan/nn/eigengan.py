@@ -43,7 +43,8 @@ class AttributeMapper(nn.Module):
         code_dim: E.
         generator: Draws the initial weights.
 
-    Source: [INFOSCC-GAN] Sec. 2.3, and its code. Differs: an attribute starts with as much weight as all of eps, where
+    Source: [INFOSCC-GAN] Sec. 2.3, and its code. Differs: an attribute starts with as much weight
+        as all of eps, where
     it would have one E-th of that.
     """
 
@@ -75,7 +76,13 @@ class EigenBlock(nn.Module):
     """
 
     def __init__(
-        self, before: int, after: int, size: int, noise_dim: int, noise_scale: float, generator: torch.Generator
+        self,
+        before: int,
+        after: int,
+        size: int,
+        noise_dim: int,
+        noise_scale: float,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         self.shape = (before, size, size)
@@ -126,14 +133,23 @@ class ImageGenerator(nn.Module):
         super().__init__()
         count, base = num_blocks(size), base_size(size)
         widths = [min(max_width, width * 2 ** (count - i)) for i in range(count + 1)]
-        self.code_dim, self.noise_shape, self.num_attributes = code_dim, (count, noise_dim), num_attributes
+
+        self.code_dim, self.noise_shape, self.num_attributes = (
+            code_dim,
+            (count, noise_dim),
+            num_attributes,
+        )
+
         self.base = (widths[0], base, base)
         self.input = nn.Linear(code_dim, widths[0] * base * base)
         self.output = nn.Conv2d(widths[-1], channels, 7, 1, 3)
         initialise(self, generator)
-        self.mapper = AttributeMapper(num_attributes, code_dim, generator) if num_attributes else None
+        self.mapper = (
+            AttributeMapper(num_attributes, code_dim, generator) if num_attributes else None
+        )
         self.blocks = nn.ModuleList(
-            EigenBlock(widths[i], widths[i + 1], base * 2**i, noise_dim, noise_scale, generator) for i in range(count)
+            EigenBlock(widths[i], widths[i + 1], base * 2**i, noise_dim, noise_scale, generator)
+            for i in range(count)
         )
 
     def bases(self) -> list[Tensor]:
@@ -165,7 +181,9 @@ class ImageGenerator(nn.Module):
     def latents(self, num: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw eps ``[num, E]`` and z ``[num, num_blocks, q]`` from N(0, I), on the generator's device."""
         eps = torch.randn(num, self.code_dim, generator=generator, device=generator.device)
-        return eps, torch.randn(num, *self.noise_shape, generator=generator, device=generator.device)
+        return eps, torch.randn(
+            num, *self.noise_shape, generator=generator, device=generator.device
+        )
 
 
 TRAVERSED = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0)
@@ -174,7 +192,10 @@ TRAVERSED = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0)
 
 @torch.no_grad()
 def traverse(
-    network: ImageGenerator, generator: torch.Generator, y: Tensor | None = None, values: Sequence[float] = TRAVERSED
+    network: ImageGenerator,
+    generator: torch.Generator,
+    y: Tensor | None = None,
+    values: Sequence[float] = TRAVERSED,
 ) -> list[Tensor]:
     """Move along each dimension of each layer's subspace, all else fixed.
 
@@ -192,6 +213,7 @@ def traverse(
     eps, z = network.latents(1, generator)
     steps = torch.tensor(values, device=z.device)
     strips = []
+
     for layer, importance in enumerate(network.importances()):
         rows = []
         for dimension in importance.abs().argsort(descending=True).tolist():
@@ -199,5 +221,7 @@ def traverse(
             moved[:, layer, dimension] = steps
             attributes = None if y is None else y.expand(len(steps), -1)
             rows.append(network(eps.expand(len(steps), -1), moved, attributes))
+
         strips.append(torch.stack(rows))
+
     return strips

@@ -23,7 +23,13 @@ class Encoder(nn.Module):
     scale: Tensor
 
     def __init__(
-        self, data_dim: int, code_dim: int, *, width: int, num_layers: int, generator: torch.Generator
+        self,
+        data_dim: int,
+        code_dim: int,
+        *,
+        width: int,
+        num_layers: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         self.net = MLP([data_dim, *[width] * num_layers, code_dim])

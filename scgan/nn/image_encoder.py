@@ -34,6 +34,7 @@ class SmallBackbone(nn.Sequential):
             nn.BatchNorm1d(4 * width),
             nn.ReLU(),
         )
+
         self.num_features = 4 * width
 
 
@@ -51,19 +52,31 @@ class ImageEncoder(nn.Module):
     """
 
     def __init__(
-        self, backbone: BackboneName, in_channels: int, size: int, projection_dim: int, generator: torch.Generator
+        self,
+        backbone: BackboneName,
+        in_channels: int,
+        size: int,
+        projection_dim: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         small = size <= 32
         self.backbone: nn.Module
+
         if backbone == "small":
             self.backbone = SmallBackbone(in_channels, size)
         else:
-            self.backbone = ResNet(18 if backbone == "resnet18" else 50, in_channels, small_images=small)
+            self.backbone = ResNet(
+                18 if backbone == "resnet18" else 50, in_channels, small_images=small
+            )
+
         self.num_features: int = self.backbone.num_features
         self.projector = nn.Sequential(
-            nn.Linear(self.num_features, self.num_features), nn.ReLU(), nn.Linear(self.num_features, projection_dim)
+            nn.Linear(self.num_features, self.num_features),
+            nn.ReLU(),
+            nn.Linear(self.num_features, projection_dim),
         )
+
         initialise(self, generator)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -75,4 +88,6 @@ class ImageEncoder(nn.Module):
         """Features h ``[N, F]`` and projections u ``[N, Q]`` of uint8 images, chunk by chunk, on the CPU."""
         device = next(self.parameters()).device
         h = [self.backbone(to_float(rows.to(device))) for rows in images.split(chunk)]
-        return torch.cat([rows.cpu() for rows in h]), torch.cat([self.projector(rows).cpu() for rows in h])
+        return torch.cat([rows.cpu() for rows in h]), torch.cat(
+            [self.projector(rows).cpu() for rows in h]
+        )

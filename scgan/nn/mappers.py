@@ -1,7 +1,8 @@
 r"""The mapping networks: one small adversarial autoencoder a cluster, all of them stacked.
 
-Each works in its cluster's own coordinates: centred, rotated to the principal axes and scaled. There the decoder is the
-identity plus a small network that starts at zero, so that a mapper begins as its cluster's Gaussian and is refined.
+Each works in its cluster's own coordinates: centred, rotated to the principal axes and scaled.
+There the decoder is the identity plus a small network that starts at zero, so that a mapper begins
+as its cluster's Gaussian and is refined.
 
 =========  ==============  ====================================================
 symbol     shape           meaning
@@ -46,8 +47,8 @@ class Whitening(nn.Module):
 
         Args:
             clusters: Each cluster's codes, ``[n_k, d]``.
-            floor: Least scale of an axis, as a share of the cluster's largest; keeps axes that the data hardly
-                uses from being blown up to noise.
+            floor: Least scale of an axis, as a share of the cluster's largest; keeps axes that the
+                data hardly uses from being blown up to noise.
         """
         for k, eps in enumerate(clusters):
             rows = eps.double()
@@ -81,7 +82,13 @@ class Mappers(nn.Module):
     """
 
     def __init__(
-        self, dim: int, code_dim: int, *, width: int, num_layers: int, generators: Sequence[torch.Generator]
+        self,
+        dim: int,
+        code_dim: int,
+        *,
+        width: int,
+        num_layers: int,
+        generators: Sequence[torch.Generator],
     ) -> None:
         super().__init__()
         hidden = [width] * num_layers
@@ -103,8 +110,8 @@ class Mappers(nn.Module):
     def sample(self, k: Tensor, generator: torch.Generator, tile: int = 64) -> Tensor:
         """Draw eps from the clusters named row by row.
 
-        Rows of one cluster are put together in tiles, so that the cost is a batched product however unequal the
-        clusters are.
+        Rows of one cluster are put together in tiles, so that the cost is a batched product however
+        unequal the clusters are.
 
         Args:
             k: Cluster of each row, ``[N]``, integers in [0, K).
@@ -114,7 +121,9 @@ class Mappers(nn.Module):
         Returns:
             Codes, ``[N, d]``, in the order of ``k``.
         """
-        omega = torch.randn(len(k), self.code_dim, generator=generator, device=generator.device).to(k.device)
+        omega = torch.randn(len(k), self.code_dim, generator=generator, device=generator.device).to(
+            k.device
+        )
         order = k.argsort(stable=True)
         counts = torch.bincount(k, minlength=len(self.whitening.centre))
         tiles = (counts + tile - 1) // tile
@@ -126,4 +135,5 @@ class Mappers(nn.Module):
         padded[slot] = omega[order]
         v = self.decode(padded.view(len(which), tile, -1), which)
         eps = self.whitening.inverse(v, which).view(len(which) * tile, -1)[slot]
+
         return torch.empty_like(eps).index_copy_(0, order, eps)

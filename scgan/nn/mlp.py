@@ -23,17 +23,22 @@ def by_rows(network: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         Its outputs, ``[N, ...]``.
     """
     num = ROWS_AT_ONCE.get(inputs[0].device.type, ROWS_AT_ONCE_ELSEWHERE)
-    return torch.cat([network(*batch) for batch in zip(*(x.split(num) for x in inputs), strict=True)])
+    return torch.cat(
+        [network(*batch) for batch in zip(*(x.split(num) for x in inputs), strict=True)]
+    )
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
     """Draw the weights and biases of linear and convolutional layers anew, U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
 
-    PyTorch's constructors draw from the global generator; this makes a network a function of its seed alone.
+    PyTorch's constructors draw from the global generator; this makes a network a function of its
+    seed alone.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            bound = 1 / math.sqrt(layer.weight[0].numel())  # PyTorch's own fan-in, transposed layers included
+            bound = 1 / math.sqrt(
+                layer.weight[0].numel()
+            )  # PyTorch's own fan-in, transposed layers included
             for parameter in (layer.weight, layer.bias):
                 if parameter is not None:
                     nn.init.uniform_(parameter, -bound, bound, generator=generator)

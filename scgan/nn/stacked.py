@@ -12,7 +12,8 @@ from torch import Tensor, nn
 class StackedLinear(nn.Module):
     """K linear layers side by side, ``[K, B, in] -> [K, B, out]``.
 
-    Each is drawn from its own generator, so that a network's weights don't depend on its neighbours.
+    Each is drawn from its own generator, so that a network's weights don't depend on its
+    neighbours.
 
     Args:
         in_features: Input width.
@@ -22,7 +23,11 @@ class StackedLinear(nn.Module):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, generators: Sequence[torch.Generator], gain: float = 1.0
+        self,
+        in_features: int,
+        out_features: int,
+        generators: Sequence[torch.Generator],
+        gain: float = 1.0,
     ) -> None:
         super().__init__()
         bound = gain / math.sqrt(in_features)
@@ -34,9 +39,12 @@ class StackedLinear(nn.Module):
 
     def forward(self, x: Tensor, which: Tensor | None = None) -> Tensor:
         """Apply network k to ``x[k]``, or network ``which[t]`` to ``x[t]``."""
-        weight, bias = (self.weight, self.bias) if which is None else (self.weight[which], self.bias[which])
+        weight, bias = (
+            (self.weight, self.bias) if which is None else (self.weight[which], self.bias[which])
+        )
         if weight.shape[2] == 1:
-            # A batched product with one column takes another routine, with other rounding, when K is 1.
+            # A batched product with one column takes another routine, with other rounding, when K
+            # is 1.
             return (x * weight.mT).sum(2, keepdim=True) + bias
         return torch.baddbmm(bias, x, weight)
 
@@ -50,12 +58,15 @@ class StackedMLP(nn.Module):
         last_gain: Factor on the last layer's initial weights.
     """
 
-    def __init__(self, sizes: Sequence[int], generators: Sequence[torch.Generator], last_gain: float = 1.0) -> None:
+    def __init__(
+        self, sizes: Sequence[int], generators: Sequence[torch.Generator], last_gain: float = 1.0
+    ) -> None:
         super().__init__()
         widths = list(zip(sizes[:-1], sizes[1:], strict=True))
         gains = [1.0] * (len(widths) - 1) + [last_gain]
         self.layers = nn.ModuleList(
-            StackedLinear(before, after, generators, gain) for (before, after), gain in zip(widths, gains, strict=True)
+            StackedLinear(before, after, generators, gain)
+            for (before, after), gain in zip(widths, gains, strict=True)
         )
 
     def forward(self, x: Tensor, which: Tensor | None = None) -> Tensor:

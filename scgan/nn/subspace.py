@@ -30,9 +30,13 @@ class SubspaceLayer(nn.Module):
     Source: [EIGENGAN] Sec. 3.
     """
 
-    def __init__(self, width: int, noise_dim: int, scale: float, generator: torch.Generator) -> None:
+    def __init__(
+        self, width: int, noise_dim: int, scale: float, generator: torch.Generator
+    ) -> None:
         super().__init__()
-        basis = torch.linalg.qr(torch.randn(width, noise_dim, generator=generator)).Q.T  # [q, width]
+        basis = torch.linalg.qr(
+            torch.randn(width, noise_dim, generator=generator)
+        ).Q.T  # [q, width]
         self.U = nn.Parameter(basis.contiguous())
         self.L = nn.Parameter(scale * torch.arange(noise_dim, 0, -1) / noise_dim)
         self.mu = nn.Parameter(torch.zeros(width))
@@ -45,7 +49,8 @@ class SubspaceLayer(nn.Module):
 class SubspaceDecoder(nn.Module):
     r"""Stochastic decoder p(x | eps): fully connected, every layer also fed from its subspace.
 
-    :math:`h_{l+1} = \mathrm{act}(W_l (h_l + \phi_l(z_l)) + b_l)`, with :math:`h_0 = W \varepsilon + b`.
+    :math:`h_{l+1} = \mathrm{act}(W_l (h_l + \phi_l(z_l)) + b_l)`, with :math:`h_0 = W \varepsilon +
+    b`.
 
     Args:
         code_dim: Dimension of eps.
@@ -89,7 +94,8 @@ class SubspaceDecoder(nn.Module):
 
         Args:
             eps: Codes, ``[B, code_dim]``.
-            z: Noise, ``[B, num_layers, noise_dim]``; None fixes it at its mean, zero (reconstruction mode).
+            z: Noise, ``[B, num_layers, noise_dim]``; None fixes it at its mean, zero
+                (reconstruction mode).
 
         Returns:
             Samples, ``[B, data_dim]``.

@@ -61,13 +61,16 @@ def fit_part(job: Job, units: Units, runtime: Runtime) -> None:
     """
     store = ArtifactStore(job.store_url, probe=False)
     checkpoint = f"{job.part_key(units)}.checkpoint"
+
     runtime = replace(
         runtime,
         checkpoints=StoredCheckpoints(store, checkpoint, job.provenance),
         tables=Tables(store.storage, job.key),
     )
+
     with _one_thread(runtime.device):
         artifact = job.definition.fit(job.config, units, job.inputs, runtime)
+
     if runtime.rank == 0:
         meta = {**artifact.meta, "units": list(units)}
         store.save(job.part_key(units), Artifact(artifact.tensors, meta), job.provenance)
@@ -96,7 +99,8 @@ class Usage:
         gpus_in_use: Those that somebody holds, fractions included.
         cpus: CPUs of the nodes.
         cpus_in_use: Those that somebody holds.
-        cost: Of the nodes since the job began, in the unit of the prices; None where no prices are given.
+        cost: Of the nodes since the job began, in the unit of the prices; None where no prices are
+            given.
     """
 
     nodes: int
@@ -109,7 +113,11 @@ class Usage:
     @property
     def words(self) -> dict[str, str]:
         """Each figure as a person reads it, by its name; GPUs where there are any, else CPUs."""
-        kind = ("GPUs", self.gpus_in_use, self.gpus) if self.gpus else ("CPUs", self.cpus_in_use, self.cpus)
+        kind = (
+            ("GPUs", self.gpus_in_use, self.gpus)
+            if self.gpus
+            else ("CPUs", self.cpus_in_use, self.cpus)
+        )
         figures = {"nodes": str(self.nodes), kind[0]: f"{kind[1]:g}/{kind[2]:g}"}
         return figures if self.cost is None else figures | {"cost": f"{self.cost:.2f}"}
 

@@ -1,7 +1,8 @@
 """A run: a system's stages in order, each taken from the store or trained, then scored.
 
-Where a stage's units are trained is the executor's business; what is trained, and under which key it is stored, is
-decided here, so that a run here, under Ray, killed and taken up again, or repeated, ends in the same artifacts.
+Where a stage's units are trained is the executor's business; what is trained, and under which key
+it is stored, is decided here, so that a run here, under Ray, killed and taken up again, or
+repeated, ends in the same artifacts.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ def prepare(spec: Spec) -> Dataset:
     """
     data, system = load_data(spec.data, spec.seed), systems.load(spec.system)
     kind = "images" if isinstance(data.schema, ImageSchema) else "table"
+
     if kind != system.kind:
         fitting = [name for name in systems.available() if systems.load(name).kind == kind]
         what = {"images": "images", "table": "a table"}
@@ -92,14 +94,22 @@ def prepare(spec: Spec) -> Dataset:
             f"{spec.system} models {what[system.kind]}, but {data.name} is {what[kind]}: take --system "
             f"{' or '.join(fitting)}, or other --data"
         )
+
     if not systems.stages_of(spec.system, data):
-        raise ValueError(f"{spec.system} takes no data larger than memory; give --data.stream false, or fewer rows")
+        raise ValueError(
+            f"{spec.system} takes no data larger than memory; give --data.stream false, or fewer rows"
+        )
+
     system.check(spec.config, data)
     return data
 
 
 def run(
-    spec: Spec, data: Dataset, store: ArtifactStore, executor: Executor, listeners: Sequence[Listener] = ()
+    spec: Spec,
+    data: Dataset,
+    store: ArtifactStore,
+    executor: Executor,
+    listeners: Sequence[Listener] = (),
 ) -> Outcome:
     """Run the stages in order, each from the store where it is there, and score the result.
 
@@ -116,14 +126,18 @@ def run(
     system = systems.load(spec.system)
     for listener in listeners:
         listener.run_started(spec, data)
+
     try:
         outcome = _run(spec, system, data, store, executor, listeners)
     except BaseException as error:
         for listener in listeners:
             listener.run_failed(error)
+
         raise
+
     for listener in listeners:
         listener.run_finished(outcome)
+
     return outcome
 
 
@@ -145,6 +159,7 @@ def _run(
     seconds["evaluate"] = time.monotonic() - start
     _write_run(spec, keys, data, scores, store)
     new = tuple(name for name, stage in trained.items() if stage.new)
+
     return Outcome(spec, data, artifacts, model, scores, new, seconds)
 
 
@@ -190,6 +205,7 @@ def fit_stages(
     for stage in systems.stages_of(spec.system, data):
         if only is not None and stage.name not in only:
             continue
+
         inputs = Inputs(data, {name: fitted[name].artifact for name in stage.needs}, spec.seed)
         job = _job(spec, stage, {name: f.key for name, f in fitted.items()}, inputs, store.url)
         start = time.monotonic()
@@ -199,6 +215,7 @@ def fit_stages(
         fitted[stage.name] = Fitted(artifact, job.key, stored is None, seconds)
         for listener in listeners:
             listener.stage_finished(stage.name, artifact, None if stored else seconds)
+
     return fitted
 
 
@@ -212,11 +229,14 @@ def _job(spec: Spec, stage: Stage, keys: Mapping[str, str], inputs: Inputs, stor
         "data": inputs.data.fingerprint,
         "seed": spec.seed,
     }
+
     key = f"{stage.name}-{digest(provenance)[:24]}"
     return Job(spec.system, stage.name, spec.config, key, provenance, inputs, store_url)
 
 
-def train_stage(job: Job, store: ArtifactStore, executor: Executor, listeners: Sequence[Listener]) -> Artifact:
+def train_stage(
+    job: Job, store: ArtifactStore, executor: Executor, listeners: Sequence[Listener]
+) -> Artifact:
     """Fit the units that no stored part holds, then merge the parts.
 
     Args:
@@ -232,27 +252,36 @@ def train_stage(job: Job, store: ArtifactStore, executor: Executor, listeners: S
     units = stage.units(job.config, job.inputs)
     for listener in listeners:
         listener.stage_started(stage.name, len(units))
+
     parts = _parts(job, store)
     done = {unit for part in parts.values() for unit in part.meta["units"]}
     missing = [unit for unit in units if unit not in done]
+
     if missing:
         report = _StageReport(job, len(units), len(units) - len(missing), listeners)
         executor.fit(job, missing, report)
         parts = _parts(job, store)
+
     if {unit for part in parts.values() for unit in part.meta["units"]} == set(units):
         artifact = stage.merge(list(parts.values()))
         store.save(job.key, artifact, job.provenance)
-    else:  # another run of the same stage has ended it meanwhile, and cleared away the parts that were there then
+    # another run of the same stage has ended it meanwhile, and cleared away the parts that were
+    # there then
+    else:
         artifact = _stored(job, store)
+
     for key in list(store.keys(f"{job.key}.part-")):
         store.delete(key)
+
     return artifact
 
 
 def _stored(job: Job, store: ArtifactStore) -> Artifact:
     stored = store.load(job.key)
     if stored is None:
-        raise RuntimeError(f"{job.stage}: parts of it have gone from the store; the same command trains them again")
+        raise RuntimeError(
+            f"{job.stage}: parts of it have gone from the store; the same command trains them again"
+        )
     return stored
 
 
@@ -262,10 +291,12 @@ def _parts(job: Job, store: ArtifactStore) -> dict[str, Artifact]:
     found = [(key, part) for key in keys if (part := store.load(key)) is not None]
     parts: dict[str, Artifact] = {}
     seen: set[str] = set()
+
     for key, part in sorted(found, key=lambda pair: -len(pair[1].meta["units"])):
         if not seen & set(part.meta["units"]):
             parts[key] = part
             seen |= set(part.meta["units"])
+
     return parts
 
 
@@ -273,8 +304,16 @@ class _StageReport:
     """Adds up what an executor tells of a stage's packs, and tells the listeners."""
 
     def __init__(self, job: Job, num_units: int, done: int, listeners: Sequence[Listener]) -> None:
-        self.stage, self.num_units, self.done, self.listeners = job.stage, num_units, done, listeners
-        self.rows = job.inputs.data.num_train if job.definition.by_file else None  # of all files, begun or not
+        self.stage, self.num_units, self.done, self.listeners = (
+            job.stage,
+            num_units,
+            done,
+            listeners,
+        )
+
+        self.rows = (
+            job.inputs.data.num_train if job.definition.by_file else None
+        )  # of all files, begun or not
         self.latest: dict[str, Progress] = {}
         self.fitted(())
 
@@ -284,7 +323,9 @@ class _StageReport:
         samples, total = (sum(getattr(p, name) for p in packs) for name in ("samples", "total"))
         seconds = max(p.seconds for p in packs)
         for listener in self.listeners:
-            listener.progress(self.stage, Progress(samples, self.rows or total, progress.metrics, seconds))
+            listener.progress(
+                self.stage, Progress(samples, self.rows or total, progress.metrics, seconds)
+            )
 
     def fitted(self, units: Units) -> None:
         self.done += len(units)
@@ -297,22 +338,38 @@ class _StageReport:
 
 
 def _scores(
-    spec: Spec, system: System, model: Model, data: Dataset, keys: Mapping[str, str], store: ArtifactStore
+    spec: Spec,
+    system: System,
+    model: Model,
+    data: Dataset,
+    keys: Mapping[str, str],
+    store: ArtifactStore,
 ) -> dict[str, Score]:
     read = {section for stage in system.stages for section in stage.sections}
-    settings = {name: value for name, value in spec.config.model_dump(mode="json").items() if name not in read}
+    settings = {
+        name: value
+        for name, value in spec.config.model_dump(mode="json").items()
+        if name not in read
+    }
+
     about = {"system": spec.system, "keys": dict(keys), "data": data.fingerprint, "seed": spec.seed}
     key = f"scores-{digest({**about, 'settings': settings})[:24]}"
     if (stored := store.load(key)) is not None:
         return {name: Score(**score) for name, score in stored.meta["scores"].items()}
+
     scores = system.evaluate(model, data, spec.seed)
     meta = {"scores": {name: asdict(score) for name, score in scores.items()}}
     store.save(key, Artifact(meta=meta), {"upstream": dict(keys)})
+
     return scores
 
 
 def _write_run(
-    spec: Spec, keys: Mapping[str, str], data: Dataset, scores: Mapping[str, Score], store: ArtifactStore
+    spec: Spec,
+    keys: Mapping[str, str],
+    data: Dataset,
+    scores: Mapping[str, Score],
+    store: ArtifactStore,
 ) -> None:
     record = {
         "spec": spec.to_json(),
@@ -321,4 +378,7 @@ def _write_run(
         "schema": data.schema.to_json(),
         "scores": {name: asdict(score) for name, score in scores.items()},
     }
-    store.storage.write(f"{spec.run_id}/run.json", json.dumps(record, indent=1, allow_nan=False).encode())
+
+    store.storage.write(
+        f"{spec.run_id}/run.json", json.dumps(record, indent=1, allow_nan=False).encode()
+    )

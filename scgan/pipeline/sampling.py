@@ -65,18 +65,26 @@ def ways_to_sample(
     given = {"cluster": cluster, "latent": latent, "attribute": attribute, "attributes": attributes}
     how: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     allowed = inspect.signature(stored.model.sample).parameters
+
     for key in how:
         if ("y" if key == "attributes" else key) not in allowed:
             raise ValueError(f"{stored.spec.system} has no {key} to choose; leave --{key} out")
+
     if latent is not None and latent not in stored.model.latents:
         raise ValueError(f"unknown latent model {latent!r}{suggest(latent, stored.model.latents)}")
+
     if attribute is not None and attributes is not None:
         raise ValueError("give --attribute or --attributes, not both")
+
     if attribute is not None and attribute not in stored.model.attributes.names:
-        raise ValueError(f"unknown attribute {attribute!r}{suggest(attribute, stored.model.attributes.names)}")
+        raise ValueError(
+            f"unknown attribute {attribute!r}{suggest(attribute, stored.model.attributes.names)}"
+        )
+
     if attributes is not None:
         del how["attributes"]
         how["y"] = degrees(attributes, stored.model.attributes.names).expand(num, -1)
+
     return how
 
 
@@ -95,21 +103,28 @@ def degrees(text: str, names: tuple[str, ...]) -> Tensor:
     """
     y = torch.zeros(len(names))
     seen = set()
+
     for part in text.split(","):
         name, equals, degree = part.rpartition("=")
         if not equals:
             raise ValueError(f"--attributes: {part!r} has no degree; give NAME=0.5,...")
+
         if name not in names:
             raise ValueError(f"unknown attribute {name!r}{suggest(name, names)}")
+
         if name in seen:
             raise ValueError(f"--attributes names {name!r} more than once")
+
         try:
             y[names.index(name)] = float(degree)
         except ValueError:
             raise ValueError(f"--attributes: {degree!r} is no number; give NAME=0.5,...") from None
+
         if not 0 <= float(degree) <= 1:
             raise ValueError(f"--attributes: {part} is out of range; degrees are 0 to 1")
+
         seen.add(name)
+
     return y
 
 
@@ -125,11 +140,14 @@ def check_out(out: str | Path) -> None:
         check_target(out)
 
 
-def sample_to(out: str | Path, stored: StoredRun, num: int, seed: int, how: Mapping[str, Any]) -> None:
+def sample_to(
+    out: str | Path, stored: StoredRun, num: int, seed: int, how: Mapping[str, Any]
+) -> None:
     """Draw samples of a run into a file, or images into a folder.
 
     Args:
-        out: As :func:`scgan.data.tables.writing.write_samples` takes it, or :func:`scgan.data.images.writing.write_images`.
+        out: As :func:`scgan.data.tables.writing.write_samples` takes it, or
+            :func:`scgan.data.images.writing.write_images`.
         stored: The run.
         num: How many.
         seed: The same seed draws the same samples.
@@ -147,7 +165,9 @@ def sample_to(out: str | Path, stored: StoredRun, num: int, seed: int, how: Mapp
     write_images(out, _images(stored.model, stored.schema, num, generator, how))
 
 
-def _images(model: Any, schema: ImageSchema, num: int, generator: torch.Generator, how: Mapping[str, Any]) -> Sampled:
+def _images(
+    model: Any, schema: ImageSchema, num: int, generator: torch.Generator, how: Mapping[str, Any]
+) -> Sampled:
     if not isinstance(model, Conditional):
         return Sampled(schema.decode(model.sample(num, generator, **how)), None, ())
     x, y = model.draw(num, generator, **how)

@@ -42,8 +42,8 @@ def score_files(
         columns: Of tables, see :func:`score_tables`.
         label: Of tables, likewise.
         missing: Of tables, likewise.
-        extractors: Networks to measure images in: ``inception:path``, ``resnet50:path``, ``encoder:RUN``,
-            ``judge:RUN``.
+        extractors: Networks to measure images in: ``inception:path``, ``resnet50:path``,
+            ``encoder:RUN``, ``judge:RUN``.
         store: Where such runs lie.
 
     Returns:
@@ -55,16 +55,26 @@ def score_files(
     with on_disk(reference) as real, on_disk(samples) as made:
         images = find_images(real, label=None)
         generated = find_images(made, label=None)
+
         if images is None:
             if extractors:
                 raise ValueError(f"{reference} is a table: leave --extractor out")
+
             if generated is not None:
                 raise ValueError(f"{samples} holds images, but {reference} is a table")
-            return score_tables(str(made), str(real), seed, columns=columns, label=label, missing=missing)
+
+            return score_tables(
+                str(made), str(real), seed, columns=columns, label=label, missing=missing
+            )
+
         if columns is not None or label is not None or missing != "error":
-            raise ValueError(f"{reference} holds images: leave --data.columns, --data.label and --data.missing out")
+            raise ValueError(
+                f"{reference} holds images: leave --data.columns, --data.label and --data.missing out"
+            )
+
         if generated is None:
             raise ValueError(f"{samples} holds no images, but {reference} does")
+
         return _score_images(generated, images, extractors, store, seed)
 
 
@@ -73,20 +83,28 @@ def _score_images(
 ) -> dict[str, Score]:
     """Both in one size, that of a run's encoder where one measures, else the real images' own."""
     if not extractors:
-        raise ValueError("images are compared in a network's features: give --extractor inception:PATH or encoder:RUN")
+        raise ValueError(
+            "images are compared in a network's features: give --extractor inception:PATH or encoder:RUN"
+        )
+
     networks, size, channels = [], None, None
     for name in extractors:
         network, schema = _network(name, store)
         networks.append(network)
         if schema is not None:
             size, channels = schema.size, schema.channels
+
     reference = decode_images("--reference", real, size, channels, None, "error")
     size, channels = reference.schema.size, reference.schema.channels
     samples = decode_images("--samples", generated, size, channels, None, "error")
+
     x, fake = (
-        torch.from_numpy(np.concatenate([images.train, *([] if images.test is None else [images.test])]))
+        torch.from_numpy(
+            np.concatenate([images.train, *([] if images.test is None else [images.test])])
+        )
         for images in (reference, samples)
     )
+
     return image_scores(x, fake, networks, seed)
 
 
@@ -95,15 +113,19 @@ def _network(name: str, store: str) -> tuple[Extractor, ImageSchema | None]:
     kind, _, run = name.partition(":")
     if kind not in OWN:
         return load_extractor(name), None
+
     from scgan.stages.images.measures import FrozenEncoder
 
     stored = open_run(run, ArtifactStore(store, write=False))
     if not isinstance(stored.schema, ImageSchema):
         raise ValueError(f"{name}: this run is on a table; it has no encoder of images")
+
     if kind == "encoder":
         return FrozenEncoder(stored.model.encoder), stored.schema
+
     if not hasattr(stored.model, "judge"):
         raise ValueError(f"{name}: a run of {stored.spec.system} has no judge; take encoder:{run}")
+
     return stored.model.judge, stored.schema
 
 
@@ -118,10 +140,12 @@ def score_tables(
 ) -> dict[str, Score]:
     """Score a table of samples against a table of real rows.
 
-    Half of the reference stands for the support (and gives the scale of each column), half is compared with.
+    Half of the reference stands for the support (and gives the scale of each column), half is
+    compared with.
 
     Args:
-        samples: Path or s3:// address of the samples; the reference's columns are taken by name, others left out.
+        samples: Path or s3:// address of the samples; the reference's columns are taken by name,
+            others left out.
         reference: Path or s3:// address of real rows.
         seed: Of the split and the metrics.
         columns: Columns to compare; None for all of the reference but its label.
@@ -132,7 +156,8 @@ def score_tables(
         Scores beside their floors.
 
     Raises:
-        ValueError: In one line, if a table can't be read, a column is missing in the samples, or rows are too few.
+        ValueError: In one line, if a table can't be read, a column is missing in the samples, or
+            rows are too few.
     """
     real = read_table(reference, columns, label, missing)
     made = read_table(samples, real.names, None, missing)

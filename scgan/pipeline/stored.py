@@ -52,12 +52,17 @@ class StoredRun:
         """What the run ended with, its data loaded again.
 
         Raises:
-            ValueError: If the data can't be read any more, or is no longer what the run was trained on.
+            ValueError: If the data can't be read any more, or is no longer what the run was trained
+                on.
         """
         data = prepare(self.spec)
         if data.fingerprint != self.fingerprint:
-            raise ValueError(f"{self.spec.data.source} has changed since the run {self.spec.run_id}; run it again")
-        return Outcome(self.spec, data, self.artifacts, self.model, self.scores, trained=(), seconds={})
+            raise ValueError(
+                f"{self.spec.data.source} has changed since the run {self.spec.run_id}; run it again"
+            )
+        return Outcome(
+            self.spec, data, self.artifacts, self.model, self.scores, trained=(), seconds={}
+        )
 
 
 def open_run(name: str, store: ArtifactStore) -> StoredRun:
@@ -77,16 +82,22 @@ def open_run(name: str, store: ArtifactStore) -> StoredRun:
     if raw is None:
         known = [n.split("/")[0] for n in store.storage.names("") if n.endswith("/run.json")]
         raise ValueError(f"no run {name!r} in the store {store.url!r}{suggest(name, known)}")
+
     record = json.loads(raw)
     spec = Spec.from_json(record["spec"])
     artifacts = {stage: store.load(key) for stage, key in record["artifacts"].items()}
     missing = [stage for stage, artifact in artifacts.items() if artifact is None]
+
     if missing:
-        raise ValueError(f"the run {name!r} has lost its {missing[0]!r} artifact; run it again to train it anew")
+        raise ValueError(
+            f"the run {name!r} has lost its {missing[0]!r} artifact; run it again to train it anew"
+        )
+
     found = {stage: artifact for stage, artifact in artifacts.items() if artifact is not None}
     model = systems.load(spec.system).model(spec.config, found, torch.device("cpu"))
     scores = {key: Score(**score) for key, score in record["scores"].items()}
     schema, fingerprint = schema_from_json(record["schema"]), record["data"]["fingerprint"]
+
     return StoredRun(spec, schema, model, found, scores, fingerprint)
 
 
@@ -94,4 +105,6 @@ def sample_command(spec: Spec, store_url: str) -> str:
     """What a person would type to draw samples of a run."""
     usual = {"table": ("100000", "samples.parquet"), "images": ("100", "samples.png")}
     num, out = usual[systems.load(spec.system).kind]
-    return shlex.join(["scgan", "sample", spec.run_id, "--store", store_url, "--num", num, "--out", out])
+    return shlex.join(
+        ["scgan", "sample", spec.run_id, "--store", store_url, "--num", num, "--out", out]
+    )

@@ -20,29 +20,53 @@ def number(value: float | None) -> str:
 
 def data_sentence(data: Dataset) -> str:
     """What the data is, in a few sentences."""
-    told = [f"{data.name}: {data.num_train:,} {data.unit} for training and {data.num_test:,} held out"]
+    told = [
+        f"{data.name}: {data.num_train:,} {data.unit} for training and {data.num_test:,} held out"
+    ]
     if isinstance(data.schema, Schema):
         told[0] += f", {len(data.schema.columns)} columns, {data.schema.dim} of them modelled."
     else:
         told[0] += f", {data.schema.summary}."
+
     if data.toy is not None:
         told.append("A toy distribution with known density, drawn anew for each part.")
+
     if data.dropped:
-        why = "rows with missing or infinite values" if data.kind == "table" else "images that can't be read"
+        why = (
+            "rows with missing or infinite values"
+            if data.kind == "table"
+            else "images that can't be read"
+        )
+
         told.append(f"{data.dropped:,} {why} were left out.")
+
     if data.train_labels is not None and data.kind == "table":
         told.append("A label column was kept out of training.")
+
     return " ".join(told)
 
 
 def attribute_rows(data: Dataset) -> Iterator[dict[str, str]]:
     """How many images of each part have each attribute, a row of text each."""
-    if not isinstance(data.schema, ImageSchema) or data.train_labels is None or data.test_labels is None:
+    if (
+        not isinstance(data.schema, ImageSchema)
+        or data.train_labels is None
+        or data.test_labels is None
+    ):
         return
+
     for place, name in enumerate(data.schema.attributes):
         parts = (data.train_labels, data.test_labels)
-        train, test = (int((part == place).sum() if part.ndim == 1 else part[:, place].sum()) for part in parts)
-        yield {"name": name, "train": f"{train:,}", "test": f"{test:,}", "share": f"{train / len(data.train):.1%}"}
+        train, test = (
+            int((part == place).sum() if part.ndim == 1 else part[:, place].sum()) for part in parts
+        )
+
+        yield {
+            "name": name,
+            "train": f"{train:,}",
+            "test": f"{test:,}",
+            "share": f"{train / len(data.train):.1%}",
+        }
 
 
 def column_rows(data: Dataset) -> Iterator[dict[str, str]]:
@@ -58,6 +82,7 @@ def _column_row(column: Column) -> dict[str, str]:
         "constant": "constant: set in samples, not modelled",
         "duplicate": f"equal to {column.source}: copied in samples, not modelled",
     }[column.kind]
+
     return {
         "name": column.name,
         "dtype": column.dtype,

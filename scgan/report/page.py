@@ -38,7 +38,8 @@ class Metric:
     against: Literal["ratio", "difference"] = "ratio"
 
 
-# By name, or by what a name begins with: image metrics say with what extractor and how many images, fid_encoder_10k.
+# By name, or by what a name begins with: image metrics say with what extractor and how many images,
+# fid_encoder_10k.
 METRICS: Mapping[str, Metric] = {
     "sliced_wasserstein": Metric(
         "Sliced Wasserstein-1",
@@ -58,7 +59,9 @@ METRICS: Mapping[str, Metric] = {
         "How often a classifier tells samples from data: 0.5 is guessing, 1 is always.",
         "difference",
     ),
-    "modes_captured": Metric("Modes captured", "Modes with at least one sample within 3 of their standard deviations."),
+    "modes_captured": Metric(
+        "Modes captured", "Modes with at least one sample within 3 of their standard deviations."
+    ),
     "modes_total": Metric("Modes in all", "Modes of the true distribution."),
     "high_quality_share": Metric(
         "High-quality share", "Share of samples within 3 standard deviations of their nearest mode."
@@ -77,7 +80,8 @@ METRICS: Mapping[str, Metric] = {
         "How much of the labels the clusters tell, normalised mutual information: 0 nothing, 1 the same partition.",
     ),
     "label_purity": Metric(
-        "Clusters and labels, purity", "Share of held-out rows whose label is the commonest of their cluster."
+        "Clusters and labels, purity",
+        "Share of held-out rows whose label is the commonest of their cluster.",
     ),
     "reconstruction_mse": Metric(
         "Reconstruction error",
@@ -105,11 +109,16 @@ METRICS: Mapping[str, Metric] = {
         "Chamfer distance, real to generated",
         "Sum over real images of the squared distance to the nearest sample, in a common 3-D t-SNE: as published.",
     ),
-    "chamfer_mean": Metric("Chamfer distance, both ways", "The mean instead, and from samples to real images, too."),
-    "control_accuracy": Metric(
-        "Attribute control accuracy", "How often a classifier finds in a sample the attribute that was asked for."
+    "chamfer_mean": Metric(
+        "Chamfer distance, both ways", "The mean instead, and from samples to real images, too."
     ),
-    "control_accuracy_worst": Metric("Attribute control accuracy, worst", "The same of the worst attribute."),
+    "control_accuracy": Metric(
+        "Attribute control accuracy",
+        "How often a classifier finds in a sample the attribute that was asked for.",
+    ),
+    "control_accuracy_worst": Metric(
+        "Attribute control accuracy, worst", "The same of the worst attribute."
+    ),
     "judge_control_accuracy": Metric(
         "Attribute control accuracy, judge",
         "The same by a classifier of its own, trained on real images, that the generator never saw.",
@@ -185,8 +194,15 @@ def render_report(outcome: Outcome, figures: Mapping[str, Figure], store_url: st
 
     from jinja2 import Environment, StrictUndefined
 
-    text = resources.files("scgan.report").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    text = (
+        resources.files("scgan.report")
+        .joinpath("templates/report.html.j2")
+        .read_text(encoding="utf-8")
+    )
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     spec, data = outcome.spec, outcome.data
     keys = sorted(outcome.scores, key=lambda key: [*METRICS, key].index(explained_by(key) or key))
     scores = [_score_row(key, outcome.scores[key]) for key in keys]
@@ -195,6 +211,7 @@ def render_report(outcome: Outcome, figures: Mapping[str, Figure], store_url: st
         *_settings(spec.config, type(spec.config)()),
         *_settings(spec.data, type(spec.data)(), "data."),
     ]
+
     return environment.from_string(text).render(
         title=f"{spec.system} on {data.name}",
         run_id=spec.run_id,
@@ -219,7 +236,9 @@ def render_report(outcome: Outcome, figures: Mapping[str, Figure], store_url: st
 
 def explained_by(score: str) -> str | None:
     """The longest entry of METRICS that a score's name is or begins with, up to an underscore; None without one."""
-    return max((name for name in METRICS if f"{score}_".startswith(f"{name}_")), key=len, default=None)
+    return max(
+        (name for name in METRICS if f"{score}_".startswith(f"{name}_")), key=len, default=None
+    )
 
 
 def _score_row(key: str, score: Score) -> dict[str, str]:
@@ -228,12 +247,14 @@ def _score_row(key: str, score: Score) -> dict[str, str]:
     extra = key.removeprefix(entry or key).strip("_")
     better = "–" if score.better == "none" else score.better
     against, beside = "–", "" if score.better == "none" else f"{better} is better"
+
     if score.floor is not None and metric.against == "difference":
         against = f"{score.value - score.floor:+.3f}"
         beside = f"its floor is {number(score.floor)}"
     elif score.floor:
         against = f"{score.value / score.floor:.2f} ×"
         beside = f"{against} its floor, {number(score.floor)}"
+
     return {
         "key": key,
         "label": ", ".join([metric.label, *extra.split("_")]) if extra else metric.label,
@@ -259,10 +280,12 @@ def _clusters(artifacts: Mapping[str, Artifact]) -> dict[str, Any] | None:
     """The table and picture of a system that has a stage ``cluster``."""
     if "cluster" not in artifacts:
         return None
+
     counts = artifacts["cluster"].tensors["counts"]
     mapper = artifacts.get("map", Artifact())
     quality: list[float] | None = mapper.meta.get("quality")
     largest = counts.argsort(descending=True, stable=True)[:NUM_CLUSTERS_MAX].sort().values.tolist()
+
     rows = [
         {
             "number": i,
@@ -272,6 +295,7 @@ def _clusters(artifacts: Mapping[str, Artifact]) -> dict[str, Any] | None:
         }
         for i in largest
     ]
+
     return {
         "rows": rows,
         "left_out": len(counts) - len(rows),
@@ -283,6 +307,7 @@ def _clusters(artifacts: Mapping[str, Artifact]) -> dict[str, Any] | None:
 def _settings(config: Settings, default: Settings, prefix: str = "") -> Iterator[dict[str, Any]]:
     defaults = dict(leaves(default))
     meanings = dict(_meanings(type(config)))
+
     for key, value in leaves(config):
         shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
         yield {

@@ -42,7 +42,8 @@ class Result:
     Args:
         cell: The cell.
         scores: On the held-out split.
-        samples: Some generated rows, in data units, ``[N, D]``; or images in [-1, 1], ``[N, C, H, W]``.
+        samples: Some generated rows, in data units, ``[N, D]``; or images in [-1, 1], ``[N, C, H,
+            W]``.
         reference: As many held-out ones.
     """
 
@@ -70,10 +71,13 @@ class Pages:
 class Reproduction(Protocol):
     """A module of this package."""
 
-    def rounds(self, seeds: Sequence[int], budget: float, source: str | None) -> list[list[list[Cell]]]:
+    def rounds(
+        self, seeds: Sequence[int], budget: float, source: str | None
+    ) -> list[list[list[Cell]]]:
         """The trainings: rounds one after the other, in each groups at once, in each cells one after the other.
 
-        Cells of a group share their first stages, and those of a round share what earlier rounds have made.
+        Cells of a group share their first stages, and those of a round share what earlier rounds
+        have made.
         """
 
     def render(self, results: Sequence[Result]) -> Pages:
@@ -99,5 +103,9 @@ def load(name: str) -> Reproduction:
 
 def shortened(config: Settings, budget: float) -> Settings:
     """The same settings with every training ``budget`` times as long, in samples."""
-    lengths = {key: max(1, round(value * budget)) for key, value in leaves(config) if key.endswith(".num_samples")}
+    lengths = {
+        key: max(1, round(value * budget))
+        for key, value in leaves(config)
+        if key.endswith(".num_samples")
+    }
     return override(config, lengths)

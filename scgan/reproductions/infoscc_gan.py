@@ -1,7 +1,7 @@
 """InfoSCC-GAN's Tables 1 to 6 and its baseline, on the data that is given, at the size that the machine bears.
 
-The paper's own are AFHQ at 256 pixels and CelebA at 128, after 200,000 steps; its figures are printed beside ours, and
-are comparable only there and with the same Inception network.
+The paper's own are AFHQ at 256 pixels and CelebA at 128, after 200,000 steps; its figures are
+printed beside ours, and are comparable only there and with the same Inception network.
 """
 
 from __future__ import annotations
@@ -94,11 +94,16 @@ def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list
     schema = load(data, 0).schema
     if not isinstance(schema, ImageSchema):
         raise ValueError(f"InfoSCC-GAN's tables need images; {data.source} is a table")
+
     base = shortened(infoscc_gan.SYSTEM.presets["default"], budget)
     vanilla = shortened(eigengan.SYSTEM.presets["default"], budget)
+
     cells = [
-        cell for seed in seeds for cell in (_many if schema.labels == "many" else _cells)(base, data, schema, seed)
+        cell
+        for seed in seeds
+        for cell in (_many if schema.labels == "many" else _cells)(base, data, schema, seed)
     ]
+
     first = [[Cell("base", "", Spec("infoscc_gan", data, base, seed))] for seed in seeds]
     cells += [Cell("eigengan", BASELINE, Spec("eigengan", data, vanilla, seed)) for seed in seeds]
     return [first, [[cell] for cell in cells]]
@@ -112,10 +117,16 @@ def _cells(base: Settings, data: DataConfig, schema: ImageSchema, seed: int) -> 
         return Cell(row, table, Spec("infoscc_gan", data, override(base, settings), seed))
 
     cells = [
-        cell(f"{name}, {loss}", DISCRIMINATORS, generator__discriminator=name, generator__adversarial=loss)
+        cell(
+            f"{name}, {loss}",
+            DISCRIMINATORS,
+            generator__discriminator=name,
+            generator__adversarial=loss,
+        )
         for name in ("global", "patch", "multiclass")
         for loss in ("hinge_clipped", "non_saturating", "least_squares", "quartic")
     ]
+
     sources = ("inner", "external") if schema.labels == "one" else ("inner",)
     cells += [cell(name, ATTRIBUTES, attributes__source=name) for name in sources]
     return cells + [cell(str(k), CLUSTERS, attributes__num_clusters=k) for k in (3, 4, 6, 10, 15)]
@@ -136,16 +147,20 @@ def render(results: Sequence[Result]) -> Pages:
     results = [result for result in results if result.cell.column]
     tables = list(dict.fromkeys(result.cell.column for result in results))
     markdown = "\n\n".join(f"### {table}\n\n{_table(results, table)}" for table in tables)
+
     rows = [
         {
             "table": result.cell.column,
             "row": result.cell.row,
             "seed": result.cell.spec.seed,
             **{name: score.value for name, score in result.scores.items()},
-            **{f"{name}_floor": s.floor for name, s in result.scores.items() if s.floor is not None},
+            **{
+                f"{name}_floor": s.floor for name, s in result.scores.items() if s.floor is not None
+            },
         }
         for result in results
     ]
+
     return Pages(markdown, rows, {"samples.png": _picture(results)})
 
 
@@ -153,18 +168,32 @@ def _table(results: Sequence[Result], table: str) -> str:
     mine = [result for result in results if result.cell.column == table]
     titles = [*COLUMNS.values(), "paper: FID / IS / Chamfer"]
     lines = ["| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
+
     for row in dict.fromkeys(result.cell.row for result in mine):
         scores = [result.scores for result in mine if result.cell.row == row]
-        ours = [_mean_and_std([value for s in scores if (value := _find(s, prefix)) is not None]) for prefix in COLUMNS]
+        ours = [
+            _mean_and_std([value for s in scores if (value := _find(s, prefix)) is not None])
+            for prefix in COLUMNS
+        ]
         published = PUBLISHED.get((table, row))
-        beside = "-" if published is None else " / ".join("-" if v is None else f"{v:g}" for v in published)
+
+        beside = (
+            "-"
+            if published is None
+            else " / ".join("-" if v is None else f"{v:g}" for v in published)
+        )
+
         lines.append(f"| {row} | " + " | ".join([*ours, beside]) + " |")
+
     return "\n".join(lines)
 
 
 def _find(scores: Mapping[str, Score], prefix: str) -> float | None:
     """The score of that name, whatever number of images follows it."""
-    return next((s.value for name, s in scores.items() if name == prefix or name.startswith(f"{prefix}_")), None)
+    return next(
+        (s.value for name, s in scores.items() if name == prefix or name.startswith(f"{prefix}_")),
+        None,
+    )
 
 
 def _mean_and_std(values: Sequence[float]) -> str:

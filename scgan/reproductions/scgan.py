@@ -41,19 +41,26 @@ def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list
     """
     if source is not None:
         raise ValueError("SC-GAN's tables are of the paper's own sets; leave --data out")
+
     base = shortened(SYSTEM.presets["default"], budget)
     groups = [
         [
             Cell(
                 toy,
                 latent,
-                Spec("scgan", DataConfig(source=toy), override(base, {"decoder.latent": latent}), seed),
+                Spec(
+                    "scgan",
+                    DataConfig(source=toy),
+                    override(base, {"decoder.latent": latent}),
+                    seed,
+                ),
             )
             for latent in LATENTS
         ]
         for seed in seeds
         for toy in PUBLISHED
     ]
+
     return [groups]
 
 
@@ -62,13 +69,16 @@ def render(results: Sequence[Result]) -> Pages:
     mse = _table(results, "reconstruction_mse_data_units", lambda s: s.value)
     sliced = _table(results, "sliced_wasserstein", lambda s: s.value / (s.floor or 1.0))
     off = _table(results, "off_support_fraction", lambda s: s.value)
+
     markdown = "\n\n".join(
         [
-            "### Table 1: reconstruction MSE on held-out data, data units; ours (published)\n\n" + mse,
+            "### Table 1: reconstruction MSE on held-out data, data units; ours (published)\n\n"
+            + mse,
             "### Generation: sliced Wasserstein-1 over its noise floor\n\n" + sliced,
             "### Generation: off-support fraction (0.001 is real data's)\n\n" + off,
         ]
     )
+
     rows = [
         {
             "data": result.cell.row,
@@ -76,10 +86,13 @@ def render(results: Sequence[Result]) -> Pages:
             "seed": result.cell.spec.seed,
             "published_mse": PUBLISHED[result.cell.row][cast(LatentName, result.cell.column)],
             **{name: score.value for name, score in result.scores.items()},
-            **{f"{name}_floor": s.floor for name, s in result.scores.items() if s.floor is not None},
+            **{
+                f"{name}_floor": s.floor for name, s in result.scores.items() if s.floor is not None
+            },
         }
         for result in results
     ]
+
     return Pages(markdown, rows, {"figure3.png": _figure_3(results)})
 
 
@@ -87,6 +100,7 @@ def _table(results: Sequence[Result], metric: str, value: Callable[[Score], floa
     """A markdown table of sets and latent models, mean and standard deviation over the seeds."""
     titles = [LATENT_TITLES[latent] for latent in LATENTS]
     lines = ["| data | " + " | ".join(titles) + " |", "|---|" + "---|" * len(titles)]
+
     for toy, published in PUBLISHED.items():
         cells = []
         for latent in LATENTS:
@@ -95,9 +109,12 @@ def _table(results: Sequence[Result], metric: str, value: Callable[[Score], floa
                 for result in results
                 if (result.cell.row, result.cell.column) == (toy, latent)
             ]
+
             beside = f" ({published[latent]:.3f})" if metric.startswith("reconstruction") else ""
             cells.append(_mean_and_std(found) + beside)
+
         lines.append(f"| {toy} | " + " | ".join(cells) + " |")
+
     return "\n".join(lines)
 
 
@@ -113,6 +130,7 @@ def _figure_3(results: Sequence[Result]) -> Figure:
     first: dict[tuple[str, str], Result] = {}
     for result in results:
         first.setdefault((result.cell.row, result.cell.column), result)
+
     rows = {
         toy: {
             **{LATENT_TITLES[latent]: first[toy, latent].samples.numpy() for latent in LATENTS},
@@ -121,4 +139,5 @@ def _figure_3(results: Sequence[Result]) -> Figure:
         for toy in PUBLISHED
         if all((toy, latent) in first for latent in LATENTS)
     }
+
     return figures.density_rows(rows)

@@ -1,8 +1,9 @@
 """Content-addressed artifacts: tensors and plain values, stored under the hash of what determined them.
 
-An artifact is a folder of a store, ``artifacts/<key>/``: a safetensors file of a name that no other write uses, parquet
-files where it holds rows of data, and ``manifest.json``, written last. Without a manifest whose hashes hold, the file's
-and its own, the artifact does not exist. Nothing that is read is a pickle.
+An artifact is a folder of a store, ``artifacts/<key>/``: a safetensors file of a name that no other
+write uses, parquet files where it holds rows of data, and ``manifest.json``, written last. Without
+a manifest whose hashes hold, the file's and its own, the artifact does not exist. Nothing that is
+read is a pickle.
 """
 
 from __future__ import annotations
@@ -27,7 +28,14 @@ from scgan.store.storage import Storage, check_name, open_storage
 
 FORMAT = 2
 # What reading one can raise, whatever it holds.
-DAMAGED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, safetensors.SafetensorError)
+DAMAGED = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    safetensors.SafetensorError,
+)
 _log = logging.getLogger(__name__)
 
 
@@ -48,7 +56,11 @@ class Artifact:
     def section(self, prefix: str) -> dict[str, Tensor]:
         """The tensors named ``prefix.*``, without the prefix: a module's state dict."""
         start = f"{prefix}."
-        return {name.removeprefix(start): t for name, t in self.tensors.items() if name.startswith(start)}
+        return {
+            name.removeprefix(start): t
+            for name, t in self.tensors.items()
+            if name.startswith(start)
+        }
 
 
 def digest(value: Any) -> str:
@@ -62,7 +74,8 @@ class ArtifactStore:
 
     Args:
         url: A path or ``s3://bucket/prefix``.
-        write: Whether it must be writable, and is made where it is missing; else it only must be there.
+        write: Whether it must be writable, and is made where it is missing; else it only must be
+            there.
         probe: Whether to find that out now; not in the middle of a run that did.
 
     Raises:
@@ -73,16 +86,24 @@ class ArtifactStore:
         self.storage: Storage = open_storage(url, write=write, probe=probe)
         self.url = self.storage.url
 
-    def save(self, key: str, artifact: Artifact, provenance: Mapping[str, Any] | None = None) -> None:
+    def save(
+        self, key: str, artifact: Artifact, provenance: Mapping[str, Any] | None = None
+    ) -> None:
         """Store ``artifact`` under ``key``, manifest last; an older one of that key is replaced."""
-        content = safetensors.torch.save({name: t.detach().cpu().contiguous() for name, t in artifact.tensors.items()})
+        content = safetensors.torch.save(
+            {name: t.detach().cpu().contiguous() for name, t in artifact.tensors.items()}
+        )
         checksum = hashlib.sha256(content).hexdigest()
-        # A name of its own, so that whoever replaces this artifact never removes a file of another writer's manifest.
+
+        # A name of its own, so that whoever replaces this artifact never removes a file of another
+        # writer's manifest.
         name = f"tensors-{checksum[:16]}-{secrets.token_hex(4)}.safetensors"
         files: dict[str, dict[str, Any]] = {name: {"sha256": checksum, "bytes": len(content)}}
+
         for table in artifact.tables:
             entry = {"sha256": table.sha256, "bytes": table.bytes, "rows": table.rows}
             files[table.name.removeprefix(f"artifacts/{key}/")] = entry
+
         manifest = {
             "format": FORMAT,
             "key": key,
@@ -91,7 +112,10 @@ class ArtifactStore:
             "meta": dict(artifact.meta),
             "versions": versions(),
         }
-        manifest = json.loads(json.dumps(manifest, allow_nan=False))  # as it will be read: with texts for keys
+
+        manifest = json.loads(
+            json.dumps(manifest, allow_nan=False)
+        )  # as it will be read: with texts for keys
         manifest["sha256"] = digest(manifest)
         replaced = self._files(key)
         self.storage.write(f"artifacts/{key}/{name}", content)
@@ -103,8 +127,8 @@ class ArtifactStore:
     def load(self, key: str) -> Artifact | None:
         """The artifact under ``key``; None where there is none, or a broken one (which is logged).
 
-        The hash of its tensors is checked; parquet files need only be there in their sizes: each page of theirs is
-        checked when it is read.
+        The hash of its tensors is checked; parquet files need only be there in their sizes: each
+        page of theirs is checked when it is read.
         """
         raw = self.storage.read(_manifest(key))
         while raw is not None:
@@ -115,7 +139,9 @@ class ArtifactStore:
                 if again == raw:  # else another writer has replaced it in between
                     _log.warning("artifact %s is damaged (%s) and counts as missing", key, error)
                     return None
+
                 raw = again
+
         return None
 
     def check(self, key: str) -> str | None:
@@ -133,21 +159,29 @@ class ArtifactStore:
             manifest = json.loads(raw)
         except ValueError:
             raise ValueError("its manifest is not JSON") from None
+
         if manifest.pop("sha256") != digest(manifest):
             raise ValueError("the checksum of its manifest does not hold")
+
         if manifest["format"] != FORMAT or manifest["key"] != key:
             raise ValueError("its manifest is another artifact's, or another version's")
-        files = {f"artifacts/{key}/{check_name(name)}": entry for name, entry in manifest["files"].items()}
+
+        files = {
+            f"artifacts/{key}/{check_name(name)}": entry
+            for name, entry in manifest["files"].items()
+        }
         tables = tuple(
             TableFile(name, entry["sha256"], entry["bytes"], entry["rows"])
             for name, entry in sorted(files.items())
             if name.endswith(".parquet")
         )
+
         if tables:
             there = {entry.name: entry.bytes for entry in self.storage.entries(f"artifacts/{key}/")}
             for table in tables:
                 if there.get(table.name) != table.bytes:
                     raise ValueError(f"{table.name.rpartition('/')[2]} is missing or cut short")
+
         (tensors,) = files.keys() - {table.name for table in tables}
         content = self._checked(tensors, files[tensors]["sha256"])
         return Artifact(safetensors.torch.load(content), manifest["meta"], tables)
@@ -202,5 +236,7 @@ def _manifest(key: str) -> str:
 
 def versions() -> dict[str, str]:
     """The versions that a result may depend on."""
-    packages = {name: importlib.metadata.version(name) for name in ("torch", "scikit-learn", "numpy")}
+    packages = {
+        name: importlib.metadata.version(name) for name in ("torch", "scikit-learn", "numpy")
+    }
     return {"scgan": scgan.__version__, "python": platform.python_version(), **packages}

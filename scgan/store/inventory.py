@@ -15,7 +15,9 @@ from scgan.store.storage import Entry, Storage
 
 Kind = Literal["artifact", "part", "checkpoint", "incomplete"]
 
-_PROBE = re.compile(r"probe-\d+")  # what opening a store writes, where the process was killed at that moment
+_PROBE = re.compile(
+    r"probe-\d+"
+)  # what opening a store writes, where the process was killed at that moment
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class Item:
 
     Args:
         key: The key.
-        kind: ``part`` holds some units of a stage that is not merged yet, ``checkpoint`` a fit that was not ended,
-            ``incomplete`` has no manifest.
+        kind: ``part`` holds some units of a stage that is not merged yet, ``checkpoint`` a fit that
+            was not ended, ``incomplete`` has no manifest.
         bytes: Of all its files.
         modified: When its newest file was written, seconds since 1970.
         runs: The runs whose result it is part of.
@@ -65,9 +67,16 @@ def inventory(store: ArtifactStore) -> list[Item]:
     files: dict[str, list[Entry]] = defaultdict(list)
     for entry in store.storage.entries("artifacts/"):
         files[entry.name.split("/")[1]].append(entry)
+
     users = _users(store.storage)
     return [
-        Item(key, _kind(key, found), sum(e.bytes for e in found), max(e.modified for e in found), tuple(users[key]))
+        Item(
+            key,
+            _kind(key, found),
+            sum(e.bytes for e in found),
+            max(e.modified for e in found),
+            tuple(users[key]),
+        )
         for key, found in sorted(files.items())
     ]
 
@@ -79,17 +88,25 @@ def damages(store: ArtifactStore) -> Iterator[tuple[str, str]]:
         store: The store.
 
     Yields:
-        Key and damage of each that is damaged; a run whose artifact is missing under the run's name.
+        Key and damage of each that is damaged; a run whose artifact is missing under the run's
+        name.
     """
     items = inventory(store)
     for item in items:
         if item.kind != "incomplete" and (damage := store.check(item.key)) is not None:
             yield item.key, damage
+
     whole = {item.key for item in items if item.kind == "artifact"}
     for run, record in sorted(_records(store.storage)):
         if record is None:
             yield run, "run.json can't be read"
-        missing = [f"its {stage} artifact {key}" for stage, key in sorted((record or {}).items()) if key not in whole]
+
+        missing = [
+            f"its {stage} artifact {key}"
+            for stage, key in sorted((record or {}).items())
+            if key not in whole
+        ]
+
         if missing:
             yield run, f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
 
@@ -97,8 +114,8 @@ def damages(store: ArtifactStore) -> Iterator[tuple[str, str]]:
 def waste(store: ArtifactStore, *, hours: float) -> list[Waste]:
     """What can go: nothing that a run uses, and nothing of anything that was written to lately.
 
-    Kept are artifacts of runs, everything of a stage of which something is younger than ``hours`` (a job that runs
-    writes checkpoints), and all that those were made from.
+    Kept are artifacts of runs, everything of a stage of which something is younger than ``hours``
+    (a job that runs writes checkpoints), and all that those were made from.
 
     Args:
         store: The store.
@@ -111,12 +128,14 @@ def waste(store: ArtifactStore, *, hours: float) -> list[Waste]:
     items = inventory(store)
     if storage.read("estimator.json") is not None:  # a saved estimator: all of it is used
         return _remains(storage, before)
+
     kept = _kept(store, items, before)
     found = [
         Waste(f"{item.kind} {item.key}", item.bytes, _deletion(store, item.key))
         for item in items
         if item.key not in kept
     ]
+
     return found + _strays(store, kept, before) + _remains(storage, before)
 
 
@@ -152,18 +171,22 @@ def _kept(store: ArtifactStore, items: list[Item], before: float) -> set[str]:
     lately: dict[str, float] = defaultdict(float)
     for item in items:
         lately[_stage(item)] = max(lately[_stage(item)], item.modified)
+
     open_ends = [item.key for item in items if lately[_stage(item)] >= before]
     open_ends += [item.key for item in items if item.runs and item.kind == "artifact"]
     kept: set[str] = set()
+
     while open_ends:
         key = open_ends.pop()
         if key not in kept:
             kept.add(key)
             open_ends += _upstream(store, key)
+
     for item in items:  # scores belong to the artifacts that were scored
         upstream = _upstream(store, item.key) if item.key.startswith("scores-") else []
         if upstream and kept.issuperset(upstream):
             kept.add(item.key)
+
     return kept
 
 
@@ -184,8 +207,16 @@ def _strays(store: ArtifactStore, kept: set[str], before: float) -> list[Waste]:
     found = []
     for entry in store.storage.entries("artifacts/"):
         _, key, file = entry.name.split("/", 2)
-        if key in kept and file != "manifest.json" and entry.modified < before and file not in _files(store, key):
-            found.append(Waste(f"file {entry.name}", entry.bytes, _removal(store.storage, entry.name)))
+        if (
+            key in kept
+            and file != "manifest.json"
+            and entry.modified < before
+            and file not in _files(store, key)
+        ):
+            found.append(
+                Waste(f"file {entry.name}", entry.bytes, _removal(store.storage, entry.name))
+            )
+
     return found
 
 
@@ -202,9 +233,11 @@ def _remains(storage: Storage, before: float) -> list[Waste]:
         for remains in storage.remains()
         if remains.entry.modified < before
     ]
+
     for entry in storage.entries("probe-"):
         if _PROBE.fullmatch(entry.name) and entry.modified < before:
             found.append(Waste(f"file {entry.name}", entry.bytes, _removal(storage, entry.name)))
+
     return found
 
 

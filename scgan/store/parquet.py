@@ -15,7 +15,9 @@ from scgan.store.storage import Storage, StorageError
 if TYPE_CHECKING:
     from pyarrow import parquet
 
-MIN_GROUP_ROWS = 1024  # rows of neighbouring values of the sorting column share a row group where they are fewer
+MIN_GROUP_ROWS = (
+    1024  # rows of neighbouring values of the sorting column share a row group where they are fewer
+)
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,16 @@ class Tables:
     def __init__(self, storage: Storage, key: str) -> None:
         self.storage, self.key = storage, key
 
-    def write(self, label: str, columns: Mapping[str, np.ndarray], by: str | None = None) -> TableFile:
+    def write(
+        self, label: str, columns: Mapping[str, np.ndarray], by: str | None = None
+    ) -> TableFile:
         """Put a file there, whole or not at all; the same rows under the same label are the same file.
 
         Args:
             label: Begins its name.
             columns: Name to values ``[N]``.
-            by: A column of integers that the rows are sorted by, so that :meth:`read` can pick rows by its values.
+            by: A column of integers that the rows are sorted by, so that :meth:`read` can pick rows
+                by its values.
 
         Returns:
             The file.
@@ -62,17 +67,30 @@ class Tables:
 
         table = pa.table(dict(columns))
         sink = pa.BufferOutputStream()
-        how = {"use_dictionary": False, "compression": "NONE", "write_page_checksum": True, "store_schema": False}
+
+        how = {
+            "use_dictionary": False,
+            "compression": "NONE",
+            "write_page_checksum": True,
+            "store_schema": False,
+        }
+
         with parquet.ParquetWriter(sink, table.schema, **how) as writer:
             for start, end in _groups(len(table), None if by is None else columns[by]):
-                writer.write_table(table.slice(start, end - start), row_group_size=max(1, end - start))
+                writer.write_table(
+                    table.slice(start, end - start), row_group_size=max(1, end - start)
+                )
+
         content = sink.getvalue().to_pybytes()
         checksum = hashlib.sha256(content).hexdigest()
         name = f"artifacts/{self.key}/{label}-{checksum[:16]}.parquet"
         self.storage.write(name, content)
+
         return TableFile(name, checksum, len(content), len(table))
 
-    def read(self, file: TableFile, by: str | None = None, values: Sequence[int] = ()) -> dict[str, np.ndarray]:
+    def read(
+        self, file: TableFile, by: str | None = None, values: Sequence[int] = ()
+    ) -> dict[str, np.ndarray]:
         """Read a file, or the rows of some values of its sorting column and no others.
 
         Args:
@@ -84,8 +102,8 @@ class Tables:
             Name to values ``[N]``, the column ``by`` among them.
 
         Raises:
-            StorageError: If the file is missing or damaged: it is removed then, so that its artifact counts as missing
-                and is made again.
+            StorageError: If the file is missing or damaged: it is removed then, so that its
+                artifact counts as missing and is made again.
         """
         import pyarrow as pa
         from pyarrow import parquet
@@ -93,19 +111,24 @@ class Tables:
         try:
             with self.storage.open(file.name) as source:
                 with parquet.ParquetFile(source, page_checksum_verification=True) as opened:
-                    wanted = range(opened.num_row_groups) if by is None else _holding(opened, by, values)
+                    wanted = (
+                        range(opened.num_row_groups) if by is None else _holding(opened, by, values)
+                    )
                     table = opened.read_row_groups(list(wanted), use_threads=False)
         except (pa.ArrowException, OSError, ValueError) as error:
             if getattr(error, "errno", None) not in {None, errno.ENOENT}:
                 raise  # the machine's own trouble: it says nothing of the file
+
             self.storage.delete(file.name)
             raise StorageError(
                 f"{self.storage.url}: {file.name} is missing or damaged ({' '.join(str(error).split())[:160]}); the "
                 "same command makes it again"
             ) from None
+
         columns = {name: table[name].to_numpy() for name in table.column_names}
         if by is None:
             return columns
+
         keep = np.isin(columns[by], np.asarray(values))
         return columns if keep.all() else {name: array[keep] for name, array in columns.items()}
 
@@ -125,8 +148,14 @@ def _holding(opened: parquet.ParquetFile, by: str, values: Sequence[int]) -> Ite
     """Row groups whose range of the sorting column holds one of the values."""
     ordered = np.sort(np.asarray(values))
     place = opened.schema_arrow.get_field_index(by)
+
     for group in range(opened.num_row_groups):
         found = opened.metadata.row_group(group).column(place).statistics
-        first = np.searchsorted(ordered, found.min) if found is not None and found.has_min_max else len(ordered)
+        first = (
+            np.searchsorted(ordered, found.min)
+            if found is not None and found.has_min_max
+            else len(ordered)
+        )
+
         if first < len(ordered) and ordered[first] <= found.max:
             yield group

@@ -25,7 +25,8 @@ class S3:
 
     Args:
         url: ``s3://bucket/prefix``.
-        patience: Seconds for which a call is made again and again while S3 is away or refuses for a while.
+        patience: Seconds for which a call is made again and again while S3 is away or refuses for a
+            while.
         timeout: Seconds to wait for a connection, and for an answer.
     """
 
@@ -38,7 +39,9 @@ class S3:
     @property
     def client(self) -> Any:
         """This process's client for these settings; it does not travel between processes."""
-        environment = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
+        environment = tuple(
+            sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))
+        )
         return _client(self.timeout, environment, os.getpid())
 
     def persist(self, call: Callable[[Any], T]) -> T:
@@ -51,8 +54,8 @@ class S3:
             What the call returns.
 
         Raises:
-            StorageError: If S3 refuses, or is away for longer than the patience: short, and it can be pickled, as
-                Ray needs it.
+            StorageError: If S3 refuses, or is away for longer than the patience: short, and it can
+                be pickled, as Ray needs it.
         """
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
@@ -65,9 +68,18 @@ class S3:
                 reason = " ".join(str(error).split())
                 if not _passing(error) or time.monotonic() + wait > end:
                     raise StorageError(f"{self.url}: {reason}") from None
+
                 if wait > 1:  # not for a single hiccup
-                    _log.warning("%s is away, tried for %.0f s more: %s", self.url, end - time.monotonic(), reason)
-            time.sleep(wait * random.uniform(0.5, 1))  # many workers should not come back at the same moment
+                    _log.warning(
+                        "%s is away, tried for %.0f s more: %s",
+                        self.url,
+                        end - time.monotonic(),
+                        reason,
+                    )
+
+            time.sleep(
+                wait * random.uniform(0.5, 1)
+            )  # many workers should not come back at the same moment
             wait = min(2 * wait, 10.0)
 
     def read(self, name: str) -> bytes | None:
@@ -99,6 +111,7 @@ class S3:
         length = self.persist(size)
         if length is None:
             raise FileNotFoundError(f"there is no {name}")
+
         return io.BufferedReader(_Object(self, key, length), BLOCK)
 
     def write(self, name: str, content: bytes) -> None:
@@ -134,7 +147,9 @@ class S3:
 
     def _pages(self, operation: str, field: str, prefix: str) -> list[dict[str, Any]]:
         def collect(client: Any) -> list[dict[str, Any]]:
-            pages = client.get_paginator(operation).paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
+            pages = client.get_paginator(operation).paginate(
+                Bucket=self.bucket, Prefix=self.prefix + prefix
+            )
             return [found for page in pages for found in page.get(field, ())]
 
         return self.persist(collect)
@@ -153,17 +168,28 @@ class _Object(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self.place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.place, io.SEEK_END: self.length}[whence]
+        self.place = (
+            offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.place, io.SEEK_END: self.length}[whence]
+        )
         return self.place
 
     def readinto(self, buffer: Any) -> int:
         end = min(self.place + len(buffer), self.length)
         if end <= self.place:
             return 0
-        where = {"Bucket": self.bucket.bucket, "Key": self.key, "Range": f"bytes={self.place}-{end - 1}"}
-        content: bytes = self.bucket.persist(lambda client: client.get_object(**where)["Body"].read())
+
+        where = {
+            "Bucket": self.bucket.bucket,
+            "Key": self.key,
+            "Range": f"bytes={self.place}-{end - 1}",
+        }
+
+        content: bytes = self.bucket.persist(
+            lambda client: client.get_object(**where)["Body"].read()
+        )
         buffer[: len(content)] = content
         self.place += len(content)
+
         return len(content)
 
 
@@ -176,8 +202,12 @@ def _client(timeout: float, environment: tuple[tuple[str, str], ...], process: i
     config = Config(
         connect_timeout=timeout,
         read_timeout=timeout,
-        retries={"mode": "standard", "total_max_attempts": 2},  # of hiccups; outages are `S3.persist`'s
+        retries={
+            "mode": "standard",
+            "total_max_attempts": 2,
+        },  # of hiccups; outages are `S3.persist`'s
     )
+
     return boto3.session.Session().client("s3", config=config)
 
 
@@ -188,6 +218,9 @@ def _passing(error: Exception) -> bool:
     if isinstance(error, exceptions.ClientError):
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= 500 or status == 429 or code in {"RequestTimeout", "SlowDown", "Throttling"}
+        return (
+            status >= 500 or status == 429 or code in {"RequestTimeout", "SlowDown", "Throttling"}
+        )
+
     damaged = (exceptions.IncompleteReadError, exceptions.FlexibleChecksumError)  # on the way
     return isinstance(error, (exceptions.ConnectionError, exceptions.HTTPClientError, *damaged))

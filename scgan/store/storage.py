@@ -1,6 +1,7 @@
 """Where files lie: a folder or an S3 prefix, behind a few calls.
 
-Writes are whole and atomic on both: a reader sees the old file, the new file or none, never a part of one.
+Writes are whole and atomic on both: a reader sees the old file, the new file or none, never a part
+of one.
 """
 
 from __future__ import annotations
@@ -89,8 +90,10 @@ def open_storage(url: str, *, write: bool = True, probe: bool = True) -> Storage
 
     Args:
         url: A path, or an S3 address; ``AWS_ENDPOINT_URL`` and the usual credentials are respected.
-        write: Whether it must be writable; a folder is made where it is missing. Else it only must be there.
-        probe: Whether to find that out now. In the middle of a run, whose driver did, an outage is waited for instead.
+        write: Whether it must be writable; a folder is made where it is missing. Else it only must
+            be there.
+        probe: Whether to find that out now. In the middle of a run, whose driver did, an outage is
+            waited for instead.
 
     Returns:
         The storage.
@@ -101,6 +104,7 @@ def open_storage(url: str, *, write: bool = True, probe: bool = True) -> Storage
     storage, probed = _storages(url)
     if not probe:
         return storage
+
     name = f"probe-{os.getpid()}"
     try:
         if write:
@@ -112,9 +116,15 @@ def open_storage(url: str, *, write: bool = True, probe: bool = True) -> Storage
         reason = " ".join(str(error).split()).removeprefix(f"{storage.url}: ")
         reason = reason.removeprefix(f"{name} can't be written: ")
         what = "written" if write else "read"
-        raise ValueError(f"the store {url!r} can't be {what}: {reason}; choose another with --store") from None
+        raise ValueError(
+            f"the store {url!r} can't be {what}: {reason}; choose another with --store"
+        ) from None
+
     if not write and isinstance(storage, Folder) and not storage.root.is_dir():
-        raise ValueError(f"there is no store {url!r}; name the folder or s3:// address of the results with --store")
+        raise ValueError(
+            f"there is no store {url!r}; name the folder or s3:// address of the results with --store"
+        )
+
     return storage
 
 
@@ -125,9 +135,12 @@ def _storages(url: str) -> tuple[Storage, Storage]:
 
         if not url.removeprefix("s3://").partition("/")[0]:
             raise ValueError(f"the store {url!r} names no bucket; give s3://bucket/prefix")
+
         return S3(url), S3(url, patience=0, timeout=FIRST_TIMEOUT)
+
     if "://" in url:
         raise ValueError(f"the store {url!r} is neither a folder nor an s3:// address")
+
     return Folder(url), Folder(url)
 
 
@@ -176,12 +189,15 @@ class Folder:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
+
                 os.replace(temporary, path)
             except BaseException:
                 Path(temporary).unlink(missing_ok=True)
                 raise
         except OSError as error:
-            raise StorageError(f"{self.url}: {name} can't be written: {error.strerror or error}") from None
+            raise StorageError(
+                f"{self.url}: {name} can't be written: {error.strerror or error}"
+            ) from None
 
     def delete(self, name: str) -> None:
         """Remove the file, and its folder where that leaves it empty."""
@@ -207,7 +223,9 @@ class Folder:
         for path, name in self._walk(""):
             if path.name.startswith(_PART):
                 with contextlib.suppress(FileNotFoundError):
-                    yield Remains(_entry(path, name), functools.partial(path.unlink, missing_ok=True))
+                    yield Remains(
+                        _entry(path, name), functools.partial(path.unlink, missing_ok=True)
+                    )
 
     def _walk(self, prefix: str) -> Iterator[tuple[Path, str]]:
         start = self.root / prefix.rpartition("/")[0]

@@ -4,7 +4,8 @@ r"""EigenGAN: an unconditional generator of images with a linear subspace at eve
 
     sample:  eps ~ N(0, I)   z ~ N(0, I) per layer   x = generator(eps, z)
 
-A contrastive encoder is trained beside it, and has no part in its training: it is what samples are measured in.
+A contrastive encoder is trained beside it, and has no part in its training: it is what samples are
+measured in.
 
 Source: [EIGENGAN].
 """
@@ -30,7 +31,12 @@ from scgan.nn.eigengan import TRAVERSED, traverse
 from scgan.space import Choice, Float, Space
 from scgan.stages.images import encode as image_encode
 from scgan.stages.images import generate
-from scgan.stages.images.measures import EvaluationSettings, FrozenEncoder, named_networks, num_compared
+from scgan.stages.images.measures import (
+    EvaluationSettings,
+    FrozenEncoder,
+    named_networks,
+    num_compared,
+)
 from scgan.store.artifacts import Artifact
 
 if TYPE_CHECKING:
@@ -54,10 +60,14 @@ class Model:
         device: Where it lies.
     """
 
-    def __init__(self, config: EigenGANConfig, artifacts: Mapping[str, Artifact], device: torch.device) -> None:
+    def __init__(
+        self, config: EigenGANConfig, artifacts: Mapping[str, Artifact], device: torch.device
+    ) -> None:
         self.config, self.device = config, device
         self.generator = generate.load_generator(config.generator, artifacts["generate"]).to(device)
-        self.encoder = image_encode.load_image_encoder(config.encoder, artifacts["encode"]).to(device)
+        self.encoder = image_encode.load_image_encoder(config.encoder, artifacts["encode"]).to(
+            device
+        )
 
     @torch.no_grad()
     def sample(self, num: int, generator: torch.Generator, *, chunk: int = 500) -> Tensor:
@@ -94,7 +104,14 @@ class EigenGAN:
     metrics = {"fid_encoder": fid_of(lambda model: FrozenEncoder(model.encoder))}
     streamed: tuple[Stage, ...] = ()
     stages = (
-        Stage("encode", ("encoder",), (), image_encode.encode_images, data_parallel=True, recipe="image_encoder"),
+        Stage(
+            "encode",
+            ("encoder",),
+            (),
+            image_encode.encode_images,
+            data_parallel=True,
+            recipe="image_encoder",
+        ),
         Stage("generate", ("generator",), (), generate.generate, data_parallel=True),
     )
 
@@ -111,7 +128,9 @@ class EigenGAN:
                 "patch"
             )
 
-    def model(self, config: EigenGANConfig, artifacts: Mapping[str, Artifact], device: torch.device) -> Model:
+    def model(
+        self, config: EigenGANConfig, artifacts: Mapping[str, Artifact], device: torch.device
+    ) -> Model:
         """Build the trained system from its stages' artifacts."""
         return Model(config, artifacts, device)
 
@@ -131,8 +150,19 @@ class EigenGAN:
         real = to_float(data.test[:1000])
         strips = [strip.cpu() for strip in traverse(model.generator, generator)]
         encoder = FrozenEncoder(model.encoder)
-        labels = data.test_labels if data.test_labels is not None and data.test_labels.ndim == 1 else None
-        y = torch.zeros(len(real), dtype=torch.long) if labels is None else torch.from_numpy(labels[: len(real)])
+
+        labels = (
+            data.test_labels
+            if data.test_labels is not None and data.test_labels.ndim == 1
+            else None
+        )
+
+        y = (
+            torch.zeros(len(real), dtype=torch.long)
+            if labels is None
+            else torch.from_numpy(labels[: len(real)])
+        )
+
         names = ("images",) if labels is None else schema.attributes
         return {
             "Samples. The upper rows are held-out images, the lower ones samples.": image_figures.grid(

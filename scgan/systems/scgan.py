@@ -3,9 +3,11 @@ r"""SC-GAN: contrastive encoder, K-means, one adversarial autoencoder a cluster,
 ::
 
     x --encode--> eps --cluster--> C_1..C_K --map--> AAE_1..AAE_K --decode--> EigenGAN decoder
-    sample:  k ~ Cat(n_k / N)   omega ~ N(0, I)   eps = AAE_k.decode(omega)   z ~ N(0, I)   x = decoder(eps, z)
+    sample:  k ~ Cat(n_k / N)   omega ~ N(0, I)   eps = AAE_k.decode(omega)   z ~ N(0, I)   x =
+        decoder(eps, z)
 
-Source: [SCGAN], whose hyper-parameters are not published: the defaults are ours (README, What was measured).
+Source: [SCGAN], whose hyper-parameters are not published: the defaults are ours (README, What was
+    measured).
 """
 
 from __future__ import annotations
@@ -63,12 +65,16 @@ class Model:
         device: Where it lies.
     """
 
-    def __init__(self, config: SCGANConfig, artifacts: Mapping[str, Artifact], device: torch.device) -> None:
+    def __init__(
+        self, config: SCGANConfig, artifacts: Mapping[str, Artifact], device: torch.device
+    ) -> None:
         self.device = device
         self.encoder = encode.load_encoder(config.encoder, artifacts["encode"]).to(device)
         self.centres = artifacts["cluster"].tensors["centres"].to(device)
         self.decoder = decode.load_decoder(config.decoder, artifacts["decode"]).to(device)
-        self.latents = {name: latents.latent_model(name, config, artifacts, device) for name in LATENTS}
+        self.latents = {
+            name: latents.latent_model(name, config, artifacts, device) for name in LATENTS
+        }
         self.trained_latent = config.decoder.latent
         self.mapper_quality: list[float] = artifacts["map"].meta["quality"]
         self.mapper_quality_floor: list[float] = artifacts["map"].meta["quality_floor"]
@@ -150,9 +156,12 @@ class SCGAN:
             decoder=decode.DecoderSettings(num_samples=131_072),
         ),
         "default": SCGANConfig(),
-        # The paper names SimCLR, K-means, AAE and EigenGAN but no number: these are what its authors' InfoSCC-GAN uses.
+        # The paper names SimCLR, K-means, AAE and EigenGAN but no number: these are what its
+        # authors' InfoSCC-GAN uses.
         "paper": SCGANConfig(
-            encoder=encode.EncoderSettings(contrastive="nt_xent", temperature=0.5, learning_rate=3e-4, noise_std=0.05),
+            encoder=encode.EncoderSettings(
+                contrastive="nt_xent", temperature=0.5, learning_rate=3e-4, noise_std=0.05
+            ),
             decoder=decode.DecoderSettings(
                 adversarial="hinge",
                 r1_weight=10.0,
@@ -178,7 +187,15 @@ class SCGAN:
         DECODE,
     )
     streamed = (
-        Stage("shards", (), (), shards.shard, units=shards.part_units, merge=shards.merge_tables, by_file=True),
+        Stage(
+            "shards",
+            (),
+            (),
+            shards.shard,
+            units=shards.part_units,
+            merge=shards.merge_tables,
+            by_file=True,
+        ),
         replace(ENCODE, needs=("shards",)),
         Stage(
             "embed",
@@ -216,42 +233,58 @@ class SCGAN:
                 f"choose 1 to {data.num_train}"
             )
 
-    def model(self, config: SCGANConfig, artifacts: Mapping[str, Artifact], device: torch.device) -> Model:
+    def model(
+        self, config: SCGANConfig, artifacts: Mapping[str, Artifact], device: torch.device
+    ) -> Model:
         """Build the trained system from its stages' artifacts."""
         return Model(config, artifacts, device)
 
     def evaluate(self, model: Model, data: Dataset, seed: int) -> dict[str, Score]:
         """Score reconstruction and generation on the held-out split."""
-        columns = data.table_schema.decode(model.sample(40_000, torch.Generator(model.device).manual_seed(seed)))
+        columns = data.table_schema.decode(
+            model.sample(40_000, torch.Generator(model.device).manual_seed(seed))
+        )
         samples = data.table_schema.encode(columns)  # as a user gets them: integers are integers
         error = (model.reconstruct(data.test).cpu() - data.test).square()
-        scale = torch.tensor([column.scale for column in data.table_schema.modelled], dtype=torch.float64)
+        scale = torch.tensor(
+            [column.scale for column in data.table_schema.modelled], dtype=torch.float64
+        )
         scores = {"reconstruction_mse": Score(float(error.mean()), None, "lower")}
+
         if data.toy is not None:
             in_units = (error.double() * scale.square()).mean()
             scores["reconstruction_mse_data_units"] = Score(float(in_units), None, "lower")
+
         scores |= score(samples, data.test, data.train, seed=seed)
         for name, of in (("median", statistics.median), ("worst", max)):
             values = (of(model.mapper_quality), of(model.mapper_quality_floor))
             scores[f"mapper_distance_{name}"] = Score(*values, "lower")
+
         if data.test_labels is not None:
             scores |= label_scores(data.test_labels, model.assign(data.test).cpu())
+
         toy = data.toy
         if toy is not None and (modes := toy.modes()) is not None and toy.mode_std is not None:
             raw = torch.stack([torch.from_numpy(column) for column in columns.values()], 1)
             scores |= mode_scores(raw, modes, toy.mode_std, toy.mode_weights)
+
         return scores
 
     def figures(self, model: Model, data: Dataset, seed: int) -> dict[str, Figure]:
         """Draw the latent space, and samples of the four latent models beside held-out data."""
         x = data.test[:40_000]
         generator = torch.Generator(model.device).manual_seed(seed)
+
         codes = {
             title: model.latents[name].sample(len(x), generator).cpu()
             for name, title in LATENT_TITLES.items()
             if name != "real"
         }
-        samples = {title: model.sample(len(x), generator, latent=name).cpu() for name, title in LATENT_TITLES.items()}
+
+        samples = {
+            title: model.sample(len(x), generator, latent=name).cpu()
+            for name, title in LATENT_TITLES.items()
+        }
         caption = (
             "Latent space. First two principal components of the codes of held-out rows: their clusters, the codes "
             "that each latent model draws, and the codes themselves (the paper's Figure 2)."
@@ -260,8 +293,10 @@ class SCGAN:
         trained = LATENT_TITLES[model.trained_latent]
         if data.table_schema.dim == 1:
             return drawn | _line_figures(data, x, samples)
+
         if data.table_schema.dim == 2:
             return drawn | _plane_figures(data, x, samples, model.reconstruct(x).cpu(), trained)
+
         return drawn | _table_figures(data, x, samples, trained)
 
 
@@ -286,11 +321,13 @@ def _plane_figures(
 
     names = [column.name for column in data.table_schema.modelled]
     clouds = {title: points(rows) for title, rows in samples.items()}
+
     beside = (
         "Samples of the four latent models. Share of rows in each bin, on a logarithmic scale that all panels "
         f"share; the decoder was trained with codes of the {trained}. The last panel is held-out data (the "
         "paper's Figure 3)."
     )
+
     again = (
         "Reconstruction. Held-out rows, the same decoded from their own codes with the noise fixed, and how far "
         "the two are apart, by place."
@@ -301,19 +338,26 @@ def _plane_figures(
     }
 
 
-def _table_figures(data: Dataset, x: Tensor, samples: Mapping[str, Tensor], trained: str) -> dict[str, Figure]:
+def _table_figures(
+    data: Dataset, x: Tensor, samples: Mapping[str, Tensor], trained: str
+) -> dict[str, Figure]:
     plane, project = figures.principal_plane(x)
     clouds = {title: project(rows) for title, rows in samples.items()}
     real, generated = _columns(data, x), _columns(data, samples[trained])
+
     beside = (
         "Samples of the four latent models. First two principal components of the standardised columns; share of "
         "rows in each bin, on a logarithmic scale that all panels share. The last panel is held-out data (the "
         "paper's Figure 3)."
     )
+
     columns = f"Columns. Held-out rows and samples ({trained}), in the table's own units."
     together = f"Correlations. Spearman's rank correlation of each pair of columns; samples of the {trained}."
+
     return {
-        beside: figures.data_and_latents(clouds, plane, ("first component", "second component"), title="held-out data"),
+        beside: figures.data_and_latents(
+            clouds, plane, ("first component", "second component"), title="held-out data"
+        ),
         columns: figures.marginals(real, generated),
         together: figures.correlations(real, generated),
     }

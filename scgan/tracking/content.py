@@ -27,7 +27,9 @@ MAX_DIGEST = 36  # letters: MLflow's limit
 
 def run_params(spec: Spec, data: Dataset) -> dict[str, Any]:
     """What a run's result depends on, flat."""
-    described = {key: value for key, value in data.describe().items() if not isinstance(value, list)}
+    described = {
+        key: value for key, value in data.describe().items() if not isinstance(value, list)
+    }
     about = {f"data.{key}": value for key, value in (dict(leaves(spec.data)) | described).items()}
     return {"system": spec.system, "seed": spec.seed, **about, **dict(leaves(spec.config))}
 
@@ -70,23 +72,27 @@ def cluster_table(artifacts: Mapping[str, Artifact]) -> dict[str, list]:
     """The clusters, a row each, as columns; no columns for a system without clusters.
 
     Args:
-        artifacts: Of a run's stages. That of ``cluster`` has the tensors ``counts`` (and ``spread``), ``[K]``; one may
-            have ``meta["quality"]``, K numbers.
+        artifacts: Of a run's stages. That of ``cluster`` has the tensors ``counts`` (and
+            ``spread``), ``[K]``; one may have ``meta["quality"]``, K numbers.
 
     Returns:
         Name to K values.
     """
     if "cluster" not in artifacts:
         return {}
+
     found = artifacts["cluster"].tensors
     counts = found["counts"]
+
     columns: dict[str, list] = {
         "cluster": list(range(len(counts))),
         "rows": counts.tolist(),
         "weight": (counts.double() / counts.sum()).tolist(),
     }
+
     if "spread" in found:
         columns["spread"] = found["spread"].tolist()
+
     quality = next((a.meta["quality"] for a in artifacts.values() if a.meta.get("quality")), None)
     return columns if quality is None else columns | {"quality": list(quality)}
 
@@ -98,29 +104,42 @@ def dataset_input(spec: Spec, data: Dataset) -> Any:
 
     source = spec.data.source
     origin_of: dict[str, Any]
+
     if source in BUNDLED:
         kind, origin_of = "code", {"tags": {"mlflow.source.name": f"scgan's own set {source}"}}
     elif source.startswith("s3://"):
         kind, origin_of = "s3", {"uri": source}
     else:
         kind, origin_of = "local", {"uri": str(Path(source).expanduser().absolute())}
+
     entity = DatasetEntity(
         name=data.name,
         digest=data.fingerprint[:MAX_DIGEST],
         source_type=kind,
         source=json.dumps(origin_of),
         schema=json.dumps(_mlflow_schema(data.schema)),
-        profile=json.dumps({f"num_{data.unit}": data.num_train, f"num_test_{data.unit}": data.num_test}),
+        profile=json.dumps(
+            {f"num_{data.unit}": data.num_train, f"num_test_{data.unit}": data.num_test}
+        ),
     )
+
     return DatasetInput(entity, [InputTag("mlflow.data.context", "training")])
 
 
 def _mlflow_schema(schema: Schema | ImageSchema) -> dict[str, Any]:
     if isinstance(schema, Schema):
-        columns = [{"name": c.name, "type": mlflow_type(c.dtype), "required": True} for c in schema.columns]
+        columns = [
+            {"name": c.name, "type": mlflow_type(c.dtype), "required": True} for c in schema.columns
+        ]
         return {"mlflow_colspec": columns}
+
     shape = [-1, schema.size, schema.size, schema.channels]
-    features = {"name": "images", "type": "tensor", "tensor-spec": {"dtype": "uint8", "shape": shape}}
+    features = {
+        "name": "images",
+        "type": "tensor",
+        "tensor-spec": {"dtype": "uint8", "shape": shape},
+    }
+
     return {"mlflow_tensorspec": {"features": json.dumps([features]), "targets": None}}
 
 
@@ -128,10 +147,18 @@ def origin() -> dict[str, str]:
     """Tags that say what code made an entry: versions, and the commit where the package is a git checkout."""
     tags = {f"scgan.version.{name}": version for name, version in versions().items()}
     folder = Path(__file__).parent
+
     try:
-        for command in (["ls-files", "--error-unmatch", Path(__file__).name], ["rev-parse", "HEAD"]):
-            said = subprocess.check_output(["git", *command], cwd=folder, stderr=subprocess.DEVNULL, timeout=5)
+        for command in (
+            ["ls-files", "--error-unmatch", Path(__file__).name],
+            ["rev-parse", "HEAD"],
+        ):
+            said = subprocess.check_output(
+                ["git", *command], cwd=folder, stderr=subprocess.DEVNULL, timeout=5
+            )
+
         tags["mlflow.source.git.commit"] = said.decode().strip()
     except (OSError, subprocess.SubprocessError):
         pass  # no git, or an installed package inside some other repository
+
     return tags

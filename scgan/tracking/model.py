@@ -1,6 +1,7 @@
 """A trained system as an MLflow model: a folder of its artifacts, and the code that samples. No pickle.
 
-This module imports MLflow only in functions, so that reading and sampling a saved system needs none.
+This module imports MLflow only in functions, so that reading and sampling a saved system needs
+none.
 """
 
 import importlib
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 MAX_ROWS, MAX_IMAGES = 10_000_000, 100_000
 
-# What MLflow copies beside the weights and runs to load the model ("models from code"), instead of a pickle.
+# What MLflow copies beside the weights and runs to load the model ("models from code"), instead of
+# a pickle.
 MODEL_CODE = """\
 from mlflow.models import set_model
 
@@ -79,22 +81,42 @@ class TrainedSystem:
         most = MAX_ROWS if isinstance(self.schema, Schema) else MAX_IMAGES
         if not 1 <= n <= most:
             raise ValueError(f"n is {n}, but must be 1 to {most:,}; draw more in several calls")
-        x = self.model.sample(n, torch.Generator().manual_seed(seed), **self._how(cluster, attribute))
+
+        x = self.model.sample(
+            n, torch.Generator().manual_seed(seed), **self._how(cluster, attribute)
+        )
         if isinstance(self.schema, Schema):
             return pd.DataFrame(self.schema.decode(x))
-        return self.schema.decode(x).reshape(n, self.schema.size, self.schema.size, self.schema.channels)
+
+        return self.schema.decode(x).reshape(
+            n, self.schema.size, self.schema.size, self.schema.channels
+        )
 
     def _how(self, cluster: int | None, attribute: str | None) -> dict[str, Any]:
-        how = {key: v for key, v in (("cluster", cluster), ("attribute", attribute)) if v is not None}
+        how = {
+            key: v for key, v in (("cluster", cluster), ("attribute", attribute)) if v is not None
+        }
         for key, value in how.items():
             if key not in inspect.signature(self.model.sample).parameters:
-                raise ValueError(f"{key} is {value}, but {self.spec.system} has no {key}s; leave it out")
-        if cluster is not None and self.num_clusters is not None and not 0 <= cluster < self.num_clusters:
-            raise ValueError(f"cluster is {cluster}, but must be 0 to {self.num_clusters - 1}, or -1 for all")
+                raise ValueError(
+                    f"{key} is {value}, but {self.spec.system} has no {key}s; leave it out"
+                )
+
+        if (
+            cluster is not None
+            and self.num_clusters is not None
+            and not 0 <= cluster < self.num_clusters
+        ):
+            raise ValueError(
+                f"cluster is {cluster}, but must be 0 to {self.num_clusters - 1}, or -1 for all"
+            )
+
         return how
 
 
-def write_system(folder: Path, spec: Spec, schema: Schema | ImageSchema, artifacts: Mapping[str, Artifact]) -> None:
+def write_system(
+    folder: Path, spec: Spec, schema: Schema | ImageSchema, artifacts: Mapping[str, Artifact]
+) -> None:
     """Write a trained system into a folder: ``system.json`` and a safetensors file a stage.
 
     Args:
@@ -105,10 +127,19 @@ def write_system(folder: Path, spec: Spec, schema: Schema | ImageSchema, artifac
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stage, artifact in artifacts.items():
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in artifact.tensors.items()}
+        tensors = {
+            name: tensor.detach().cpu().contiguous() for name, tensor in artifact.tensors.items()
+        }
         safetensors.torch.save_file(tensors, folder / f"{stage}.safetensors")
+
     meta = {stage: dict(artifact.meta) for stage, artifact in artifacts.items()}
-    record = {"spec": spec.to_json(), "schema": schema.to_json(), "stages": meta, "versions": versions()}
+    record = {
+        "spec": spec.to_json(),
+        "schema": schema.to_json(),
+        "stages": meta,
+        "versions": versions(),
+    }
+
     (folder / "system.json").write_text(json.dumps(record, indent=1, allow_nan=False))
 
 
@@ -122,6 +153,7 @@ def read_system(folder: Path) -> TrainedSystem:
     }
     model = systems.load(spec.system).model(spec.config, artifacts, torch.device("cpu"))
     num_clusters = len(artifacts["cluster"].tensors["counts"]) if "cluster" in artifacts else None
+
     return TrainedSystem(spec, schema_from_json(record["schema"]), model, num_clusters)
 
 
@@ -129,7 +161,8 @@ def num_samples(model_input: Any) -> int:
     """The number of samples that a caller asks for.
 
     Args:
-        model_input: A number, or a table or mapping with one row and a column ``n``, or a list of one number.
+        model_input: A number, or a table or mapping with one row and a column ``n``, or a list of
+            one number.
 
     Returns:
         The number, of either sign.
@@ -144,14 +177,22 @@ def num_samples(model_input: Any) -> int:
     if isinstance(value, pd.DataFrame | Mapping):
         if list(value) != ["n"]:
             given = ", ".join(map(str, value)) or "none"
-            raise ValueError(f"the input has the columns {given}; it must have one: n, how many samples to draw")
+            raise ValueError(
+                f"the input has the columns {given}; it must have one: n, how many samples to draw"
+            )
+
         value = value["n"]
+
     values = np.asarray(value)
     if values.size != 1:
-        raise ValueError(f"the input has {values.size} numbers; it must have one: n, how many samples to draw")
+        raise ValueError(
+            f"the input has {values.size} numbers; it must have one: n, how many samples to draw"
+        )
+
     n = values.reshape(()).item()
     if isinstance(n, bool) or not isinstance(n, int | float) or n != n // 1:
         raise ValueError(f"n is {n!r}, but must be a whole number, 1 to {MAX_ROWS:,}")
+
     return int(n)
 
 
@@ -168,10 +209,16 @@ def python_model() -> Any:
         def load_context(self, context: Any) -> None:
             self.system = read_system(Path(context.artifacts["system"]))
 
-        # MLflow reads the hint of the input: with this one, and no schema, it hands on whatever it is given.
+        # MLflow reads the hint of the input: with this one, and no schema, it hands on whatever it
+        # is given.
         def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:
             anything = {"cluster": -1, "attribute": ""}
-            given = {name: v for name, v in (params or {}).items() if name not in anything or v != anything[name]}
+            given = {
+                name: v
+                for name, v in (params or {}).items()
+                if name not in anything or v != anything[name]
+            }
+
             try:
                 return self.system.sample(num_samples(model_input), **given)
             except ValueError as error:  # served, only MLflow's own errors reach the caller
@@ -181,7 +228,11 @@ def python_model() -> Any:
 
 
 def save_model(
-    folder: Path, spec: Spec, schema: Schema | ImageSchema, artifacts: Mapping[str, Artifact], mlflow_model: Any = None
+    folder: Path,
+    spec: Spec,
+    schema: Schema | ImageSchema,
+    artifacts: Mapping[str, Artifact],
+    mlflow_model: Any = None,
 ) -> None:
     """Write a trained system as an MLflow model.
 
@@ -196,6 +247,7 @@ def save_model(
         work = Path(name)
         write_system(work / "system", spec, schema, artifacts)
         (work / "model.py").write_text(MODEL_CODE)
+
         _pyfunc().save_model(
             folder,
             python_model=str(work / "model.py"),
@@ -215,12 +267,15 @@ def _signature(schema: Schema | ImageSchema) -> Any:
     from mlflow.types import Schema as MLflowSchema
 
     if isinstance(schema, Schema):
-        outputs = MLflowSchema([ColSpec(mlflow_type(column.dtype), column.name) for column in schema.columns])
+        outputs = MLflowSchema(
+            [ColSpec(mlflow_type(column.dtype), column.name) for column in schema.columns]
+        )
         chosen = ParamSpec("cluster", "long", -1)
     else:
         shape = (-1, schema.size, schema.size, schema.channels)
         outputs = MLflowSchema([TensorSpec(np.dtype("uint8"), shape)])
         chosen = ParamSpec("attribute", "string", "")
+
     return ModelSignature(None, outputs, ParamSchema([ParamSpec("seed", "long", 0), chosen]))
 
 

@@ -112,7 +112,9 @@ class PipelineRun:
         step = max(0, timestamp - self.parent.start) // 1000
         self._log_metrics(self.parent, usage_points(usage, step), timestamp)
 
-    def finish_stage(self, stage: str, artifact: Artifact, seconds: float | None, timestamp: int) -> None:
+    def finish_stage(
+        self, stage: str, artifact: Artifact, seconds: float | None, timestamp: int
+    ) -> None:
         """Complete the stage's entry from what it made."""
         if self.parent.complete:
             return
@@ -127,12 +129,17 @@ class PipelineRun:
         """Log scores, clusters and model, and close the entry."""
         if self.parent.complete:
             return
+
         self._log_metrics(self.parent, score_points(outcome.scores), timestamp, replace=True)
         if "evaluate" in outcome.seconds:
-            self._log_metrics(self.parent, [("evaluate/seconds", outcome.seconds["evaluate"], 0)], timestamp)
+            self._log_metrics(
+                self.parent, [("evaluate/seconds", outcome.seconds["evaluate"], 0)], timestamp
+            )
+
         self._log_table("clusters.json", cluster_table(outcome.artifacts))
         if self._trained or self.model_uri is None:
             self._log_model(outcome)
+
         self._complete(self.parent)
 
     def fail(self, error: BaseException) -> None:
@@ -168,17 +175,27 @@ class PipelineRun:
         """Fill ``entry`` in from the MLflow run with these tags, a new one where there is none."""
         query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
         found = self._client.search_runs([self._experiment_id], query, max_results=1)
+
         if found:
             run = found[0]
         else:
-            run = self._client.create_run(self._experiment_id, tags={**tags, **origin()}, run_name=name)
+            run = self._client.create_run(
+                self._experiment_id, tags={**tags, **origin()}, run_name=name
+            )
+
         for key, value in run.data.metrics.items():
             if entry is self.parent:  # whose metrics have one step
                 entry.points[key, 0] = value
             else:
                 history = self._client.get_metric_history(run.info.run_id, key)
                 entry.points |= {(key, point.step): point.value for point in history}
-        entry.tags, entry.params, entry.status = run.data.tags, set(run.data.params), run.info.status
+
+        entry.tags, entry.params, entry.status = (
+            run.data.tags,
+            set(run.data.params),
+            run.info.status,
+        )
+
         entry.complete = entry.tags.get(COMPLETE) == "true" and entry.status == "FINISHED"
         entry.id, entry.start = run.info.run_id, run.info.start_time
 
@@ -199,12 +216,19 @@ class PipelineRun:
     def _log_params(self, entry: Entry, params: Mapping[str, Any]) -> None:
         from mlflow.entities import Param
 
-        new = {key: str(value)[:MAX_LETTERS] for key, value in params.items() if key not in entry.params}
+        new = {
+            key: str(value)[:MAX_LETTERS]
+            for key, value in params.items()
+            if key not in entry.params
+        }
+
         for batch in _batches([Param(key, text) for key, text in new.items()], MAX_PARAMS):
             self._client.log_batch(entry.id, params=batch)
             entry.params |= {param.key for param in batch}
 
-    def _log_metrics(self, entry: Entry, points: Points, timestamp: int, *, replace: bool = False) -> None:
+    def _log_metrics(
+        self, entry: Entry, points: Points, timestamp: int, *, replace: bool = False
+    ) -> None:
         """Log what is not there yet; with ``replace`` also what is there with another value."""
         from mlflow.entities import Metric
 
@@ -213,6 +237,7 @@ class PipelineRun:
             known = entry.points.get((key, step))
             if known is None or (replace and known != value):
                 new[key, step] = Metric(key, value, timestamp, step)
+
         for batch in _batches(list(new.values()), MAX_METRICS):
             self._client.log_batch(entry.id, metrics=batch)
             entry.points |= {(metric.key, metric.step): metric.value for metric in batch}
@@ -234,12 +259,17 @@ class PipelineRun:
         client, run_id, spec = self._client, self.id, outcome.spec
         if self._model is None:
             self._model = client.create_logged_model(self._experiment_id, spec.system, run_id)
+
         model_id = self._model.model_id
-        described = Model(artifact_path=self._model.artifact_location, run_id=run_id, model_id=model_id)
+        described = Model(
+            artifact_path=self._model.artifact_location, run_id=run_id, model_id=model_id
+        )
+
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"
             save_model(path, spec, outcome.data.schema, outcome.artifacts, described)
             client.log_model_artifacts(model_id, str(path))
+
         client.finalize_logged_model(model_id, "READY")
         client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
         client.set_tag(run_id, "scgan.model_uri", f"models:/{model_id}")

@@ -1,8 +1,8 @@
 """What a run writes into MLflow: a run a pipeline, a child a stage.
 
-Everything is found again by tags, so that a run taken up again goes on in the entry that is there, and a
-repeated one adds nothing. Training comes first: what MLflow does not take is kept and sent again later, and
-never stops a run.
+Everything is found again by tags, so that a run taken up again goes on in the entry that is there,
+and a repeated one adds nothing. Training comes first: what MLflow does not take is kept and sent
+again later, and never stops a run.
 """
 
 from __future__ import annotations
@@ -33,19 +33,21 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Set where the user has not: MLflow's own would wait four minutes for a server that refuses, and seventeen
-# for one that is silent; and its log lines and bars would run through the progress bars.
+# Set where the user has not: MLflow's own would wait four minutes for a server that refuses, and
+# seventeen for one that is silent; and its log lines and bars would run through the progress bars.
 ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",  # seconds; long enough for a server that hands a model on to S3
+    # seconds; long enough for a server that hands a model on to S3
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 FIRST_TIMEOUT = "5"  # seconds, of the request that asks whether there is a server at all
 
-# Of an experiment: MLflow's UI opens it on its runs, where it would else take it for work on a language model.
+# Of an experiment: MLflow's UI opens it on its runs, where it would else take it for work on a
+# language model.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 # Errors that another try will not mend.
@@ -88,7 +90,8 @@ class MLflowTracker:
         """Connect, and make the database and the experiment where they are missing.
 
         Args:
-            uri: Address of a server or database; by default ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` here.
+            uri: Address of a server or database; by default ``MLFLOW_TRACKING_URI``, else
+                ``mlflow.db`` here.
             experiment: The experiment's name.
 
         Returns:
@@ -100,13 +103,21 @@ class MLflowTracker:
         uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
         if uri.startswith("sqlite:///"):
             uri = f"sqlite:///{_database(uri)}"
-        ours = {name: value for name, value in ENVIRONMENT.items() if os.environ.get(name, value) == value}
+
+        ours = {
+            name: value
+            for name, value in ENVIRONMENT.items()
+            if os.environ.get(name, value) == value
+        }
+
         first = {name: FIRST_TIMEOUT for name in ours if name == "MLFLOW_HTTP_REQUEST_TIMEOUT"}
         os.environ.update(ours | first)
         from mlflow import MlflowClient
 
         try:
-            logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # else each new database is news
+            logging.getLogger("mlflow.store.db.utils").setLevel(
+                logging.WARNING
+            )  # else each new database is news
             with _alone(uri):
                 client = MlflowClient(tracking_uri=uri)
                 return cls(client, uri, _experiment(client, uri, experiment))
@@ -143,7 +154,11 @@ class MLflowTracker:
         """Where a person can look: the run's page on a server, else the command that opens the UI."""
         if self.uri.startswith(("http://", "https://")):
             page = f"/#/experiments/{self._experiment_id}"
-            return redacted(self.uri).rstrip("/") + page + (f"/runs/{self.run_id}" if self.run_id else "")
+            return (
+                redacted(self.uri).rstrip("/")
+                + page
+                + (f"/runs/{self.run_id}" if self.run_id else "")
+            )
         return f"mlflow ui --backend-store-uri {redacted(self.uri)}"
 
     def run_started(self, spec: Spec, data: Dataset) -> None:
@@ -160,11 +175,14 @@ class MLflowTracker:
     def progress(self, stage: str, progress: Progress) -> None:
         """Log the latest losses as ``live/...``, a batch every five seconds.
 
-        They have keys of their own: they are what one pack of units last said, not the stage's curve.
+        They have keys of their own: they are what one pack of units last said, not the stage's
+        curve.
         """
         if progress.metrics and dict(progress.metrics) != self._latest:
             self._latest = dict(progress.metrics)
-            self._live += [(f"live/{name}", value, progress.samples) for name, value in self._latest.items()]
+            self._live += [
+                (f"live/{name}", value, progress.samples) for name, value in self._latest.items()
+            ]
         if time.monotonic() - self._sent >= self.LIVE_EVERY:
             self._send_live(stage)
 
@@ -248,16 +266,21 @@ class _Outbox:
     def flush(self, *, at_once: bool = False) -> None:
         if time.monotonic() < self._wait_until and not at_once:
             return
+
         while self.calls:
             start = time.monotonic()
             try:
                 self.calls[0]()
             except Exception as error:
                 if not self._hopeless(error):
-                    now = time.monotonic()  # waiting for a silent server takes a sixth of a run's time at most
+                    now = (
+                        time.monotonic()
+                    )  # waiting for a silent server takes a sixth of a run's time at most
                     self._wait_until = now + max(self._retry_after, 5 * (now - start))
                     return
+
             self.calls.popleft()
+
         self._wait_until, self._warned = 0.0, False
 
     def _hopeless(self, error: Exception) -> bool:
@@ -266,8 +289,11 @@ class _Outbox:
         if given_up:
             _log.warning("MLflow refused an entry, which is left out: %s", _one_line(error))
         elif not self._warned:
-            _log.warning("MLflow can't be reached; the run goes on, and logs later (%s)", _one_line(error))
+            _log.warning(
+                "MLflow can't be reached; the run goes on, and logs later (%s)", _one_line(error)
+            )
             self._warned = True
+
         return given_up
 
 
@@ -281,9 +307,15 @@ def _experiment(client: Any, uri: str, name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
         if found.lifecycle_stage != "active":
-            raise ValueError(f"its experiment {name!r} was deleted: restore it, or give another name")
+            raise ValueError(
+                f"its experiment {name!r} was deleted: restore it, or give another name"
+            )
+
         return str(found.experiment_id)
-    beside = (_database(uri).parent / "mlartifacts").as_uri() if uri.startswith("sqlite:///") else None
+
+    beside = (
+        (_database(uri).parent / "mlartifacts").as_uri() if uri.startswith("sqlite:///") else None
+    )
     return str(client.create_experiment(name, beside, KIND))
 
 

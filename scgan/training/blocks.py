@@ -13,8 +13,8 @@ T = TypeVar("T")
 class Blocks(Generic[T]):
     """What ``length`` consecutive steps draw, made in one go.
 
-    Block ``b`` is drawn from generators seeded by ``(seed, b)``, so that a fit that is taken up in the middle of a
-    block redraws the same numbers, and nothing has to be saved.
+    Block ``b`` is drawn from generators seeded by ``(seed, b)``, so that a fit that is taken up in
+    the middle of a block redraws the same numbers, and nothing has to be saved.
 
     Args:
         draw: Makes a block from one generator a seed.

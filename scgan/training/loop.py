@@ -45,7 +45,8 @@ def train(
 
     Args:
         state: What ``step`` trains; changed in place.
-        step: One optimiser step on one batch of this worker; returns detached scalar losses by name.
+        step: One optimiser step on one batch of this worker; returns detached scalar losses by
+            name.
         name: What is trained, for messages (``"encode"``, ``"map c003"``).
         num_samples: Samples in all, over all workers.
         batch_size: Samples a step, over all workers.
@@ -60,17 +61,27 @@ def train(
     """
     if runtime.checkpoints is not None and (saved := runtime.checkpoints.load()) is not None:
         state.restore(saved)
+
     clock = _Clock(runtime)
     end = num_samples if runtime.until is None else min(runtime.until, num_samples)
+
     while state.samples < end:
-        _set_learning_rates(state.optimizers.values(), SCHEDULES[schedule](state.samples / num_samples))
+        _set_learning_rates(
+            state.optimizers.values(), SCHEDULES[schedule](state.samples / num_samples)
+        )
         state.add(step())
         before, state.samples = state.samples, state.samples + batch_size
+
         if _curve_bin(before, num_samples) != _curve_bin(state.samples, num_samples):
-            state.curve.append({"samples": state.samples, **_finite(state.take_mean(runtime), name, state)})
+            state.curve.append(
+                {"samples": state.samples, **_finite(state.take_mean(runtime), name, state)}
+            )
+
         clock.tick(state, name, num_samples)
+
     if state.samples < num_samples:
         clock.save(state, name)
+
     return state
 
 
@@ -86,12 +97,19 @@ class _Clock:
     def tick(self, state: TrainState, name: str, num_samples: int) -> None:
         if self.runtime.rank != 0:
             return
+
         now = time.monotonic()
         if now - self.reported > self.REPORT_EVERY or state.samples >= num_samples:
-            latest = {key: value for key, value in state.curve[-1].items() if key != "samples"} if state.curve else {}
+            latest = (
+                {key: value for key, value in state.curve[-1].items() if key != "samples"}
+                if state.curve
+                else {}
+            )
+
             samples = min(state.samples, num_samples)
             self.runtime.report(Progress(samples, num_samples, latest, now - self.started))
             self.reported = now
+
         if now - self.saved > self.runtime.checkpoint_every:
             self.save(state, name)
 

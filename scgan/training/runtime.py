@@ -72,8 +72,8 @@ class Runtime:
         checkpoint_every: Seconds between checkpoints.
         amp: Mixed precision (bfloat16) where the device has it.
         tables: Parquet files of the store, for fits that read or write some; None has none.
-        until: Samples after which a fit is left early, its state saved, to be taken up again: the artifact is what it
-            would be if the training ended there. None goes to the end.
+        until: Samples after which a fit is left early, its state saved, to be taken up again: the
+            artifact is what it would be if the training ended there. None goes to the end.
     """
 
     device: torch.device = torch.device("cpu")

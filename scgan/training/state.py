@@ -45,30 +45,44 @@ class TrainState:
 
     def take_mean(self, runtime: Runtime) -> dict[str, float]:
         """Mean losses since the last call, each over the steps that had it, over all workers; starts anew."""
-        values = runtime.mean(torch.stack([self.sums[key] / count for key, count in self.counts.items()]))
+        values = runtime.mean(
+            torch.stack([self.sums[key] / count for key, count in self.counts.items()])
+        )
         means = dict(zip(self.counts, values.tolist(), strict=True))
         self.sums, self.counts = {}, {}
         return means
 
     def to_artifact(self) -> Artifact:
         """Put the state away as tensors and plain values."""
-        tensors = {f"module.{name}.{key}": t for name, m in self.modules.items() for key, t in m.state_dict().items()}
+        tensors = {
+            f"module.{name}.{key}": t
+            for name, m in self.modules.items()
+            for key, t in m.state_dict().items()
+        }
+
         for name, optimizer in self.optimizers.items():
             for index, key, value in _moments(optimizer):
                 tensors[f"optimizer.{name}.{index}.{key}"] = value
+
         for name, generator in self.generators.items():
             tensors[f"generator.{name}"] = generator.get_state()
+
         tensors |= {f"sum.{key}": value for key, value in self.sums.items()}
-        return Artifact(tensors, {"samples": self.samples, "curve": self.curve, "counts": self.counts})
+        return Artifact(
+            tensors, {"samples": self.samples, "curve": self.curve, "counts": self.counts}
+        )
 
     def restore(self, artifact: Artifact) -> None:
         """Take up a state that :meth:`to_artifact` put away, in networks and optimisers made the same way."""
         for name, module in self.modules.items():
             module.load_state_dict(artifact.section(f"module.{name}"))
+
         for name, optimizer in self.optimizers.items():
             _restore_optimizer(optimizer, artifact.section(f"optimizer.{name}"))
+
         for name, generator in self.generators.items():
             generator.set_state(artifact.tensors[f"generator.{name}"])
+
         self.sums = artifact.section("sum")
         self.samples, self.counts = artifact.meta["samples"], dict(artifact.meta["counts"])
         self.curve[:] = artifact.meta["curve"]
@@ -97,7 +111,8 @@ EMA_RAMP = 0.05  # the half-life is at most this share of the samples seen
 def average_of(module: nn.Module, half_life: float, batch_size: int) -> AveragedModel:
     """Exponential moving average of a network's weights.
 
-    The half-life grows with the samples seen, so that a short training's average has forgotten the start.
+    The half-life grows with the samples seen, so that a short training's average has forgotten the
+    start.
 
     Args:
         module: The network that is trained.

@@ -32,13 +32,26 @@ def started(terminal, name="data"):
     spec = SimpleNamespace(run_id="scgan-x-1234", system="scgan")
     schema = Schema.fit({column: np.arange(4) * (i + 1) for i, column in enumerate("abc")})
     terminal.run_started(
-        spec, Dataset(name, torch.zeros(1200, 3), torch.zeros(300, 3), schema, None, None, None, "", dropped=2)
+        spec,
+        Dataset(
+            name, torch.zeros(1200, 3), torch.zeros(300, 3), schema, None, None, None, "", dropped=2
+        ),
     )
 
 
 def test_images_are_called_images(capsys):
     schema = ImageSchema(3, 64, ("cat", "dog"), "one")
-    images = Dataset("pets", torch.zeros(5, 3, 64, 64), torch.zeros(2, 3, 64, 64), schema, None, None, None, "", 3)
+    images = Dataset(
+        "pets",
+        torch.zeros(5, 3, 64, 64),
+        torch.zeros(2, 3, 64, 64),
+        schema,
+        None,
+        None,
+        None,
+        "",
+        3,
+    )
     Terminal().run_started(SimpleNamespace(run_id="eigengan-pets-1234", system="eigengan"), images)
     assert capsys.readouterr().err.splitlines() == [
         "eigengan-pets-1234: eigengan on pets, 5 training and 2 test images, 64 x 64 pixels, colour, 2 classes",
@@ -51,14 +64,19 @@ def test_a_log_gets_whole_lines(capsys):
     started(terminal, name="a table with a long name " * 5 + "[/b].csv")
     terminal.stage_started("map", 16)
     terminal.progress("map", Progress(500, 1000, {"loss": 0.5}, 1.0))
-    terminal.stage_finished("map", Artifact(meta={"notes": ["2 [small] clusters were dissolved"]}), 3.21)
+    terminal.stage_finished(
+        "map", Artifact(meta={"notes": ["2 [small] clusters were dissolved"]}), 3.21
+    )
     terminal.stage_finished("decode", Artifact(), None)
     terminal.run_finished(None)
     terminal.say_time()
     out, err = capsys.readouterr()
     lines = err.splitlines()
     assert out == ""
-    assert lines[0].startswith("scgan-x-1234: scgan on a table") and "[/b].csv, 1,200 training and 300" in lines[0]
+    assert (
+        lines[0].startswith("scgan-x-1234: scgan on a table")
+        and "[/b].csv, 1,200 training and 300" in lines[0]
+    )
     assert lines[0].endswith("test rows, 3 modelled columns")
     assert lines[1:-1] == [
         "2 rows with missing values were left out",
@@ -87,7 +105,9 @@ def test_a_log_hears_of_progress_now_and_then(capsys, monkeypatch):
 def test_a_terminal_gets_bars(monkeypatch):
     screen = io.StringIO()
     terminal = Terminal()
-    terminal.console = terminal.bars.live.console = Console(file=screen, force_terminal=True, width=120)
+    terminal.console = terminal.bars.live.console = Console(
+        file=screen, force_terminal=True, width=120
+    )
     terminal.bars.disable = False
     started(terminal)
     terminal.stage_started("encode", 1)
@@ -144,7 +164,8 @@ def test_the_table_of_scores(capsys, title):
     print_table(score_table(SCORES, title))
     out, err = capsys.readouterr()
     rows = {
-        line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:5]] for line in out.splitlines()[4:-1]
+        line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:5]]
+        for line in out.splitlines()[4:-1]
     }
     assert err == "" and out.splitlines()[0].strip() == title
     assert rows == {

@@ -56,7 +56,19 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def fit(csv, store, scgan_command):
     """A run on the table, as the user gets it: what was said, and the run's name."""
-    words = ("fit", "--data", csv, "--data.missing", "drop", "--data.label", "kind", *TINY, "--store", store, "--json")
+    words = (
+        "fit",
+        "--data",
+        csv,
+        "--data.missing",
+        "drop",
+        "--data.label",
+        "kind",
+        *TINY,
+        "--store",
+        store,
+        "--json",
+    )
     said = scgan_command(*words, "--seed", 5)
     assert said.code == 0, said.err
     return said, json.loads(said.out)["run"]
@@ -73,18 +85,27 @@ def test_a_run_ends_with_one_object_on_stdout(fit, store):
     (line,) = said.out.splitlines()
     result = json.loads(line)
     assert result["trained"] == ["encode", "cluster", "map", "decode"]
-    assert result["report"] == f"{store}/{run}/report.html" and Path(result["report"]).stat().st_size > 10_000
+    assert (
+        result["report"] == f"{store}/{run}/report.html"
+        and Path(result["report"]).stat().st_size > 10_000
+    )
     assert result["store"] == str(store) and result["run"].startswith("scgan-people-")
-    assert {"sliced_wasserstein", "energy_distance", "off_support_fraction", "c2st_accuracy", "reconstruction_mse"} <= {
-        *result["scores"]
-    }
+    assert {
+        "sliced_wasserstein",
+        "energy_distance",
+        "off_support_fraction",
+        "c2st_accuracy",
+        "reconstruction_mse",
+    } <= {*result["scores"]}
     for name in ("sliced_wasserstein", "energy_distance"):
         assert result["scores"][name]["value"] > 0 and result["scores"][name]["floor"] > 0
 
 
 def test_progress_goes_to_stderr(fit):
     lines = fit[0].err.splitlines()
-    assert lines[0] == f"{fit[1]}: scgan on people, 704 training and 176 test rows, 3 modelled columns"
+    assert (
+        lines[0] == f"{fit[1]}: scgan on people, 704 training and 176 test rows, 3 modelled columns"
+    )
     assert "20 rows with missing values were left out" in lines
     assert [line for line in lines if line.startswith("map")] and "in all" in lines[-1]
 
@@ -93,7 +114,9 @@ def test_a_database_lies_beside_the_results_where_nothing_else_is_said(fit, stor
     assert (store / "mlflow.db").stat().st_size > 0
 
 
-def test_the_same_command_again_trains_nothing_and_says_how_to_go_on(fit, csv, store, scgan_command, monkeypatch):
+def test_the_same_command_again_trains_nothing_and_says_how_to_go_on(
+    fit, csv, store, scgan_command, monkeypatch
+):
     monkeypatch.setattr(execution, "fit_part", None)
     words = (
         "fit",
@@ -116,7 +139,10 @@ def test_the_same_command_again_trains_nothing_and_says_how_to_go_on(fit, csv, s
         assert name in table and f"{score['value']:.4g}" in table
     lines = ("report:" + after).splitlines()
     assert lines[0] == f"report:  {report}"
-    assert lines[1] == f"sample:  scgan sample {fit[1]} --store '{store}' --num 100000 --out samples.parquet"
+    assert (
+        lines[1]
+        == f"sample:  scgan sample {fit[1]} --store '{store}' --num 100000 --out samples.parquet"
+    )
     assert lines[2].startswith("compare: mlflow ui --backend-store-uri sqlite:///")
 
 
@@ -130,12 +156,16 @@ def test_samples_are_a_table_like_the_users(fit, csv, store, scgan_command, tmp_
     assert made.num_rows == 500
     for name in real.names:
         assert made.columns[name].dtype == real.columns[name].dtype
-    assert 150 < made.columns["height in cm"].mean() < 190 and 70 < made.columns["weight"].mean() < 100
+    assert (
+        150 < made.columns["height in cm"].mean() < 190 and 70 < made.columns["weight"].mean() < 100
+    )
     assert 2 <= made.columns["visits"].min() and made.columns["visits"].max() <= 39
 
 
 def drawn(scgan_command, run, store, path, *words):
-    said = scgan_command("sample", run, "--store", store, "--num", 300, "--out", path, *words, "--json")
+    said = scgan_command(
+        "sample", run, "--store", store, "--num", 300, "--out", path, *words, "--json"
+    )
     assert said.code == 0, said.err
     assert json.loads(said.out) == {"run": run, "num": 300, "out": str(path)}
     return path.read_bytes()
@@ -161,7 +191,10 @@ def test_samples_of_a_cluster_and_of_a_latent_model(fit, store, scgan_command, t
         own = shares("--cluster", cluster, "--latent", "real")
         assert own[cluster] > 1.5 * weights[cluster] and own.argmax() == cluster
     assert (shares("--latent", "real") - weights).abs().max() < 0.15
-    different = {drawn(scgan_command, fit[1], store, tmp_path / "l.csv", "--latent", n) for n in stored.model.latents}
+    different = {
+        drawn(scgan_command, fit[1], store, tmp_path / "l.csv", "--latent", n)
+        for n in stored.model.latents
+    }
     assert len(different) == 4
     assert drawn(scgan_command, fit[1], store, tmp_path / "l.csv") in different
 
@@ -170,8 +203,14 @@ def test_evaluate_gives_the_scores_of_the_run(fit, store, scgan_command):
     said = scgan_command("evaluate", fit[1], "--store", store, "--json")
     assert scores_of(said) == scores_of(fit[0])
     table = scgan_command("evaluate", fit[1], "--store", store)
-    assert table.code == 0 and table.out.splitlines()[0].strip() == fit[1] and "c2st_accuracy" in table.out
-    assert scores_of(scgan_command("evaluate", fit[1], "--store", store, "--seed", 6, "--json")) != scores_of(fit[0])
+    assert (
+        table.code == 0
+        and table.out.splitlines()[0].strip() == fit[1]
+        and "c2st_accuracy" in table.out
+    )
+    assert scores_of(
+        scgan_command("evaluate", fit[1], "--store", store, "--seed", 6, "--json")
+    ) != scores_of(fit[0])
 
 
 def test_evaluate_anybodys_samples(csv, scgan_command, tmp_path):
@@ -227,13 +266,23 @@ def test_every_way_to_say_a_setting(scgan_command, monkeypatch, words):
     monkeypatch.setattr(commands, "run_and_show", lambda spec, *args, **how: specs.append(spec))
     assert scgan_command("fit", *words).code == 0
     (spec,) = specs
-    assert (spec.config.decoder.lambda_x, spec.config.decoder.width, spec.data.num_train) == (0.5, 64, 600)
+    assert (spec.config.decoder.lambda_x, spec.config.decoder.width, spec.data.num_train) == (
+        0.5,
+        64,
+        600,
+    )
     assert spec.config.decoder.num_layers == SYSTEM.presets["default"].decoder.num_layers
 
 
 def test_a_value_keeps_its_signs():
-    spec, _ = commands.build_spec("scgan", "a-b.csv", "default", ["data.label=a-b=c"], ["--data.columns=x-1,y"], 0)
-    assert (spec.data.source, spec.data.label, spec.data.columns) == ("a-b.csv", "a-b=c", ("x-1", "y"))
+    spec, _ = commands.build_spec(
+        "scgan", "a-b.csv", "default", ["data.label=a-b=c"], ["--data.columns=x-1,y"], 0
+    )
+    assert (spec.data.source, spec.data.label, spec.data.columns) == (
+        "a-b.csv",
+        "a-b=c",
+        ("x-1", "y"),
+    )
 
 
 def test_a_training_that_fails_ends_with_1(scgan_command, tmp_path, monkeypatch):
@@ -260,14 +309,25 @@ def test_an_interruption_says_how_to_go_on(scgan_command, monkeypatch):
 
 def test_a_real_command_keeps_stdout_clean_and_logs_where_it_is_told(tmp_path):
     uri = f"sqlite:///{tmp_path}/elsewhere/theirs.db"
-    command = [str(BIN / "scgan"), "fit", *map(str, TOY), "--store", str(tmp_path / "runs"), "--json"]
+    command = [
+        str(BIN / "scgan"),
+        "fit",
+        *map(str, TOY),
+        "--store",
+        str(tmp_path / "runs"),
+        "--json",
+    ]
     environment = {**commands.os.environ, "MLFLOW_TRACKING_URI": uri}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
     assert json.loads(line)["trained"] == ["encode", "cluster", "map", "decode"]
     assert "encode: starting" in done.stderr and "Warning" not in done.stderr
-    assert (tmp_path / "elsewhere" / "theirs.db").exists() and not (tmp_path / "runs" / "mlflow.db").exists()
+    assert (tmp_path / "elsewhere" / "theirs.db").exists() and not (
+        tmp_path / "runs" / "mlflow.db"
+    ).exists()
     assert {path.name for path in tmp_path.iterdir()} == {"elsewhere", "runs"}
 
 

@@ -18,7 +18,9 @@ HOUR = 3600
 @pytest.fixture(params=["folder", "s3"])
 def store(request, tmp_path):
     """A store with two runs that share an encoder, one artifact of no run, and what a killed job leaves."""
-    store = ArtifactStore(str(tmp_path / "runs") if request.param == "folder" else f"s3://{bucket(request)}/runs")
+    store = ArtifactStore(
+        str(tmp_path / "runs") if request.param == "folder" else f"s3://{bucket(request)}/runs"
+    )
     put(store, "encode-1")
     put(store, "map-1", upstream={"encode": "encode-1"})
     put(store, "map-2", upstream={"encode": "encode-1"})
@@ -41,7 +43,10 @@ def store(request, tmp_path):
 def bucket(request):
     import boto3
 
-    monkeypatch, endpoint = request.getfixturevalue("monkeypatch"), request.getfixturevalue("endpoint")
+    monkeypatch, endpoint = (
+        request.getfixturevalue("monkeypatch"),
+        request.getfixturevalue("endpoint"),
+    )
     for name, value in (
         ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_ACCESS_KEY_ID", "testing"),
@@ -77,13 +82,26 @@ def names(store, hours=0.0):
 def test_ls_says_what_is_used_by_what(store, scgan_command):
     said = scgan_command("store", "ls", "--store", store.url, "--json")
     items = {item["key"]: item for item in json.loads(said.out)["items"]}
-    assert items["encode-1"]["runs"] == ["a", "b"] and items["map-2"]["runs"] == ["b"] and items["map-9"]["runs"] == []
+    assert (
+        items["encode-1"]["runs"] == ["a", "b"]
+        and items["map-2"]["runs"] == ["b"]
+        and items["map-9"]["runs"] == []
+    )
     kinds = {key: item["kind"] for key, item in items.items()}
     assert kinds["map-7.part-ab"] == "part" and kinds["map-7.part-cd.checkpoint"] == "checkpoint"
-    assert kinds["lost-1"] == "incomplete" and kinds["map-1"] == "artifact" and items["lost-1"]["bytes"] == 5
+    assert (
+        kinds["lost-1"] == "incomplete"
+        and kinds["map-1"] == "artifact"
+        and items["lost-1"]["bytes"] == 5
+    )
     assert all(0 <= time.time() - item["modified"] < 60 for item in items.values())
     said = scgan_command("store", "ls", "--store", store.url)
-    assert said.code == 0 and "10 keys" in said.out and "2 runs in" in said.out and "encode-1" in said.out
+    assert (
+        said.code == 0
+        and "10 keys" in said.out
+        and "2 runs in" in said.out
+        and "encode-1" in said.out
+    )
 
 
 def test_verify_names_what_is_damaged(store, scgan_command):
@@ -98,14 +116,26 @@ def test_verify_names_what_is_damaged(store, scgan_command):
     damaged = json.loads(said.out)["damaged"]
     assert said.code == 1 and damaged.keys() == {"map-1", "map-9", "b"}
     assert "the checksum of tensors-" in damaged["map-1"] and "not JSON" in damaged["map-9"]
-    assert "its map artifact map-2 is missing" in damaged["b"] and "of 9 keys and their runs: 3;" in said.err
+    assert (
+        "its map artifact map-2 is missing" in damaged["b"]
+        and "of 9 keys and their runs: 3;" in said.err
+    )
 
 
 def test_gc_keeps_what_runs_use_and_what_is_young(store, scgan_command):
     assert names(store, hours=1) == set()
     gone = {
-        *("artifact map-9", "artifact scores-9", "artifact encode-7", "part map-7.part-ab", "incomplete lost-1"),
-        *("checkpoint map-7.part-cd.checkpoint", "file artifacts/encode-1/tensors-of-another.safetensors"),
+        *(
+            "artifact map-9",
+            "artifact scores-9",
+            "artifact encode-7",
+            "part map-7.part-ab",
+            "incomplete lost-1",
+        ),
+        *(
+            "checkpoint map-7.part-cd.checkpoint",
+            "file artifacts/encode-1/tensors-of-another.safetensors",
+        ),
         "file probe-123",
     }
     time.sleep(1.1)  # S3 counts whole seconds
@@ -114,11 +144,15 @@ def test_gc_keeps_what_runs_use_and_what_is_young(store, scgan_command):
     said = scgan_command("store", "gc", "--older-than", "0", "--store", store.url)
     assert said.code == 0 and "8 things" in said.out and "--yes removes them" in said.out
     assert set(store.storage.names("")) == there
-    said = scgan_command("store", "gc", "--older-than", "0", "--store", store.url, "--yes", "--json")
+    said = scgan_command(
+        "store", "gc", "--older-than", "0", "--store", store.url, "--yes", "--json"
+    )
     assert set(json.loads(said.out)["removed"]) == gone
     assert set(store.keys()) == {"encode-1", "map-1", "map-2", "scores-1"} and names(store) == set()
     assert scgan_command("store", "verify", "--store", store.url).code == 0
-    assert {"a/run.json", "a/report.html", "b/run.json", "b/report.html"} < set(store.storage.names(""))
+    assert {"a/run.json", "a/report.html", "b/run.json", "b/report.html"} < set(
+        store.storage.names("")
+    )
 
 
 def test_what_a_running_job_was_made_from_is_kept(tmp_path):
@@ -158,7 +192,9 @@ def test_unfinished_uploads_go(request, tmp_path):
     found = waste(store, hours=-1)  # moto dates every upload 2010
     assert [thing.name for thing in found] == ["unfinished write of artifacts/x/t"]
     found[0].remove()
-    assert [u["Key"] for u in client.list_multipart_uploads(Bucket=name)["Uploads"]] == ["elsewhere/t"]
+    assert [u["Key"] for u in client.list_multipart_uploads(Bucket=name)["Uploads"]] == [
+        "elsewhere/t"
+    ]
 
 
 def test_a_saved_estimator_is_all_used(tmp_path):
@@ -184,7 +220,9 @@ def test_hostile_records_and_manifests_remove_nothing_outside(tmp_path, scgan_co
         and "its encode artifact ../../precious, " in said.out
         and "b: run.json can't be read" in said.out
     )
-    assert scgan_command("store", "gc", "--store", store.url, "--older-than", "0", "--yes").code == 0
+    assert (
+        scgan_command("store", "gc", "--store", store.url, "--older-than", "0", "--yes").code == 0
+    )
     assert (outside / "manifest.json").exists()
 
 

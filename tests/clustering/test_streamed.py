@@ -17,7 +17,9 @@ def partition_of(eps, pieces, num_clusters, **options):
     """The partition of codes that come in pieces of the given sizes."""
     files = eps.split(pieces)
     how = {"min_rows": 4, "max_passes": 30, "seed": 0, "runtime": Runtime(), **options}
-    return fit_partition(lambda number: files[number], [len(rows) for rows in files], num_clusters, **how)
+    return fit_partition(
+        lambda number: files[number], [len(rows) for rows in files], num_clusters, **how
+    )
 
 
 def test_codes_that_come_in_pieces_are_clustered_as_scikit_learn_does_batch_by_batch():
@@ -38,7 +40,9 @@ def test_codes_that_come_in_pieces_are_clustered_as_scikit_learn_does_batch_by_b
 def test_pieces_find_separate_blobs():
     generator = torch.Generator().manual_seed(0)
     centres = torch.tensor([[0.0, 0.0], [10.0, -5.0], [20.0, -10.0]])
-    k = torch.arange(3).repeat_interleave(torch.tensor([2000, 3000, 1000]))[torch.randperm(6000, generator=generator)]
+    k = torch.arange(3).repeat_interleave(torch.tensor([2000, 3000, 1000]))[
+        torch.randperm(6000, generator=generator)
+    ]
     eps = centres[k] + 0.1 * torch.randn(6000, 2, generator=generator)
     found = partition_of(eps, 1000, 3, max_passes=5)
     assert sorted(found.counts.tolist()) == [1000, 2000, 3000] and found.dissolved == 0
@@ -76,7 +80,9 @@ class Memory:
         return self.state
 
     def save(self, state):
-        self.state = Artifact({name: rows.clone() for name, rows in state.tensors.items()}, dict(state.meta))
+        self.state = Artifact(
+            {name: rows.clone() for name, rows in state.tensors.items()}, dict(state.meta)
+        )
         raise Killed
 
 

@@ -58,7 +58,9 @@ def test_split_is_a_partition_fixed_by_the_seed() -> None:
     data, again, other = (split("t", table(), 0.25, seed) for seed in (0, 0, 1))
     train, test = (data.schema.decode(part)["row"] for part in (data.train, data.test))
     assert len(test) == 25 and sorted([*train, *test]) == list(range(100))
-    assert np.array_equal(train % 3, data.train_labels) and np.array_equal(test % 3, data.test_labels)
+    assert np.array_equal(train % 3, data.train_labels) and np.array_equal(
+        test % 3, data.test_labels
+    )
     assert torch.equal(data.train, again.train) and torch.equal(data.test, again.test)
     assert not torch.equal(data.test, other.test)
 
@@ -106,17 +108,27 @@ def test_load_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "stars.npz"
     np.savez(path, X=np.random.default_rng(0).standard_normal((50, 3)), y=np.arange(50))
     data = load(DataConfig(source=str(path), columns=("x2", "x0")), 0)
-    assert data.name == "stars" and data.schema.names == ("x2", "x0") and data.train.shape == (40, 2)
+    assert (
+        data.name == "stars" and data.schema.names == ("x2", "x0") and data.train.shape == (40, 2)
+    )
     assert data.toy is None and data.train_labels is not None and len(data.train_labels) == 40
     moved = path.rename(tmp_path / "moved.npz")
-    assert load(DataConfig(source=str(moved), columns=("x2", "x0")), 0).fingerprint == data.fingerprint
+    assert (
+        load(DataConfig(source=str(moved), columns=("x2", "x0")), 0).fingerprint == data.fingerprint
+    )
 
 
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        (DataConfig(source="chekerboard"), "unknown data 'chekerboard'; did you mean 'checkerboard'?"),
-        (DataConfig(source="nothing-like-it"), "unknown data 'nothing-like-it'; allowed: eight_gaussians"),
+        (
+            DataConfig(source="chekerboard"),
+            "unknown data 'chekerboard'; did you mean 'checkerboard'?",
+        ),
+        (
+            DataConfig(source="nothing-like-it"),
+            "unknown data 'nothing-like-it'; allowed: eight_gaussians",
+        ),
         (DataConfig(source="gone/table.csv"), "gone/table.csv: there is no such file"),
         (DataConfig(source="gone.parquet"), "gone.parquet: there is no such file"),
         (DataConfig(source="ring", label="k"), "'ring' is a toy set"),
@@ -130,7 +142,9 @@ def test_unknown_sources(config: DataConfig, expected: str) -> None:
 
 
 def test_rows_that_cannot_be_used() -> None:
-    with pytest.raises(ValueError, match=r"^t: 5 rows give 4 to train, 1 to test; each needs at least 2"):
+    with pytest.raises(
+        ValueError, match=r"^t: 5 rows give 4 to train, 1 to test; each needs at least 2"
+    ):
         split("t", table(5), 0.2, 0)
     with pytest.raises(ValueError, match="1 to train, 99 to test"):
         split("t", table(100), 0.99, 0)

@@ -37,7 +37,12 @@ def test_every_format(client: Any, tmp_path: Path, suffix: str) -> None:
 
 
 def test_folder_in_the_order_of_keys(client: Any) -> None:
-    for key, value in {"in/b/part.csv": 2, "in/a/part.csv": 1, "in/c.csv": 3, "inner.csv": 9}.items():
+    for key, value in {
+        "in/b/part.csv": 2,
+        "in/a/part.csv": 1,
+        "in/c.csv": 3,
+        "inner.csv": 9,
+    }.items():
         client.put_object(Bucket="data", Key=key, Body=f"a\n{value}\n".encode())
     client.put_object(Bucket="data", Key="in/_SUCCESS", Body=b"")
     for url in ("s3://data/in", "s3://data/in/"):
@@ -47,12 +52,20 @@ def test_folder_in_the_order_of_keys(client: Any) -> None:
 def test_a_folder_is_streamed_file_by_file(client: Any, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for part in range(3):
-        write_samples(tmp_path / f"in/p={part}/t.parquet", {"a": rng.normal(size=500), "b": rng.normal(size=500)})
+        write_samples(
+            tmp_path / f"in/p={part}/t.parquet",
+            {"a": rng.normal(size=500), "b": rng.normal(size=500)},
+        )
     upload(client, tmp_path / "in", "in")
     client.put_object(Bucket="data", Key="in/_SUCCESS", Body=b"")
-    here, there = (load(DataConfig(source=source, stream=True), 0) for source in (f"{tmp_path}/in", "s3://data/in"))
+    here, there = (
+        load(DataConfig(source=source, stream=True), 0)
+        for source in (f"{tmp_path}/in", "s3://data/in")
+    )
     assert there.stream is not None and here.stream is not None
-    assert there.stream.parts.paths == tuple(f"s3://data/in/p={part}/t.parquet" for part in range(3))
+    assert there.stream.parts.paths == tuple(
+        f"s3://data/in/p={part}/t.parquet" for part in range(3)
+    )
     assert there.fingerprint == here.fingerprint and there.num_train == here.num_train
     with pytest.raises(ValueError, match=r"s3://data/none: only \.parquet"):
         load(DataConfig(source="s3://data/none", stream=True), 0)
@@ -80,10 +93,17 @@ def test_images_in_folders_a_class(client: Any, tmp_path: Path) -> None:
     (tmp_path / "train" / "notes.txt").write_text("left there")
     upload(client, tmp_path, "pets")
     client.put_object(Bucket="data", Key="pets/../../../evil.png", Body=b"no")
-    local, remote = (load(DataConfig(source=source), 0) for source in (str(tmp_path), "s3://data/pets"))
-    assert remote.name == "pets" and remote.fingerprint == local.fingerprint and len(remote.test) == 10
+    local, remote = (
+        load(DataConfig(source=source), 0) for source in (str(tmp_path), "s3://data/pets")
+    )
+    assert (
+        remote.name == "pets" and remote.fingerprint == local.fingerprint and len(remote.test) == 10
+    )
     client.put_object(Bucket="data", Key="pets/train/cat/cut.png", Body=b"no")
-    with pytest.raises(ValueError, match=r"^s3://data/pets: 1 of 31 images can't be read: train/cat/cut.png \(not an"):
+    with pytest.raises(
+        ValueError,
+        match=r"^s3://data/pets: 1 of 31 images can't be read: train/cat/cut.png \(not an",
+    ):
         load(DataConfig(source="s3://data/pets"), 0)
 
 
@@ -92,9 +112,12 @@ def test_images_of_one_file_of_idx_files_and_of_celeba(client: Any, tmp_path: Pa
     np.savez(tmp_path / "set.npz", images=images)
     client.upload_file(str(tmp_path / "set.npz"), "data", "in/set.npz")
     content = bytes((0, 0, 8, 3)) + np.array(images.shape, ">i4").tobytes() + images.tobytes()
-    client.put_object(Bucket="data", Key="idx/train-images-idx3-ubyte.gz", Body=gzip.compress(content))
+    client.put_object(
+        Bucket="data", Key="idx/train-images-idx3-ubyte.gz", Body=gzip.compress(content)
+    )
     write_images(
-        tmp_path / "faces", Sampled(images, (np.arange(40) % 3 % 2).reshape(20, 2).astype(np.uint8), ("a", "b"))
+        tmp_path / "faces",
+        Sampled(images, (np.arange(40) % 3 % 2).reshape(20, 2).astype(np.uint8), ("a", "b")),
     )
     upload(client, tmp_path / "faces", "faces")
     for source in ("s3://data/in/set.npz", "s3://data/idx"):
@@ -102,7 +125,10 @@ def test_images_of_one_file_of_idx_files_and_of_celeba(client: Any, tmp_path: Pa
             load(DataConfig(source=source), 0).fingerprint
             == load(DataConfig(source=str(tmp_path / "set.npz")), 0).fingerprint
         )
-    local, remote = (load(DataConfig(source=source), 0) for source in (str(tmp_path / "faces"), "s3://data/faces/"))
+    local, remote = (
+        load(DataConfig(source=source), 0)
+        for source in (str(tmp_path / "faces"), "s3://data/faces/")
+    )
     assert remote.fingerprint == local.fingerprint and remote.image_schema.attributes == ("a", "b")
 
 
@@ -138,5 +164,7 @@ def test_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(ValueError, match="^s3://data/t.csv: S3 can't be reached: Unable to locate credentials$"):
+    with pytest.raises(
+        ValueError, match="^s3://data/t.csv: S3 can't be reached: Unable to locate credentials$"
+    ):
         read_table("s3://data/t.csv")

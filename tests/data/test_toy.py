@@ -11,7 +11,8 @@ from torch import Tensor
 
 from scgan.data.toy import PAPER_TOYS, TOYS, Toy
 
-# Half side of a square that holds all but 1e-6 of the mass, and cells a side that resolve the narrowest part.
+# Half side of a square that holds all but 1e-6 of the mass, and cells a side that resolve the
+# narrowest part.
 WINDOWS = {
     "eight_gaussians": (5.5, 240),
     "checkerboard": (4.0, 80),
@@ -66,7 +67,9 @@ def test_samples_follow_the_density(name: str, side: int) -> None:
     x = TOYS[name].sample(num, generator()).double()
     index = ((x + half) / (2 * half) * side).floor().long()
     inside = ((index >= 0) & (index < side)).all(1)
-    counts = torch.bincount(index[inside, 0] * side + index[inside, 1], minlength=side * side).double()
+    counts = torch.bincount(
+        index[inside, 0] * side + index[inside, 1], minlength=side * side
+    ).double()
     large = expected >= 10
     counts = torch.cat((counts[large], (num - counts[large].sum()).view(1)))
     expected = torch.cat((expected[large], (num - expected[large].sum()).view(1)))
@@ -131,14 +134,25 @@ def test_definitions() -> None:
     assert TOYS["eight_gaussians"].mode_std.tolist() == pytest.approx([0.5 / 1.414] * 8)
     assert TOYS["ring"].modes().norm(dim=1).tolist() == pytest.approx([1.0] * 8)
     assert TOYS["ring"].mode_std.tolist() == pytest.approx([0.01] * 8)
-    assert sorted({v for row in TOYS["grid"].modes().tolist() for v in row}) == [-4.0, -2.0, 0.0, 2.0, 4.0]
+    assert sorted({v for row in TOYS["grid"].modes().tolist() for v in row}) == [
+        -4.0,
+        -2.0,
+        0.0,
+        2.0,
+        4.0,
+    ]
     assert TOYS["grid"].mode_std.tolist() == pytest.approx([0.05] * 25)
-    assert all(TOYS[name].modes() is None and TOYS[name].mode_std is None for name in ("abs", "checkerboard"))
+    assert all(
+        TOYS[name].modes() is None and TOYS[name].mode_std is None
+        for name in ("abs", "checkerboard")
+    )
 
 
 def test_checkerboard_cells() -> None:
     toy = TOYS["checkerboard"]
-    on = torch.tensor([[-4.0, -4.0], [-3.9, 0.1], [-1.9, -1.9], [0.1, 3.9 - 2.0], [2.1, 2.1], [3.9, -0.1]])
+    on = torch.tensor(
+        [[-4.0, -4.0], [-3.9, 0.1], [-1.9, -1.9], [0.1, 3.9 - 2.0], [2.1, 2.1], [3.9, -0.1]]
+    )
     off = torch.tensor([[-3.0, -1.0], [4.0, 2.5], [0.5, 2.5], [-4.1, 0.5], [2.0, 1.0]])
     assert toy.log_prob(on).tolist() == pytest.approx([-math.log(32)] * 6, abs=1e-12)
     assert toy.log_prob(off).tolist() == [-math.inf] * 5
@@ -146,15 +160,26 @@ def test_checkerboard_cells() -> None:
 
 def test_checkerboard_never_rounds_into_the_next_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     for extreme in (0.0, 1 - 2**-24):
-        monkeypatch.setattr(torch, "rand", lambda *shape, value=extreme, **_: torch.full(shape, value))
-        assert TOYS["checkerboard"].log_prob(TOYS["checkerboard"].sample(1, generator())).isfinite().all()
+        monkeypatch.setattr(
+            torch, "rand", lambda *shape, value=extreme, **_: torch.full(shape, value)
+        )
+        assert (
+            TOYS["checkerboard"]
+            .log_prob(TOYS["checkerboard"].sample(1, generator()))
+            .isfinite()
+            .all()
+        )
 
 
 @pytest.mark.parametrize(
     ("name", "point", "expected"),
     [
         ("abs", (-2.0, 1.0), -2.0 - math.log(2 * math.pi) + 1.5),
-        ("sine_wave", (math.pi / 10, 1.0), -((math.pi / 10) ** 2) / 2 - math.log(2 * math.pi) + 1.0),
+        (
+            "sine_wave",
+            (math.pi / 10, 1.0),
+            -((math.pi / 10) ** 2) / 2 - math.log(2 * math.pi) + 1.0,
+        ),
         ("crescent_cubed", (1.6, 2.0), -2.0 - math.log(2 * math.pi)),
     ],
 )

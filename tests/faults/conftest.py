@@ -24,14 +24,20 @@ from scgan.store.artifacts import ArtifactStore
 
 STAGES = ("encode", "cluster", "map", "decode")
 # Seconds, not milliseconds, in each loop, so that there is a middle in which something can break.
-LENGTHS = {"encoder.num_samples": 131_072, "mappers.num_samples": 384_000, "decoder.num_samples": 131_072}
+LENGTHS = {
+    "encoder.num_samples": 131_072,
+    "mappers.num_samples": 384_000,
+    "decoder.num_samples": 131_072,
+}
 DATA = {"source": "ring", "num_train": 600, "num_test": 400}
 
 
 @pytest.fixture(scope="session")
 def spec():
     changes = {**LENGTHS, "clusters.num_clusters": 4}
-    return Spec("scgan", DataConfig(**DATA), override(systems.load("scgan").presets["smoke"], changes))
+    return Spec(
+        "scgan", DataConfig(**DATA), override(systems.load("scgan").presets["smoke"], changes)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +64,9 @@ class Undisturbed:
                 pytest.approx(point, rel=1e-5) for point in ours.meta.get("curve", ())
             ], name
             assert {**ours.meta, "curve": []} == {**theirs.meta, "curve": []}, name
-            assert all(torch.equal(theirs.tensors[key], ours.tensors[key]) for key in ours.tensors), name
+            assert all(
+                torch.equal(theirs.tensors[key], ours.tensors[key]) for key in ours.tensors
+            ), name
 
     def copy_without(self, folder, *stages):
         """A store that holds the run less some stages."""
@@ -71,7 +79,9 @@ class Undisturbed:
 @pytest.fixture(scope="session")
 def undisturbed(spec, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
-    return Undisturbed(fit_stages(spec, prepare(spec), ArtifactStore(str(folder)), LocalExecutor()), folder)
+    return Undisturbed(
+        fit_stages(spec, prepare(spec), ArtifactStore(str(folder)), LocalExecutor()), folder
+    )
 
 
 class Listener:
@@ -115,8 +125,17 @@ def start(words, tmp_path):
 
     def begin(store, die_at=None, ray=False, **environment):
         log = tmp_path / f"progress-{next(number)}.log"
-        settings = {"words": [*words, "--store", str(store)], "log": str(log), "die_at": die_at, "ray": ray}
-        environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db", **environment}
+        settings = {
+            "words": [*words, "--store", str(store)],
+            "log": str(log),
+            "die_at": die_at,
+            "ray": ray,
+        }
+        environment = {
+            **os.environ,
+            "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
+            **environment,
+        }
         process = subprocess.Popen(
             [sys.executable, str(Path(__file__).parent / "driver.py"), json.dumps(settings)],
             stdout=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """A run in a process of its own, which kills itself where a test wants it: ``driver.py JSON``.
 
-Keys of the JSON: ``words`` of the command line, ``log`` (a line for each progress), ``die_at`` a stage (or none) and
-``ray`` for the main job instead of ``scgan fit``.
+Keys of the JSON: ``words`` of the command line, ``log`` (a line for each progress), ``die_at`` a
+stage (or none) and ``ray`` for the main job instead of ``scgan fit``.
 """
 
 from __future__ import annotations

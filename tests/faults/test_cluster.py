@@ -166,7 +166,9 @@ def test_the_encoder_goes_on_with_fewer_workers_and_takes_new_ones_in(undisturbe
 
 
 @pytest.mark.parametrize("stage", ["encode", "map"])
-def test_what_can_never_come_is_said_and_given_up(ray_head, undisturbed, spec, tmp_path, stage, caplog, monkeypatch):
+def test_what_can_never_come_is_said_and_given_up(
+    ray_head, undisturbed, spec, tmp_path, stage, caplog, monkeypatch
+):
     """The cluster has no GPU and does not grow."""
     monkeypatch.setattr("ray_jobs.cluster.waiting.SILENCE", 1.0)
     monkeypatch.setattr("ray_jobs.cluster.waiting.SAY_EVERY", 1.0)
@@ -174,7 +176,8 @@ def test_what_can_never_come_is_said_and_given_up(ray_head, undisturbed, spec, t
     executor = RayExecutor(Resources(num_gpus=1, gpus_per_task=0.5, patience_minutes=0.1))
     needs = {"encode": "1 x 1 CPU and 1 GPU", "map": "1 x 1 CPU and 0.5 GPU"}[stage]
     with pytest.raises(
-        RuntimeError, match=f"{stage} waits for {needs} for [67] s; the cluster has 2 CPU and 0 GPU.*pat"
+        RuntimeError,
+        match=f"{stage} waits for {needs} for [67] s; the cluster has 2 CPU and 0 GPU.*pat",
     ):
         fit_stages(spec, prepare(spec), store, executor)
     assert caplog.text.count(f"{stage} waits for {needs}") >= 3
@@ -191,7 +194,9 @@ def test_a_deadline_ends_the_job_and_the_next_goes_on(
     store = undisturbed.copy_without(tmp_path / "runs", stage)
     executor = RayExecutor(Resources(deadline_minutes=60, checkpoint_seconds=0.2))
     with pytest.raises(RuntimeError, match=f"^{stage}: the job's time is over"):
-        fit_stages(spec, prepare(spec), store, executor, [listener(lambda *progress: ahead.append(3600))])
+        fit_stages(
+            spec, prepare(spec), store, executor, [listener(lambda *progress: ahead.append(3600))]
+        )
     assert store.load(undisturbed.stages[stage].key) is None
     heard = listener()
     fit_stages(spec, prepare(spec), store, RayExecutor(Resources(checkpoint_seconds=0.2)), [heard])
@@ -219,14 +224,17 @@ COMMANDS = (
 )
 
 
-def test_a_cluster_grows_from_nothing_by_the_jobs_demand_and_shrinks(undisturbed, spec, another_head, tmp_path):
+def test_a_cluster_grows_from_nothing_by_the_jobs_demand_and_shrinks(
+    undisturbed, spec, another_head, tmp_path
+):
     """Ray's autoscaler with its provider of processes: a head of no CPU, workers of a CPU and a logical GPU."""
     config = {
         "cluster_name": "fake",
         "max_workers": 2,
         "idle_timeout_minutes": 0.1,
         "provider": {
-            "type": "external",  # by its own name Ray looks for defaults that its wheel does not hold
+            # by its own name Ray looks for defaults that its wheel does not hold
+            "type": "external",
             "module": "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider",
             "head_node_id": "fffffffffffffffffffffffffffffffffffffffffffffffffff00000",
             "launch_multiple": True,
@@ -235,7 +243,12 @@ def test_a_cluster_grows_from_nothing_by_the_jobs_demand_and_shrinks(undisturbed
         "head_node_type": "ray.head.default",
         "available_node_types": {
             "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
-            "worker": {"resources": {"CPU": 1, "GPU": 1}, "node_config": {}, "min_workers": 0, "max_workers": 2},
+            "worker": {
+                "resources": {"CPU": 1, "GPU": 1},
+                "node_config": {},
+                "min_workers": 0,
+                "max_workers": 2,
+            },
         },
         "upscaling_speed": 1.0,
         **{key: {} for key in ("docker", "file_mounts")},
@@ -249,6 +262,8 @@ def test_a_cluster_grows_from_nothing_by_the_jobs_demand_and_shrinks(undisturbed
         "RAY_OVERRIDE_NODE_ID_FOR_TESTING": config["provider"]["head_node_id"],
     }
     store = ArtifactStore(str(tmp_path / "runs"))
-    with another_head(tmp_path / "head.log", "--num-cpus=0", autoscaling=config, **settings) as head:
+    with another_head(
+        tmp_path / "head.log", "--num-cpus=0", autoscaling=config, **settings
+    ) as head:
         assert python(GROWTH, spec, store, HEAD=head.address) == [1, True, 1]
     undisturbed.assert_same(store)

@@ -72,9 +72,13 @@ def test_a_damaged_artifact(undisturbed, spec, tmp_path, caplog, stage, damage):
 
 @pytest.mark.parametrize("damage", [flip, truncate])
 @pytest.mark.parametrize("stage", ["encode", "map", "decode"])
-def test_a_damaged_checkpoint(undisturbed, spec, listener, tmp_path, caplog, monkeypatch, stage, damage):
+def test_a_damaged_checkpoint(
+    undisturbed, spec, listener, tmp_path, caplog, monkeypatch, stage, damage
+):
     """The run was interrupted in the stage; its checkpoint is no use, so the stage begins anew."""
-    monkeypatch.setattr(execution, "Runtime", functools.partial(execution.Runtime, checkpoint_every=0.1))
+    monkeypatch.setattr(
+        execution, "Runtime", functools.partial(execution.Runtime, checkpoint_every=0.1)
+    )
     monkeypatch.setattr(loop._Clock, "REPORT_EVERY", 0.0)
     store = undisturbed.copy_without(tmp_path / "runs", stage)
 
@@ -95,7 +99,11 @@ def test_a_damaged_checkpoint(undisturbed, spec, listener, tmp_path, caplog, mon
 
 
 def store_total(spec, stage):
-    return {"encode": spec.config.encoder, "map": spec.config.mappers, "decode": spec.config.decoder}[stage].num_samples
+    return {
+        "encode": spec.config.encoder,
+        "map": spec.config.mappers,
+        "decode": spec.config.decoder,
+    }[stage].num_samples
 
 
 @pytest.mark.parametrize("damage", [flip, cut_manifest, change_a_digit])

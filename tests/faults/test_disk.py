@@ -18,7 +18,9 @@ pytestmark = pytest.mark.faults
 def small_disk(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "scgan-test", disk], capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "scgan-test", disk], capture_output=True
+    )
     if mounted.returncode:
         pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
     yield disk
@@ -77,4 +79,6 @@ def test_the_command_says_it_in_one_line(small_disk, start, end):
     fill(small_disk)
     ended = end(start(small_disk / "runs"))
     assert ended.code == 2 and "Traceback" not in ended.err
-    assert ended.err.splitlines()[-1].startswith("error: ") and "No space left on device" in ended.err
+    assert (
+        ended.err.splitlines()[-1].startswith("error: ") and "No space left on device" in ended.err
+    )

@@ -31,7 +31,9 @@ def assert_one_run(tmp_path, run):
     runs = client.search_runs([experiment])
     parents = [each for each in runs if "mlflow.parentRunId" not in each.data.tags]
     assert [each.data.tags["scgan.run_id"] for each in parents] == [run]
-    assert sorted(each.data.tags["scgan.stage"] for each in runs if each not in parents) == sorted(STAGES)
+    assert sorted(each.data.tags["scgan.stage"] for each in runs if each not in parents) == sorted(
+        STAGES
+    )
     assert {each.info.status for each in runs} == {"FINISHED"}
 
 
@@ -39,12 +41,17 @@ def assert_one_run(tmp_path, run):
 def test_the_driver_alone(undisturbed, start, end, tmp_path, stage):
     killed = end(start(tmp_path / "runs", die_at=stage))
     assert killed.code == -signal.SIGKILL
-    done = [name for name in STAGES if stage == "evaluate" or STAGES.index(name) < STAGES.index(stage)]
+    done = [
+        name for name in STAGES if stage == "evaluate" or STAGES.index(name) < STAGES.index(stage)
+    ]
     again = end(start(tmp_path / "runs"))
     assert again.code == 0, again.err
     assert again.result["trained"] == [name for name in STAGES if name not in done]
     if stage in LOOPS:
-        assert again.first[stage] > 0.2 * max(killed.first[stage], 1) and again.first[stage] > killed.first[stage]
+        assert (
+            again.first[stage] > 0.2 * max(killed.first[stage], 1)
+            and again.first[stage] > killed.first[stage]
+        )
     undisturbed.assert_same(ArtifactStore(str(tmp_path / "runs")))
     assert_one_run(tmp_path, again.result["run"])
 
@@ -66,7 +73,9 @@ def workers(head):
     """Processes of the head that fit something, the oldest first."""
     family = psutil.Process(head.pid).children(recursive=True)
     fitting = [
-        p for p in family if p.is_running() and " ".join(p.cmdline()).startswith(("ray::fit_on", "ray::RayTrain"))
+        p
+        for p in family
+        if p.is_running() and " ".join(p.cmdline()).startswith(("ray::fit_on", "ray::RayTrain"))
     ]
     return sorted(fitting, key=lambda process: process.create_time())
 
@@ -90,8 +99,24 @@ def test_a_worker(undisturbed, ray_head, spec, listener, tmp_path, stage):
 
 
 def submit(head, words, store, *options):
-    command = [str(Path(sys.executable).parent / "ray"), "job", "submit", "--address", head.dashboard, *options]
-    command += ["--working-dir", ".", "--", sys.executable, "ray_jobs/full_pipeline.py", *words, "--store", str(store)]
+    command = [
+        str(Path(sys.executable).parent / "ray"),
+        "job",
+        "submit",
+        "--address",
+        head.dashboard,
+        *options,
+    ]
+    command += [
+        "--working-dir",
+        ".",
+        "--",
+        sys.executable,
+        "ray_jobs/full_pipeline.py",
+        *words,
+        "--store",
+        str(store),
+    ]
     command += ["--resources.checkpoint_seconds", "0.2"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240)
     return done.returncode, done.stdout + done.stderr
@@ -103,10 +128,17 @@ def test_ray_job_stop(undisturbed, ray_head, words, until, tmp_path, stage):
     from ray.job_submission import JobSubmissionClient
 
     store = undisturbed.copy_without(tmp_path / "runs", *STAGES[STAGES.index(stage) :])
-    code, log = submit(ray_head, words, store.url, "--no-wait", "--submission-id", f"stopped-{stage}")
+    code, log = submit(
+        ray_head, words, store.url, "--no-wait", "--submission-id", f"stopped-{stage}"
+    )
     assert code == 0, log
     client = JobSubmissionClient(ray_head.dashboard)
-    until(lambda: [key for key in store.keys() if key.endswith(".checkpoint") and key.startswith(stage)], seconds=90)
+    until(
+        lambda: [
+            key for key in store.keys() if key.endswith(".checkpoint") and key.startswith(stage)
+        ],
+        seconds=90,
+    )
     client.stop_job(f"stopped-{stage}")
     until(lambda: client.get_job_status(f"stopped-{stage}").is_terminal())
     assert client.get_job_status(f"stopped-{stage}") == "STOPPED"

@@ -28,13 +28,27 @@ class Server:
 
     def start(self):
         wait_until, answers, _ = self.tools
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        command = [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+        ]
         command += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db", "--workers", "1"]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
         environment = {**os.environ, "MLFLOW_TRACKING_URI": ""}
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, start_new_session=True, cwd=self.folder, env=environment
+                command,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd=self.folder,
+                env=environment,
             )
         wait_until(lambda: answers(f"{self.url}/health"), seconds=120)
 
@@ -61,7 +75,9 @@ def points(client, name):
         for key in each.data.metrics:
             if not key.startswith("live/") and not key.endswith("seconds"):
                 history = client.get_metric_history(each.info.run_id, key)
-                found[each.data.tags.get("scgan.stage", "run"), key] = [(p.step, p.value) for p in history]
+                found[each.data.tags.get("scgan.stage", "run"), key] = [
+                    (p.step, p.value) for p in history
+                ]
     return found, [each.info.status for each in runs]
 
 

@@ -170,12 +170,16 @@ def test_a_minute(proxy, address, mode, caplog):
     assert torch.equal(store.load("encode-1").tensors["w"], torch.ones(3))
 
 
-def test_an_outage_that_lasts_too_long_is_said_and_taken_up_again(undisturbed, spec, proxy, address, monkeypatch):
+def test_an_outage_that_lasts_too_long_is_said_and_taken_up_again(
+    undisturbed, spec, proxy, address, monkeypatch
+):
     monkeypatch.setattr("scgan.store.s3.PATIENCE", 2.0)
     monkeypatch.setattr(S3.__init__, "__kwdefaults__", {"patience": 2.0, "timeout": 60.0})
     store = ArtifactStore(address)
     with pytest.raises(StorageError, match=f"^{address}: "):
-        fit_stages(spec, prepare(spec), store, LocalExecutor(), [Outage(proxy, "away", "map", 15.0)])
+        fit_stages(
+            spec, prepare(spec), store, LocalExecutor(), [Outage(proxy, "away", "map", 15.0)]
+        )
     proxy.set("pass") if proxy.mode == "away" else None
     fitted = fit_stages(spec, prepare(spec), ArtifactStore(address), LocalExecutor())
     assert [name for name, each in fitted.items() if each.new] == ["map", "decode"]
@@ -213,7 +217,9 @@ def test_a_download_that_breaks_off_is_made_again(proxy, address):
 
 @pytest.mark.ray
 @pytest.mark.parametrize("mode", ["busy", "away"])
-def test_a_minute_while_ray_train_trains(undisturbed, another_head, proxy, address, start, end, until, tmp_path, mode):
+def test_a_minute_while_ray_train_trains(
+    undisturbed, another_head, proxy, address, start, end, until, tmp_path, mode
+):
     """The workers' checkpoints and the driver's looks at the store fall into it; nobody starts anything again."""
     with another_head(tmp_path / "head.log", "--num-cpus=2") as head:
         driver = start(address, ray=True, RAY_ADDRESS=head.address)
@@ -224,7 +230,11 @@ def test_a_minute_while_ray_train_trains(undisturbed, another_head, proxy, addre
         ended = end(driver)
     assert ended.code == 0, ended.err
     assert ended.result["trained"] == ["encode", "cluster", "map", "decode"]
-    samples = [int(line.split()[1]) for line in driver.log.read_text().splitlines() if line.startswith("encode")]
+    samples = [
+        int(line.split()[1])
+        for line in driver.log.read_text().splitlines()
+        if line.startswith("encode")
+    ]
     assert samples == sorted(samples)
     assert proxy.refused or mode == "away"
     undisturbed.assert_same(ArtifactStore(address))

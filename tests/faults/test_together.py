@@ -30,7 +30,10 @@ def test_one_is_killed_while_the_other_goes_on(undisturbed, start, end, tmp_path
 
 def test_ten_jobs_at_once(undisturbed, start, end, tmp_path):
     """Ten of the same command: whoever comes late finds what is there."""
-    processes = [start(tmp_path / "runs", MLFLOW_TRACKING_URI=f"sqlite:///{tmp_path}/{i}.db") for i in range(10)]
+    processes = [
+        start(tmp_path / "runs", MLFLOW_TRACKING_URI=f"sqlite:///{tmp_path}/{i}.db")
+        for i in range(10)
+    ]
     for ended in [end(process, seconds=500) for process in processes]:
         assert ended.code == 0, ended.err
     store = ArtifactStore(str(tmp_path / "runs"))

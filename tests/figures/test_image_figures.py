@@ -67,10 +67,16 @@ def test_real_and_generated_images_share_their_rows():
     assert titles(figure) == ["real", "generated"]
     assert (ticks(left.yaxis), ticks(right.yaxis)) == (["a", "b"], [])
     assert drawn(left).shape[1] == 4 * 33 - 1 and drawn(right).shape[1] == 3 * 33 - 1
-    np.testing.assert_allclose(drawn(left)[33:65, 33:65], (real["b"][1].permute(1, 2, 0) + 1) / 2, atol=1e-6)
+    np.testing.assert_allclose(
+        drawn(left)[33:65, 33:65], (real["b"][1].permute(1, 2, 0) + 1) / 2, atol=1e-6
+    )
     np.testing.assert_array_equal(drawn(left)[33:65, 66:], 1.0)  # only two real ones
-    np.testing.assert_allclose(drawn(right)[:32, 66:98], (fake["a"][2].permute(1, 2, 0) + 1) / 2, atol=1e-6)
-    assert png(figures.by_attribute({"a": fake["a"]}, {"a": fake["a"][:0]}))  # an attribute that no real image has
+    np.testing.assert_allclose(
+        drawn(right)[:32, 66:98], (fake["a"][2].permute(1, 2, 0) + 1) / 2, atol=1e-6
+    )
+    assert png(
+        figures.by_attribute({"a": fake["a"]}, {"a": fake["a"][:0]})
+    )  # an attribute that no real image has
     with pytest.raises(ValueError, match="same attributes"):
         figures.by_attribute(fake, {"a": real["a"]})
 
@@ -90,7 +96,13 @@ def test_continuous_attributes_have_a_row_each():
     images = noise(2, 5, 3, 64, 64)
     figure = figures.attribute_traversal(images, ["Bald", "Eyeglasses"], [0, 0.25, 0.5, 0.75, 1])
     (ax,) = figure.axes
-    assert ticks(ax.yaxis) == ["Bald", "Eyeglasses"] and ticks(ax.xaxis) == ["0", "0.25", "0.5", "0.75", "1"]
+    assert ticks(ax.yaxis) == ["Bald", "Eyeglasses"] and ticks(ax.xaxis) == [
+        "0",
+        "0.25",
+        "0.5",
+        "0.75",
+        "1",
+    ]
     np.testing.assert_array_equal(drawn(ax), figures.mosaic(images, 2))
 
 

@@ -27,7 +27,10 @@ def shown(ax):
 
 def test_curves_have_a_panel_a_stage_and_a_line_a_loss():
     encode = [{"samples": 10.0, "nt_xent": 6.0}, {"samples": 20.0, "nt_xent": 5.0}]
-    decode = [{"samples": 5.0, "g_loss": 0.7, "mse": 1e-4}, {"samples": 9.0, "g_loss": 0.6, "mse": 1e-5}]
+    decode = [
+        {"samples": 5.0, "g_loss": 0.7, "mse": 1e-4},
+        {"samples": 9.0, "g_loss": 0.6, "mse": 1e-5},
+    ]
     figure = figures.curves({"encode": encode, "cluster": [], "decode": decode})
     assert titles(figure) == ["encode", "decode"]
     first, second = figure.axes
@@ -67,7 +70,9 @@ def test_curves_without_a_point_are_refused():
 
 def test_samples_and_data_share_window_and_scale():
     data = torch.rand(4000, 2, generator=torch.Generator().manual_seed(0))
-    figure = figures.data_and_latents({"a": data[:2000], "b": data + 10}, data, ("x", "y"), title="target")
+    figure = figures.data_and_latents(
+        {"a": data[:2000], "b": data + 10}, data, ("x", "y"), title="target"
+    )
     assert titles(figure) == ["a", "b", "target"]
     assert len({(ax.get_xlim(), ax.get_ylim()) for ax in figure.axes}) == 1
     assert len({ax.get_images()[0].get_clim() for ax in figure.axes[:3]}) == 1
@@ -152,7 +157,9 @@ def test_the_principal_plane_keeps_most_variance_and_is_shared():
     np.testing.assert_allclose(plane.std(0), [3, 1], rtol=0.05)
     np.testing.assert_allclose(project(rows[:7]), plane[:7])
     line, _ = figures.principal_plane(rows[:, :1])
-    np.testing.assert_allclose(np.abs(line), np.abs(np.pad(rows[:, :1] - rows[:, :1].mean(0), ((0, 0), (0, 1)))))
+    np.testing.assert_allclose(
+        np.abs(line), np.abs(np.pad(rows[:, :1] - rows[:, :1].mean(0), ((0, 0), (0, 1))))
+    )
 
 
 def test_marginals_draw_both_sides_of_every_column():
@@ -163,7 +170,9 @@ def test_marginals_draw_both_sides_of_every_column():
     centre = [(data.values * (data.edges[1:] + data.edges[:-1]) / 2).sum() for data in first]
     assert centre[0] == pytest.approx(real["a"].mean(), abs=0.05)
     assert centre[1] > centre[0] + 0.9
-    np.testing.assert_array_equal(second[0].edges, np.arange(-0.5, 5))  # a bin an integer, centred on it
+    np.testing.assert_array_equal(
+        second[0].edges, np.arange(-0.5, 5)
+    )  # a bin an integer, centred on it
     np.testing.assert_allclose(second[0].values, np.bincount(real["b"]) / 3000)
 
 
@@ -264,7 +273,9 @@ def test_clusters_are_sorted_by_size_beside_their_quality():
     figure = figures.clusters(torch.tensor([5, 20, 10]), [0.1, 0.2, 0.3])
     np.testing.assert_array_equal(figure.axes[0].patches[0].get_data().values, [20, 10, 5])
     assert figure.axes[0].get_title("left") == "3 clusters, 5 to 20 rows"
-    np.testing.assert_allclose(figure.axes[1].collections[0].get_offsets(), [[5, 0.1], [20, 0.2], [10, 0.3]])
+    np.testing.assert_allclose(
+        figure.axes[1].collections[0].get_offsets(), [[5, 0.1], [20, 0.2], [10, 0.3]]
+    )
     assert len(figures.clusters(torch.tensor([5])).axes) == 1
 
 

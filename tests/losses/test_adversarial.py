@@ -36,7 +36,10 @@ def test_both_sides_equal_the_formula(name):
     generator = torch.Generator().manual_seed(0)
     real, fake = 2 * torch.randn(2, 3, 5, dtype=torch.float64, generator=generator)
     pair = PAIRS[name]
-    slow_d = [SLOW_D[name](r, f) for r, f in zip(real.flatten().tolist(), fake.flatten().tolist(), strict=True)]
+    slow_d = [
+        SLOW_D[name](r, f)
+        for r, f in zip(real.flatten().tolist(), fake.flatten().tolist(), strict=True)
+    ]
     slow_g = [SLOW_G[name](f) for f in fake.flatten().tolist()]
     assert_close(pair.d_loss(real, fake), torch.tensor(slow_d, dtype=torch.float64).view(3, 5))
     assert_close(pair.g_loss(fake), torch.tensor(slow_g, dtype=torch.float64).view(3, 5))

@@ -11,7 +11,9 @@ from scgan.nn.mlp import MLP, initialise
 
 def test_r1_of_a_linear_discriminator_is_its_squared_weight():
     weight = torch.tensor([3.0, -4.0], dtype=torch.float64)
-    x = torch.randn(5, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    x = torch.randn(
+        5, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    ).requires_grad_()
     assert_close(r1(x @ weight, x), torch.full((5,), 25.0, dtype=torch.float64))
 
 

@@ -17,7 +17,9 @@ def test_control_accuracy_by_hand():
     accuracy = control_accuracy(predicted, y)
     assert accuracy.overall == pytest.approx(4 / 6)
     assert accuracy.by_attribute[0] == 0.75 and accuracy.by_attribute[2] == 0.5
-    assert math.isnan(accuracy.by_attribute[1]) and len(accuracy.by_attribute) == 3  # never asked for
+    assert (
+        math.isnan(accuracy.by_attribute[1]) and len(accuracy.by_attribute) == 3
+    )  # never asked for
 
 
 def test_control_accuracy_of_many_attributes_an_image():
@@ -28,7 +30,9 @@ def test_control_accuracy_of_many_attributes_an_image():
     assert accuracy.overall == pytest.approx(9 / 12)
 
 
-@pytest.mark.parametrize("shapes", [((3,), (4,)), ((3, 2), (3,)), ((0,), (0,)), ((2, 2, 2), (2, 2, 2))])
+@pytest.mark.parametrize(
+    "shapes", [((3,), (4,)), ((3, 2), (3,)), ((0,), (0,)), ((2, 2, 2), (2, 2, 2))]
+)
 def test_attributes_that_do_not_go_together_are_refused(shapes):
     with pytest.raises(ValueError, match="two tensors"):
         control_accuracy(*(torch.zeros(shape, dtype=torch.long) for shape in shapes))
@@ -59,19 +63,28 @@ def test_diversity_of_noise_is_known_and_a_collapse_is_seen():
     x = torch.randn(600, 400, generator=torch.Generator().manual_seed(0)) * 0.3
     assert diversity(x, y) == pytest.approx(0.3 * math.sqrt(2), rel=0.01)
     assert diversity(x[:3].repeat(200, 1), y) == pytest.approx(0, abs=1e-6)
-    assert diversity(x + 5 * y[:, None], y) == pytest.approx(diversity(x, y), rel=1e-5)  # blind between attributes
+    assert diversity(x + 5 * y[:, None], y) == pytest.approx(
+        diversity(x, y), rel=1e-5
+    )  # blind between attributes
 
 
 def test_diversity_of_pixels_is_that_of_their_floats():
-    pixels = torch.randint(0, 256, (20, 1, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    pixels = torch.randint(
+        0, 256, (20, 1, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
     y = torch.arange(2).repeat(10)
     assert diversity(pixels, y) == pytest.approx(diversity(pixels.float() / 127.5 - 1, y), rel=1e-6)
-    assert diversity(pixels.double() + 1e9, y) == pytest.approx(diversity(pixels.double(), y), rel=1e-6)
+    assert diversity(pixels.double() + 1e9, y) == pytest.approx(
+        diversity(pixels.double(), y), rel=1e-6
+    )
 
 
 def test_diversity_of_many_images_is_of_a_random_part(monkeypatch):
     monkeypatch.setattr(attributes, "NUM_IMAGES_MAX", 50)
-    x, y = torch.randn(500, 30, generator=torch.Generator().manual_seed(0)), torch.zeros(500, dtype=torch.long)
+    x, y = (
+        torch.randn(500, 30, generator=torch.Generator().manual_seed(0)),
+        torch.zeros(500, dtype=torch.long),
+    )
     assert diversity(x, y, 1) == diversity(x, y, 1) != diversity(x, y, 2)
     assert diversity(x, y, 1) == pytest.approx(math.sqrt(2), rel=0.05)
 

@@ -18,7 +18,9 @@ from scgan.metrics.clustering import (
 ALL = [purity, hungarian_accuracy, normalized_mutual_information, adjusted_rand_index]
 
 
-def random_partitions(num: int, num_labels: int, num_clusters: int) -> tuple[torch.Tensor, torch.Tensor]:
+def random_partitions(
+    num: int, num_labels: int, num_clusters: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(num_labels * 10 + num_clusters)
     labels = torch.randint(num_labels, (num,), generator=generator)
     other = torch.randint(99, (num,), generator=generator)
@@ -52,7 +54,9 @@ def test_hungarian_accuracy_against_every_assignment(num_labels: int, num_cluste
 
 def test_purity_against_a_loop() -> None:
     labels, clusters = random_partitions(60, 4, 5)
-    largest = (Counter(labels[clusters == k].tolist()).most_common(1)[0][1] for k in clusters.unique())
+    largest = (
+        Counter(labels[clusters == k].tolist()).most_common(1)[0][1] for k in clusters.unique()
+    )
     assert purity(labels, clusters) == pytest.approx(sum(largest) / 60)
 
 

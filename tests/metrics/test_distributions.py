@@ -58,27 +58,39 @@ class TestSlicedWasserstein:
 
     def test_shift_in_two_dimensions_is_two_over_pi_of_it(self) -> None:
         x = normal(100, 2, 1)
-        value = sliced_wasserstein(x, x + torch.tensor([3.0, 4.0]), num_projections=20_000, generator=seeded())
+        value = sliced_wasserstein(
+            x, x + torch.tensor([3.0, 4.0]), num_projections=20_000, generator=seeded()
+        )
         assert value == pytest.approx(5 * 2 / math.pi, rel=0.02)
 
     def test_scale_and_symmetry(self) -> None:
         x, y = normal(60, 4, 1), normal(45, 4, 2)
         value = sliced_wasserstein(x, y, generator=seeded())
         assert sliced_wasserstein(y, x, generator=seeded()) == pytest.approx(value, rel=1e-6)
-        assert sliced_wasserstein(3 * x, 3 * y, generator=seeded()) == pytest.approx(3 * value, rel=1e-5)
-        assert sliced_wasserstein(x + 10, y + 10, generator=seeded()) == pytest.approx(value, rel=1e-4)
+        assert sliced_wasserstein(3 * x, 3 * y, generator=seeded()) == pytest.approx(
+            3 * value, rel=1e-5
+        )
+        assert sliced_wasserstein(x + 10, y + 10, generator=seeded()) == pytest.approx(
+            value, rel=1e-4
+        )
 
     def test_order_and_repetition_of_rows_do_not_matter(self) -> None:
         x, y = normal(30, 2, 1), normal(20, 2, 2)
         value = sliced_wasserstein(x, y, generator=seeded())
-        assert sliced_wasserstein(x.flip(0).repeat(3, 1), y, generator=seeded()) == pytest.approx(value, rel=1e-5)
-        assert sliced_wasserstein(x, x.repeat(2, 1), generator=seeded()) == pytest.approx(0, abs=1e-7)
+        assert sliced_wasserstein(x.flip(0).repeat(3, 1), y, generator=seeded()) == pytest.approx(
+            value, rel=1e-5
+        )
+        assert sliced_wasserstein(x, x.repeat(2, 1), generator=seeded()) == pytest.approx(
+            0, abs=1e-7
+        )
 
     def test_chunks_do_not_change_the_value(self, monkeypatch: pytest.MonkeyPatch) -> None:
         x, y = normal(50, 3, 1), normal(31, 3, 2)
         value = sliced_wasserstein(x, y, num_projections=10, generator=seeded())
         monkeypatch.setattr(distributions, "_CHUNK_ELEMENTS", 200)
-        assert sliced_wasserstein(x, y, num_projections=10, generator=seeded()) == pytest.approx(value, rel=1e-6)
+        assert sliced_wasserstein(x, y, num_projections=10, generator=seeded()) == pytest.approx(
+            value, rel=1e-6
+        )
 
     @pytest.mark.parametrize("shape", [(0, 2), (5, 3), (5,)])
     def test_refuses_shapes_that_do_not_go_together(self, shape: tuple[int, ...]) -> None:
@@ -87,7 +99,9 @@ class TestSlicedWasserstein:
 
     def test_refuses_no_projections(self) -> None:
         with pytest.raises(ValueError, match="num_projections"):
-            sliced_wasserstein(normal(5, 2, 1), normal(5, 2, 2), num_projections=0, generator=seeded())
+            sliced_wasserstein(
+                normal(5, 2, 1), normal(5, 2, 2), num_projections=0, generator=seeded()
+            )
 
 
 class TestEnergyDistance:
@@ -104,10 +118,14 @@ class TestEnergyDistance:
         assert energy_distance(x, y, unbiased=False) == pytest.approx(expected, rel=1e-5)
 
     @pytest.mark.parametrize("dim", [2, 40])
-    def test_blocks_do_not_change_the_value(self, dim: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_blocks_do_not_change_the_value(
+        self, dim: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         x, y = normal(1300, dim, 1), normal(700, dim, 2) + 0.3
         pairs = (x.double(), y.double())
-        cross, within_x, within_y = (float(torch.cdist(a, b).mean()) for a, b in (pairs, pairs[:1] * 2, pairs[1:] * 2))
+        cross, within_x, within_y = (
+            float(torch.cdist(a, b).mean()) for a, b in (pairs, pairs[:1] * 2, pairs[1:] * 2)
+        )
         monkeypatch.setattr(distributions, "_CHUNK_ELEMENTS", 100_000)
         expected = math.sqrt(2 * cross - within_x - within_y)
         assert energy_distance(x, y, unbiased=False) == pytest.approx(expected, rel=1e-6)
@@ -120,7 +138,9 @@ class TestEnergyDistance:
         pairs = [(normal(200, 2, 2 * i), normal(200, 2, 2 * i + 1)) for i in range(40)]
         unbiased = [energy_distance(x, y) for x, y in pairs]
         clipped = sum(value == 0 for value in unbiased)
-        assert 10 <= clipped <= 34  # negative about half of the time, more often as the null is skewed
+        assert (
+            10 <= clipped <= 34
+        )  # negative about half of the time, more often as the null is skewed
         mean_square = np.mean([energy_distance(x, y, unbiased=False) ** 2 for x, y in pairs])
         mean_distance = math.sqrt(math.pi)  # E|X - X'| of a standard normal in the plane
         assert mean_square == pytest.approx(2 / 200 * mean_distance, rel=0.15)
@@ -135,7 +155,9 @@ class TestEnergyDistance:
 
     def test_num_max_is_the_number_of_rows_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
         sizes = []
-        monkeypatch.setattr(distributions, "_sum_of_distances", lambda x, y: sizes.append((len(x), len(y))) or 1e9)
+        monkeypatch.setattr(
+            distributions, "_sum_of_distances", lambda x, y: sizes.append((len(x), len(y))) or 1e9
+        )
         energy_distance(normal(90, 2, 1), normal(20, 2, 2), num_max=30)
         assert sizes == [(30, 20)]
 
@@ -158,7 +180,9 @@ class TestOffSupport:
 
     def test_exact_on_a_line(self) -> None:
         reference = torch.arange(10.0)[:, None]
-        real = reference + torch.linspace(0, 0.4, 10)[:, None]  # distances 0 to 0.4, their median 0.2
+        real = (
+            reference + torch.linspace(0, 0.4, 10)[:, None]
+        )  # distances 0 to 0.4, their median 0.2
         samples = torch.tensor([[0.1], [3.19], [5.21], [9.0], [12.0]])  # distances .1 .19 .21 0 3
         assert off_support_fraction(samples, reference, real, quantile=0.5) == pytest.approx(2 / 5)
         assert off_support_fraction(samples, reference, real, quantile=1.0) == pytest.approx(1 / 5)
@@ -176,7 +200,9 @@ class TestOffSupport:
 
     def test_fresh_real_rows_get_the_complement_of_the_quantile(self) -> None:
         samples, reference, real = (normal(20_000, 2, seed) for seed in (1, 2, 3))
-        assert off_support_fraction(samples, reference, real, quantile=0.99) == pytest.approx(0.01, abs=0.004)
+        assert off_support_fraction(samples, reference, real, quantile=0.99) == pytest.approx(
+            0.01, abs=0.004
+        )
 
     def test_refuses_wrong_input(self) -> None:
         with pytest.raises(ValueError, match="between 0 and 1, got 99.9"):
@@ -189,7 +215,9 @@ class TestOffSupport:
 
 class TestC2st:
     def test_same_distribution_is_a_coin_toss(self) -> None:
-        accuracies = [c2st(normal(400, 3, 2 * i), normal(400, 3, 2 * i + 1), seed=i) for i in range(3)]
+        accuracies = [
+            c2st(normal(400, 3, 2 * i), normal(400, 3, 2 * i + 1), seed=i) for i in range(3)
+        ]
         assert np.mean(accuracies) == pytest.approx(0.5, abs=0.04)
 
     def test_far_apart_is_told_apart(self) -> None:
@@ -211,7 +239,9 @@ class TestC2st:
 
     def test_num_max_is_the_number_of_rows_a_side(self, monkeypatch: pytest.MonkeyPatch) -> None:
         seen = []
-        monkeypatch.setattr(distributions, "_cross_validated_accuracy", lambda *args: seen.append(args) or 0.5)
+        monkeypatch.setattr(
+            distributions, "_cross_validated_accuracy", lambda *args: seen.append(args) or 0.5
+        )
         x, y = torch.zeros(90, 1), torch.ones(80, 1)
         c2st(x, y, seed=0, num_max=40)
         c2st(x, y, seed=0)
@@ -230,7 +260,9 @@ class TestC2st:
 
     def test_folds_hold_out_the_rows_they_judge(self) -> None:
         x = normal(400, 5, 1)
-        assert c2st(x, x.clone(), seed=0) < 0.6  # a classifier judged on rows it has seen would be near 1
+        assert (
+            c2st(x, x.clone(), seed=0) < 0.6
+        )  # a classifier judged on rows it has seen would be near 1
         assert c2st(x, normal(400, 5, 2), seed=0) < 0.6
 
     def test_refuses_fewer_rows_than_folds(self) -> None:

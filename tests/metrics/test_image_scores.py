@@ -50,7 +50,13 @@ def test_names_say_extractor_and_count():
         "fid_plain_24",
         "kid_plain_24",
     ]
-    assert [score.better for score in scores.values()] == ["lower", "lower", "higher", "lower", "lower"]
+    assert [score.better for score in scores.values()] == [
+        "lower",
+        "lower",
+        "higher",
+        "lower",
+        "lower",
+    ]
     assert [count(num) for num in (10_000, 50_000, 898, 1500)] == ["10k", "50k", "898", "1500"]
 
 
@@ -76,15 +82,24 @@ def test_values_are_the_metrics_of_the_parts(monkeypatch):
     assert scores["fid_encoder_30"].floor == pytest.approx(fid(h, o), rel=1e-4)
     assert scores["kid_encoder_30"].value == pytest.approx(kid(h, g, 0), rel=1e-4)
     assert scores["kid_encoder_30"].floor == pytest.approx(kid(h, o, 0), rel=1e-4)
-    assert scores["is_classifier_30"].value == pytest.approx(inception_score((5 * g).softmax(1))[0], rel=1e-4)
-    assert scores["is_classifier_30"].floor == pytest.approx(inception_score((5 * h).softmax(1))[0], rel=1e-4)
+    assert scores["is_classifier_30"].value == pytest.approx(
+        inception_score((5 * g).softmax(1))[0], rel=1e-4
+    )
+    assert scores["is_classifier_30"].floor == pytest.approx(
+        inception_score((5 * h).softmax(1))[0], rel=1e-4
+    )
 
 
-@pytest.mark.parametrize(("num_real", "num_held_out", "num"), [(20, 0, 10), (14, 6, 10), (6, 14, 10), (50, 30, 10)])
+@pytest.mark.parametrize(
+    ("num_real", "num_held_out", "num"), [(20, 0, 10), (14, 6, 10), (6, 14, 10), (50, 30, 10)]
+)
 def test_the_real_parts_share_no_image(num_real, num_held_out, num):
     real = torch.arange(num_real)[:, None, None, None]
     held_out = 100 + torch.arange(num_held_out)[:, None, None, None]
-    a, b = (part.flatten().tolist() for part in module._parts(real, held_out, num, torch.Generator().manual_seed(0)))
+    a, b = (
+        part.flatten().tolist()
+        for part in module._parts(real, held_out, num, torch.Generator().manual_seed(0))
+    )
     assert len(a) == len(b) == num and len({*a, *b}) == 2 * num
     assert sum(i < 100 for i in a) == min(num, num_real)
     assert sum(i >= 100 for i in b) == min(num, num_held_out)
@@ -103,11 +118,17 @@ def test_counts_follow_what_there_is():
 def test_chamfer_distances_on_demand():
     scores = image_scores(pictures(40), pictures(20, 1), [Plain()], 0, chamfer=True)
     assert list(scores)[2:] == ["chamfer_sum_plain_20", "chamfer_mean_plain_20"]
-    assert all(score.value > 0 and score.floor > 0 for name, score in scores.items() if name.startswith("chamfer"))
+    assert all(
+        score.value > 0 and score.floor > 0
+        for name, score in scores.items()
+        if name.startswith("chamfer")
+    )
 
 
 def test_too_few_images_or_no_extractor_are_refused():
-    with pytest.raises(ValueError, match="scoring needs 10 generated and twice as many real images, got 9 and 40"):
+    with pytest.raises(
+        ValueError, match="scoring needs 10 generated and twice as many real images, got 9 and 40"
+    ):
         image_scores(pictures(40), pictures(9), [Plain()], 0)
     with pytest.raises(ValueError, match="need an extractor"):
         image_scores(pictures(40), pictures(20), [], 0)
@@ -118,9 +139,16 @@ def test_attribute_scores_stand_beside_the_real_images():
     predicted = y.clone()
     predicted[0] = 1
     scores = attribute_scores(real[:3].repeat(20, 1, 1, 1), y, predicted, real, y, 0, [Quarters()])
-    assert list(scores) == ["control_accuracy", "control_accuracy_worst", "diversity_pixels", "diversity_encoder"]
+    assert list(scores) == [
+        "control_accuracy",
+        "control_accuracy_worst",
+        "diversity_pixels",
+        "diversity_encoder",
+    ]
     assert scores["control_accuracy"].value == pytest.approx(59 / 60)
     assert scores["control_accuracy_worst"].value == pytest.approx(19 / 20)
     for name in ("diversity_pixels", "diversity_encoder"):
         assert scores[name].value == pytest.approx(0, abs=1e-6)  # one image an attribute
-    assert scores["diversity_pixels"].floor == pytest.approx(200 / 12**0.5 / 127.5 * 2**0.5, rel=0.05)  # of the noise
+    assert scores["diversity_pixels"].floor == pytest.approx(
+        200 / 12**0.5 / 127.5 * 2**0.5, rel=0.05
+    )  # of the noise

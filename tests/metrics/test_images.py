@@ -12,7 +12,15 @@ import torch
 from torch import nn
 
 from scgan.metrics import images
-from scgan.metrics.images import chamfer_tsne, features, fid, inception_score, kid, probabilities, tsne_coordinates
+from scgan.metrics.images import (
+    chamfer_tsne,
+    features,
+    fid,
+    inception_score,
+    kid,
+    probabilities,
+    tsne_coordinates,
+)
 
 
 def seeded(seed=0):
@@ -31,13 +39,17 @@ def exact(num, mean, scales, seed):
     rows = torch.randn(num, len(mean), generator=seeded(seed), dtype=torch.float64)
     rows = rows - rows.mean(0)
     rows = rows @ torch.linalg.inv(torch.linalg.cholesky(rows.T.cov())).T
-    return rows * torch.tensor(scales, dtype=torch.float64) + torch.tensor(mean, dtype=torch.float64)
+    return rows * torch.tensor(scales, dtype=torch.float64) + torch.tensor(
+        mean, dtype=torch.float64
+    )
 
 
 def slow_fid(x, y):
     x, y = x.numpy(), y.numpy()
     root = scipy.linalg.sqrtm(np.cov(x.T) @ np.cov(y.T))
-    return ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(np.cov(x.T) + np.cov(y.T) - 2 * root.real)
+    return ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(
+        np.cov(x.T) + np.cov(y.T) - 2 * root.real
+    )
 
 
 def test_fid_equals_the_matrix_square_root():
@@ -48,7 +60,10 @@ def test_fid_equals_the_matrix_square_root():
 
 
 def test_fid_of_known_normal_distributions():
-    x, y = exact(500, [0.0, 1.0, -2.0], [1.0, 2.0, 0.5], 0), exact(400, [1.0, 1.0, 0.0], [3.0, 2.0, 1.0], 1)
+    x, y = (
+        exact(500, [0.0, 1.0, -2.0], [1.0, 2.0, 0.5], 0),
+        exact(400, [1.0, 1.0, 0.0], [3.0, 2.0, 1.0], 1),
+    )
     assert fid(x, y) == pytest.approx((1 + 0 + 4) + (2**2 + 0**2 + 0.5**2), rel=1e-9)
     assert fid(x, x) == pytest.approx(0, abs=1e-9)
 
@@ -75,7 +90,9 @@ def slow_mmd(x, y):
         return (float(a @ b) / len(a) + 1) ** 3
 
     def within(rows):
-        return np.mean([kernel(rows[i], rows[j]) for i, j in itertools.permutations(range(len(rows)), 2)])
+        return np.mean(
+            [kernel(rows[i], rows[j]) for i, j in itertools.permutations(range(len(rows)), 2)]
+        )
 
     return within(x) + within(y) - 2 * np.mean([kernel(a, b) for a in x for b in y])
 
@@ -105,14 +122,18 @@ def test_kid_of_many_rows_is_a_mean_over_subsets(monkeypatch):
     assert value == pytest.approx(expected, rel=0.25)
     steady = torch.tensor([kid(x, y, seed) for seed in range(8)]).std()
     monkeypatch.setattr(images, "KID_SUBSETS", 1)
-    assert steady < torch.tensor([kid(x, y, seed) for seed in range(8)]).std() / 4  # of 100: a tenth
+    assert (
+        steady < torch.tensor([kid(x, y, seed) for seed in range(8)]).std() / 4
+    )  # of 100: a tenth
 
 
 def test_inception_score_equals_a_slow_loop():
     p = torch.rand(60, 5, generator=seeded(), dtype=torch.float64)
     p = p / p.sum(1, keepdim=True)
     marginal = [sum(float(row[k]) for row in p) / 60 for k in range(5)]
-    divergences = [sum(float(row[k]) * math.log(float(row[k]) / marginal[k]) for k in range(5)) for row in p]
+    divergences = [
+        sum(float(row[k]) * math.log(float(row[k]) / marginal[k]) for k in range(5)) for row in p
+    ]
     assert inception_score(p) == (pytest.approx(math.exp(sum(divergences) / 60), rel=1e-9), 0.0)
 
 
@@ -131,7 +152,9 @@ def test_inception_score_over_random_parts():
     assert 4.8 < mean < 5 and 0 < deviation < 0.2
 
 
-@pytest.mark.parametrize("p", [torch.ones(3, 2), torch.zeros(0, 2), torch.rand(4), torch.tensor([[1.5, -0.5]])])
+@pytest.mark.parametrize(
+    "p", [torch.ones(3, 2), torch.zeros(0, 2), torch.rand(4), torch.tensor([[1.5, -0.5]])]
+)
 def test_inception_score_of_no_distributions_is_refused(p):
     with pytest.raises(ValueError, match="rows of probabilities"):
         inception_score(p)
@@ -160,7 +183,10 @@ def test_chamfer_in_a_real_embedding_grows_where_modes_are_missed():
     same = chamfer_tsne(real, good, 0)
     assert same == chamfer_tsne(real, good, 0)
     missed = chamfer_tsne(real, collapsed, 0)
-    assert missed.real_to_fake_sum > 2 * same.real_to_fake_sum and missed.symmetric_mean > same.symmetric_mean
+    assert (
+        missed.real_to_fake_sum > 2 * same.real_to_fake_sum
+        and missed.symmetric_mean > same.symmetric_mean
+    )
 
 
 def test_an_embedding_keeps_neighbours():
@@ -190,13 +216,17 @@ def test_features_of_pixels_and_floats_batch_by_batch():
     extractor = Halves()
     h = features(extractor, pixels, batch_size=4)
     assert extractor.seen == (4, 4, 2)
-    expected = torch.stack([pixels[:, :, :2].double().mean((1, 2, 3)), pixels[:, :, 2:].double().mean((1, 2, 3))], 1)
+    expected = torch.stack(
+        [pixels[:, :, :2].double().mean((1, 2, 3)), pixels[:, :, 2:].double().mean((1, 2, 3))], 1
+    )
     torch.testing.assert_close(h.double(), expected / 127.5 - 1, rtol=0, atol=1e-5)
     torch.testing.assert_close(features(extractor, pixels.float() / 127.5 - 1), h)
     assert (h.dtype, h.requires_grad) == (torch.float32, False)
     ratios = probabilities(extractor, h)
     torch.testing.assert_close(ratios.sum(1), torch.ones(10, dtype=torch.float64))
-    torch.testing.assert_close((ratios[:, 0] / ratios[:, 1]).log(), 10 * (h[:, 0] - h[:, 1]).double())
+    torch.testing.assert_close(
+        (ratios[:, 0] / ratios[:, 1]).log(), 10 * (h[:, 0] - h[:, 1]).double()
+    )
 
 
 @pytest.mark.parametrize("bad", [torch.zeros(0, 1, 4, 4), torch.zeros(2, 4, 4)])
@@ -205,7 +235,9 @@ def test_features_of_no_images_are_refused(bad):
         features(Halves(), bad)
 
 
-@pytest.mark.parametrize("metric", [fid, lambda x, y: kid(x, y, 0), lambda x, y: chamfer_tsne(x, y, 0)])
+@pytest.mark.parametrize(
+    "metric", [fid, lambda x, y: kid(x, y, 0), lambda x, y: chamfer_tsne(x, y, 0)]
+)
 def test_features_that_do_not_go_together_are_refused(metric):
     good = torch.randn(5, 3)
     for bad in (torch.randn(5, 2), torch.randn(1, 3), torch.randn(5)):

@@ -16,9 +16,12 @@ def test_perfect_coverage() -> None:
 
 
 def test_counts_by_hand() -> None:
-    samples = torch.tensor([[0.0, 0.0], [0.1, 0.0], [0.29, 0.0], [0.31, 0.0], [3.9, 0.1], [2.5, 3.9]])
+    samples = torch.tensor(
+        [[0.0, 0.0], [0.1, 0.0], [0.29, 0.0], [0.31, 0.0], [3.9, 0.1], [2.5, 3.9]]
+    )
     coverage = mode_coverage(samples, CORNERS, 0.1)
-    # Four nearest to the first (one of them just beyond 3 std), one to the second, a poor one to the fourth.
+    # Four nearest to the first (one of them just beyond 3 std), one to the second, a poor one to
+    # the fourth.
     assert coverage.num_modes == 4
     assert coverage.num_captured == 2
     assert coverage.high_quality_share == pytest.approx(4 / 6)
@@ -52,7 +55,9 @@ def test_true_ring_samples_have_the_rayleigh_share() -> None:
     angles = 2 * torch.pi * torch.arange(8) / 8
     ring = torch.stack([angles.cos(), angles.sin()], dim=1)
     index = torch.randint(8, (20_000,), generator=generator)
-    coverage = mode_coverage(ring[index] + 0.01 * torch.randn(20_000, 2, generator=generator), ring, 0.01)
+    coverage = mode_coverage(
+        ring[index] + 0.01 * torch.randn(20_000, 2, generator=generator), ring, 0.01
+    )
     assert coverage.num_captured == 8
     assert coverage.high_quality_share == pytest.approx(1 - math.exp(-4.5), abs=0.003)
     assert 0 < coverage.kl_divergence < 0.002

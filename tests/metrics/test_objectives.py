@@ -11,7 +11,14 @@ import torch
 
 from scgan.data.dataset import DataConfig, load
 from scgan.metrics.distributions import sliced_wasserstein
-from scgan.metrics.objectives import TABLE, check_metrics, control_error_of, diversity_error, fid_of, measure
+from scgan.metrics.objectives import (
+    TABLE,
+    check_metrics,
+    control_error_of,
+    diversity_error,
+    fid_of,
+    measure,
+)
 
 
 class Perfect:
@@ -23,7 +30,10 @@ class Perfect:
         self.data, self.shift = data, shift
 
     def sample(self, num, generator):
-        return self.data.train[torch.randperm(len(self.data.train), generator=generator)[:num]] + self.shift
+        return (
+            self.data.train[torch.randperm(len(self.data.train), generator=generator)[:num]]
+            + self.shift
+        )
 
     def reconstruct(self, x):
         return x + self.shift
@@ -34,10 +44,14 @@ def test_metrics_are_small_for_a_perfect_model_and_nan_is_an_error():
     good, bad = (measure(Perfect(data, shift), data, TABLE, 0) for shift in (0.0, 0.5))
     assert good["sliced_wasserstein"] < 0.1 < bad["sliced_wasserstein"]
     assert good["energy_distance"] < bad["energy_distance"]
-    assert good["reconstruction_mse"] == 0 and bad["reconstruction_mse"] == pytest.approx(0.25, rel=1e-4)
+    assert good["reconstruction_mse"] == 0 and bad["reconstruction_mse"] == pytest.approx(
+        0.25, rel=1e-4
+    )
     assert good == measure(Perfect(data, 0.0), data, TABLE, 0)
     with pytest.raises(FloatingPointError, match="reconstruction_mse is nan"):
-        measure(Perfect(data, math.nan), data, {"reconstruction_mse": TABLE["reconstruction_mse"]}, 0)
+        measure(
+            Perfect(data, math.nan), data, {"reconstruction_mse": TABLE["reconstruction_mse"]}, 0
+        )
 
 
 def test_a_distance_is_to_several_samples_a_row_and_one_a_row_varies_more():
@@ -46,7 +60,9 @@ def test_a_distance_is_to_several_samples_a_row_and_one_a_row_varies_more():
 
     def distance(num, seed):
         drawn, directions = (torch.Generator().manual_seed(seed) for _ in range(2))
-        return sliced_wasserstein(model.sample(num, drawn), data.test, num_projections=64, generator=directions)
+        return sliced_wasserstein(
+            model.sample(num, drawn), data.test, num_projections=64, generator=directions
+        )
 
     several = [measure(model, data, metric, seed)["sliced_wasserstein"] for seed in range(12)]
     assert several == pytest.approx([distance(2000, seed) for seed in range(12)])
@@ -56,7 +72,9 @@ def test_a_distance_is_to_several_samples_a_row_and_one_a_row_varies_more():
 
 
 def test_a_metric_that_does_not_exist_is_refused():
-    with pytest.raises(ValueError, match="unknown metric 'sliced_waserstein'; did you mean 'sliced_wasserstein'"):
+    with pytest.raises(
+        ValueError, match="unknown metric 'sliced_waserstein'; did you mean 'sliced_wasserstein'"
+    ):
         check_metrics(["sliced_waserstein"], TABLE)
     with pytest.raises(ValueError, match="twice"):
         check_metrics(["energy_distance", "energy_distance"], TABLE)

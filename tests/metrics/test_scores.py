@@ -54,7 +54,9 @@ def test_shifted_samples_are_above_the_floor(real: dict[str, Score]) -> None:
     assert shifted["c2st_accuracy"].value > 0.95
     assert shifted["off_support_fraction"].value > 0.2
     # The floor is a matter of the real rows and the seed alone.
-    assert {key: entry.floor for key, entry in shifted.items()} == {k: entry.floor for k, entry in real.items()}
+    assert {key: entry.floor for key, entry in shifted.items()} == {
+        k: entry.floor for k, entry in real.items()
+    }
 
 
 def test_seeded() -> None:
@@ -83,11 +85,15 @@ def test_parts_are_disjoint_as_far_as_the_rows_go() -> None:
     assert used.unique().numel() == 80
     first_two = torch.cat([repeats[0][0], repeats[1][0]])[:, 0]
     assert first_two.unique().numel() == 20
-    assert all(len(generated) == 10 and generated.unique().numel() == 10 for generated, _, _ in repeats)
+    assert all(
+        len(generated) == 10 and generated.unique().numel() == 10 for generated, _, _ in repeats
+    )
 
 
 def test_few_test_rows_are_shuffled_anew_but_disjoint_within_a_repeat() -> None:
-    repeats = list(scores._repeats(torch.zeros(9, 1), torch.arange(21.0)[:, None], 9, torch.Generator()))
+    repeats = list(
+        scores._repeats(torch.zeros(9, 1), torch.arange(21.0)[:, None], 9, torch.Generator())
+    )
     for _, a, b in repeats:
         assert torch.cat([a, b]).unique().numel() == 18
     assert len({tuple(a[:, 0].tolist()) for _, a, _ in repeats}) == 4
@@ -96,7 +102,9 @@ def test_few_test_rows_are_shuffled_anew_but_disjoint_within_a_repeat() -> None:
 @pytest.mark.usefixtures("no_classifier")
 def test_size_of_a_comparison_is_the_smaller_side(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    monkeypatch.setattr(scores, "_sliced_wasserstein", lambda x, y, seed: sizes.append((len(x), len(y))) or 0.0)
+    monkeypatch.setattr(
+        scores, "_sliced_wasserstein", lambda x, y, seed: sizes.append((len(x), len(y))) or 0.0
+    )
     monkeypatch.setattr(scores, "NUM_ROWS_MAX", 30)
     for num_samples, num_test in ((100, 100), (12, 100), (100, 41)):
         score(normal(num_samples, 2, 1), normal(num_test, 2, 2), normal(50, 2, 3), seed=0)
@@ -127,19 +135,30 @@ def test_off_support_refers_to_the_first_rows_of_train(monkeypatch: pytest.Monke
 def test_off_support_floor_is_of_rows_that_do_not_set_the_threshold() -> None:
     train, test = torch.zeros(1, 1), torch.arange(40.0)[:, None]
     floors = {scores._off_support(test, test, train, seed).floor for seed in range(6)}
-    assert len(floors) > 1  # a half of 20 against its own quantile would have one row beyond it, whatever the seed
+    assert (
+        len(floors) > 1
+    )  # a half of 20 against its own quantile would have one row beyond it, whatever the seed
 
 
 @pytest.mark.parametrize("dim", [1, 200])
 def test_one_and_many_columns(dim: int) -> None:
     table = score(normal(40, dim, 1), normal(100, dim, 2), normal(60, dim, 3), seed=0)
-    assert all(torch.tensor([entry.value, entry.floor]).isfinite().all() for entry in table.values())
+    assert all(
+        torch.tensor([entry.value, entry.floor]).isfinite().all() for entry in table.values()
+    )
     assert 0.3 < table["sliced_wasserstein"].value / table["sliced_wasserstein"].floor < 3
 
 
 def test_scores_are_python_floats_of_any_float_dtype() -> None:
-    table = score(normal(40, 2, 1).double(), normal(60, 2, 2).half(), normal(60, 2, 3).requires_grad_(), seed=0)
-    assert all(type(entry.value) is float and type(entry.floor) is float for entry in table.values())
+    table = score(
+        normal(40, 2, 1).double(),
+        normal(60, 2, 2).half(),
+        normal(60, 2, 3).requires_grad_(),
+        seed=0,
+    )
+    assert all(
+        type(entry.value) is float and type(entry.floor) is float for entry in table.values()
+    )
 
 
 @pytest.mark.parametrize("num_samples,num_test", [(9, 100), (100, 19)])
@@ -157,7 +176,9 @@ def test_refuses_wrong_rows() -> None:
     good = normal(50, 2, 1)
     bad = good.clone()
     bad[3, 1], bad[7, 0] = float("nan"), float("inf")
-    with pytest.raises(ValueError, match="samples must be finite, got NaN or infinity in 2 of 50 rows"):
+    with pytest.raises(
+        ValueError, match="samples must be finite, got NaN or infinity in 2 of 50 rows"
+    ):
         score(bad, good, good, seed=0)
     with pytest.raises(ValueError, match="same columns, got 2, 2 and 3"):
         score(good, good, normal(50, 3, 2), seed=0)
@@ -171,7 +192,9 @@ def test_mode_scores_flatten_the_coverage() -> None:
     assert table["modes_captured"] == Score(1.0, None, "higher")
     assert table["modes_total"] == Score(2.0, None, "none")
     assert table["high_quality_share"] == Score(0.75, None, "higher")
-    assert table["modes_kl_divergence"].value == pytest.approx(0.75 * 0.4054651 + 0.25 * -0.6931472, abs=1e-6)
+    assert table["modes_kl_divergence"].value == pytest.approx(
+        0.75 * 0.4054651 + 0.25 * -0.6931472, abs=1e-6
+    )
     assert table["modes_kl_divergence"].better == "lower"
 
 
@@ -182,4 +205,6 @@ def test_label_scores_tell_how_much_clusters_say_of_labels() -> None:
     assert told["label_nmi"].value == pytest.approx(1) and told["label_purity"].value == 1
     assert told["label_purity"].floor == pytest.approx(0.6)
     one = label_scores(labels, torch.zeros(100, dtype=torch.long))
-    assert one["label_nmi"].value == pytest.approx(0) and one["label_purity"].value == pytest.approx(0.6)
+    assert one["label_nmi"].value == pytest.approx(0) and one[
+        "label_purity"
+    ].value == pytest.approx(0.6)

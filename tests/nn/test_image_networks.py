@@ -18,8 +18,16 @@ def seeded(seed=0):
 
 
 def generator_of(channels=1, size=28, num_attributes=3, seed=0, **changes):
-    sizes = {"code_dim": 5, "noise_dim": 2, "noise_scale": 1.0, "width": 8, "max_width": 16} | changes
-    return ImageGenerator(channels, size, num_attributes=num_attributes, generator=seeded(seed), **sizes)
+    sizes = {
+        "code_dim": 5,
+        "noise_dim": 2,
+        "noise_scale": 1.0,
+        "width": 8,
+        "max_width": 16,
+    } | changes
+    return ImageGenerator(
+        channels, size, num_attributes=num_attributes, generator=seeded(seed), **sizes
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -30,7 +38,9 @@ def test_generator_and_discriminators_fit_every_size(channels, size):
     x = network(*network.latents(3, seeded()), y)
     assert x.shape == (3, channels, size, size) and x.abs().max() <= 1
     for name in ("global", "patch", "attributes"):
-        critic = build_discriminator(name, channels, size, width=8, max_width=16, num_attributes=3, generator=seeded())
+        critic = build_discriminator(
+            name, channels, size, width=8, max_width=16, num_attributes=3, generator=seeded()
+        )
         logits = critic(x, y)
         assert len(logits) == 3 and logits.isfinite().all()
         assert (logits[0].numel() > 1) == (name == "patch")
@@ -41,7 +51,9 @@ def test_block_equals_the_code_of_the_paper_written_out():
     h, z = torch.randn(2, 4, 3, 3, dtype=torch.float64), torch.randn(2, 2, dtype=torch.float64)
 
     def transposed(x, layer, stride):
-        out = torch.zeros(len(x), layer.weight.shape[1], *(stride * s + 4 for s in x.shape[2:]), dtype=x.dtype)
+        out = torch.zeros(
+            len(x), layer.weight.shape[1], *(stride * s + 4 for s in x.shape[2:]), dtype=x.dtype
+        )
         for i in range(x.shape[2]):
             for j in range(x.shape[3]):
                 patch = torch.einsum("bc,cokl->bokl", x[:, :, i, j], layer.weight)
@@ -55,8 +67,12 @@ def test_block_equals_the_code_of_the_paper_written_out():
             phi[b] += block.subspace.U[q] * block.subspace.L[q] * z[b, q]
     phi = (phi + block.subspace.mu).view(2, 4, 3, 3)
     projected = torch.einsum("bchw,co->bohw", phi, block.project.weight[:, :, 0, 0])
-    middle = transposed(F.leaky_relu(h + projected + block.project.bias[:, None, None], 0.2), block.up, 2)
-    slow = transposed(F.leaky_relu(middle + transposed(phi, block.project_up, 2), 0.2), block.same, 1)
+    middle = transposed(
+        F.leaky_relu(h + projected + block.project.bias[:, None, None], 0.2), block.up, 2
+    )
+    slow = transposed(
+        F.leaky_relu(middle + transposed(phi, block.project_up, 2), 0.2), block.same, 1
+    )
     assert_close(block(h, z), slow)
 
 
@@ -72,7 +88,9 @@ def test_an_attribute_starts_with_the_weight_of_all_latents():
     mapper = AttributeMapper(10, 128, seeded())
     eps, none = torch.randn(2000, 128, generator=seeded(1)), torch.zeros(2000, 10)
     of_latents = (mapper(eps, none) - mapper(0 * eps, none)).square().mean()
-    of_attributes = (mapper(0 * eps[:10], torch.eye(10)) - mapper(0 * eps[:10], none[:10])).square().mean()
+    of_attributes = (
+        (mapper(0 * eps[:10], torch.eye(10)) - mapper(0 * eps[:10], none[:10])).square().mean()
+    )
     assert 0.8 < of_attributes / of_latents < 1.25
 
 
@@ -105,12 +123,16 @@ def test_weights_depend_on_the_generator_alone():
         torch.manual_seed(seed)
         return [
             generator_of(),
-            build_discriminator("patch", 1, 28, width=8, max_width=16, num_attributes=0, generator=seeded()),
+            build_discriminator(
+                "patch", 1, 28, width=8, max_width=16, num_attributes=0, generator=seeded()
+            ),
             ImageEncoder("small", 1, 28, 8, seeded()),
         ]
 
     for one, other in zip(build(0), build(1), strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+        assert all(
+            torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True)
+        )
     assert not torch.equal(generator_of(seed=1).input.weight, generator_of(seed=2).input.weight)
 
 
@@ -123,22 +145,32 @@ def test_each_attribute_has_its_own_discriminator():
     slow = torch.stack([own[0][0], own[2][1], (own[0][2] + own[1][2]) / 2, own[3][3]])
     assert_close(critic(x, y), slow)
     critic(x[:2], y[:2]).sum().backward()
-    assert all(parameter.grad is not None for parameter in critic.parameters())  # several workers wait for every one
+    assert all(
+        parameter.grad is not None for parameter in critic.parameters()
+    )  # several workers wait for every one
 
 
-@pytest.mark.parametrize(("depth", "count", "num_features"), [(18, 11_176_512, 512), (50, 23_508_032, 2048)])
+@pytest.mark.parametrize(
+    ("depth", "count", "num_features"), [(18, 11_176_512, 512), (50, 23_508_032, 2048)]
+)
 def test_resnets_are_torchvisions(depth, count, num_features):
     """Its published parameter counts less those of the last layer, and its names."""
     network = ResNet(depth)
     assert sum(p.numel() for p in network.parameters()) == count
     assert network.num_features == num_features
     names = network.state_dict().keys()
-    assert {"conv1.weight", "bn1.running_var", "layer2.0.downsample.0.weight", "layer4.1.conv2.weight"} <= names
+    assert {
+        "conv1.weight",
+        "bn1.running_var",
+        "layer2.0.downsample.0.weight",
+        "layer4.1.conv2.weight",
+    } <= names
     assert ("layer1.0.downsample.0.weight" in names) == (depth == 50)
 
 
 @pytest.mark.parametrize(
-    ("backbone", "size", "num_features"), [("small", 28, 128), ("small", 32, 128), ("resnet18", 32, 512)]
+    ("backbone", "size", "num_features"),
+    [("small", 28, 128), ("small", 32, 128), ("resnet18", 32, 512)],
 )
 def test_encoders_embed_images_without_regard_to_their_neighbours(backbone, size, num_features):
     encoder = ImageEncoder(backbone, 1, size, 8, seeded()).eval()

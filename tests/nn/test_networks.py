@@ -18,13 +18,17 @@ def seeded(*seeds):
 
 def test_subspace_jacobian_is_the_scaled_basis():
     layer = SubspaceLayer(7, 3, 0.5, *seeded(0)).double()
-    jacobian = torch.autograd.functional.jacobian(layer, torch.randn(1, 3, dtype=torch.float64))[0, :, 0]
+    jacobian = torch.autograd.functional.jacobian(layer, torch.randn(1, 3, dtype=torch.float64))[
+        0, :, 0
+    ]
     assert_close(jacobian, (layer.U * layer.L[:, None]).T)
     assert_close(layer.U @ layer.U.T, torch.eye(3, dtype=torch.float64), rtol=0, atol=1e-6)
 
 
 def test_decoder_is_fixed_without_noise_and_moves_with_it():
-    decoder = SubspaceDecoder(4, 2, width=16, num_layers=3, noise_dim=2, noise_scale=1.0, generator=seeded(0)[0])
+    decoder = SubspaceDecoder(
+        4, 2, width=16, num_layers=3, noise_dim=2, noise_scale=1.0, generator=seeded(0)[0]
+    )
     eps = torch.randn(5, 4)
     zero = torch.zeros(5, 3, 2)
     assert_close(decoder(eps), decoder(eps, zero))
@@ -56,7 +60,9 @@ def test_encoder_scale_centres_codes_and_keeps_angles():
 
 def test_many_rows_a_few_at_a_time_are_the_same_rows(monkeypatch):
     monkeypatch.setitem(mlp.ROWS_AT_ONCE, "cpu", 64)
-    decoder = SubspaceDecoder(3, 2, width=8, num_layers=2, noise_dim=2, noise_scale=0.1, generator=seeded(0)[0])
+    decoder = SubspaceDecoder(
+        3, 2, width=8, num_layers=2, noise_dim=2, noise_scale=0.1, generator=seeded(0)[0]
+    )
     eps, seen = torch.randn(150, 3), []
 
     def watched(*batch):
@@ -86,7 +92,10 @@ def test_which_picks_the_network():
 
 def test_whitening_gives_unit_axes_and_inverts():
     generator = seeded(0)[0]
-    clusters = [torch.randn(400, 3, generator=generator) @ torch.randn(3, 3, generator=generator) + 5 for _ in range(2)]
+    clusters = [
+        torch.randn(400, 3, generator=generator) @ torch.randn(3, 3, generator=generator) + 5
+        for _ in range(2)
+    ]
     whitening = Whitening(2, 3)
     whitening.fit(clusters, floor=1e-4)
     v = whitening(torch.stack(clusters))
@@ -108,7 +117,8 @@ def test_whitening_floor_keeps_flat_axes_small():
 def test_new_mappers_draw_each_clusters_gaussian():
     generator = seeded(2)[0]
     clusters = [
-        torch.randn(2000, 3, generator=generator) * scale + centre for scale, centre in ((0.5, -4.0), (2.0, 4.0))
+        torch.randn(2000, 3, generator=generator) * scale + centre
+        for scale, centre in ((0.5, -4.0), (2.0, 4.0))
     ]
     mappers = Mappers(3, 3, width=8, num_layers=1, generators=seeded(0, 1))
     mappers.whitening.fit(clusters, floor=0.01)

@@ -25,7 +25,9 @@ LENGTHS = {"encoder.num_samples": 2048, "mappers.num_samples": 512, "decoder.num
 
 def spec_of(**changes):
     changes = {key.replace("__", "."): value for key, value in changes.items()}
-    config = override(systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 6, **changes})
+    config = override(
+        systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 6, **changes}
+    )
     return Spec("scgan", DataConfig(source="checkerboard", num_train=1200, num_test=1200), config)
 
 
@@ -89,14 +91,20 @@ def test_a_run_that_dies_between_packs_trains_only_what_is_missing(store, tmp_pa
     fitted = fit_stages(spec_of(), prepare(spec_of()), store, second)
     assert second.fitted == ["2", "3", "4", "5"]
     assert not fitted["encode"].new and fitted["map"].new
-    whole = fit_stages(spec_of(), prepare(spec_of()), ArtifactStore(str(tmp_path / "w")), LocalExecutor())
+    whole = fit_stages(
+        spec_of(), prepare(spec_of()), ArtifactStore(str(tmp_path / "w")), LocalExecutor()
+    )
     assert tensors_equal(fitted["map"].artifact, whole["map"].artifact)
     assert not list(store.keys("map-" + fitted["map"].key.split("-")[1] + ".part"))
 
 
 @pytest.mark.parametrize("stage", ["encode", "map", "decode"])
-def test_a_stage_killed_after_a_checkpoint_goes_on_to_the_same_result(store, tmp_path, stage, monkeypatch):
-    whole = fit_stages(spec_of(), prepare(spec_of()), ArtifactStore(str(tmp_path / "w")), LocalExecutor())
+def test_a_stage_killed_after_a_checkpoint_goes_on_to_the_same_result(
+    store, tmp_path, stage, monkeypatch
+):
+    whole = fit_stages(
+        spec_of(), prepare(spec_of()), ArtifactStore(str(tmp_path / "w")), LocalExecutor()
+    )
     save, saves = ArtifactStore.save, []
 
     def dying(self, key, artifact, provenance=None):
@@ -107,7 +115,9 @@ def test_a_stage_killed_after_a_checkpoint_goes_on_to_the_same_result(store, tmp
                 raise KeyboardInterrupt
 
     monkeypatch.setattr(ArtifactStore, "save", dying)
-    monkeypatch.setattr(execution, "Runtime", lambda *a, **k: Runtime(*a, **{**k, "checkpoint_every": 0.0}))
+    monkeypatch.setattr(
+        execution, "Runtime", lambda *a, **k: Runtime(*a, **{**k, "checkpoint_every": 0.0})
+    )
     with pytest.raises(KeyboardInterrupt):
         fit_stages(spec_of(), prepare(spec_of()), store, LocalExecutor())
     resumed = fit_stages(spec_of(), prepare(spec_of()), store, LocalExecutor())
@@ -125,12 +135,20 @@ def test_a_run_that_was_overtaken_takes_what_is_there_and_leaves_no_parts(store)
         def fit(self, job, units, report):
             if job.stage == "map":
                 fit_part(job, units[:2], Runtime())
-                fit_stages(spec_of(), prepare(spec_of()), store, LocalExecutor(), only=["encode", "cluster", "map"])
+                fit_stages(
+                    spec_of(),
+                    prepare(spec_of()),
+                    store,
+                    LocalExecutor(),
+                    only=["encode", "cluster", "map"],
+                )
                 fit_part(job, units[2:], Runtime())
             else:
                 super().fit(job, units, report)
 
-    fitted = fit_stages(spec_of(), prepare(spec_of()), store, Overtaken(), only=["encode", "cluster", "map"])
+    fitted = fit_stages(
+        spec_of(), prepare(spec_of()), store, Overtaken(), only=["encode", "cluster", "map"]
+    )
     assert tensors_equal(fitted["map"].artifact, store.load(fitted["map"].key))
     assert [key for key in store.keys() if ".part-" in key] == []
 
@@ -167,7 +185,9 @@ def test_listeners_hear_of_every_stage_once(store):
 
     run(spec_of(), prepare(spec_of()), store, LocalExecutor(), [Listener()])
     stages = ("encode", "cluster", "map", "decode")
-    assert [entry for entry in heard if entry[0] == "stage_finished"] == [("stage_finished", s) for s in stages]
+    assert [entry for entry in heard if entry[0] == "stage_finished"] == [
+        ("stage_finished", s) for s in stages
+    ]
     assert heard[0] == ("run_started",) and heard[-1] == ("run_finished",)
     assert {entry[1] for entry in heard if entry[0] == "progress"} == {"encode", "map", "decode"}
 

@@ -18,7 +18,15 @@ NAMES = ("Bald", "Black Hair", "Smiling")
 @pytest.fixture
 def sample(image_run, scgan_command):
     def run(out, *words, code=0):
-        said = scgan_command("sample", image_run.outcome.spec.run_id, "--store", image_run.store, "--out", out, *words)
+        said = scgan_command(
+            "sample",
+            image_run.outcome.spec.run_id,
+            "--store",
+            image_run.store,
+            "--out",
+            out,
+            *words,
+        )
         assert said.code == code, said.err
         return said
 
@@ -37,7 +45,10 @@ def test_an_archive_holds_images_and_attributes_and_can_be_read_again(sample, im
     images, y = drawn(image_run, 12, seed=3)
     with np.load(tmp_path / "new" / "s.npz") as archive:
         assert np.array_equal(archive["images"], images) and archive["images"].dtype == np.uint8
-        assert np.array_equal(archive["y"], y) and archive["attributes"].tolist() == ["Bald", "Smiling"]
+        assert np.array_equal(archive["y"], y) and archive["attributes"].tolist() == [
+            "Bald",
+            "Smiling",
+        ]
     again = load(DataConfig(source=str(tmp_path / "new" / "s.npz")), 0)
     assert again.schema == image_run.outcome.data.schema
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["s.npz"]
@@ -51,7 +62,9 @@ def test_an_attribute_alone_or_by_degrees(sample, image_run, tmp_path):
     sample(tmp_path / "one.npz", "--num", 5, "--attribute", "Smiling")
     with np.load(tmp_path / "one.npz") as archive:
         occurring = image_run.outcome.model.attributes.combinations.tolist()
-        assert (archive["y"][:, 1] == 1).all() and all(y in occurring for y in archive["y"].tolist())
+        assert (archive["y"][:, 1] == 1).all() and all(
+            y in occurring for y in archive["y"].tolist()
+        )
     sample(tmp_path / "both.npz", "--num", 5, "--attributes", "Smiling=0.25,Bald=1")
     wanted = torch.tensor([1.0, 0.25]).expand(5, -1)
     with np.load(tmp_path / "both.npz") as archive:
@@ -87,7 +100,10 @@ def test_a_grid_shows_them_row_by_row(sample, image_run, tmp_path):
         (("--latent", "real"), "infoscc_gan has no latent to choose; leave --latent out"),
         (("--attribute", "Smilng"), "unknown attribute 'Smilng'; did you mean 'Smiling'?"),
         (("--attributes", "Smilng=1"), "unknown attribute 'Smilng'; did you mean 'Smiling'?"),
-        (("--attributes", "Bald=1", "--attribute", "Bald"), "give --attribute or --attributes, not both"),
+        (
+            ("--attributes", "Bald=1", "--attribute", "Bald"),
+            "give --attribute or --attributes, not both",
+        ),
     ],
 )
 def test_what_cannot_be_asked_for(sample, tmp_path, words, message):
@@ -105,7 +121,10 @@ def test_places_that_cannot_be_written(sample, tmp_path):
         "full/old.png/s.png": "old.png is no folder",
     }.items():
         assert message in sample(tmp_path / out, code=2).err
-    assert "a grid of 10,001 images is too large" in sample(tmp_path / "s.png", "--num", 10_001, code=2).err
+    assert (
+        "a grid of 10,001 images is too large"
+        in sample(tmp_path / "s.png", "--num", 10_001, code=2).err
+    )
     assert [path.name for path in tmp_path.rglob("*")] == ["full", "old.png"]
 
 

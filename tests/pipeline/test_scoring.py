@@ -14,7 +14,9 @@ from scgan.pipeline.scoring import score_tables
 def table(seed, rows=2000, shift=0.0):
     rng = np.random.default_rng(seed)
     x = rng.normal(shift, 1, rows)
-    return pd.DataFrame({"x": 1e6 * x, "n": rng.integers(0, 9, rows), "y": x + 0.1 * rng.normal(size=rows)})
+    return pd.DataFrame(
+        {"x": 1e6 * x, "n": rng.integers(0, 9, rows), "y": x + 0.1 * rng.normal(size=rows)}
+    )
 
 
 @pytest.fixture
@@ -48,21 +50,32 @@ def test_columns_are_taken_by_name_whatever_their_order_and_company(tmp_path, re
 
 def test_chosen_columns_only(tmp_path, reference):
     frame = table(1).assign(n=1000)
-    assert score_tables(written(tmp_path, frame), reference, 0, columns=["x", "y"])["c2st_accuracy"].value < 0.56
+    assert (
+        score_tables(written(tmp_path, frame), reference, 0, columns=["x", "y"])[
+            "c2st_accuracy"
+        ].value
+        < 0.56
+    )
 
 
 def test_rows_without_values_are_refused_or_left_out(tmp_path, reference):
     frame = table(1)
     frame.loc[:9, "x"] = np.nan
     path = written(tmp_path, frame)
-    with pytest.raises(ValueError, match=r"samples.csv: NaN, infinity or no value in 'x' \(10\): 10 of 2000 rows"):
+    with pytest.raises(
+        ValueError, match=r"samples.csv: NaN, infinity or no value in 'x' \(10\): 10 of 2000 rows"
+    ):
         score_tables(path, reference, 0, label="kind")
-    assert score_tables(path, reference, 0, label="kind", missing="drop")["c2st_accuracy"].value < 0.56
+    assert (
+        score_tables(path, reference, 0, label="kind", missing="drop")["c2st_accuracy"].value < 0.56
+    )
 
 
 def test_a_missing_column_is_named_with_the_nearest(tmp_path, reference):
     path = written(tmp_path, table(1).rename(columns={"x": "xx"}))
-    with pytest.raises(ValueError, match=r"samples.csv: there is no column 'x'; did you mean 'xx'\?"):
+    with pytest.raises(
+        ValueError, match=r"samples.csv: there is no column 'x'; did you mean 'xx'\?"
+    ):
         score_tables(path, reference, 0, label="kind")
 
 
@@ -82,17 +95,28 @@ def test_images_are_compared_in_the_encoder_of_a_run(image_run, tmp_path, scgan_
     reference, good = images("real.npz", 200, 0, 256), images("good.npz", 100, 0, 256, size=64)
     bad = images("bad.npz", 100, 200, 256)
     run = image_run.outcome.spec.run_id
-    words = ("--extractor", f"encoder:{run}", "--extractor", f"judge:{run}", "--store", image_run.store, "--json")
+    words = (
+        "--extractor",
+        f"encoder:{run}",
+        "--extractor",
+        f"judge:{run}",
+        "--store",
+        image_run.store,
+        "--json",
+    )
     scores = {}
     for name, path in (("good", good), ("bad", bad)):
         said = scgan_command("evaluate", "--samples", path, "--reference", reference, *words)
         assert said.code == 0, said.err
         scores[name] = json.loads(said.out)["scores"]
     assert set(scores["good"]) == {
-        f"{name}_100" for name in ("fid_encoder", "kid_encoder", "fid_judge", "kid_judge", "is_judge")
+        f"{name}_100"
+        for name in ("fid_encoder", "kid_encoder", "fid_judge", "kid_judge", "is_judge")
     }
     good_fid, bad_fid = (scores[name]["fid_encoder_100"] for name in ("good", "bad"))
-    assert 0.2 < good_fid["value"] / good_fid["floor"] < 5 and bad_fid["value"] > 5 * good_fid["value"]
+    assert (
+        0.2 < good_fid["value"] / good_fid["floor"] < 5 and bad_fid["value"] > 5 * good_fid["value"]
+    )
 
 
 def test_what_does_not_go_together_is_refused(image_run, tmp_path, scgan_command, reference):
@@ -105,7 +129,10 @@ def test_what_does_not_go_together_is_refused(image_run, tmp_path, scgan_command
         ((images, images, "--data.missing", "drop"), "holds images: leave --data.columns"),
         ((images, images, "--extractor", "vgg:path"), "unknown extractor 'vgg:path'"),
         ((images, images, "--extractor", "encoder:gone"), "no run 'gone' in the store"),
-        ((reference, reference, "--extractor", run), f"{reference} is a table: leave --extractor out"),
+        (
+            (reference, reference, "--extractor", run),
+            f"{reference} is a table: leave --extractor out",
+        ),
     ):
         samples, real, *more = words
         words = ("--samples", samples, "--reference", real, "--store", image_run.store, *more)

@@ -36,7 +36,10 @@ def test_a_run_on_ray_and_the_same_again(ray_head, job, tmp_path, monkeypatch):
     (line,) = said.out.splitlines()
     result = json.loads(line)
     assert result["trained"] == ["encode", "cluster", "map", "decode"]
-    assert result["report"] == f"{tmp_path}/results/{result['run']}/report.html" and Path(result["report"]).exists()
+    assert (
+        result["report"] == f"{tmp_path}/results/{result['run']}/report.html"
+        and Path(result["report"]).exists()
+    )
     assert "map x4: starting" in said.err and "in all" in said.err.splitlines()[-1]
     assert ray.is_initialized()  # this process was connected before, and stays so
 
@@ -57,12 +60,30 @@ def test_a_run_on_ray_and_the_same_again(ray_head, job, tmp_path, monkeypatch):
             ["--resources.num_worker", "2"],
             "unknown setting 'resources.num_worker'; did you mean 'resources.num_workers'?",
         ),
-        (["--resources.num_workers", "0"], "resources.num_workers: input should be greater than or equal to 1"),
-        (["--resources.gpus_per_task", "-1"], "resources.gpus_per_task: input should be greater than or equal to 0"),
-        (["--resources.cpus_per_task", "0"], "resources.cpus_per_task: input should be greater than 0"),
-        (["--resources.clusters_per_task", "0"], "resources.clusters_per_task: input should be greater than or equal"),
-        (["--resources.max_retries", "-1"], "resources.max_retries: input should be greater than or equal to 0"),
-        (["--decoder.lambda_x", "-1"], "decoder.lambda_x: input should be greater than or equal to 0"),
+        (
+            ["--resources.num_workers", "0"],
+            "resources.num_workers: input should be greater than or equal to 1",
+        ),
+        (
+            ["--resources.gpus_per_task", "-1"],
+            "resources.gpus_per_task: input should be greater than or equal to 0",
+        ),
+        (
+            ["--resources.cpus_per_task", "0"],
+            "resources.cpus_per_task: input should be greater than 0",
+        ),
+        (
+            ["--resources.clusters_per_task", "0"],
+            "resources.clusters_per_task: input should be greater than or equal",
+        ),
+        (
+            ["--resources.max_retries", "-1"],
+            "resources.max_retries: input should be greater than or equal to 0",
+        ),
+        (
+            ["--decoder.lambda_x", "-1"],
+            "decoder.lambda_x: input should be greater than or equal to 0",
+        ),
     ],
 )
 def test_wrong_input_never_reaches_ray(job, tmp_path, monkeypatch, words, message):
@@ -80,10 +101,15 @@ def test_wrong_input_never_reaches_ray(job, tmp_path, monkeypatch, words, messag
             "resources.cpus_per_task is 64, but the largest node has 2 CPUs; of a cluster that grows, give "
             "resources.num_gpus or resources.num_cpus",
         ),
-        (["--resources.num_workers", "3"], "resources.num_workers is 3, but the cluster holds 2 such workers"),
+        (
+            ["--resources.num_workers", "3"],
+            "resources.num_workers is 3, but the cluster holds 2 such workers",
+        ),
     ],
 )
-def test_more_than_the_cluster_has_is_refused_before_anything_trains(ray_head, job, monkeypatch, words, message):
+def test_more_than_the_cluster_has_is_refused_before_anything_trains(
+    ray_head, job, monkeypatch, words, message
+):
     monkeypatch.setenv("RAY_ADDRESS", ray_head.address)
     said = job(*TINY, *words)
     assert (said.code, said.out) == (2, "")
@@ -98,7 +124,10 @@ def test_results_of_a_job_lie_in_the_home_folder(tmp_path, monkeypatch):
     copy.mkdir(parents=True)
     assert session.results_folder() == Path.cwd()
     monkeypatch.chdir(copy)
-    assert session.results_folder() == tmp_path / "home" / "scgan" and (tmp_path / "home" / "scgan").is_dir()
+    assert (
+        session.results_folder() == tmp_path / "home" / "scgan"
+        and (tmp_path / "home" / "scgan").is_dir()
+    )
 
 
 @pytest.mark.parametrize("store", ["s3://bucket/runs", "runs", "/elsewhere/runs"])
@@ -106,7 +135,9 @@ def test_the_database_of_a_job_never_lies_in_rays_copy(scgan_command, tmp_path, 
     asked = []
     monkeypatch.setattr(full_pipeline, "results_folder", lambda: tmp_path)
     monkeypatch.setattr(
-        full_pipeline.commands, "run_and_show", lambda *args, **how: asked.append((args[1], how["folder"]))
+        full_pipeline.commands,
+        "run_and_show",
+        lambda *args, **how: asked.append((args[1], how["folder"])),
     )
     assert scgan_command("--store", store, command=full_pipeline.main).code == 0
     expected = {

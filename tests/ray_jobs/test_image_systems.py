@@ -52,7 +52,9 @@ def on_two_workers(stage, local, local_store, folder):
     """The artifact of a stage, fitted on two workers upon what this process has made, and of this process."""
     store = ArtifactStore(str(shutil.copytree(local_store, folder)))
     store.delete(local[stage].key)
-    fitted = fit_stages(SPEC, prepare(SPEC), store, RayExecutor(Resources(num_workers=2)), only=list(local))
+    fitted = fit_stages(
+        SPEC, prepare(SPEC), store, RayExecutor(Resources(num_workers=2)), only=list(local)
+    )
     assert [name for name, found in fitted.items() if found.new] == [stage]
     return fitted[stage].artifact, local[stage].artifact
 
@@ -61,7 +63,8 @@ def test_two_workers_generate_as_one_on_the_joined_batch(ray_head, local, local_
     there, here = on_two_workers("generate", local, local_store, tmp_path / "runs")
     for name in here.tensors:
         assert_close(there.tensors[name], here.tensors[name], rtol=0, atol=5e-3)
-    # Rounding is amplified from step to step, by Adam and by the game: the first steps are what is compared closely.
+    # Rounding is amplified from step to step, by Adam and by the game: the first steps are what is
+    # compared closely.
     for ours, theirs in zip(here.meta["curve"][:5], there.meta["curve"][:5], strict=True):
         assert ours.keys() == theirs.keys()
         for name in ours:

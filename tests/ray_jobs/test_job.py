@@ -22,8 +22,21 @@ TINY = (*TOY, "--preset", "smoke", "--clusters.num_clusters", 4, *SHORT)
 
 def submit(ray_head, *words):
     command = [
-        *(str(Path(sys.executable).parent / "ray"), "job", "submit", "--address", ray_head.dashboard),
-        *("--working-dir", ".", "--", sys.executable, "ray_jobs/full_pipeline.py", *map(str, words)),
+        *(
+            str(Path(sys.executable).parent / "ray"),
+            "job",
+            "submit",
+            "--address",
+            ray_head.dashboard,
+        ),
+        *(
+            "--working-dir",
+            ".",
+            "--",
+            sys.executable,
+            "ray_jobs/full_pipeline.py",
+            *map(str, words),
+        ),
     ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240)
     return done.returncode, done.stdout + done.stderr
@@ -32,18 +45,26 @@ def submit(ray_head, *words):
 def contents(store):
     """Keys with the names of their tensors' files less what is one write's own: hashes of what is in them."""
     artifacts = Path(store) / "artifacts"
-    names = {key: [path.name for path in (artifacts / key).iterdir()] for key in ArtifactStore(str(store)).keys()}
+    names = {
+        key: [path.name for path in (artifacts / key).iterdir()]
+        for key in ArtifactStore(str(store)).keys()
+    }
     return {key: sorted(name.rpartition("-")[0] for name in files) for key, files in names.items()}
 
 
-def test_a_job_ends_as_a_local_run_does_with_results_that_stay(ray_head, scgan_command, tmp_path, monkeypatch):
+def test_a_job_ends_as_a_local_run_does_with_results_that_stay(
+    ray_head, scgan_command, tmp_path, monkeypatch
+):
     code, log = submit(ray_head, *TINY, "--store", "runs-of-a-job")
     assert code == 0, log
     store = Path.home() / "scgan" / "runs-of-a-job"
     (report,) = store.glob("scgan-ring-*/report.html")
     run = report.parent.name
     assert f"report:  {report}" in log and f"scgan sample {run} --store {store}" in log
-    assert f"mlflow ui --backend-store-uri sqlite:///{store}/mlflow.db" in log and (store / "mlflow.db").exists()
+    assert (
+        f"mlflow ui --backend-store-uri sqlite:///{store}/mlflow.db" in log
+        and (store / "mlflow.db").exists()
+    )
     assert "sliced_wasserstein" in log and "encode: done in" in log
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
@@ -60,7 +81,9 @@ def test_a_job_ends_as_a_local_run_does_with_results_that_stay(ray_head, scgan_c
 def test_a_job_with_wrong_input_fails_with_one_line(ray_head):
     code, log = submit(ray_head, "--data", "chekerboard")
     assert code != 0 and "failed" in log
-    assert len([line for line in log.splitlines() if "error: unknown data 'chekerboard'" in line]) >= 1
+    assert (
+        len([line for line in log.splitlines() if "error: unknown data 'chekerboard'" in line]) >= 1
+    )
     assert "Traceback" not in log
 
 
@@ -78,7 +101,9 @@ def test_neither_git_nor_environment_nor_results_are_shipped():
     ):
         assert any(fnmatch.fnmatch(name, pattern) for pattern in ignored), name
     kept = ["scgan", "ray_jobs", "pyproject.toml", "scgan/report/templates"]
-    assert not [name for name in kept for pattern in ignored if fnmatch.fnmatch(name, pattern.rstrip("/"))]
+    assert not [
+        name for name in kept for pattern in ignored if fnmatch.fnmatch(name, pattern.rstrip("/"))
+    ]
 
 
 def test_what_is_shipped_is_small(ray_head):

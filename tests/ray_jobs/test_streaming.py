@@ -28,10 +28,14 @@ pytestmark = pytest.mark.ray
 def spec(tmp_path_factory):
     folder, rng = tmp_path_factory.mktemp("table"), np.random.default_rng(0)
     for part in range(3):
-        frame = pd.DataFrame(rng.normal(size=(2500, 3)).astype("f4") + 5 * part, columns=["a", "b", "c"])
+        frame = pd.DataFrame(
+            rng.normal(size=(2500, 3)).astype("f4") + 5 * part, columns=["a", "b", "c"]
+        )
         frame.to_parquet(folder / f"part-{part}.parquet")
     lengths = {f"{section}.num_samples": 1024 for section in ("encoder", "mappers", "decoder")}
-    config = override(systems.load("scgan").presets["smoke"], {**lengths, "clusters.num_clusters": 4})
+    config = override(
+        systems.load("scgan").presets["smoke"], {**lengths, "clusters.num_clusters": 4}
+    )
     return Spec("scgan", DataConfig(source=str(folder), stream=True, shard_rows=1200), config)
 
 
@@ -75,7 +79,9 @@ def test_a_task_that_dies_is_started_again_and_the_files_are_the_same(
     fitted = fit_stages(spec, data, store_without("embed"), RayExecutor(Resources()))
     assert [name for name, stage in fitted.items() if stage.new] == ["embed"]
     assert fitted["embed"].artifact.tables == whole["embed"].artifact.tables
-    assert sorted(log.read_text().split()) == sorted(["2", *map(str, range(data.stream.num_shards))])
+    assert sorted(log.read_text().split()) == sorted(
+        ["2", *map(str, range(data.stream.num_shards))]
+    )
 
 
 @pytest.mark.slow

@@ -52,7 +52,12 @@ def outcome(name="jets", column="energy", *, dropped=0, **changes):
     rng = np.random.default_rng(0)
     energy = rng.normal(50_000, 9_000, 500)
     table = from_columns(
-        {column: energy, "charge": rng.integers(-3, 4, 500), "run": np.full(500, 7), "again": energy},
+        {
+            column: energy,
+            "charge": rng.integers(-3, 4, 500),
+            "run": np.full(500, 7),
+            "again": energy,
+        },
         labels=rng.integers(0, 2, 500),
     )
     data = split(name, table, 0.2, seed=0)
@@ -101,7 +106,9 @@ def test_every_score_is_there_with_its_floor_and_meaning():
     table = [cell.strip() for cell in page.text.splitlines()]
     assert "1.50 ×" in table and "+0.111" in table
     assert not re.search(r"\b(inf|nan|None)\b", page.text)
-    assert page.text.index("Sliced") < page.text.index("Classifier") < page.text.index("a_new_metric")
+    assert (
+        page.text.index("Sliced") < page.text.index("Classifier") < page.text.index("a_new_metric")
+    )
 
 
 def test_every_metric_of_the_score_table_is_explained():
@@ -113,20 +120,39 @@ def test_every_metric_of_the_score_table_is_explained():
 
 
 def test_a_score_is_explained_by_what_its_name_begins_with():
-    names = ["fid_inception_50k", "chamfer_sum_encoder_1k", "reconstruction_mse_data_units", "is_judge_898", "island"]
+    names = [
+        "fid_inception_50k",
+        "chamfer_sum_encoder_1k",
+        "reconstruction_mse_data_units",
+        "is_judge_898",
+        "island",
+    ]
     entries = ["fid", "chamfer_sum", "reconstruction_mse_data_units", "is", None]
     assert [explained_by(name) for name in names] == entries
-    _, page = render(outcome(scores={name: Score(1.5, 1.0, "lower") for name in reversed(names)}), {})
+    _, page = render(
+        outcome(scores={name: Score(1.5, 1.0, "lower") for name in reversed(names)}), {}
+    )
     table = [line.strip() for line in page.text.splitlines()]
-    assert "Fréchet distance (FID), inception, 50k" in table and "Inception Score, judge, 898" in table
+    assert (
+        "Fréchet distance (FID), inception, 50k" in table and "Inception Score, judge, 898" in table
+    )
     assert METRICS["fid"].meaning in page.text
-    assert page.text.index("FID") < page.text.index("Chamfer") < page.text.index("island")  # in the table's order
+    assert (
+        page.text.index("FID") < page.text.index("Chamfer") < page.text.index("island")
+    )  # in the table's order
 
 
 def test_it_is_one_file_that_loads_nothing():
     html, page = render(outcome(), {"Latent space. Where codes lie.": picture()})
     assert not re.search(r"https?://|@import|url\(", html)
-    assert {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object", "embed", "base"} == set()
+    assert {tag for tag, _ in page.tags} & {
+        "script",
+        "link",
+        "iframe",
+        "object",
+        "embed",
+        "base",
+    } == set()
     sources = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
     assert len(sources) == 3  # the picture, the clusters, the curves
     assert all(source.startswith("data:image/png;base64,iVBOR") for source in sources)
@@ -145,7 +171,9 @@ def test_hostile_names_stay_text():
 
 def test_the_data_is_described_in_the_users_units():
     _, page = render(outcome(dropped=1234))
-    assert "jets: 400 rows for training and 100 held out, 4 columns, 2 of them modelled" in page.text
+    assert (
+        "jets: 400 rows for training and 100 held out, 4 columns, 2 of them modelled" in page.text
+    )
     assert "1,234 rows with missing or infinite values were left out" in page.text
     assert "A label column was kept out of training" in page.text
     assert "constant: set in samples" in page.text and "equal to energy: copied" in page.text
@@ -173,7 +201,9 @@ def test_times_tell_what_was_trained():
     text = re.sub(r"\n+", "\n", plain()[1].text)
     assert "encode\n12.3 s\ncluster\nfrom the store\nmap\n5.0 s\nevaluate\n2.0 s" in text
     text = re.sub(r"\n+", "\n", render(outcome(trained=(), seconds={}))[1].text)
-    assert "encode\nfrom the store\ncluster\nfrom the store\nmap\nfrom the store\nWritten with" in text
+    assert (
+        "encode\nfrom the store\ncluster\nfrom the store\nmap\nfrom the store\nWritten with" in text
+    )
     assert f"torch {torch.__version__}" in text
 
 
@@ -196,7 +226,11 @@ def test_a_system_without_clusters_curves_or_pictures_has_no_such_section():
     html, page = render(outcome(artifacts={"train": Artifact()}))
     links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
-    assert links == [f"#{name}" for name in ids] == ["#scores", "#data", "#settings", "#origin", "#sample"]
+    assert (
+        links
+        == [f"#{name}" for name in ids]
+        == ["#scores", "#data", "#settings", "#origin", "#sample"]
+    )
 
 
 def test_the_sampling_command_is_what_a_shell_takes():
@@ -233,7 +267,9 @@ def test_it_is_written_into_the_store_with_the_systems_own_pictures(tmp_path, mo
     monkeypatch.setattr(systems.load("scgan"), "figures", figures, raising=False)
     path = write_report(run, store)
     assert path == f"{tmp_path}/{run.spec.run_id}/report.html"
-    assert "<b>Only picture.</b>" in (tmp_path / run.spec.run_id / "report.html").read_text(encoding="utf-8")
+    assert "<b>Only picture.</b>" in (tmp_path / run.spec.run_id / "report.html").read_text(
+        encoding="utf-8"
+    )
     assert asked == [(run.model, run.data, 3)]
 
 
@@ -241,11 +277,20 @@ def test_images_have_attributes_and_no_columns(image_run):
     html = render_report(image_run.outcome, {}, "runs")
     text = Page(html).text
     assert "48 training images, 12 held out · 32 x 32 pixels, colour, 2 attributes" in text
-    assert "faces: 48 images for training and 12 held out, 32 x 32 pixels, colour, 2 attributes." in text
-    assert "Measured on images that no stage has seen" in text and "Fingerprint of the images and" in text
+    assert (
+        "faces: 48 images for training and 12 held out, 32 x 32 pixels, colour, 2 attributes."
+        in text
+    )
+    assert (
+        "Measured on images that no stage has seen" in text
+        and "Fingerprint of the images and" in text
+    )
     assert "Standard deviation" not in text and "Column" not in text
     data = image_run.outcome.data
     for place, name in enumerate(data.schema.attributes):
         train, test = int(data.train_labels[:, place].sum()), int(data.test_labels[:, place].sum())
         assert f"{name}\n{train}\n{train / 48:.1%}\n\n{test}\n" in text.replace("\n\n\n", "\n\n")
-    assert f"scgan sample {image_run.outcome.spec.run_id} --store runs --num 100 --out samples.png" in text
+    assert (
+        f"scgan sample {image_run.outcome.spec.run_id} --store runs --num 100 --out samples.png"
+        in text
+    )

@@ -16,7 +16,11 @@ from scgan.store.artifacts import Artifact, ArtifactStore, digest
 from scgan.store.storage import check_name
 
 ARTIFACT = Artifact(
-    {"a.weight": torch.randn(3, 2), "k": torch.arange(5), "state": torch.zeros(4, dtype=torch.uint8)},
+    {
+        "a.weight": torch.randn(3, 2),
+        "k": torch.arange(5),
+        "state": torch.zeros(4, dtype=torch.uint8),
+    },
     {"curve": [{"samples": 1, "loss": 0.5}], "text": "é"},
 )
 
@@ -85,7 +89,9 @@ def test_without_a_manifest_there_is_no_artifact(store, tmp_path):
     assert store.load("x-1") is None and list(store.keys()) == []
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "a/../../b", "a//b", "", ".hidden", "a b", "a\nb"])
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "/etc/passwd", "a/../../b", "a//b", "", ".hidden", "a b", "a\nb"]
+)
 def test_names_cannot_leave_the_store(name):
     with pytest.raises(ValueError, match="no name"):
         check_name(name)
@@ -112,7 +118,9 @@ def test_a_hostile_manifest_reads_nothing_outside(store, tmp_path):
     path = tmp_path / "runs/artifacts/x-1/manifest.json"
     manifest = json.loads(path.read_text())
     (entry,) = manifest["files"].values()
-    manifest["files"] = {"../../../secret.safetensors": {**entry, "sha256": hashlib.sha256(b"x").hexdigest()}}
+    manifest["files"] = {
+        "../../../secret.safetensors": {**entry, "sha256": hashlib.sha256(b"x").hexdigest()}
+    }
     sign(path, manifest)
     assert store.load("x-1") is None
 
@@ -128,7 +136,10 @@ def test_a_pickle_is_not_read(store, tmp_path):
     content = pickle.dumps(Bomb())
     tensors.write_bytes(content)
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["files"][tensors.name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    manifest["files"][tensors.name] = {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+    }
     sign(folder / "manifest.json", manifest)
     assert store.load("x-1") is None
     assert not (tmp_path / "boom").exists()
@@ -216,4 +227,6 @@ def test_plain_values_are_checked_too(store, tmp_path, caplog):
 
 
 def test_digest_depends_on_values_not_on_order():
-    assert digest({"a": 1, "b": [2.5]}) == digest({"b": [2.5], "a": 1}) != digest({"a": 1, "b": [2.6]})
+    assert (
+        digest({"a": 1, "b": [2.5]}) == digest({"b": [2.5], "a": 1}) != digest({"a": 1, "b": [2.6]})
+    )

@@ -40,14 +40,18 @@ def test_the_rows_of_some_values_and_no_others_are_read(store, columns, values, 
     found, expected = tables.read(file, "k", values), np.isin(columns["k"], values)
     for name, array in columns.items():
         assert np.array_equal(found[name], array[expected]) and found[name].dtype == array.dtype
-    assert read[0].num_rows == expected.sum()  # each value has more than MIN_GROUP_ROWS rows: a row group of its own
+    assert (
+        read[0].num_rows == expected.sum()
+    )  # each value has more than MIN_GROUP_ROWS rows: a row group of its own
 
 
 def test_rare_values_share_row_groups(store):
     k = np.repeat(np.arange(1000, dtype=np.int32), 10)
     tables = Tables(store.storage, "partition-1")
     file = tables.write("0", {"k": k}, by="k")
-    assert parquet.ParquetFile(store.storage.root / file.name).num_row_groups == -(-10_000 // MIN_GROUP_ROWS)
+    assert parquet.ParquetFile(store.storage.root / file.name).num_row_groups == -(
+        -10_000 // MIN_GROUP_ROWS
+    )
     assert np.array_equal(tables.read(file, "k", [5, 500])["k"], np.repeat([5, 500], 10))
 
 
@@ -59,7 +63,9 @@ def test_the_same_rows_are_the_same_file_and_no_rows_are_a_file_too(store, colum
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
-def test_a_damaged_file_is_named_removed_and_its_artifact_counts_as_missing(store, columns, damage, caplog):
+def test_a_damaged_file_is_named_removed_and_its_artifact_counts_as_missing(
+    store, columns, damage, caplog
+):
     tables = Tables(store.storage, "embed-1")
     file = tables.write("0", columns)
     store.save("embed-1", Artifact(tables=(file,)))
@@ -84,7 +90,9 @@ def test_an_artifact_keeps_its_files_when_it_is_made_again(store, columns):
     store.save("embed-1", Artifact(tables=files))
     assert store.load("embed-1").tables == files
     store.save("embed-1", Artifact(tables=files[:1]))
-    assert [name for name in store.storage.names("artifacts/embed-1/") if name.endswith(".parquet")] == [files[0].name]
+    assert [
+        name for name in store.storage.names("artifacts/embed-1/") if name.endswith(".parquet")
+    ] == [files[0].name]
     assert {thing.name for thing in waste(store, hours=0)} == {"artifact embed-1"}
 
 
@@ -93,4 +101,6 @@ def test_a_hostile_name_of_a_file_stays_in_the_store(store, tmp_path):
     file = tables.write("0", {"x": np.arange(3)})
     for name in ("../outside.parquet", "/etc/passwd", "artifacts/../../x.parquet"):
         with pytest.raises(ValueError, match="is no name for a file in a store"):
-            Tables(store.storage, "embed-1").read(type(file)(name, file.sha256, file.bytes, file.rows))
+            Tables(store.storage, "embed-1").read(
+                type(file)(name, file.sha256, file.bytes, file.rows)
+            )

@@ -55,7 +55,10 @@ def bucket(endpoint, monkeypatch, request):
 
 
 def objects(bucket):
-    return {entry["Key"] for entry in boto3.client("s3").list_objects_v2(Bucket=bucket).get("Contents", ())}
+    return {
+        entry["Key"]
+        for entry in boto3.client("s3").list_objects_v2(Bucket=bucket).get("Contents", ())
+    }
 
 
 def test_artifacts_go_there_and_back(bucket):
@@ -76,7 +79,9 @@ def test_artifacts_go_there_and_back(bucket):
     assert store.load("encode-1").meta == {"note": "z"}
     assert len([name for name in objects(bucket) if "/encode-1/" in name]) == 2
     store.delete("encode-1")
-    assert list(store.keys()) == ["encode-2", "map-1"] and not [n for n in objects(bucket) if "/encode-1/" in n]
+    assert list(store.keys()) == ["encode-2", "map-1"] and not [
+        n for n in objects(bucket) if "/encode-1/" in n
+    ]
 
 
 def test_a_damaged_object_counts_as_missing(bucket, caplog):
@@ -98,7 +103,9 @@ def test_rows_of_a_large_file_are_fetched_alone(bucket, monkeypatch):
     store.save("partition-1", Artifact(tables=(file,)))
     assert store.load("partition-1").tables == (file,) and store.check("partition-1") is None
     fetched, persist = [], S3.persist
-    monkeypatch.setattr(S3, "persist", lambda self, call: fetched.append(persist(self, call)) or fetched[-1])
+    monkeypatch.setattr(
+        S3, "persist", lambda self, call: fetched.append(persist(self, call)) or fetched[-1]
+    )
     found = tables.read(file, "k", [3])
     assert np.array_equal(found["eps0"], np.arange(150_000.0, 200_000.0))
     assert sum(len(content) for content in fetched if isinstance(content, bytes)) < file.bytes / 2
@@ -124,8 +131,14 @@ def test_files_of_a_store(bucket):
 
 def test_a_bucket_that_is_not_there_is_said_at_once(bucket, scgan_command, tmp_path):
     for words, what in (
-        (("fit", "--store", "s3://no-such-bucket/x"), "the store 's3://no-such-bucket/x' can't be written: "),
-        (("evaluate", "r", "--store", "s3://no-such-bucket"), "the store 's3://no-such-bucket' can't be read: "),
+        (
+            ("fit", "--store", "s3://no-such-bucket/x"),
+            "the store 's3://no-such-bucket/x' can't be written: ",
+        ),
+        (
+            ("evaluate", "r", "--store", "s3://no-such-bucket"),
+            "the store 's3://no-such-bucket' can't be read: ",
+        ),
         (
             ("fit", "--store", tmp_path, "--data", f"s3://{bucket}/t.csv"),
             f"s3://{bucket}/t.csv: there is no such object",
@@ -168,11 +181,18 @@ class Failing:
 
 
 def refusal(code, status):
-    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")
+    return ClientError(
+        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject"
+    )
 
 
 @pytest.mark.parametrize(
-    "error", [refusal("SlowDown", 503), refusal("InternalError", 500), EndpointConnectionError(endpoint_url="x")]
+    "error",
+    [
+        refusal("SlowDown", 503),
+        refusal("InternalError", 500),
+        EndpointConnectionError(endpoint_url="x"),
+    ],
 )
 def test_what_may_pass_is_tried_again(bucket, error):
     call = Failing(error, times=2)
@@ -183,7 +203,9 @@ def test_what_may_pass_is_tried_again(bucket, error):
     assert call.made == 1
 
 
-@pytest.mark.parametrize("error", [refusal("AccessDenied", 403), refusal("NoSuchBucket", 404), NoCredentialsError()])
+@pytest.mark.parametrize(
+    "error", [refusal("AccessDenied", 403), refusal("NoSuchBucket", 404), NoCredentialsError()]
+)
 def test_what_will_not_pass_is_said_at_once(bucket, error):
     call = Failing(error, times=1)
     with pytest.raises(StorageError):
@@ -202,7 +224,9 @@ def test_one_client_a_process_until_the_environment_changes(bucket, monkeypatch)
 def test_a_run_from_s3_to_s3(bucket, scgan_command, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"x": rng.normal(5, 1, 400), "n": rng.integers(0, 9, 400).astype(np.int16)})
+    frame = pd.DataFrame(
+        {"x": rng.normal(5, 1, 400), "n": rng.integers(0, 9, 400).astype(np.int16)}
+    )
     frame.to_parquet(tmp_path / "t.parquet")
     boto3.client("s3").upload_file(str(tmp_path / "t.parquet"), bucket, "data/t.parquet")
     store = f"s3://{bucket}/runs"
@@ -213,9 +237,13 @@ def test_a_run_from_s3_to_s3(bucket, scgan_command, tmp_path, monkeypatch):
     assert result["report"] == f"{store}/{result['run']}/report.html"
     there = objects(bucket)
     assert {f"runs/{result['run']}/report.html", f"runs/{result['run']}/run.json"} < there
-    stages = {name.split("/")[2].split("-")[0] for name in there if name.startswith("runs/artifacts/")}
+    stages = {
+        name.split("/")[2].split("-")[0] for name in there if name.startswith("runs/artifacts/")
+    }
     assert stages == {"encode", "cluster", "map", "decode", "scores"}
-    assert not [name for name in there if "probe" in name or "checkpoint" in name or ".part-" in name]
+    assert not [
+        name for name in there if "probe" in name or "checkpoint" in name or ".part-" in name
+    ]
 
     monkeypatch.setattr(execution, "fit_part", None)
     again = json.loads(scgan_command(*words).out)

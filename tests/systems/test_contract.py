@@ -51,7 +51,9 @@ def test_stages_read_only_what_earlier_ones_made(how):
         for i, stage in enumerate(stages):
             assert set(stage.needs) <= {earlier.name for earlier in stages[:i]}
             assert set(stage.sections) <= sections
-        assert not stages or sections - set().union(*(stage.sections for stage in stages)) <= {"evaluation"}
+        assert not stages or sections - set().union(*(stage.sections for stage in stages)) <= {
+            "evaluation"
+        }
 
 
 def test_every_stage_is_trained_and_finite(outcome):
@@ -63,7 +65,9 @@ def test_every_stage_is_trained_and_finite(outcome):
 
 def test_samples_have_the_datas_shape_and_follow_the_seed(outcome):
     result, _ = outcome
-    first, second, third = (result.model.sample(50, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    first, second, third = (
+        result.model.sample(50, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+    )
     assert first.shape == (50, *result.data.train.shape[1:]) and first.isfinite().all()
     assert torch.equal(first, second) and not torch.equal(first, third)
 
@@ -79,7 +83,9 @@ def test_a_stored_run_samples_like_the_trained_one(outcome):
     result, store = outcome
     stored = open_run(result.spec.run_id, store)
     assert stored.spec == result.spec and stored.scores == result.scores
-    draw = [model.sample(40, torch.Generator().manual_seed(3)) for model in (stored.model, result.model)]
+    draw = [
+        model.sample(40, torch.Generator().manual_seed(3)) for model in (stored.model, result.model)
+    ]
     assert torch.equal(*draw)
 
 
@@ -116,7 +122,11 @@ def test_a_stage_is_a_function_of_its_inputs(name, tmp_path):
     spec, made = tiny(name), []
     for seed in (0, 1):
         torch.manual_seed(seed)
-        made.append(fit_stages(spec, prepare(spec), ArtifactStore(str(tmp_path / str(seed))), LocalExecutor()))
+        made.append(
+            fit_stages(
+                spec, prepare(spec), ArtifactStore(str(tmp_path / str(seed))), LocalExecutor()
+            )
+        )
     for stage in made[0]:
         first, second = (fitted[stage].artifact.tensors for fitted in made)
         assert all(torch.equal(first[key], second[key]) for key in first)
@@ -130,6 +140,10 @@ def test_a_recipe_is_one_fit():
         for stage in (*system.stages, *system.streamed):
             if stage.recipe is not None:
                 recipes.setdefault(stage.recipe, set()).add(
-                    (stage.fit, stage.version, system.Config.model_fields[stage.sections[0]].annotation)
+                    (
+                        stage.fit,
+                        stage.version,
+                        system.Config.model_fields[stage.sections[0]].annotation,
+                    )
                 )
     assert recipes and all(len(fits) == 1 for fits in recipes.values())

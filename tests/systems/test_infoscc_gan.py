@@ -44,8 +44,19 @@ def test_draws_have_the_attribute_that_was_asked_for(outcome):
 
 def test_the_scores_name_their_extractor_and_count(outcome):
     names = outcome.scores.keys()
-    assert {"fid_encoder_200", "kid_encoder_200", "fid_judge_200", "is_judge_200", "label_nmi"} <= names
-    assert {"control_accuracy", "judge_control_accuracy", "diversity_pixels", "diversity_encoder"} <= names
+    assert {
+        "fid_encoder_200",
+        "kid_encoder_200",
+        "fid_judge_200",
+        "is_judge_200",
+        "label_nmi",
+    } <= names
+    assert {
+        "control_accuracy",
+        "judge_control_accuracy",
+        "diversity_pixels",
+        "diversity_encoder",
+    } <= names
     assert any(name.startswith("chamfer_sum_encoder") for name in names)
 
 
@@ -75,11 +86,14 @@ def test_what_the_images_cannot_bear_is_refused(spec, changes, message):
 
 def test_tables_and_images_keep_to_their_systems(spec):
     with pytest.raises(
-        ValueError, match="scgan models a table, but digits is images: take --system eigengan or infosc"
+        ValueError,
+        match="scgan models a table, but digits is images: take --system eigengan or infosc",
     ):
         pipeline.prepare(Spec("scgan", spec.data, systems.load("scgan").presets["smoke"]))
     with pytest.raises(ValueError, match="take --system scgan"):
-        pipeline.prepare(Spec("infoscc_gan", DataConfig(source="ring", num_train=50, num_test=50), spec.config))
+        pipeline.prepare(
+            Spec("infoscc_gan", DataConfig(source="ring", num_train=50, num_test=50), spec.config)
+        )
 
 
 def test_the_papers_tables_are_laid_beside_what_was_published(outcome):
@@ -88,9 +102,19 @@ def test_the_papers_tables_are_laid_beside_what_was_published(outcome):
     cells = [cell for group in others for cell in group]
     assert len(cells) == 12 + 2 + 5 + 1
     rows = {cell.row for cell in cells}
-    assert {"global, hinge_clipped", "patch, quartic", "inner", "external", "3", "15", "eigengan"} <= rows
+    assert {
+        "global, hinge_clipped",
+        "patch, quartic",
+        "inner",
+        "external",
+        "3",
+        "15",
+        "eigengan",
+    } <= rows
     images = torch.zeros(12, 1, 28, 28)
-    pages = module.render([Result(cell, outcome.scores, images, images) for cell in [*first[0], *cells]])
+    pages = module.render(
+        [Result(cell, outcome.scores, images, images) for cell in [*first[0], *cells]]
+    )
     assert "| patch, least_squares |" in pages.markdown and "11.59 / 11.06 / 3645" in pages.markdown
     assert len(pages.rows) == len(cells) and list(pages.figures) == ["samples.png"]
     many = module._many(
@@ -103,6 +127,10 @@ def test_the_papers_tables_are_laid_beside_what_was_published(outcome):
 
 
 def test_eigengan_takes_no_attributes(spec):
-    config = override(systems.load("eigengan").presets["smoke"], {"generator.discriminator": "multiclass"})
-    with pytest.raises(ValueError, match="takes attributes, but eigengan has none; choose global or patch"):
+    config = override(
+        systems.load("eigengan").presets["smoke"], {"generator.discriminator": "multiclass"}
+    )
+    with pytest.raises(
+        ValueError, match="takes attributes, but eigengan has none; choose global or patch"
+    ):
         pipeline.prepare(Spec("eigengan", spec.data, config))

@@ -29,7 +29,15 @@ from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact, ArtifactStore
 from scgan.systems.scgan import SCGAN, SYSTEM
 from scgan.tracking import model as serving
-from scgan.tracking.model import MAX_ROWS, mlflow_type, num_samples, read_system, requirements, save_model, write_system
+from scgan.tracking.model import (
+    MAX_ROWS,
+    mlflow_type,
+    num_samples,
+    read_system,
+    requirements,
+    save_model,
+    write_system,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")
 
@@ -109,11 +117,15 @@ def test_the_rows_are_in_the_users_units_names_and_types(model):
     "n", [5, 5.0, np.int64(5), [5], np.array([[5]]), {"n": 5}, {"n": [5]}, pd.DataFrame({"n": [5]})]
 )
 def test_a_number_of_rows_can_be_given_in_many_ways(model, n):
-    pd.testing.assert_frame_equal(model.predict(n), model.predict(5, params={"seed": 0, "cluster": -1}))
+    pd.testing.assert_frame_equal(
+        model.predict(n), model.predict(5, params={"seed": 0, "cluster": -1})
+    )
 
 
 def test_a_seed_decides_the_rows(model):
-    pd.testing.assert_frame_equal(model.predict(20, params={"seed": 7}), model.predict(20, params={"seed": 7}))
+    pd.testing.assert_frame_equal(
+        model.predict(20, params={"seed": 7}), model.predict(20, params={"seed": 7})
+    )
     assert not model.predict(20, params={"seed": 7}).equals(model.predict(20, params={"seed": 8}))
 
 
@@ -141,7 +153,10 @@ def test_a_cluster_can_be_chosen(model, outcome):
         (pd.DataFrame({"n": [1, 2]}), "the input has 2 numbers; it must have one: n"),
         ([], "the input has 0 numbers; it must have one: n"),
         ({"m": 1}, "the input has the columns m; it must have one: n"),
-        (pd.DataFrame({"n": [1], "seed": [2]}), "the input has the columns n, seed; it must have one: n"),
+        (
+            pd.DataFrame({"n": [1], "seed": [2]}),
+            "the input has the columns n, seed; it must have one: n",
+        ),
     ],
 )
 def test_a_wrong_number_is_said_in_one_line(model, n, said):
@@ -188,7 +203,9 @@ def test_the_model_has_no_pickle_and_no_path(folder, outcome):
     assert {path for path in files if path.endswith(".safetensors")} == {
         f"artifacts/system/{stage}.safetensors" for stage in outcome.artifacts
     }
-    assert not {path for path in files if Path(path).suffix in {".pkl", ".pt", ".pickle", ".npy", ".bin"}}
+    assert not {
+        path for path in files if Path(path).suffix in {".pkl", ".pt", ".pickle", ".npy", ".bin"}
+    }
     assert str(Path.cwd()) not in (folder / "MLmodel").read_text()
 
 
@@ -210,7 +227,10 @@ def test_the_signature_names_what_comes_back(folder):
         ("weight", "float"),
         ("year", "long"),
     ]
-    assert [(param.name, param.default) for param in signature.params] == [("seed", 0), ("cluster", -1)]
+    assert [(param.name, param.default) for param in signature.params] == [
+        ("seed", 0),
+        ("cluster", -1),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -267,13 +287,17 @@ def test_mlflow_serves_it(folder):
     try:
         _wait_for(f"{url}/ping", seconds=120)
         answers = [
-            _post(url, {"dataframe_split": {"columns": ["n"], "data": [[3]]}, "params": {"seed": 7}}),
+            _post(
+                url, {"dataframe_split": {"columns": ["n"], "data": [[3]]}, "params": {"seed": 7}}
+            ),
             _post(url, {"inputs": {"n": [3]}, "params": {"seed": 7}}),
             _post(url, {"inputs": 3, "params": {"seed": 7}}),
             _post(url, {"inputs": [3], "params": {"seed": 7}}),
         ]
         assert answers == [answers[0]] * 4
-        assert [list(row) for row in answers[0]["predictions"]] == [["height", "age", "member", "weight", "year"]] * 3
+        assert [list(row) for row in answers[0]["predictions"]] == [
+            ["height", "age", "member", "weight", "year"]
+        ] * 3
         with pytest.raises(urllib.error.HTTPError) as info:
             _post(url, {"inputs": -3})
         with info.value:
@@ -311,7 +335,11 @@ def test_images_are_served_as_pixels(image_run, tmp_path):
 
     outcome = image_run.outcome
     save_model(tmp_path / "model", outcome.spec, outcome.data.schema, outcome.artifacts)
-    assert not [path for path in (tmp_path / "model").rglob("*") if path.suffix in {".pkl", ".pt", ".pickle"}]
+    assert not [
+        path
+        for path in (tmp_path / "model").rglob("*")
+        if path.suffix in {".pkl", ".pt", ".pickle"}
+    ]
     model = pyfunc.load_model(str(tmp_path / "model"))
     (output,) = model.metadata.signature.outputs.inputs
     assert (output.type, output.shape) == (np.dtype("uint8"), (-1, 32, 32, 3))
@@ -340,9 +368,13 @@ def test_grey_images_have_a_last_dimension_too(image_run, tmp_path):
     system = read_system(tmp_path)
     grey = replace(system, schema=ImageSchema(1, 32, (), "none"), model=GreyModel())
     assert grey.sample(3).shape == (3, 32, 32, 1)
-    with pytest.raises(ValueError, match="^attribute is a, but infoscc_gan has no attributes; leave it out$"):
+    with pytest.raises(
+        ValueError, match="^attribute is a, but infoscc_gan has no attributes; leave it out$"
+    ):
         grey.sample(3, attribute="a")
-    with pytest.raises(ValueError, match="^cluster is 1, but infoscc_gan has no clusters; leave it out$"):
+    with pytest.raises(
+        ValueError, match="^cluster is 1, but infoscc_gan has no clusters; leave it out$"
+    ):
         grey.sample(3, cluster=1)
 
 

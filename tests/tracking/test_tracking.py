@@ -122,7 +122,9 @@ def play(tracker: MLflowTracker, outcome: Outcome, stages: tuple[str, ...] = STA
             for point in outcome.artifacts[stage].meta.get("curve", [])[:3]:
                 losses = {name: value for name, value in point.items() if name != "samples"}
                 tracker.progress(stage, Progress(int(point["samples"]) + 1, 2048, losses))
-        tracker.stage_finished(stage, outcome.artifacts[stage], 1.5 if stage in outcome.trained else None)
+        tracker.stage_finished(
+            stage, outcome.artifacts[stage], 1.5 if stage in outcome.trained else None
+        )
     if stages[-1] == STAGES[-1]:
         tracker.run_finished(outcome)
 
@@ -148,7 +150,9 @@ def history(uri: str, run: Any) -> dict[str, list[tuple[int, float]]]:
 
     client = MlflowClient(tracking_uri=uri)
     points = {key: client.get_metric_history(run.info.run_id, key) for key in run.data.metrics}
-    return {key: sorted((point.step, point.value) for point in values) for key, values in points.items()}
+    return {
+        key: sorted((point.step, point.value) for point in values) for key, values in points.items()
+    }
 
 
 def content(uri: str, *, live: bool = True) -> dict[str, Any]:
@@ -159,7 +163,9 @@ def content(uri: str, *, live: bool = True) -> dict[str, Any]:
             "status": run.info.status,
             "params": run.data.params,
             "tags": {key: value for key, value in run.data.tags.items() if key not in made},
-            "metrics": {k: v for k, v in history(uri, run).items() if live or not k.startswith("live/")},
+            "metrics": {
+                k: v for k, v in history(uri, run).items() if live or not k.startswith("live/")
+            },
         }
         for name, run in entries(uri).items()
     }
@@ -195,7 +201,9 @@ def test_parameters_are_flat_and_a_stage_has_its_own(uri, outcome):
 
 
 def test_a_long_parameter_is_cut(uri, outcome):
-    data = outcome.spec.data.model_copy(update={"columns": tuple(f"column {i}" for i in range(1000))})
+    data = outcome.spec.data.model_copy(
+        update={"columns": tuple(f"column {i}" for i in range(1000))}
+    )
     MLflowTracker.open(uri).run_started(replace(outcome.spec, data=data), outcome.data)
     (run,) = entries(uri).values()
     assert len(run.data.params["data.columns"]) == 6000
@@ -263,8 +271,12 @@ def test_live_losses_come_in_batches_and_all_of_them(uri, outcome):
         tracker.progress("encode", Progress(i, 1500, {"a": float(i), "b": float(-i)}))
     assert server.calls["log_batch"] <= 1
     tracker.stage_finished("encode", outcome.artifacts["encode"], 1.0)
-    assert server.calls["log_batch"] <= 1 + 3 + 2  # the rest by a thousand, then seconds and the curve
-    assert {len(points) for key, points in history(uri, entries(uri)["encode"]).items() if "live" in key} == {1500}
+    assert (
+        server.calls["log_batch"] <= 1 + 3 + 2
+    )  # the rest by a thousand, then seconds and the curve
+    assert {
+        len(points) for key, points in history(uri, entries(uri)["encode"]).items() if "live" in key
+    } == {1500}
 
 
 def test_where_a_job_is_can_be_read_while_it_runs(uri, outcome, monkeypatch):
@@ -359,7 +371,11 @@ def test_a_run_trained_anew_is_reopened_and_has_a_new_model(uri, outcome):
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(RuntimeError("the loss"), "FAILED"), (KeyboardInterrupt(), "KILLED"), (SystemExit(1), "KILLED")],
+    [
+        (RuntimeError("the loss"), "FAILED"),
+        (KeyboardInterrupt(), "KILLED"),
+        (SystemExit(1), "KILLED"),
+    ],
 )
 def test_a_failed_run_says_so_and_can_be_taken_up(uri, outcome, error, status):
     tracker = MLflowTracker.open(uri)
@@ -448,12 +464,17 @@ def test_the_data_is_an_input_with_its_digest(uri, outcome):
     import json
 
     play(MLflowTracker.open(uri), outcome)
-    ((found,), *rest) = (run.inputs.dataset_inputs for run in entries(uri).values() if run.inputs.dataset_inputs)
+    ((found,), *rest) = (
+        run.inputs.dataset_inputs for run in entries(uri).values() if run.inputs.dataset_inputs
+    )
     assert not rest
     assert found.dataset.name == "checkerboard"
     assert found.dataset.digest == outcome.data.fingerprint[:36]
     columns = json.loads(found.dataset.schema)["mlflow_colspec"]
-    assert [(column["name"], column["type"]) for column in columns] == [("x0", "float"), ("x1", "float")]
+    assert [(column["name"], column["type"]) for column in columns] == [
+        ("x0", "float"),
+        ("x1", "float"),
+    ]
     assert json.loads(found.dataset.profile)["num_rows"] == 400
     assert {tag.key: tag.value for tag in found.tags} == {"mlflow.data.context": "training"}
 
@@ -465,7 +486,9 @@ def test_the_clusters_are_one_table(uri, outcome, monkeypatch):
     tracker = MLflowTracker.open(uri)
     play(tracker, outcome)
     play(MLflowTracker.open(uri), outcome)  # trained again: the same table, not a longer one
-    table = MlflowClient(tracking_uri=uri).load_table(tracker._experiment_id, "clusters.json", run_ids=[tracker.run_id])
+    table = MlflowClient(tracking_uri=uri).load_table(
+        tracker._experiment_id, "clusters.json", run_ids=[tracker.run_id]
+    )
     clusters = outcome.artifacts["cluster"].tensors
     assert table["cluster"].tolist() == list(range(len(clusters["counts"])))
     assert table["rows"].tolist() == clusters["counts"].tolist()
@@ -475,7 +498,10 @@ def test_the_clusters_are_one_table(uri, outcome, monkeypatch):
 
 def test_cluster_table_takes_quality_and_does_without_clusters():
     counts = torch.tensor([1, 3])
-    artifacts = {"cluster": Artifact({"counts": counts}), "map": Artifact(meta={"quality": [0.5, 0.25]})}
+    artifacts = {
+        "cluster": Artifact({"counts": counts}),
+        "map": Artifact(meta={"quality": [0.5, 0.25]}),
+    }
     assert cluster_table(artifacts) == {
         "cluster": [0, 1],
         "rows": [1, 3],
@@ -497,7 +523,10 @@ def test_pictures_and_report_are_kept_by_a_repeated_run(uri, outcome):
     tracker.log_report("<p>first</p>")
     client = MlflowClient(tracking_uri=uri)
     files = [file.path for file in client.list_artifacts(tracker.run_id, "pictures")]
-    assert files == ["pictures/01-samples-beside-the-data.png", "pictures/02-samples-beside-the-data.png"]
+    assert files == [
+        "pictures/01-samples-beside-the-data.png",
+        "pictures/02-samples-beside-the-data.png",
+    ]
     again, server = tracker_of(uri)
     play(again, repeated(outcome))
     again.log_pictures(pictures)
@@ -603,7 +632,9 @@ def test_a_users_timeouts_are_left_alone(uri, monkeypatch):
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
 
 
-@pytest.mark.parametrize("bad", ["file:/tmp/mlruns", "nonsense://x", "sqlite:////proc/no/mlflow.db"])
+@pytest.mark.parametrize(
+    "bad", ["file:/tmp/mlruns", "nonsense://x", "sqlite:////proc/no/mlflow.db"]
+)
 def test_other_wrong_addresses_are_one_line(uri, bad):
     with pytest.raises(ValueError, match="MLFLOW_TRACKING_URI") as info:
         MLflowTracker.open(bad)
@@ -624,14 +655,20 @@ def test_images_are_logged_as_such(image_run):
 
     spec, data = image_run.outcome.spec, image_run.outcome.data
     params = mlflow_content.run_params(spec, data)
-    assert (params["data.train_images"], params["data.test_images"], params["data.dropped_images"]) == (48, 12, 0)
+    assert (
+        params["data.train_images"],
+        params["data.test_images"],
+        params["data.dropped_images"],
+    ) == (48, 12, 0)
     assert (params["data.size"], params["data.channels"], params["data.labels"]) == (32, 3, "many")
     dataset = mlflow_content.dataset_input(spec, data).dataset
     schema = TensorDatasetSchema.from_dict(json.loads(dataset.schema))
     (images,) = schema.features.inputs
     assert (images.type, images.shape) == (np.dtype("uint8"), (-1, 32, 32, 3))
     assert json.loads(dataset.profile) == {"num_images": 48, "num_test_images": 12}
-    assert dataset.source_type == "local" and json.loads(dataset.source)["uri"].endswith("faces.npz")
+    assert dataset.source_type == "local" and json.loads(dataset.source)["uri"].endswith(
+        "faces.npz"
+    )
     digits = replace(spec, data=DataConfig(source="digits"))
     assert mlflow_content.dataset_input(digits, data).dataset.source_type == "code"
     assert cluster_table(image_run.outcome.artifacts) == {}

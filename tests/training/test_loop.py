@@ -32,7 +32,9 @@ class Memory:
         return self.state
 
     def save(self, state):
-        self.state = Artifact({name: t.clone() for name, t in state.tensors.items()}, dict(state.meta))
+        self.state = Artifact(
+            {name: t.clone() for name, t in state.tensors.items()}, dict(state.meta)
+        )
         self.state.meta["curve"] = list(state.meta["curve"])
         self.saves += 1
         if self.saves == self.kill_after:
@@ -44,7 +46,9 @@ def regression(checkpoints=None, num_samples=6400, schedule="late_linear", runti
     initialise(network, generator)
     average = average_of(network, 500, 32)
     optimizer = torch.optim.Adam(network.parameters(), 1e-2)
-    state = TrainState({"network": network, "average": average}, {"adam": optimizer}, {"batches": generator})
+    state = TrainState(
+        {"network": network, "average": average}, {"adam": optimizer}, {"batches": generator}
+    )
 
     def step():
         x = torch.randn(32, 2, generator=generator)
@@ -54,7 +58,15 @@ def regression(checkpoints=None, num_samples=6400, schedule="late_linear", runti
         return {"mse": loss}
 
     runtime = runtime or Runtime(checkpoints=checkpoints, checkpoint_every=0.0)
-    return train(state, step, name="toy", num_samples=num_samples, batch_size=32, schedule=schedule, runtime=runtime)
+    return train(
+        state,
+        step,
+        name="toy",
+        num_samples=num_samples,
+        batch_size=32,
+        schedule=schedule,
+        runtime=runtime,
+    )
 
 
 def test_a_killed_fit_goes_on_bit_for_bit():
@@ -66,7 +78,9 @@ def test_a_killed_fit_goes_on_bit_for_bit():
     resumed = regression(memory)
     assert memory.saves > 77 and memory.saves < 77 + 200
     for name in ("network", "average"):
-        for a, b in zip(whole.modules[name].parameters(), resumed.modules[name].parameters(), strict=True):
+        for a, b in zip(
+            whole.modules[name].parameters(), resumed.modules[name].parameters(), strict=True
+        ):
             assert torch.equal(a, b)
     assert whole.curve == resumed.curve
 
@@ -104,7 +118,9 @@ def test_progress_is_reported_to_the_end():
 def test_a_loss_that_is_not_finite_stops_the_fit_and_says_where():
     state = TrainState({}, {}, {})
     losses = iter([1.0] * 5 + [math.nan] * 100)
-    with pytest.raises(NonFiniteLoss, match=r"map, clusters 3 to 5: d_loss is nan after \d+ samples"):
+    with pytest.raises(
+        NonFiniteLoss, match=r"map, clusters 3 to 5: d_loss is nan after \d+ samples"
+    ):
         train(
             state,
             lambda: {"d_loss": torch.tensor(next(losses))},
@@ -135,7 +151,9 @@ def test_adversarial_step_keeps_each_sides_gradients_apart():
     d_gradient = [p.grad.clone() for p in discriminator.parameters()]
     with frozen([discriminator]):
         descend(g_optimizer, -discriminator(generator_network(x)).mean())
-    assert all(torch.equal(a, p.grad) for a, p in zip(d_gradient, discriminator.parameters(), strict=True))
+    assert all(
+        torch.equal(a, p.grad) for a, p in zip(d_gradient, discriminator.parameters(), strict=True)
+    )
     assert all(p.requires_grad for p in discriminator.parameters())
 
 

@@ -24,25 +24,35 @@ class InPieces(LocalExecutor):
         self.pieces, self.seen = pieces, []
 
     def fit(self, job, units, report):
-        checkpoints = StoredCheckpoints(ArtifactStore(job.store_url), f"{job.part_key(units)}.checkpoint")
+        checkpoints = StoredCheckpoints(
+            ArtifactStore(job.store_url), f"{job.part_key(units)}.checkpoint"
+        )
         for piece in self.pieces if job.stage == "decode" else ():
-            part = job.definition.fit(job.config, units, job.inputs, Runtime(checkpoints=checkpoints, until=piece))
+            part = job.definition.fit(
+                job.config, units, job.inputs, Runtime(checkpoints=checkpoints, until=piece)
+            )
             self.seen.append((checkpoints.load().meta["samples"], part))
         fit_part(job, units, Runtime(self.device))
 
 
 def test_pieces_make_the_whole_bit_for_bit(tmp_path):
-    config = override(systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 4})
+    config = override(
+        systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 4}
+    )
     spec = Spec("scgan", DataConfig(source="two_spirals", num_train=800, num_test=800), config)
     data, pieces = prepare(spec), InPieces([1000, 3000, 3000])
     torch.set_num_threads(1)
-    whole = fit_stages(spec, data, ArtifactStore(str(tmp_path / "whole")), LocalExecutor(torch.device("cpu")))
+    whole = fit_stages(
+        spec, data, ArtifactStore(str(tmp_path / "whole")), LocalExecutor(torch.device("cpu"))
+    )
     parts = fit_stages(spec, data, ArtifactStore(str(tmp_path / "parts")), pieces)
     one, other = (fitted["decode"].artifact for fitted in (whole, parts))
     assert all(torch.equal(one.tensors[key], other.tensors[key]) for key in one.tensors)
     assert one.meta["curve"] == other.meta["curve"]
     batch = config.decoder.batch_size
-    assert [samples for samples, _ in pieces.seen] == [-(-piece // batch) * batch for piece in (1000, 3000, 3000)]
+    assert [samples for samples, _ in pieces.seen] == [
+        -(-piece // batch) * batch for piece in (1000, 3000, 3000)
+    ]
     first, second, third = (part.tensors["decoder.output.weight"] for _, part in pieces.seen)
     assert not torch.equal(first, second) and torch.equal(second, third)
     assert not list(ArtifactStore(str(tmp_path / "parts")).keys(f"{parts['decode'].key}.part-"))
@@ -51,6 +61,8 @@ def test_pieces_make_the_whole_bit_for_bit(tmp_path):
 def test_only_the_wanted_stages_are_fitted(tmp_path):
     config = override(systems.load("scgan").presets["smoke"], LENGTHS)
     spec = Spec("scgan", DataConfig(source="two_spirals", num_train=800, num_test=800), config)
-    fitted = fit_stages(spec, prepare(spec), ArtifactStore(str(tmp_path)), LocalExecutor(), only=["encode"])
+    fitted = fit_stages(
+        spec, prepare(spec), ArtifactStore(str(tmp_path)), LocalExecutor(), only=["encode"]
+    )
     assert list(fitted) == ["encode"]
     assert [key.split("-")[0] for key in ArtifactStore(str(tmp_path)).keys()] == ["encode"]

@@ -19,8 +19,8 @@ class Views(nn.Module):
     """Random views of images.
 
     Args:
-        name: ``"simclr"``: crop, flip, colour jitter, grey, blur; ``"affine"``: rotation, scale, shear, shift and a
-            little noise.
+        name: ``"simclr"``: crop, flip, colour jitter, grey, blur; ``"affine"``: rotation, scale,
+            shear, shift and a little noise.
         size: Pixels a side.
 
     Source: [SIMCLR] App. A.
@@ -36,7 +36,9 @@ class Views(nn.Module):
     @torch.no_grad()
     def forward(self, x: Tensor, seed: int) -> Tensor:
         """A view of each image, ``[B, C, H, W]`` in [-1, 1] as given; the same for the same seed."""
-        with torch.random.fork_rng([x.device] if x.is_cuda else []):  # kornia draws from the global generator
+        with torch.random.fork_rng(
+            [x.device] if x.is_cuda else []
+        ):  # kornia draws from the global generator
             torch.manual_seed(seed)
             view = self.augment((x + 1) / 2) * 2 - 1
             if self.noise_std:
@@ -60,7 +62,9 @@ def _simclr(size: int) -> Any:
 def _affine() -> Any:
     import kornia.augmentation as K
 
-    return K.RandomAffine(degrees=15.0, translate=(0.05, 0.05), scale=(0.7, 1.3, 0.7, 1.3), shear=5.0, p=1.0)
+    return K.RandomAffine(
+        degrees=15.0, translate=(0.05, 0.05), scale=(0.7, 1.3, 0.7, 1.3), shear=5.0, p=1.0
+    )
 
 
 class DiffAugment:
@@ -70,7 +74,8 @@ class DiffAugment:
         kinds: Which; none leaves images alone.
         probability: Of each kind, decided once a batch.
 
-    Source: [DIFFAUGMENT] Sec. 3.2. Differs: each kind is left out at random, as in the code of [INFOSCC-GAN].
+    Source: [DIFFAUGMENT] Sec. 3.2. Differs: each kind is left out at random, as in the code of
+        [INFOSCC-GAN].
     """
 
     DRAWS = 7  # uniform numbers an image

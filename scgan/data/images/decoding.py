@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 # Not all that Pillow can read: some of its readers start other programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 GREY = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F"})
-REDUCING_GAP = 3  # a JPEG is decoded at no less than this times the size, which can't be told from all of it
+REDUCING_GAP = (
+    3  # a JPEG is decoded at no less than this times the size, which can't be told from all of it
+)
 CHUNK = 32
 
 T = TypeVar("T")
@@ -50,7 +52,9 @@ def headers(images: Sequence[Encoded]) -> list[Header | str]:
     return _each(look, images)
 
 
-def decode(images: Sequence[Encoded], size: int, channels: int) -> tuple[np.ndarray, dict[int, str]]:
+def decode(
+    images: Sequence[Encoded], size: int, channels: int
+) -> tuple[np.ndarray, dict[int, str]]:
     """Decode images, turned as their EXIF says, over white, resized (bilinear, antialiased), their middle cut out.
 
     Args:
@@ -59,8 +63,8 @@ def decode(images: Sequence[Encoded], size: int, channels: int) -> tuple[np.ndar
         channels: 1 for grey, 3 for colour.
 
     Returns:
-        uint8, ``[N, C, size, size]``; and why, for each one that can't be read, by its place. There the array
-        holds nothing of use.
+        uint8, ``[N, C, size, size]``; and why, for each one that can't be read, by its place. There
+        the array holds nothing of use.
 
     Raises:
         ValueError: If the array would not fit into this machine's memory.
@@ -93,9 +97,15 @@ def _tried(look: Callable[[T], R], item: T) -> R | str:
         return look(item)
     except FileNotFoundError:
         return "there is no such file"
-    except Exception as error:  # Pillow's readers raise whatever a damaged file makes them stumble over
+    except (
+        Exception
+    ) as error:  # Pillow's readers raise whatever a damaged file makes them stumble over
         reason = " ".join(str(error).split())
-        return "not an image" if reason.startswith("cannot identify") else reason[:100] or type(error).__name__
+        return (
+            "not an image"
+            if reason.startswith("cannot identify")
+            else reason[:100] or type(error).__name__
+        )
 
 
 @contextlib.contextmanager
@@ -115,10 +125,14 @@ def _opened(content: Path | bytes | np.ndarray) -> Image:
 
     if isinstance(content, np.ndarray):
         return Image.fromarray(content)
+
     empty = not content if isinstance(content, bytes) else content.stat().st_size == 0
     if empty:
         raise ValueError("empty")
-    return Image.open(io.BytesIO(content) if isinstance(content, bytes) else content, formats=FORMATS)
+
+    return Image.open(
+        io.BytesIO(content) if isinstance(content, bytes) else content, formats=FORMATS
+    )
 
 
 def _fit(image: Image, size: int, mode: str) -> Image:
@@ -130,12 +144,15 @@ def _fit(image: Image, size: int, mode: str) -> Image:
     image = _eight_bits(image)
     if image.has_transparency_data:
         image = _on_white(image)
+
     image = image if image.mode == mode else image.convert(mode)
     if image.size == (size, size):
         return image
+
     width, height = image.size
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
+
     return image.resize((size, size), Resampling.BILINEAR, box=(left, top, left + side, top + side))
 
 
@@ -145,11 +162,14 @@ def _eight_bits(image: Image) -> Image:
 
     if image.mode == "F":
         raise ValueError("its pixels are floats")
+
     if image.mode != "I" and not image.mode.startswith("I;16"):
         return image
+
     values = np.asarray(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
         raise ValueError("its pixels have more than 16 bits")
+
     return pillow.fromarray(((values + 128) // 257).astype(np.uint8))
 
 

@@ -38,8 +38,8 @@ def read_image_parquet(files: Sequence[Path], label: str | None) -> Source:
 
     Args:
         files: Of the same columns.
-        label: The column of classes; None for ``label``, ``labels``, ``y`` or ``class``, or for all columns of
-            true and false as attributes.
+        label: The column of classes; None for ``label``, ``labels``, ``y`` or ``class``, or for all
+            columns of true and false as attributes.
 
     Returns:
         The source.
@@ -48,11 +48,16 @@ def read_image_parquet(files: Sequence[Path], label: str | None) -> Source:
         ValueError: If a file can't be read, there is no such label, or the labels can't be used.
     """
     parts = [_part(file) for file in files]
-    test = next((name for name in TEST_NAMES if name in parts), None) if len(set(parts)) > 1 else None
-    training = [file for file, part in zip(files, parts, strict=True) if test is None or part == "train"]
+    test = (
+        next((name for name in TEST_NAMES if name in parts), None) if len(set(parts)) > 1 else None
+    )
+    training = [
+        file for file, part in zip(files, parts, strict=True) if test is None or part == "train"
+    ]
     held_out = [file for file, part in zip(files, parts, strict=True) if part == test]
     images, values, names = _table(training, label)
     test_images, test_values, _ = _table(held_out, label) if held_out else (None, None, None)
+
     try:
         return labelled(images, values, test_images, test_values, names)
     except ValueError as error:
@@ -65,31 +70,44 @@ def _part(file: Path) -> str:
     return start if start in TEST_NAMES else "train"
 
 
-def _table(files: Iterable[Path], label: str | None) -> tuple[list[Encoded], np.ndarray | None, list[str] | None]:
+def _table(
+    files: Iterable[Path], label: str | None
+) -> tuple[list[Encoded], np.ndarray | None, list[str] | None]:
     import pyarrow as pa
     from pyarrow import parquet
 
     images: list[Encoded] = []
     values: list[np.ndarray] = []
     names: list[str] | None = None
+
     for file in files:
         try:
             schema = parquet.read_schema(file)
             column = _image_column(schema)
+
             if column is None:
-                raise ValueError(f"{file}: there is no column of images here, as in the other files")
+                raise ValueError(
+                    f"{file}: there is no column of images here, as in the other files"
+                )
+
             labels = _label_columns(file, schema, label)
             table = parquet.read_table(file, columns=[column, *labels])
         except (pa.ArrowException, OSError) as error:
-            raise ValueError(f"{file}: can't be read as .parquet ({' '.join(str(error).split())[:160]})") from None
+            raise ValueError(
+                f"{file}: can't be read as .parquet ({' '.join(str(error).split())[:160]})"
+            ) from None
+
         images += [
-            Encoded(f"{file.name} row {row + 1}", _bytes(cell)) for row, cell in enumerate(_cells(table[column]))
+            Encoded(f"{file.name} row {row + 1}", _bytes(cell))
+            for row, cell in enumerate(_cells(table[column]))
         ]
         if labels:
             values.append(_values(file, table.select(labels)))
             names = labels if values[-1].ndim == 2 else _class_names(schema, labels[0])
+
     if values and len({array.shape[1:] for array in values}) > 1:
         raise ValueError(f"{file}: its label columns are not those of the other files")
+
     return images, np.concatenate(values) if values else None, names
 
 
@@ -101,8 +119,10 @@ def _image_column(schema: pa.Schema) -> str | None:
         kind = field.type
         if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
             kind = kind.field("bytes").type
+
         if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
             return str(field.name)
+
     return None
 
 
@@ -131,10 +151,14 @@ def _values(file: Path, table: pa.Table) -> np.ndarray:
     """One column's values ``[N]``, or several of true and false as ``[N, A]``."""
     empty = [name for name in table.column_names if table[name].null_count]
     if empty:
-        raise ValueError(f"{file}: {table[empty[0]].null_count} rows have no value in the label column {empty[0]!r}")
+        raise ValueError(
+            f"{file}: {table[empty[0]].null_count} rows have no value in the label column {empty[0]!r}"
+        )
+
     columns = [table[name].to_numpy() for name in table.column_names]
     if len(columns) > 1:
         return np.stack(columns, 1)
+
     return np.array(columns[0].tolist()) if columns[0].dtype.kind == "O" else columns[0]
 
 

@@ -12,7 +12,13 @@ import numpy as np
 
 from scgan.config import suggest
 from scgan.data.images.decoding import Encoded, Header, decode, headers
-from scgan.data.images.folders import CELEBA_ATTRIBUTES, CELEBA_PARTITION, SUFFIXES, read_celeba, read_class_folders
+from scgan.data.images.folders import (
+    CELEBA_ATTRIBUTES,
+    CELEBA_PARTITION,
+    SUFFIXES,
+    read_celeba,
+    read_class_folders,
+)
 from scgan.data.images.parquet import has_images, read_image_parquet
 from scgan.data.images.schema import SIZES, ImageSchema
 from scgan.data.images.sources import IDX_NAME, Images, Part, Source, read_idx, read_npz
@@ -49,8 +55,8 @@ def find_images(path: Path, label: str | None) -> Source | None:
     """Read the images at a path without decoding them.
 
     Args:
-        path: .npz, .parquet, or a folder: of IDX files, of images with CelebA's list, of parquet files, a folder a
-            class or plain images.
+        path: .npz, .parquet, or a folder: of IDX files, of images with CelebA's list, of parquet
+            files, a folder a class or plain images.
         label: Column of a parquet file with the classes.
 
     Returns:
@@ -63,17 +69,26 @@ def find_images(path: Path, label: str | None) -> Source | None:
     parquet = [file for file in files if file.suffix == ".parquet" and file.is_file()]
     if parquet and has_images(parquet[0]):
         return read_image_parquet(parquet, label)
+
     if path.is_dir():
         source = _find_in_folder(path, files)
     else:
         source = read_npz(path) if path.suffix == ".npz" and path.is_file() else None
+
     if source is not None and label is not None:
-        raise ValueError(f"{path}: images of this kind have no label column; leave --data.label out")
+        raise ValueError(
+            f"{path}: images of this kind have no label column; leave --data.label out"
+        )
+
     return source
 
 
 def _files(folder: Path) -> list[Path]:
-    found = [file for file in folder.rglob("*") if not _hidden(file.relative_to(folder)) and file.is_file()]
+    found = [
+        file
+        for file in folder.rglob("*")
+        if not _hidden(file.relative_to(folder)) and file.is_file()
+    ]
     return sorted(found)
 
 
@@ -105,41 +120,60 @@ def decode_images(
     Args:
         name: What messages call it.
         source: The images.
-        size: Side in pixels; None for their own (the median short side), or the nearest allowed below it.
+        size: Side in pixels; None for their own (the median short side), or the nearest allowed
+            below it.
         channels: 1 for grey, 3 for colour; None for their own, colour if any is.
-        attributes: Names of those to take, in this order; images of other classes are left out. None for all.
-        damaged: What to do with images that can't be read: ``"error"``, or ``"skip"`` to go on without them.
+        attributes: Names of those to take, in this order; images of other classes are left out.
+            None for all.
+        damaged: What to do with images that can't be read: ``"error"``, or ``"skip"`` to go on
+            without them.
 
     Returns:
         The images.
 
     Raises:
-        ValueError: In one line, for damaged images, unknown attributes, or images that are too small or too few.
+        ValueError: In one line, for damaged images, unknown attributes, or images that are too
+            small or too few.
     """
     source = source if attributes is None else _choose(name, source, tuple(attributes))
     parts = [source.train] if source.test is None else [source.train, source.test]
     size, channels = _format(name, [part.images for part in parts], size, channels)
     decoded = [_pixels(part.images, size, channels) for part in parts]
+
     bad = [
         f"{_name(part.images, place)} ({why})"
         for part, (_, found) in zip(parts, decoded, strict=True)
         for place, why in found.items()
     ]
+
     _tell_damage(name, bad, sum(len(part.images) for part in parts), damaged)
-    kept = [_without(pixels, part.labels, found) for part, (pixels, found) in zip(parts, decoded, strict=True)]
+    kept = [
+        _without(pixels, part.labels, found)
+        for part, (pixels, found) in zip(parts, decoded, strict=True)
+    ]
     schema = ImageSchema(channels, size, source.attributes, source.labels)
-    (train, train_labels), (test, test_labels) = kept if source.test is not None else (kept[0], (None, None))
+    (train, train_labels), (test, test_labels) = (
+        kept if source.test is not None else (kept[0], (None, None))
+    )
+
     return ImageSet(train, train_labels, test, test_labels, schema, len(bad))
 
 
 def _choose(name: str, source: Source, wanted: tuple[str, ...]) -> Source:
     if source.labels == "none":
         raise ValueError(f"{name}: the images have no labels; leave --data.attributes out")
+
     for attribute in wanted:
         if attribute not in source.attributes:
-            raise ValueError(f"{name}: there is no attribute {attribute!r}{suggest(attribute, source.attributes)}")
+            raise ValueError(
+                f"{name}: there is no attribute {attribute!r}{suggest(attribute, source.attributes)}"
+            )
+
     if not wanted or len(set(wanted)) < len(wanted):
-        raise ValueError(f"{name}: --data.attributes names {'one more than once' if wanted else 'none'}")
+        raise ValueError(
+            f"{name}: --data.attributes names {'one more than once' if wanted else 'none'}"
+        )
+
     places = [source.attributes.index(attribute) for attribute in wanted]
     test = None if source.test is None else _chosen(source.test, places)
     return Source(_chosen(source.train, places), test, wanted, source.labels)
@@ -159,18 +193,26 @@ def _rows(images: Images, rows: np.ndarray) -> Images:
     return images[rows] if isinstance(images, np.ndarray) else [images[row] for row in rows]
 
 
-def _format(name: str, parts: Sequence[Images], size: int | None, channels: int | None) -> tuple[int, int]:
+def _format(
+    name: str, parts: Sequence[Images], size: int | None, channels: int | None
+) -> tuple[int, int]:
     """Size and channels; what was not asked for is the images' own."""
     if size is not None and channels is not None:
         return size, channels
+
     found = [header for images in parts for header in _headers(images)]
     if channels is None:
         channels = 3 if any(header.channels == 3 for header in found) else 1
+
     if size is None:
         own = int(np.median([header.short_side for header in found])) if found else SIZES[0]
         if own < SIZES[0]:
-            raise ValueError(f"{name}: the images are {own} pixels; enlarge them with --data.image_size {SIZES[0]}")
+            raise ValueError(
+                f"{name}: the images are {own} pixels; enlarge them with --data.image_size {SIZES[0]}"
+            )
+
         size = max(allowed for allowed in SIZES if allowed <= own)
+
     return size, channels
 
 
@@ -183,11 +225,16 @@ def _headers(images: Images) -> list[Header]:
 def _pixels(images: Images, size: int, channels: int) -> tuple[np.ndarray, Mapping[int, str]]:
     if not isinstance(images, np.ndarray):
         return decode(images, size, channels)
+
     if images.shape[1:] == (size, size) and channels == 1:
         return images[:, None], {}
+
     if images.shape[1:] == (size, size, 3) and channels == 3:
         return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), {}
-    return decode([Encoded(_name(images, i), array) for i, array in enumerate(images)], size, channels)
+
+    return decode(
+        [Encoded(_name(images, i), array) for i, array in enumerate(images)], size, channels
+    )
 
 
 def _name(images: Images, place: int) -> str:
@@ -197,13 +244,18 @@ def _name(images: Images, place: int) -> str:
 def _tell_damage(name: str, bad: Sequence[str], total: int, damaged: Damaged) -> None:
     if not bad:
         return
+
     more = f" and {len(bad) - NUM_NAMED} more" if len(bad) > NUM_NAMED else ""
     listed = f"{', '.join(bad[:NUM_NAMED])}{more}"
+
     if damaged == "error":
         raise ValueError(
             f"{name}: {len(bad)} of {total:,} images can't be read: {listed}; --data.damaged skip goes on without them"
         )
-    _log.warning("%s: %d of %d images can't be read and are left out: %s", name, len(bad), total, listed)
+
+    _log.warning(
+        "%s: %d of %d images can't be read and are left out: %s", name, len(bad), total, listed
+    )
 
 
 def _without(

@@ -43,7 +43,8 @@ class ImageSchema:
         channels: 1 for grey, 3 for colour.
         size: Width and height in pixels.
         attributes: Names of the classes, or of the attributes; empty where the set is unlabelled.
-        labels: A image's labels: ``"none"``, ``"one"`` class, or ``"many"`` attributes, each there or not.
+        labels: A image's labels: ``"none"``, ``"one"`` class, or ``"many"`` attributes, each there
+            or not.
     """
 
     channels: int
@@ -66,7 +67,9 @@ class ImageSchema:
         layout = (self.size, self.size, 3) if self.channels == 3 else (self.size, self.size)
         if images.dtype != np.uint8 or images.shape[1:] != layout:
             given = f"{images.dtype.name} {list(images.shape)}"
-            raise ValueError(f"images are {given}; this schema needs uint8 [N, {', '.join(map(str, layout))}]")
+            raise ValueError(
+                f"images are {given}; this schema needs uint8 [N, {', '.join(map(str, layout))}]"
+            )
         planes = images[:, None] if self.channels == 1 else images.transpose(0, 3, 1, 2)
         return torch.from_numpy(np.ascontiguousarray(planes))
 
@@ -85,11 +88,19 @@ class ImageSchema:
         if x.shape[1:] != (self.channels, self.size, self.size):
             needed = f"[N, {self.channels}, {self.size}, {self.size}]"
             raise ValueError(f"images have shape {list(x.shape)}; this schema needs {needed}")
+
         x = x.detach().cpu().float()
         if not x.isfinite().all():
-            raise ValueError(f"{int((~x.isfinite()).flatten(1).any(1).sum())} of {len(x)} images are not finite")
+            raise ValueError(
+                f"{int((~x.isfinite()).flatten(1).any(1).sum())} of {len(x)} images are not finite"
+            )
+
         pixels = x.add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
-        return pixels[:, 0].numpy() if self.channels == 1 else pixels.permute(0, 2, 3, 1).contiguous().numpy()
+        return (
+            pixels[:, 0].numpy()
+            if self.channels == 1
+            else pixels.permute(0, 2, 3, 1).contiguous().numpy()
+        )
 
     @property
     def summary(self) -> str:
@@ -116,4 +127,8 @@ class ImageSchema:
 
 def schema_from_json(text: str) -> Schema | ImageSchema:
     """Read the text of either kind of schema: a table's is a list of columns, that of images is not."""
-    return Schema.from_json(text) if isinstance(json.loads(text), list) else ImageSchema.from_json(text)
+    return (
+        Schema.from_json(text)
+        if isinstance(json.loads(text), list)
+        else ImageSchema.from_json(text)
+    )

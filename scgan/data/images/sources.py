@@ -73,7 +73,8 @@ def labelled(
         train_values: Integers or texts ``[N]``, one class each; or 0 and 1, ``[N, A]``; or None.
         test: Images of the test part, or None.
         test_values: Theirs.
-        names: Of the attributes; of the classes, which the values then count from 0. None: the values are.
+        names: Of the attributes; of the classes, which the values then count from 0. None: the
+            values are.
 
     Returns:
         The source; where all images are of one class it is unlabelled.
@@ -83,15 +84,21 @@ def labelled(
     """
     if train_values is None and test_values is None:
         return Source(Part(train, None), None if test is None else Part(test, None), (), "none")
-    values = [_checked(train, train_values)] + ([] if test is None else [_checked(test, test_values)])
+
+    values = [_checked(train, train_values)] + (
+        [] if test is None else [_checked(test, test_values)]
+    )
     found, labels = _attributes(values, names) if values[0].ndim == 2 else _classes(values, names)
     if len(found) == 1 and values[0].ndim == 1:
         return labelled(train, None, test, None)
+
     held_out = None if test is None else Part(test, labels[1])
     return Source(Part(train, labels[0]), held_out, found, "many" if values[0].ndim == 2 else "one")
 
 
-def _attributes(values: list[np.ndarray], names: Sequence[str] | None) -> tuple[tuple[str, ...], list[np.ndarray]]:
+def _attributes(
+    values: list[np.ndarray], names: Sequence[str] | None
+) -> tuple[tuple[str, ...], list[np.ndarray]]:
     found = tuple(names) if names else tuple(map(str, range(values[0].shape[1])))
     for array in values:
         if array.shape[1:] != (len(found),) or not np.isin(array, (0, 1)).all():
@@ -104,18 +111,27 @@ def _attributes(values: list[np.ndarray], names: Sequence[str] | None) -> tuple[
 def _checked(images: Images, values: np.ndarray | None) -> np.ndarray:
     if values is None:
         raise ValueError("one part is labelled, the other is not")
+
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
+
     if len(values) != len(images):
         raise ValueError(f"there are {len(images)} images, but {len(values)} labels")
+
     if values.dtype.kind == "f" and (values == np.round(values)).all():
         values = values.astype(np.int64)
+
     if values.dtype.kind not in "iubU" or values.ndim > 2:
-        raise ValueError(f"labels are {values.dtype.name} {list(values.shape)}; they must be integers or texts, [N]")
+        raise ValueError(
+            f"labels are {values.dtype.name} {list(values.shape)}; they must be integers or texts, [N]"
+        )
+
     return values
 
 
-def _classes(values: list[np.ndarray], names: Sequence[str] | None) -> tuple[tuple[str, ...], list[np.ndarray]]:
+def _classes(
+    values: list[np.ndarray], names: Sequence[str] | None
+) -> tuple[tuple[str, ...], list[np.ndarray]]:
     known = np.arange(len(names)) if names else np.unique(values[0])
     for array in values:
         odd = array[~np.isin(array, known)]
@@ -129,9 +145,9 @@ def _classes(values: list[np.ndarray], names: Sequence[str] | None) -> tuple[tup
 def read_npz(path: Path) -> Source | None:
     """Read an archive with images: uint8 of ``[N, H, W]``, ``[N, H, W, 3]`` or ``[N, 3, H, W]``.
 
-    They are ``x_train`` (and ``x_test``), ``train_images`` (``test_images``), ``images``, ``X`` or the only array of
-    such a shape; their labels ``y_train``, ``train_labels``, ``labels`` or ``y``. An array ``attributes`` of texts
-    names the attributes or classes.
+    They are ``x_train`` (and ``x_test``), ``train_images`` (``test_images``), ``images``, ``X`` or
+    the only array of such a shape; their labels ``y_train``, ``train_labels``, ``labels`` or ``y``.
+    An array ``attributes`` of texts names the attributes or classes.
 
     Returns:
         The source, or None for a table.
@@ -140,14 +156,21 @@ def read_npz(path: Path) -> Source | None:
         ValueError: If it can't be read, or the arrays don't fit each other.
     """
     arrays = load_numpy(path)
-    if isinstance(arrays, np.ndarray) or any(name in arrays and arrays[name].ndim == 2 for name in ("X", "x")):
+    if isinstance(arrays, np.ndarray) or any(
+        name in arrays and arrays[name].ndim == 2 for name in ("X", "x")
+    ):
         return None
+
     large = [name for name, array in arrays.items() if array.ndim >= 3]
     if not large:
         return None
+
     train = next((name for name in _NPZ_PARTS if name in large), large[0])
     if train not in _NPZ_PARTS and len(large) > 1:
-        raise ValueError(f"{path}: which of {', '.join(large[:8])} are the images? name them images or x_train")
+        raise ValueError(
+            f"{path}: which of {', '.join(large[:8])} are the images? name them images or x_train"
+        )
+
     labels, test, test_labels = _NPZ_PARTS.get(train, (("labels", "y"), "", ""))
     try:
         return labelled(
@@ -165,14 +188,21 @@ def _pixels(name: str, array: np.ndarray) -> np.ndarray:
     """An array as uint8, ``[N, H, W]`` or ``[N, H, W, 3]``."""
     if array.ndim == 4 and array.shape[-1] not in (1, 3) and array.shape[1] in (1, 3):
         array = array.transpose(0, 2, 3, 1)
+
     if array.ndim == 4 and array.shape[-1] == 1:
         array = array[..., 0]
+
     if (array.ndim == 4 and array.shape[-1] != 3) or array.ndim not in (3, 4):
-        raise ValueError(f"{name} has shape {list(array.shape)}; images need [N, H, W], [N, H, W, 3] or [N, 3, H, W]")
+        raise ValueError(
+            f"{name} has shape {list(array.shape)}; images need [N, H, W], [N, H, W, 3] or [N, 3, H, W]"
+        )
+
     if array.dtype.kind in "iu" and array.size and 0 <= array.min() and array.max() <= 255:
         array = array.astype(np.uint8, copy=False)
+
     if array.dtype != np.uint8:
         raise ValueError(f"{name} is {array.dtype.name}; images must be uint8, 0 to 255")
+
     return array
 
 
@@ -190,16 +220,30 @@ def read_idx(folder: Path, files: Sequence[Path]) -> Source:
         ValueError: If the training images are missing, or a file is damaged, or of another kind.
     """
     if len(folders := sorted({file.parent.name for file in files})) > 1:
-        raise ValueError(f"{folder}: IDX files in several folders ({', '.join(folders[:8])}); name one of them")
+        raise ValueError(
+            f"{folder}: IDX files in several folders ({', '.join(folders[:8])}); name one of them"
+        )
+
     found: dict[str, np.ndarray] = {}
-    for file in sorted(files, reverse=True):  # unpacked ones after their gzipped copies, in whose place they are taken
+    for file in sorted(
+        files, reverse=True
+    ):  # unpacked ones after their gzipped copies, in whose place they are taken
         part, what = re.split(r"[.-]", file.name)[:2]
-        found[f"{'train' if part == 'train' else 'test'} {what}"] = _idx(file, 3 if what == "images" else 1)
+        found[f"{'train' if part == 'train' else 'test'} {what}"] = _idx(
+            file, 3 if what == "images" else 1
+        )
+
     if "train images" not in found:
-        raise ValueError(f"{folder}: there is no train-images-idx3-ubyte beside the other IDX files")
+        raise ValueError(
+            f"{folder}: there is no train-images-idx3-ubyte beside the other IDX files"
+        )
+
     try:
         return labelled(
-            found["train images"], found.get("train labels"), found.get("test images"), found.get("test labels")
+            found["train images"],
+            found.get("train labels"),
+            found.get("test images"),
+            found.get("test labels"),
         )
     except ValueError as error:
         raise ValueError(f"{folder}: {error}") from None
@@ -211,13 +255,23 @@ def _idx(path: Path, dims: int) -> np.ndarray:
         content = path.read_bytes()
         content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: can't be unpacked, it is damaged or cut short ({error})") from None
+        raise ValueError(
+            f"{path}: can't be unpacked, it is damaged or cut short ({error})"
+        ) from None
+
     if content[:4] != bytes((0, 0, 8, dims)):
-        raise ValueError(f"{path}: not an IDX file of bytes in {dims} dimensions; it begins with {content[:4].hex()!r}")
+        raise ValueError(
+            f"{path}: not an IDX file of bytes in {dims} dimensions; it begins with {content[:4].hex()!r}"
+        )
+
     shape = np.frombuffer(content, ">i4", min(dims, len(content) // 4 - 1), offset=4)
     values = np.frombuffer(content, np.uint8, offset=min(len(content), 4 + 4 * dims))
+
     if len(shape) < dims or values.size != shape.prod(dtype=np.int64):
-        raise ValueError(f"{path}: damaged or cut short: {values.size} bytes for shape {shape.tolist()}")
+        raise ValueError(
+            f"{path}: damaged or cut short: {values.size} bytes for shape {shape.tolist()}"
+        )
+
     return values.reshape(shape.tolist()).copy()  # one that may be written to
 
 

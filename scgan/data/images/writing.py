@@ -25,8 +25,8 @@ class Sampled:
 
     Attributes:
         images: uint8, ``[N, H, W]`` (grey) or ``[N, H, W, 3]``.
-        labels: int64 ``[N]``, a class each; uint8 ``[N, A]``, which attributes; float32 ``[N, A]``, how much of each;
-            or None.
+        labels: int64 ``[N]``, a class each; uint8 ``[N, A]``, which attributes; float32 ``[N, A]``,
+            how much of each; or None.
         attributes: Names of classes or attributes; empty without labels.
     """
 
@@ -47,13 +47,21 @@ def check_image_target(path: str | Path, num: int) -> None:
     """
     path = Path(path).expanduser()
     if path.suffix not in {".npz", ".png", ""}:
-        raise ValueError(f"{path}: images can be written as .npz, .png (a grid) or a folder, not as {path.suffix!r}")
+        raise ValueError(
+            f"{path}: images can be written as .npz, .png (a grid) or a folder, not as {path.suffix!r}"
+        )
+
     if path.suffix == ".png" and num > GRID_MAX:
-        raise ValueError(f"{path}: a grid of {num:,} images is too large; draw at most {GRID_MAX:,}, or into a folder")
+        raise ValueError(
+            f"{path}: a grid of {num:,} images is too large; draw at most {GRID_MAX:,}, or into a folder"
+        )
+
     if path.suffix and path.is_dir():
         raise ValueError(f"{path}: can't be written: it is a folder")
+
     if not path.suffix and path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ValueError(f"{path}: can't be written: it is there already, and is no empty folder")
+
     check_place(path)
 
 
@@ -61,8 +69,9 @@ def write_images(path: str | Path, sampled: Sampled) -> None:
     """Write images, all or none.
 
     Args:
-        path: ``.npz``: ``images``, ``y`` (or ``degrees``) and ``attributes``. ``.png``: a grid, row by row. A folder: a
-            .png each, in a sub-folder of its class, or beside CelebA's list of their attributes.
+        path: ``.npz``: ``images``, ``y`` (or ``degrees``) and ``attributes``. ``.png``: a grid, row
+            by row. A folder: a .png each, in a sub-folder of its class, or beside CelebA's list of
+            their attributes.
         sampled: N of them, at least 1.
 
     Raises:
@@ -72,6 +81,7 @@ def write_images(path: str | Path, sampled: Sampled) -> None:
     check_image_target(path, len(sampled.images))
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     write = {".npz": _archive, ".png": _grid, "": _folder}[path.suffix]
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(partial, sampled)
@@ -101,10 +111,14 @@ def _grid(path: Path, sampled: Sampled) -> None:
     columns = math.ceil(math.sqrt(num))
     rows = math.ceil(num / columns)
     down, across = height + GRID_GAP, width + GRID_GAP
-    canvas = np.full((rows * down - GRID_GAP, columns * across - GRID_GAP, *images.shape[3:]), 255, np.uint8)
+    canvas = np.full(
+        (rows * down - GRID_GAP, columns * across - GRID_GAP, *images.shape[3:]), 255, np.uint8
+    )
+
     for place, image in enumerate(images):
         top, left = place // columns * down, place % columns * across
         canvas[top : top + height, left : left + width] = image
+
     Image.fromarray(canvas).save(path, format="PNG")
 
 
@@ -114,14 +128,23 @@ def _folder(path: Path, sampled: Sampled) -> None:
     names = [f"{place + 1:06d}.png" for place in range(len(sampled.images))]
     classes = sampled.labels is not None and sampled.labels.ndim == 1
     folders = [re.sub(r"[^\w .+-]", "_", name) for name in sampled.attributes]
+
     for place, (name, image) in enumerate(zip(names, sampled.images, strict=True)):
-        folder = path / folders[sampled.labels[place]] if classes and sampled.labels is not None else path
+        folder = (
+            path / folders[sampled.labels[place]]
+            if classes and sampled.labels is not None
+            else path
+        )
+
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(folder / name)
+
     if sampled.labels is not None and sampled.labels.dtype == np.uint8:
         rows = [
             " ".join([name, *("1" if v else "-1" for v in row)])
             for name, row in zip(names, sampled.labels, strict=True)
         ]
         attributes = " ".join(re.sub(r"\s+", "_", name) for name in sampled.attributes)
-        (path / CELEBA_ATTRIBUTES).write_text("\n".join([str(len(rows)), attributes, *rows]) + "\n", encoding="utf-8")
+        (path / CELEBA_ATTRIBUTES).write_text(
+            "\n".join([str(len(rows)), attributes, *rows]) + "\n", encoding="utf-8"
+        )

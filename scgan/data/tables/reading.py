@@ -49,13 +49,13 @@ def read_table(
     """Read a table from a file, a folder of files, or S3.
 
     Args:
-        path: .npy, .npz, .csv, .parquet, a folder of .parquet or of .csv files (joined in the order of their
-            names), or ``s3://bucket/key`` for any of these.
+        path: .npy, .npz, .csv, .parquet, a folder of .parquet or of .csv files (joined in the order
+            of their names), or ``s3://bucket/key`` for any of these.
         columns: The columns to take, in this order; None for all of them but the label.
-        label: A column, or an array beside the matrix of an .npz, that is kept apart. ``y`` beside a matrix
-            always is.
-        missing: ``"error"``, or ``"drop"`` to leave out rows with NaN, infinity or no value in a column that
-            is taken.
+        label: A column, or an array beside the matrix of an .npz, that is kept apart. ``y`` beside
+            a matrix always is.
+        missing: ``"error"``, or ``"drop"`` to leave out rows with NaN, infinity or no value in a
+            column that is taken.
 
     Returns:
         The table.
@@ -96,20 +96,27 @@ def table_files(path: Path) -> list[Path]:
     """
     allowed = f"allowed are {', '.join(READERS)}, or a folder of .parquet, of .csv or of images"
     if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.suffix in {".parquet", ".csv"} and p.is_file())
+        found = sorted(
+            p for p in path.rglob("*") if p.suffix in {".parquet", ".csv"} and p.is_file()
+        )
         found = [p for p in found if not p.name.startswith((".", "_"))]
         if not found:
             raise ValueError(f"{path}: no table and no images in this folder; {allowed}")
+
         if len({p.suffix for p in found}) > 1:
             raise ValueError(f"{path}: both .parquet and .csv files in this folder; keep one kind")
+
         return found
+
     if not path.exists():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         near = difflib.get_close_matches(path.name, beside, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"{path}: there is no such file or folder{hint}")
+
     if path.suffix not in READERS:
         raise ValueError(f"{path}: unknown kind of file {path.suffix!r}; {allowed}")
+
     return [path]
 
 
@@ -126,14 +133,21 @@ def _join(parts: list[tuple[Path, Raw]]) -> Raw:
     first_path, first = parts[0]
     for path, raw in parts:
         check_names(path, raw.names, first_path, first.names)
+
     if len(parts) == 1:
         return first
-    columns = {name: np.concatenate([raw.columns[name] for _, raw in parts]) for name in first.names}
+
+    columns = {
+        name: np.concatenate([raw.columns[name] for _, raw in parts]) for name in first.names
+    }
     missing = {
-        name: np.concatenate([raw.missing.get(name, np.zeros(len(raw.columns[name]), bool)) for _, raw in parts])
+        name: np.concatenate(
+            [raw.missing.get(name, np.zeros(len(raw.columns[name]), bool)) for _, raw in parts]
+        )
         for name in first.names
         if any(name in raw.missing for _, raw in parts)
     }
+
     return Raw(first.names, columns, missing)
 
 
@@ -146,12 +160,18 @@ def check_names(path: Path, names: Sequence[str], first_path: Path, first: Seque
     name, count = Counter(names).most_common(1)[0] if names else ("", 0)
     if count > 1:
         raise ValueError(f"{path}: column {name!r} appears {count} times; rename one")
+
     if "" in names:
         where = names.index("") + 1
-        raise ValueError(f"{path}: column {where} has no name; name it, or save without the index (index=False)")
+        raise ValueError(
+            f"{path}: column {where} has no name; name it, or save without the index (index=False)"
+        )
+
     if set(names) != set(first):
         odd = sorted(set(names) ^ set(first))[0]
-        raise ValueError(f"{path}: not the columns of {first_path.name}: {odd!r} is in one of the two only")
+        raise ValueError(
+            f"{path}: not the columns of {first_path.name}: {odd!r} is in one of the two only"
+        )
 
 
 def checked(
@@ -182,41 +202,58 @@ def checked(
         ValueError: In one line, for whatever is wrong.
     """
     names = _chosen(source, raw, columns, label)
-    values = {name: _numbers(source, name, raw.columns[name], raw.missing.get(name)) for name in names}
+    values = {
+        name: _numbers(source, name, raw.columns[name], raw.missing.get(name)) for name in names
+    }
     labels = _labels(source, label, raw.columns[label]) if label is not None else labels
     lengths = {len(v) for v in values.values()} | ({len(labels)} if labels is not None else set())
     if len(lengths) > 1:
         raise ValueError(f"{source}: columns and labels differ in length: {sorted(lengths)}")
+
     if lengths == {0}:
         raise ValueError(f"{source}: there are no rows")
+
     taken = {**values, **({label: labels} if label is not None and labels is not None else {})}
     bad = {name: _bad(array, raw.missing.get(name)) for name, array in taken.items()}
     bad = {name: mask for name, mask in bad.items() if mask.any()}
     keep = _kept(source, bad, lengths.pop(), missing)
+
     if whole and keep is not None and not keep.any():
-        raise ValueError(f"{source}: no rows are left without NaN, infinity or missing values; see {_listed(bad)}")
+        raise ValueError(
+            f"{source}: no rows are left without NaN, infinity or missing values; see {_listed(bad)}"
+        )
+
     if keep is not None:
         values = {name: array[keep] for name, array in values.items()}
         labels = labels[keep] if labels is not None else None
+
     dropped = 0 if keep is None else int((~keep).sum())
     return Table(names, values, labels, dropped)
 
 
-def _chosen(source: str, raw: Raw, columns: Sequence[str] | None, label: str | None) -> tuple[str, ...]:
+def _chosen(
+    source: str, raw: Raw, columns: Sequence[str] | None, label: str | None
+) -> tuple[str, ...]:
     for name in (*(columns or ()), *([label] if label is not None else [])):
         if name not in raw.columns:
             what = "label" if name == label else "column"
             raise ValueError(f"{source}: there is no {what} {name!r}{suggest(name, raw.columns)}")
+
     if columns is None:
         names = tuple(name for name in raw.names if name != label)
     else:
         names = tuple(columns)
         if len(set(names)) < len(names):
             raise ValueError(f"{source}: --data.columns names {_most(names)!r} more than once")
+
         if label in names:
-            raise ValueError(f"{source}: {label!r} is both the label and one of --data.columns; leave it out of one")
+            raise ValueError(
+                f"{source}: {label!r} is both the label and one of --data.columns; leave it out of one"
+            )
+
     if not names:
         raise ValueError(f"{source}: no columns are left to model")
+
     return names
 
 
@@ -228,16 +265,22 @@ def _numbers(source: str, name: str, values: np.ndarray, missing: np.ndarray | N
     """Refuse what is no column of numbers; bring the rest to native byte order, contiguous."""
     remedy = "leave it out with --data.columns, or name it as --data.label"
     kind = values.dtype.kind
+
     if values.ndim != 1:
-        raise ValueError(f"{source}: column {name!r} has shape {list(values.shape)}; a column needs [rows]")
+        raise ValueError(
+            f"{source}: column {name!r} has shape {list(values.shape)}; a column needs [rows]"
+        )
+
     if kind in "OUST":
         first = _first_text(values, missing)
         raise ValueError(f"{source}: column {name!r} holds {first}; {remedy}")
+
     if kind not in "biuf" or values.dtype.itemsize > 8:
         what = "dates or times" if kind in "Mm" else f"{values.dtype.name} values"
         raise ValueError(
             f"{source}: column {name!r} holds {what}, which can't be modelled; make it numbers, or {remedy}"
         )
+
     return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
 
 
@@ -245,18 +288,23 @@ def _first_text(values: np.ndarray, missing: np.ndarray | None) -> str:
     for row, value in enumerate(values.tolist()):
         if missing is not None and missing[row]:
             continue
+
         if not isinstance(value, (str, bytes)):
             return f"{type(value).__name__} objects (row {row + 1})"
+
         try:
             float(value)
         except ValueError:
             return f"text ({value[:40]!r} in row {row + 1})"
+
     return "numbers written as text; save them as numbers"
 
 
 def _labels(source: str, label: str, values: np.ndarray) -> np.ndarray:
     if values.ndim != 1:
-        raise ValueError(f"{source}: label {label!r} has shape {list(values.shape)}; labels need [rows]")
+        raise ValueError(
+            f"{source}: label {label!r} has shape {list(values.shape)}; labels need [rows]"
+        )
     if values.dtype.kind == "O":
         return np.array([str(value) for value in values.tolist()], dtype=np.str_)
     return np.ascontiguousarray(values)
@@ -267,16 +315,20 @@ def _bad(values: np.ndarray, missing: np.ndarray | None) -> np.ndarray:
     return mask if missing is None else mask | missing
 
 
-def _kept(source: str, bad: Mapping[str, np.ndarray], rows: int, missing: Missing) -> np.ndarray | None:
+def _kept(
+    source: str, bad: Mapping[str, np.ndarray], rows: int, missing: Missing
+) -> np.ndarray | None:
     """Rows to keep, or None where that is all of them."""
     if not bad:
         return None
+
     any_bad = np.logical_or.reduce(list(bad.values()))
     if missing == "error":
         raise ValueError(
             f"{source}: NaN, infinity or no value in {_listed(bad)}: {int(any_bad.sum())} of {rows} rows; "
             "--data.missing drop goes on without them"
         )
+
     keep: np.ndarray = ~any_bad
     return keep
 
@@ -284,4 +336,6 @@ def _kept(source: str, bad: Mapping[str, np.ndarray], rows: int, missing: Missin
 def _listed(bad: Mapping[str, np.ndarray]) -> str:
     """The columns with bad rows, and how many each has."""
     counts = [f"{name!r} ({int(mask.sum())})" for name, mask in bad.items()]
-    return ", ".join(counts[:8]) + (f" and {len(counts) - 8} more columns" if len(counts) > 8 else "")
+    return ", ".join(counts[:8]) + (
+        f" and {len(counts) - 8} more columns" if len(counts) > 8 else ""
+    )

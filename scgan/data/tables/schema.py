@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# The rows of a fit lie within sqrt(N) standard deviations; others are held where their squares stay finite.
+# The rows of a fit lie within sqrt(N) standard deviations; others are held where their squares stay
+# finite.
 FARTHEST = 1e6
 
 Kind = Literal["modelled", "constant", "duplicate"]
@@ -31,10 +32,12 @@ class Column:
     Attributes:
         name: As in the user's table.
         dtype: numpy's name of the type, e.g. ``"float32"``, ``"uint8"``, ``"bool"``.
-        kind: ``"modelled"``; ``"constant"``: always ``low``; ``"duplicate"``: equal to the column ``source``.
+        kind: ``"modelled"``; ``"constant"``: always ``low``; ``"duplicate"``: equal to the column
+            ``source``.
         low: Lowest value on the training rows, an int for integers and bool.
         high: Highest one.
-        exponent: For floats the power of two that brings the column into [-1, 1]; 0 for integers, constants.
+        exponent: For floats the power of two that brings the column into [-1, 1]; 0 for integers,
+            constants.
         center: Mean of d.
         spread: Standard deviation of d; 1 for a constant.
         source: Name of the column a duplicate repeats, else None.
@@ -98,8 +101,8 @@ class Schema:
         """Measure the columns in float64.
 
         Args:
-            values: Training rows: name to finite values, each ``[N]``, N >= 1, of a boolean, integer or float
-                type.
+            values: Training rows: name to finite values, each ``[N]``, N >= 1, of a boolean,
+                integer or float type.
 
         Returns:
             The schema.
@@ -107,10 +110,20 @@ class Schema:
         columns: list[Column] = []
         for name, array in values.items():
             column = _measure(name, array)
-            twin = next((c.name for c in columns if _same(c, column) and np.array_equal(values[c.name], array)), None)
+            twin = next(
+                (
+                    c.name
+                    for c in columns
+                    if _same(c, column) and np.array_equal(values[c.name], array)
+                ),
+                None,
+            )
+
             if twin is not None:
                 column = Column(**{**asdict(column), "kind": "duplicate", "source": twin})
+
             columns.append(column)
+
         return cls(tuple(columns))
 
     @property
@@ -135,18 +148,23 @@ class Schema:
             columns: Name to values ``[N]``, at least the modelled ones; others are left out.
 
         Returns:
-            Shape ``[N, D]``, float32; each column of mean 0 and variance 1 on the rows of :meth:`fit`.
+            Shape ``[N, D]``, float32; each column of mean 0 and variance 1 on the rows of
+            :meth:`fit`.
 
         Raises:
             ValueError: If a modelled column is missing.
         """
         missing = [c.name for c in self.modelled if c.name not in columns]
         if missing:
-            raise ValueError(f"columns {', '.join(map(repr, missing))} are missing; needed: {', '.join(self.names)}")
+            raise ValueError(
+                f"columns {', '.join(map(repr, missing))} are missing; needed: {', '.join(self.names)}"
+            )
+
         rows = len(next(iter(columns.values()))) if columns else 0
         encoded = np.empty((rows, self.dim), dtype=np.float32)
         for i, column in enumerate(self.modelled):
             encoded[:, i] = column.standardise(np.asarray(columns[column.name]))
+
         return torch.from_numpy(encoded)
 
     def decode(self, x: Tensor) -> dict[str, np.ndarray]:
@@ -163,15 +181,22 @@ class Schema:
         """
         z = x.detach().cpu().double().numpy()
         if z.ndim != 2 or z.shape[1] != self.dim:
-            raise ValueError(f"samples have shape {list(z.shape)}; this schema needs [N, {self.dim}]")
+            raise ValueError(
+                f"samples have shape {list(z.shape)}; this schema needs [N, {self.dim}]"
+            )
+
         if not np.isfinite(z).all():
-            raise ValueError(f"{int((~np.isfinite(z)).any(1).sum())} of {len(z)} samples are not finite")
+            raise ValueError(
+                f"{int((~np.isfinite(z)).any(1).sum())} of {len(z)} samples are not finite"
+            )
+
         restored = {c.name: c.restore(z[:, i]) for i, c in enumerate(self.modelled)}
         for column in self.columns:
             if column.kind == "constant":
                 restored[column.name] = np.full(len(z), column.low, dtype=column.dtype)
             elif column.source is not None:
                 restored[column.name] = restored[column.source].copy()
+
         return {name: restored[name] for name in self.names}
 
     @property
@@ -181,7 +206,10 @@ class Schema:
 
     def describe(self) -> dict[str, Any]:
         """Plain values for a log: the columns, and which are not modelled."""
-        kinds = {kind: [c.name for c in self.columns if c.kind == kind] for kind in ("constant", "duplicate")}
+        kinds = {
+            kind: [c.name for c in self.columns if c.kind == kind]
+            for kind in ("constant", "duplicate")
+        }
         return {
             "columns": list(self.names),
             "modelled_columns": self.dim,
@@ -203,14 +231,16 @@ class Schema:
 class Moments:
     """Measures columns batch by batch: what :meth:`Schema.fit` finds at once, but for rounding.
 
-    Distances are taken from the lowest value of the first batch; means and squared deviations are joined pairwise. Of
-    two columns whose bytes are all equal, the second is a duplicate.
+    Distances are taken from the lowest value of the first batch; means and squared deviations are
+    joined pairwise. Of two columns whose bytes are all equal, the second is a duplicate.
 
     Source: [CHAN].
     """
 
     def __init__(self) -> None:
-        self.origins: dict[str, tuple[str, int | float, int]] = {}  # type, lowest and exponent of the first batch
+        self.origins: dict[
+            str, tuple[str, int | float, int]
+        ] = {}  # type, lowest and exponent of the first batch
         self.ranges: dict[str, tuple[int | float, int | float]] = {}
         self.sums: dict[str, tuple[int, float, float]] = {}  # rows, mean, sum of squared deviations
         self.digests: dict[str, hashlib._Hash] = {}
@@ -227,17 +257,26 @@ class Moments:
         for name, array in values.items():
             if not len(array):
                 continue
+
             low, high = _range(array)
             origin = (array.dtype.name, low, _exponent(array.dtype, low, high))
             dtype, origin_low, exponent = self.origins.setdefault(name, origin)
+
             if array.dtype.name != dtype:
-                raise ValueError(f"column {name!r} is {array.dtype.name}, but {dtype} before; make it one type")
+                raise ValueError(
+                    f"column {name!r} is {array.dtype.name}, but {dtype} before; make it one type"
+                )
+
             before = self.ranges.get(name, (low, high))
             self.ranges[name] = (min(low, before[0]), max(high, before[1]))
+
             with np.errstate(over="ignore", invalid="ignore"):  # refused in `_column`
                 d = _distance(array, origin_low, exponent)
                 mean = float(d.mean())
-                self.sums[name] = _joined(self.sums.get(name), (len(d), mean, float(np.square(d - mean).sum())))
+                self.sums[name] = _joined(
+                    self.sums.get(name), (len(d), mean, float(np.square(d - mean).sum()))
+                )
+
             self.digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(array).data)
 
     def schema(self) -> Schema:
@@ -248,29 +287,53 @@ class Moments:
         """
         columns: list[Column] = []
         first: dict[tuple[str, str], str] = {}
+
         for name, digest in self.digests.items():
             column = self._column(name)
             source = first.setdefault((column.dtype, digest.hexdigest()), name)
             if column.kind == "modelled" and source != name:
                 column = dataclasses.replace(column, kind="duplicate", source=source)
+
             columns.append(column)
+
         return Schema(tuple(columns))
 
     def _column(self, name: str) -> Column:
         (dtype, origin, origin_exponent), (low, high) = self.origins[name], self.ranges[name]
         if low == high:
             return Column(name, dtype, "constant", low, high, 0, 0.0, 1.0)
+
         exponent = _exponent(np.dtype(dtype), low, high)
         num, mean, squares = self.sums[name]
+
         if not math.isfinite(squares):
-            raise ValueError(f"column {name!r} goes from {low:g} to {high:g}: too far to be measured; leave it out")
+            raise ValueError(
+                f"column {name!r} goes from {low:g} to {high:g}: too far to be measured; leave it out"
+            )
+
         shift = origin_exponent - exponent
-        offset = origin - low if exponent == 0 else math.ldexp(origin, -exponent) - math.ldexp(low, -exponent)
+        offset = (
+            origin - low
+            if exponent == 0
+            else math.ldexp(origin, -exponent) - math.ldexp(low, -exponent)
+        )
+
         center = math.ldexp(mean, shift) + offset
-        return Column(name, dtype, "modelled", low, high, exponent, center, math.ldexp(math.sqrt(squares / num), shift))
+        return Column(
+            name,
+            dtype,
+            "modelled",
+            low,
+            high,
+            exponent,
+            center,
+            math.ldexp(math.sqrt(squares / num), shift),
+        )
 
 
-def _joined(a: tuple[int, float, float] | None, b: tuple[int, float, float]) -> tuple[int, float, float]:
+def _joined(
+    a: tuple[int, float, float] | None, b: tuple[int, float, float]
+) -> tuple[int, float, float]:
     """Rows, mean and sum of squared deviations of two sets together."""
     if a is None:
         return b
@@ -283,9 +346,12 @@ def _measure(name: str, values: np.ndarray) -> Column:
     dtype = values.dtype.name
     if low == high:
         return Column(name, dtype, "constant", low, high, 0, 0.0, 1.0)
+
     exponent = _exponent(values.dtype, low, high)
     distance = _distance(values, low, exponent)
-    return Column(name, dtype, "modelled", low, high, exponent, float(distance.mean()), float(distance.std()))
+    return Column(
+        name, dtype, "modelled", low, high, exponent, float(distance.mean()), float(distance.std())
+    )
 
 
 def _range(values: np.ndarray) -> tuple[int | float, int | float]:
@@ -303,10 +369,12 @@ def _exponent(dtype: np.dtype, low: int | float, high: int | float) -> int:
 def _distance(values: np.ndarray, low: int | float, exponent: int) -> np.ndarray:
     if values.dtype.kind == "f":
         return np.ldexp(values.astype(np.float64), -exponent) - math.ldexp(low, -exponent)
-    # Differences modulo 2^64 are exact for every 64-bit type. Rows below ``low`` (not among those fitted) are
-    # counted down.
+    # Differences modulo 2^64 are exact for every 64-bit type. Rows below ``low`` (not among those
+    # fitted) are counted down.
     offset = _wrap(values) - np.uint64(int(low) % 2**64)
-    return np.where(values >= low, offset.astype(np.float64), -(~offset + np.uint64(1)).astype(np.float64))
+    return np.where(
+        values >= low, offset.astype(np.float64), -(~offset + np.uint64(1)).astype(np.float64)
+    )
 
 
 def _wrap(values: np.ndarray) -> np.ndarray:
@@ -324,4 +392,10 @@ def _add_steps(low: int | float, high: int | float, distance: np.ndarray) -> np.
 
 
 def _same(a: Column, b: Column) -> bool:
-    return (a.kind, a.dtype, a.low, a.high, a.center) == ("modelled", b.dtype, b.low, b.high, b.center)
+    return (a.kind, a.dtype, a.low, a.high, a.center) == (
+        "modelled",
+        b.dtype,
+        b.low,
+        b.high,
+        b.center,
+    )

@@ -17,7 +17,9 @@ from scgan.data.remote import list_parquet, on_disk
 from scgan.data.tables.reading import Missing, Table, check_names, checked, table_files
 from scgan.data.tables.schema import Moments, Schema
 
-STREAM_VERSION = 1  # part of every fingerprint: raise it when the same files come to give other rows
+STREAM_VERSION = (
+    1  # part of every fingerprint: raise it when the same files come to give other rows
+)
 
 STREAM_ABOVE = 2**29
 """Bytes of parquet above which a table is streamed where nothing else is said."""
@@ -26,7 +28,8 @@ BATCH_ROWS = 2**17
 SHARD_VALUES = 2**22
 """Numbers of a shard where nothing else is said: 16 MiB of them are in memory at once."""
 
-MAX_SHARDS = 256  # of more rows, shards grow: a shard is gathered from all parts, in at least one read a part
+# of more rows, shards grow: a shard is gathered from all parts, in at least one read a part
+MAX_SHARDS = 256
 
 
 def find_parts(source: str, stream: bool | None) -> tuple[str, ...]:
@@ -44,21 +47,35 @@ def find_parts(source: str, stream: bool | None) -> tuple[str, ...]:
     """
     if stream is False:
         return ()
+
     if source.startswith("s3://"):
         sizes = list_parquet(source)
     else:
         path = Path(source).expanduser()
-        files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path] if path.suffix == ".parquet" else []
+        files = (
+            sorted(path.rglob("*.parquet"))
+            if path.is_dir()
+            else [path]
+            if path.suffix == ".parquet"
+            else []
+        )
+
         files = [file for file in files if file.is_file() and not file.name.startswith((".", "_"))]
         sizes = {str(file): file.stat().st_size for file in files}
         if stream and not sizes:
             table_files(path)  # says what is wrong with the path, if anything is
+
     if stream:
         if not sizes:
-            raise ValueError(f"{source}: only .parquet, or a folder of such files, can be streamed; convert it")
+            raise ValueError(
+                f"{source}: only .parquet, or a folder of such files, can be streamed; convert it"
+            )
+
         return tuple(sizes)
+
     if sum(sizes.values()) <= STREAM_ABOVE:
         return ()
+
     with on_disk(next(iter(sizes))) as first:
         return () if has_images(first) else tuple(sizes)
 
@@ -100,7 +117,9 @@ class Parts:
         """
         with on_disk(paths[0]) as first:
             names = parquet_names(first)
-        chosen = tuple(name for name in names if name != label) if columns is None else tuple(columns)
+        chosen = (
+            tuple(name for name in names if name != label) if columns is None else tuple(columns)
+        )
         return cls(tuple(paths), chosen, label, missing, test_fraction, seed)
 
     def batches(self, part: int) -> Iterator[tuple[Table, np.ndarray, np.ndarray]]:
@@ -110,20 +129,24 @@ class Parts:
             part: Its place in ``paths``.
 
         Yields:
-            A batch of checked rows, and two uniform numbers in [0, 1) a row, ``[N]`` each: the same for the same row of
-            the same file, however it is read. Rows whose first number is below ``test_fraction`` are held out.
+            A batch of checked rows, and two uniform numbers in [0, 1) a row, ``[N]`` each: the same
+            for the same row of the same file, however it is read. Rows whose first number is below
+            ``test_fraction`` are held out.
 
         Raises:
             ValueError: In one line, for whatever is wrong with the file.
         """
         rng = np.random.default_rng((self.seed, part))
         wanted = [*self.names, *(() if self.label is None else (self.label,))]
+
         with on_disk(self.paths[part]) as path:
             names = parquet_names(path)
             check_names(path, names, path, names)
+
             for name in wanted:
                 if name not in names:
                     raise ValueError(f"{path}: there is no column {name!r}{suggest(name, names)}")
+
             for raw in parquet_batches(path, wanted, BATCH_ROWS):
                 table = checked(str(path), raw, self.names, self.label, self.missing, whole=False)
                 place, deal = rng.random((table.num_rows, 2)).T
@@ -202,27 +225,42 @@ def measure(parts: Parts, num_train: int, num_test: int, shard_rows: int | None)
     """
     moments, train, test = Moments(), Sample(num_train), Sample(num_test)
     rows, dropped = list[tuple[int, int]](), 0  # to train on and held out, after each file
+
     for part, path in enumerate(parts.paths):
         for table, place, _ in parts.batches(part):
             dropped += table.dropped
             held_out = place < parts.test_fraction
             train.add(1 - place, table, ~held_out)
             test.add(place, table, held_out)
+
             try:
                 moments.add(parts.columns(table, ~held_out))
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from None
+
         rows.append((train.seen, test.seen))
+
     if min(train.seen, test.seen) < 2:
         raise ValueError(
             f"{parts.paths[0]}: {train.seen} rows to train, {test.seen} to test; each needs at least 2: give more "
             "rows, or another --data.test_fraction"
         )
+
     schema, samples = moments.schema(), (train.table(parts.names), test.table(parts.names))
     if schema.dim == 0:
         raise ValueError(f"{parts.paths[0]}: all columns are constant; there is nothing to learn")
+
     stream = Stream(parts, train.seen, test.seen, _num_shards(train.seen, schema.dim, shard_rows))
-    drawn = (rows, parts.names, parts.test_fraction, parts.seed, stream.num_shards, num_train, num_test)
+    drawn = (
+        rows,
+        parts.names,
+        parts.test_fraction,
+        parts.seed,
+        stream.num_shards,
+        num_train,
+        num_test,
+    )
+
     return Measured(stream, schema, *samples, dropped, _fingerprint(drawn, moments, samples))
 
 
@@ -259,7 +297,9 @@ class Sample:
         self.seen += int(mask.sum())
         low = mask & (ranks < self.bound)
         labels = None if table.labels is None else table.labels[low]
-        self.batches.append((ranks[low], {name: table.columns[name][low] for name in table.names}, labels))
+        self.batches.append(
+            (ranks[low], {name: table.columns[name][low] for name in table.names}, labels)
+        )
         if sum(len(ranks) for ranks, _, _ in self.batches) > 2 * self.size:
             self._cut()
 
@@ -270,7 +310,10 @@ class Sample:
         order = np.argsort(joined)[: self.size]
         if len(order) == self.size:
             self.bound = joined[order[-1]]
-        chosen = {name: np.concatenate([batch[name] for batch in columns])[order] for name in columns[0]}
+
+        chosen = {
+            name: np.concatenate([batch[name] for batch in columns])[order] for name in columns[0]
+        }
         told = None if labels[0] is None else np.concatenate(labels)[order]
         self.batches = [(joined[order], chosen, told)]
 

@@ -14,23 +14,29 @@ import numpy as np
 def write_samples(path: str | Path, columns: Mapping[str, np.ndarray]) -> None:
     """Write a table, whole or not at all.
 
-    ``read_table`` gives the same columns back: of the same types from .parquet and .npz, as x0, x1, ... from
-    .npy; .csv knows only 64-bit integers, 64-bit floats and bool.
+    ``read_table`` gives the same columns back: of the same types from .parquet and .npz, as x0, x1,
+    ... from .npy; .csv knows only 64-bit integers, 64-bit floats and bool.
 
     Args:
-        path: A file ending in .parquet, .csv, .npz or .npy; replaced where there is one, its folder made
-            where missing.
+        path: A file ending in .parquet, .csv, .npz or .npy; replaced where there is one, its folder
+            made where missing.
         columns: Name to values, each ``[N]``; for .npy all of one type.
 
     Raises:
-        ValueError: In one line, for another suffix, unequal lengths, mixed types in .npy or a place that
-            can't be written.
+        ValueError: In one line, for another suffix, unequal lengths, mixed types in .npy or a place
+            that can't be written.
     """
     path = Path(path).expanduser()
     check_target(path)
     lengths = {len(values) for values in columns.values()}
+
     if len(lengths) != 1:
-        raise ValueError(f"{path}: columns differ in length: {sorted(lengths)}" if lengths else f"{path}: no columns")
+        raise ValueError(
+            f"{path}: columns differ in length: {sorted(lengths)}"
+            if lengths
+            else f"{path}: no columns"
+        )
+
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +57,9 @@ def check_target(path: str | Path) -> None:
     """
     path = Path(path).expanduser()
     if path.suffix not in WRITERS:
-        raise ValueError(f"{path}: samples can be written as {', '.join(WRITERS)}, not as {path.suffix!r}")
+        raise ValueError(
+            f"{path}: samples can be written as {', '.join(WRITERS)}, not as {path.suffix!r}"
+        )
     if path.is_dir():
         raise ValueError(f"{path}: can't be written: it is a folder")
     check_place(path)
@@ -96,7 +104,9 @@ def write_npz(path: Path, columns: Mapping[str, np.ndarray]) -> None:
 def _npy(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     types = {values.dtype.name for values in columns.values()}
     if len(types) > 1:
-        raise ValueError(f"{path}: one .npy array can't hold {', '.join(sorted(types))}; use .parquet, .npz or .csv")
+        raise ValueError(
+            f"{path}: one .npy array can't hold {', '.join(sorted(types))}; use .parquet, .npz or .csv"
+        )
     with path.open("wb") as file:
         np.save(file, np.stack(list(columns.values()), axis=1), allow_pickle=False)
 

@@ -1,8 +1,8 @@
 """Inception-v3 as the Fréchet distance uses it: TensorFlow's network of December 2015, with its 1008 logits.
 
-Parameters are named as in the public PyTorch conversion of its weights (``pt_inception-2015-12-05``), so that
-they load. Two things set it apart from other Inception-v3 networks: average pools don't count the padding, and
-the last block pools by the maximum.
+Parameters are named as in the public PyTorch conversion of its weights
+(``pt_inception-2015-12-05``), so that they load. Two things set it apart from other Inception-v3
+networks: average pools don't count the padding, and the last block pools by the maximum.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ NUM_FEATURES, NUM_LOGITS, SIZE = 2048, 1008, 299
 class Convolution(nn.Module):
     """Convolution, batch normalisation, ReLU."""
 
-    def __init__(self, before: int, after: int, kernel: Kernel, stride: int = 1, *, padded: bool = True) -> None:
+    def __init__(
+        self, before: int, after: int, kernel: Kernel, stride: int = 1, *, padded: bool = True
+    ) -> None:
         super().__init__()
         rows, columns = (kernel, kernel) if isinstance(kernel, int) else kernel
         padding = (rows // 2, columns // 2) if padded else (0, 0)
@@ -39,14 +41,14 @@ class Convolution(nn.Module):
 class Mixed(nn.Module):
     """Branches of convolutions and a pool side by side, their channels joined.
 
-    Convolutions are named ``branch<name>_<i>``, or ``branch<name>`` where a branch has one; of a forked branch
-    the last two (``a`` and ``b``) both see the one before them.
+    Convolutions are named ``branch<name>_<i>``, or ``branch<name>`` where a branch has one; of a
+    forked branch the last two (``a`` and ``b``) both see the one before them.
 
     Args:
         before: Channels of the input.
         branches: Name to convolutions.
-        pool: "average" or "maximum" over 3x3, then a 1x1 convolution; "halving": maximum with stride 2, as have
-            the branches' last convolutions.
+        pool: "average" or "maximum" over 3x3, then a 1x1 convolution; "halving": maximum with
+            stride 2, as have the branches' last convolutions.
         pool_channels: Of the pool's convolution.
         forked: Names of forked branches.
     """
@@ -61,14 +63,22 @@ class Mixed(nn.Module):
     ) -> None:
         super().__init__()
         self.pool = pool
-        self.paths: list[tuple[list[str], list[str]]] = []  # of each branch: in a row, then side by side
+        self.paths: list[
+            tuple[list[str], list[str]]
+        ] = []  # of each branch: in a row, then side by side
+
         for branch, layers in branches.items():
-            names = [f"branch{branch}" if len(layers) == 1 else f"branch{branch}_{i + 1}" for i in range(len(layers))]
+            names = [
+                f"branch{branch}" if len(layers) == 1 else f"branch{branch}_{i + 1}"
+                for i in range(len(layers))
+            ]
             if branch in forked:
                 names[-2:] = [f"{names[-2]}a", f"{names[-2]}b"]
+
             num_last = 2 if branch in forked else 1
             self.paths.append((names[:-num_last], names[-num_last:]))
             self._add(before, names, layers, num_last)
+
         if pool != "halving":
             self.branch_pool = Convolution(before, pool_channels, 1)
 
@@ -76,7 +86,13 @@ class Mixed(nn.Module):
         for i, (name, (after, kernel)) in enumerate(zip(names, layers, strict=True)):
             is_last = i >= len(layers) - num_last
             halves = is_last and self.pool == "halving"
-            setattr(self, name, Convolution(before, after, kernel, 2 if halves else 1, padded=not halves))
+
+            setattr(
+                self,
+                name,
+                Convolution(before, after, kernel, 2 if halves else 1, padded=not halves),
+            )
+
             if i < len(layers) - num_last:
                 before = after
 
@@ -87,13 +103,17 @@ class Mixed(nn.Module):
             h = x
             for name in row:
                 h = getattr(self, name)(h)
+
             joined += [getattr(self, name)(h) for name in last]
+
         if self.pool == "halving":
             return torch.cat([*joined, F.max_pool2d(x, 3, 2)], 1)
+
         if self.pool == "average":
             pooled = F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
         else:
             pooled = F.max_pool2d(x, 3, 1, 1)
+
         return torch.cat([*joined, self.branch_pool(pooled)], 1)
 
 
@@ -117,7 +137,9 @@ class InceptionV3(nn.Module):
         self.Mixed_5b = _narrow(192, 32)
         self.Mixed_5c = _narrow(256, 64)
         self.Mixed_5d = _narrow(288, 64)
-        self.Mixed_6a = Mixed(288, {"3x3": ((384, 3),), "3x3dbl": ((64, 1), (96, 3), (96, 3))}, "halving")
+        self.Mixed_6a = Mixed(
+            288, {"3x3": ((384, 3),), "3x3dbl": ((64, 1), (96, 3), (96, 3))}, "halving"
+        )
         self.Mixed_6b = _factorised(128)
         self.Mixed_6c = _factorised(160)
         self.Mixed_6d = _factorised(160)
@@ -144,8 +166,11 @@ class InceptionV3(nn.Module):
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x))
         x = F.max_pool2d(x, 3, 2)  # [B, 192, 35, 35]
         x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(x)))
-        x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))))  # [B, 768, 17, 17]
+        x = self.Mixed_6e(
+            self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x))))
+        )  # [B, 768, 17, 17]
         x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))  # [B, 2048, 8, 8]
+
         return x.mean((2, 3))
 
     def logits(self, features: Tensor) -> Tensor:

@@ -40,7 +40,8 @@ class PretrainedResNet(nn.Module):
         """Features of images.
 
         Args:
-            images: ``[B, C, H, W]`` in [-1, 1], C 1 or 3; resized to 224 pixels, smoothed where that is smaller.
+            images: ``[B, C, H, W]`` in [-1, 1], C 1 or 3; resized to 224 pixels, smoothed where
+                that is smaller.
 
         Returns:
             Pooled features ``[B, num_features]``, 0 or more.
@@ -63,7 +64,10 @@ def load_resnet(depth: Depth, path: str) -> PretrainedResNet:
     """
     weights = read_weights(path)
     network = PretrainedResNet(depth, len(weights.get("fc.bias", torch.empty(1000))))
-    named = {name if name.startswith("fc.") else f"backbone.{name}": value for name, value in weights.items()}
+    named = {
+        name if name.startswith("fc.") else f"backbone.{name}": value
+        for name, value in weights.items()
+    }
     fill(network, named, path)
     return network
 
@@ -91,17 +95,24 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor], path: str) -> None:
         ValueError: If names or shapes don't fit.
     """
     own = network.state_dict()
+
     # Batch counters steer training only, and conversions from other frameworks lack them.
     counters = {name for name in own if name.endswith("num_batches_tracked")}
     missing, surplus = own.keys() - weights.keys() - counters, weights.keys() - own.keys()
     wrong = [name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape]
-    for what, names in (("lacks", missing), ("has unknown", surplus), ("has other shapes of", wrong)):
+
+    for what, names in (
+        ("lacks", missing),
+        ("has unknown", surplus),
+        ("has other shapes of", wrong),
+    ):
         if names:
             first = ", ".join(sorted(names)[:3]).replace("backbone.", "")
             raise ValueError(
                 f"{path} {what} {len(names)} tensors of {type(network).__name__} ({first}): "
                 "give the weights of that network with torchvision's names"
             )
+
     network.load_state_dict(weights, strict=False)
     network.eval().requires_grad_(False)
 
@@ -113,16 +124,26 @@ def read_weights(path: str) -> dict[str, Tensor]:
         ValueError: If there is no such file, or it holds anything but named tensors.
     """
     if not Path(path).is_file():
-        raise ValueError(f"no file {path}: give the path of the weights, a .pth or .safetensors file")
+        raise ValueError(
+            f"no file {path}: give the path of the weights, a .pth or .safetensors file"
+        )
+
     try:
         if path.endswith(".safetensors"):
             from safetensors.torch import load_file
 
             return load_file(path)
+
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of the many that a damaged file can raise, none is documented
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"can't read weights from {path}: {reason[:120]}") from error
-    if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise ValueError(f"{path} holds no mapping of names to tensors: save the network's state_dict()")
+
+    if not isinstance(loaded, Mapping) or not all(
+        isinstance(value, Tensor) for value in loaded.values()
+    ):
+        raise ValueError(
+            f"{path} holds no mapping of names to tensors: save the network's state_dict()"
+        )
+
     return dict(loaded)

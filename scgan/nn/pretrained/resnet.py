@@ -80,13 +80,17 @@ class ResNet(nn.Module):
         self.relu = nn.ReLU()
         self.maxpool = nn.Identity() if small_images else nn.MaxPool2d(3, 2, 1)
         before = 64
+
         for i, count in enumerate(counts):
             width = 64 * 2**i
             blocks = []
+
             for j in range(count):
                 blocks.append(block(before, width, stride=2 if i > 0 and j == 0 else 1))
                 before = width * block.expansion
+
             setattr(self, f"layer{i + 1}", nn.Sequential(*blocks))
+
         self.num_features = before
 
     def forward(self, x: Tensor) -> Tensor:

@@ -27,14 +27,21 @@ from scgan.training.state import TrainState
 class AttributeSettings(Settings):
     """Stage 2."""
 
-    source: Literal["inner", "external"] = Field("inner", description="clusters of the features, or the data's labels")
+    source: Literal["inner", "external"] = Field(
+        "inner", description="clusters of the features, or the data's labels"
+    )
     num_clusters: int = Field(10, ge=2, le=10_000, description="inner attributes")
     space: Literal["features", "projections"] = Field(
-        "features", description="what K-means clusters: features h, or projections u; normalised, as NT-Xent has them"
+        "features",
+        description="what K-means clusters: features h, or projections u; normalised, as NT-Xent has them",
     )
-    num_starts: int = Field(5, ge=1, le=1000, description="starts of K-means, of which the best is kept")
+    num_starts: int = Field(
+        5, ge=1, le=1000, description="starts of K-means, of which the best is kept"
+    )
     max_iter: int = Field(300, ge=1)
-    mini_batch_above: int = Field(200_000, ge=1, description="images above which K-means works in mini-batches")
+    mini_batch_above: int = Field(
+        200_000, ge=1, description="images above which K-means works in mini-batches"
+    )
     batch_size: int = Field(256, ge=1)
     num_samples: int = Field(600_000, ge=1, description="features seen by the linear classifier")
     learning_rate: float = Field(3e-3, gt=0)
@@ -80,8 +87,12 @@ class Attributes:
         if attribute is not None:
             if attribute not in self.names:
                 raise ValueError(f"unknown attribute {attribute!r}{suggest(attribute, self.names)}")
+
             weights = weights * (self.combinations[:, self.names.index(attribute)] > 0)
-        rows = torch.multinomial(weights.to(generator.device), num, replacement=True, generator=generator)
+
+        rows = torch.multinomial(
+            weights.to(generator.device), num, replacement=True, generator=generator
+        )
         return self.combinations.to(generator.device)[rows].float()
 
     def of_images(self, h: Tensor, u: Tensor, labels: Tensor | None) -> Tensor:
@@ -102,10 +113,13 @@ def attributes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> A
     h, u = encoder.embed(inputs.data.train)
     kind: AttributeKind = "one"
     found: dict[str, Tensor] = {}
+
     if c.source == "external":
         labels = inputs.data.train_labels
         schema = inputs.data.schema
-        assert labels is not None and isinstance(schema, ImageSchema)  # checked before anything starts
+        assert labels is not None and isinstance(
+            schema, ImageSchema
+        )  # checked before anything starts
         y, names = torch.from_numpy(labels).long(), schema.attributes
         kind = "one" if y.ndim == 1 else "many"
     else:
@@ -118,15 +132,27 @@ def attributes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> A
             seed=int(torch.randint(2**31, (), generator=inputs.generator("attributes", "start"))),
             num_starts=c.num_starts,
         )
+
         y, names = clusters.k, tuple(f"cluster {k}" for k in range(len(clusters.counts)))
         found["centres"] = clusters.centres
+
     one_hot = F.one_hot(y, len(names)) if kind == "one" else y
     combinations, counts = torch.unique(one_hot, dim=0, return_counts=True)
     classifier, curve = _fit_classifier(c, h, one_hot.float(), kind, inputs, runtime)
     agreement = _agreement(classifier(h.to(runtime.device)).cpu(), one_hot, kind)
     tensors = {"y": y, "combinations": combinations.to(torch.uint8), "counts": counts, **found}
-    tensors |= {f"classifier.{name}": t.detach().cpu() for name, t in classifier.state_dict().items()}
-    meta = {"kind": kind, "names": list(names), "space": c.space, "curve": curve, "agreement": agreement}
+    tensors |= {
+        f"classifier.{name}": t.detach().cpu() for name, t in classifier.state_dict().items()
+    }
+
+    meta = {
+        "kind": kind,
+        "names": list(names),
+        "space": c.space,
+        "curve": curve,
+        "agreement": agreement,
+    }
+
     return Artifact(tensors, meta)
 
 
@@ -136,6 +162,7 @@ def load_attributes(artifact: Artifact) -> Attributes:
     weight = t["classifier.weight"]
     classifier = nn.Linear(weight.shape[1], weight.shape[0])
     classifier.load_state_dict(artifact.section("classifier"))
+
     return Attributes(
         meta["kind"],
         tuple(meta["names"]),
@@ -153,7 +180,12 @@ def _space(name: str, h: Tensor, u: Tensor) -> Tensor:
 
 
 def _fit_classifier(
-    c: AttributeSettings, h: Tensor, y: Tensor, kind: AttributeKind, inputs: Inputs, runtime: Runtime
+    c: AttributeSettings,
+    h: Tensor,
+    y: Tensor,
+    kind: AttributeKind,
+    inputs: Inputs,
+    runtime: Runtime,
 ) -> tuple[nn.Linear, list[dict[str, float]]]:
     """A linear layer from features to attributes, and its curve."""
     h, y = h.to(runtime.device), y.to(runtime.device)
@@ -161,7 +193,9 @@ def _fit_classifier(
     initialise(classifier, inputs.generator("attributes", "weights"))
     classifier.to(runtime.device)
     generator = inputs.generator("attributes", "batches", runtime.device)
-    optimizer = torch.optim.Adam(classifier.parameters(), c.learning_rate, weight_decay=c.weight_decay, fused=True)
+    optimizer = torch.optim.Adam(
+        classifier.parameters(), c.learning_rate, weight_decay=c.weight_decay, fused=True
+    )
 
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(h), (c.batch_size,), generator=generator, device=runtime.device)
@@ -169,7 +203,9 @@ def _fit_classifier(
         descend(optimizer, loss)
         return {"classification": loss}
 
-    state = TrainState({"classifier": classifier}, {"classifier": optimizer}, {"batches": generator})
+    state = TrainState(
+        {"classifier": classifier}, {"classifier": optimizer}, {"batches": generator}
+    )
     train(
         state,
         step,
@@ -179,6 +215,7 @@ def _fit_classifier(
         schedule=c.schedule,
         runtime=runtime,
     )
+
     return classifier, state.curve
 
 

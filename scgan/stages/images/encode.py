@@ -27,7 +27,9 @@ class ImageEncoderSettings(Settings):
 
     backbone: BackboneName = Field("small", description="small is for 28 and 32 pixels")
     projection_dim: int = Field(64, ge=1, le=8192)
-    views: ViewName | Literal["auto"] = Field("auto", description="auto: simclr for colour, affine for grey")
+    views: ViewName | Literal["auto"] = Field(
+        "auto", description="auto: simclr for colour, affine for grey"
+    )
     temperature: float = Field(0.5, gt=0, le=100)  # [INFOSCC-GAN] code
     batch_size: int = Field(256, ge=2)
     num_samples: int = Field(380_000, ge=1, description="images seen")
@@ -52,7 +54,9 @@ def build_image_encoder(
     c: ImageEncoderSettings, channels: int, size: int, generator: torch.Generator | None = None
 ) -> ImageEncoder:
     """A new encoder, its weights drawn from ``generator``."""
-    return ImageEncoder(c.backbone, channels, size, c.projection_dim, generator or torch.Generator())
+    return ImageEncoder(
+        c.backbone, channels, size, c.projection_dim, generator or torch.Generator()
+    )
 
 
 def load_image_encoder(c: ImageEncoderSettings, artifact: Artifact) -> ImageEncoder:
@@ -75,7 +79,9 @@ def encode_images(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -
     network = runtime.parallel(_synchronised(encoder, runtime))
     views = Views(c.views if c.views != "auto" else ("affine" if channels == 1 else "simclr"), size)
     generator = inputs.generator("encode", "batches")
-    optimizer = torch.optim.Adam(network.parameters(), c.learning_rate, weight_decay=c.weight_decay, fused=True)
+    optimizer = torch.optim.Adam(
+        network.parameters(), c.learning_rate, weight_decay=c.weight_decay, fused=True
+    )
 
     def step() -> Mapping[str, Tensor]:
         rows = runtime.share(torch.randint(len(images), (c.batch_size,), generator=generator))
@@ -83,9 +89,11 @@ def encode_images(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -
         x = to_float(images[rows].to(runtime.device, non_blocking=True))
         with runtime.autocast():
             u0, u1 = network(views(torch.cat([x, x]), seed)).float().chunk(2)
+
         gathered = (runtime.gather(u0), runtime.gather(u1))
         loss = nt_xent(u0, u1, c.temperature, gathered=gathered, rank=runtime.rank)
         descend(optimizer, loss)
+
         return {"nt_xent": loss}
 
     state = TrainState({"encoder": encoder}, {"encoder": optimizer}, {"batches": generator})
@@ -98,6 +106,7 @@ def encode_images(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -
         schedule=c.schedule,
         runtime=runtime,
     )
+
     tensors = {f"encoder.{name}": t for name, t in encoder.state_dict().items()}
     return Artifact(tensors, {"curve": state.curve, "channels": channels, "size": size})
 
@@ -120,5 +129,8 @@ def check_encoder(c: ImageEncoderSettings, data: Dataset) -> None:
         raise ValueError(
             f"encoder.backbone is small, for 28 and 32 pixels, but the images have {size}; choose resnet18 or resnet50"
         )
+
     if c.views == "simclr" and channels == 1:
-        raise ValueError("encoder.views is simclr, which jitters colours, but the images are grey; choose affine")
+        raise ValueError(
+            "encoder.views is simclr, which jitters colours, but the images are grey; choose affine"
+        )

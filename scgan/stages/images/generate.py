@@ -31,18 +31,32 @@ class GeneratorSettings(Settings):
     """The generator and its training."""
 
     code_dim: int = Field(128, ge=1, le=8192, description="dimension of eps")
-    noise_dim: int = Field(6, ge=1, le=1024, description="noise dimensions a layer")  # [INFOSCC-GAN] Sec. 4.1
-    noise_scale: float = Field(18.0, ge=0, description="largest initial importance of the noise")  # [EIGENGAN] code
-    width: int = Field(16, ge=1, le=1024, description="channels of the last layer, doubled at each before")
+    noise_dim: int = Field(
+        6, ge=1, le=1024, description="noise dimensions a layer"
+    )  # [INFOSCC-GAN] Sec. 4.1
+    noise_scale: float = Field(
+        18.0, ge=0, description="largest initial importance of the noise"
+    )  # [EIGENGAN] code
+    width: int = Field(
+        16, ge=1, le=1024, description="channels of the last layer, doubled at each before"
+    )
     max_width: int = Field(128, ge=8, le=8192, description="most channels")
-    discriminator: DiscriminatorName = Field("global", description="global or patch; with attributes more")
-    d_width: int = Field(16, ge=8, le=1024, description="channels of the discriminator's first layer")
+    discriminator: DiscriminatorName = Field(
+        "global", description="global or patch; with attributes more"
+    )
+    d_width: int = Field(
+        16, ge=8, le=1024, description="channels of the discriminator's first layer"
+    )
     adversarial: AdversarialName = "hinge_clipped"
     r1_weight: float = Field(10.0, ge=0)
-    r1_every: int = Field(16, ge=1, description="steps between the penalty, which has a step of its own")
+    r1_every: int = Field(
+        16, ge=1, description="steps between the penalty, which has a step of its own"
+    )
     orthogonality_weight: float = Field(1.0, ge=0)
     diff_augment: tuple[AugmentName, ...] = Field((), description="color, translation, cutout")
-    augment_probability: float = Field(0.6, ge=0, le=1, description="of each augmentation, in a batch")
+    augment_probability: float = Field(
+        0.6, ge=0, le=1, description="of each augmentation, in a batch"
+    )
     ema_half_life: float = Field(2_000, gt=0, description="images")
     batch_size: int = Field(32, ge=1)
     num_samples: int = Field(128_000, ge=1, description="images seen")
@@ -55,11 +69,13 @@ class ConditionalSettings(GeneratorSettings):
     """The generator, held to its attributes."""
 
     discriminator: DiscriminatorName = Field(
-        "multiclass", description="multiclass: a logit an attribute; attributes: a network each; global, patch: blind"
+        "multiclass",
+        description="multiclass: a logit an attribute; attributes: a network each; global, patch: blind",
     )
     n: int = Field(2, ge=1, description="classification regularisation every n-th iteration")
     classification_weight: float = Field(3.0, ge=0, description="of that; the paper's is 1")
-    # The generator's additional steps share its optimiser's momentum: the discriminator has to keep up.
+    # The generator's additional steps share its optimiser's momentum: the discriminator has to keep
+    # up.
     d_learning_rate: float = Field(1e-3, gt=0)
 
 
@@ -78,7 +94,11 @@ PAPER = GeneratorSettings(
 
 
 def build_generator(
-    c: GeneratorSettings, channels: int, size: int, num_attributes: int, generator: torch.Generator | None = None
+    c: GeneratorSettings,
+    channels: int,
+    size: int,
+    num_attributes: int,
+    generator: torch.Generator | None = None,
 ) -> ImageGenerator:
     """A new generator, its weights drawn from ``generator``."""
     return ImageGenerator(
@@ -148,7 +168,9 @@ def generate_conditionally(config: Any, units: Units, inputs: Inputs, runtime: R
     return _fit(c, Conditions(found, backbone, c.n, c.classification_weight), inputs, runtime)
 
 
-def _fit(c: GeneratorSettings, conditions: Conditions | None, inputs: Inputs, runtime: Runtime) -> Artifact:
+def _fit(
+    c: GeneratorSettings, conditions: Conditions | None, inputs: Inputs, runtime: Runtime
+) -> Artifact:
     training = GeneratorTraining(c, conditions, inputs, runtime)
     state = train(
         training.state,
@@ -159,11 +181,19 @@ def _fit(c: GeneratorSettings, conditions: Conditions | None, inputs: Inputs, ru
         schedule=c.schedule,
         runtime=runtime,
     )
+
     channels, size = inputs.data.train.shape[1:3]
     tensors = {f"generator.{name}": t for name, t in training.average.module.state_dict().items()}
     num_attributes = training.generator.num_attributes
+
     return Artifact(
-        tensors, {"curve": state.curve, "channels": channels, "size": size, "num_attributes": num_attributes}
+        tensors,
+        {
+            "curve": state.curve,
+            "channels": channels,
+            "size": size,
+            "num_attributes": num_attributes,
+        },
     )
 
 
@@ -177,13 +207,16 @@ class GeneratorTraining:
         runtime: Where it runs.
     """
 
-    def __init__(self, c: GeneratorSettings, conditions: Conditions | None, inputs: Inputs, runtime: Runtime) -> None:
+    def __init__(
+        self, c: GeneratorSettings, conditions: Conditions | None, inputs: Inputs, runtime: Runtime
+    ) -> None:
         self.c, self.conditions, self.runtime = c, conditions, runtime
         self.images, device = inputs.data.train, runtime.device
         channels, size = self.images.shape[1:3]
         num_attributes = len(conditions.attributes.names) if conditions else 0
         weights = inputs.generator("generate", "weights")
         self.generator = build_generator(c, channels, size, num_attributes, weights)
+
         self.discriminator = build_discriminator(
             c.discriminator,
             channels,
@@ -193,17 +226,27 @@ class GeneratorTraining:
             num_attributes=num_attributes,
             generator=weights,
         )
+
         for network in (self.generator, self.discriminator):
             runtime.place(network)
+
         self.average = average_of(self.generator, c.ema_half_life, c.batch_size)
-        self.network, self.critic = runtime.parallel(self.generator), runtime.parallel(self.discriminator)
+        self.network, self.critic = (
+            runtime.parallel(self.generator),
+            runtime.parallel(self.discriminator),
+        )
         self.g_optimizer = _adam(self.generator, c.learning_rate)
         self.d_optimizer = _adam(self.discriminator, c.d_learning_rate)
         self.augment = DiffAugment(c.diff_augment, c.augment_probability)
         self.batches = inputs.generator("generate", "batches")
         self.noise = inputs.generator("generate", "noise", device)
+
         self.state = TrainState(
-            {"generator": self.generator, "discriminator": self.discriminator, "average": self.average},
+            {
+                "generator": self.generator,
+                "discriminator": self.discriminator,
+                "average": self.average,
+            },
             {"generator": self.g_optimizer, "discriminator": self.d_optimizer},
             {"batches": self.batches, "noise": self.noise},
         )
@@ -211,7 +254,8 @@ class GeneratorTraining:
     def step(self) -> Mapping[str, Tensor]:
         """Every n-th time towards the attributes; then R1 every 16th time, discriminator and generator.
 
-        Source: [INFOSCC-GAN] Sec. 3.3: the generator steps on each loss separately. Differs: in its code R1 follows
+        Source: [INFOSCC-GAN] Sec. 3.3: the generator steps on each loss separately. Differs: in its
+            code R1 follows
         the discriminator's step.
         """
         number = self.state.samples // self.c.batch_size
@@ -220,16 +264,22 @@ class GeneratorTraining:
         y_real = self._attributes(rows)
         if self.conditions is not None and number % self.conditions.every == 0:
             losses["classification"] = self._regularise(self.conditions, y_real)
+
         x = to_float(self.images[rows].to(self.runtime.device, non_blocking=True))
         if self.c.r1_weight > 0 and number % self.c.r1_every == 0:
             losses["r1"] = self._penalise(x, y_real)
-        losses |= self._play(x, y_real, y_real if self.conditions is None else self._attributes(self._rows()))
+
+        losses |= self._play(
+            x, y_real, y_real if self.conditions is None else self._attributes(self._rows())
+        )
         self.average.update_parameters(self.generator)
         return losses
 
     def _rows(self) -> Tensor:
         """Numbers of this worker's share of a batch of training images, ``[b]``."""
-        return self.runtime.share(torch.randint(len(self.images), (self.c.batch_size,), generator=self.batches))
+        return self.runtime.share(
+            torch.randint(len(self.images), (self.c.batch_size,), generator=self.batches)
+        )
 
     def _attributes(self, rows: Tensor) -> Tensor:
         """Attributes of training images, ``[b, A]``; A is 0 where there are none."""
@@ -240,7 +290,9 @@ class GeneratorTraining:
 
     def _generate(self, y: Tensor) -> Tensor:
         """Images with attributes ``y`` ``[b, A]``, of this worker's share of a batch of new latents."""
-        eps, z = (self.runtime.share(t) for t in self.generator.latents(self.c.batch_size, self.noise))
+        eps, z = (
+            self.runtime.share(t) for t in self.generator.latents(self.c.batch_size, self.noise)
+        )
         with self.runtime.autocast():
             return self.network(eps, z, y)
 
@@ -254,7 +306,8 @@ class GeneratorTraining:
         flat = x.flatten(1).requires_grad_()
         logits = self.critic(self.augment(flat.view_as(x), self._augmentation()), y)
         penalty = r1(logits, flat).mean()
-        # Weights that the gradient doesn't depend on still take part: several workers wait for every weight.
+        # Weights that the gradient doesn't depend on still take part: several workers wait for
+        # every weight.
         descend(self.d_optimizer, self.c.r1_weight * penalty + 0 * logits.sum())
         return penalty
 
@@ -266,8 +319,13 @@ class GeneratorTraining:
 
         def d_loss() -> Tensor:
             with self.runtime.autocast():
-                images = torch.cat([self.augment(x, real_draws), self.augment(fake.detach(), fake_draws)])
-                real_logits, fake_logits = self.critic(images, torch.cat([y_real, y])).float().split(len(x))
+                images = torch.cat(
+                    [self.augment(x, real_draws), self.augment(fake.detach(), fake_draws)]
+                )
+                real_logits, fake_logits = (
+                    self.critic(images, torch.cat([y_real, y])).float().split(len(x))
+                )
+
             losses["d_loss"] = pair.d_loss(real_logits, fake_logits).mean()
             return losses["d_loss"]
 
@@ -275,7 +333,9 @@ class GeneratorTraining:
             with self.runtime.autocast():
                 fake_logits = self.discriminator(self.augment(fake, fake_draws), y).float()
             losses["g_loss"] = pair.g_loss(fake_logits).mean()
-            losses["orthogonality"] = torch.stack([orthogonality(U) for U in self.generator.bases()]).sum()
+            losses["orthogonality"] = torch.stack(
+                [orthogonality(U) for U in self.generator.bases()]
+            ).sum()
             return losses["g_loss"] + self.c.orthogonality_weight * losses["orthogonality"]
 
         adversarial_step(
@@ -285,6 +345,7 @@ class GeneratorTraining:
             g_optimizer=self.g_optimizer,
             g_loss=g_loss,
         )
+
         return losses
 
     def _augmentation(self) -> tuple[Tensor, ...]:
@@ -294,4 +355,6 @@ class GeneratorTraining:
 
 
 def _adam(module: nn.Module, learning_rate: float) -> torch.optim.Adam:
-    return torch.optim.Adam(module.parameters(), learning_rate, betas=(0.5, 0.99), fused=True)  # [INFOSCC-GAN] code
+    return torch.optim.Adam(
+        module.parameters(), learning_rate, betas=(0.5, 0.99), fused=True
+    )  # [INFOSCC-GAN] code

@@ -45,7 +45,9 @@ class Judge(nn.Module):
     name = "judge"
     classifier_name = "judge"
 
-    def __init__(self, channels: int, size: int, num_attributes: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, channels: int, size: int, num_attributes: int, generator: torch.Generator
+    ) -> None:
         super().__init__()
         self.backbone = SmallBackbone(channels, size) if size <= 32 else ResNet(18, channels)
         self.num_features: int = self.backbone.num_features
@@ -85,9 +87,13 @@ def judge(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifa
 
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(images), (c.batch_size,), generator=generator)
-        x, y = to_float(images[rows].to(runtime.device)), found.rows(found.y[rows]).to(runtime.device)
+        x, y = (
+            to_float(images[rows].to(runtime.device)),
+            found.rows(found.y[rows]).to(runtime.device),
+        )
         with runtime.autocast():
             logits = network.classify(x).float()
+
         loss = attribute_loss(logits, y, found.kind)
         descend(optimizer, loss)
         return {"classification": loss}
@@ -102,6 +108,13 @@ def judge(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifa
         schedule=c.schedule,
         runtime=runtime,
     )
+
     tensors = {f"judge.{name}": t for name, t in network.state_dict().items()}
-    meta = {"curve": state.curve, "channels": channels, "size": size, "num_attributes": len(found.names)}
+    meta = {
+        "curve": state.curve,
+        "channels": channels,
+        "size": size,
+        "num_attributes": len(found.names),
+    }
+
     return Artifact(tensors, meta)

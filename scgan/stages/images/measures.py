@@ -15,9 +15,12 @@ from scgan.nn.image_encoder import ImageEncoder
 class EvaluationSettings(Settings):
     """How the trained system is scored; nothing is trained anew for a change here."""
 
-    num_images: int = Field(10_000, ge=100, le=1_000_000, description="images a side of a comparison, at most")
+    num_images: int = Field(
+        10_000, ge=100, le=1_000_000, description="images a side of a comparison, at most"
+    )
     extractors: tuple[str, ...] = Field(
-        (), description="pretrained networks beside the pipeline's own: inception:path, resnet50:path"
+        (),
+        description="pretrained networks beside the pipeline's own: inception:path, resnet50:path",
     )
 
 

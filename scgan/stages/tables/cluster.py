@@ -26,10 +26,16 @@ _log = logging.getLogger(__name__)
 class ClusterSettings(Settings):
     """Stage 2, the partition."""
 
-    num_clusters: int | None = Field(None, ge=1, le=100_000, description="K; none: one for 200 rows, at most 256")
-    min_rows: int = Field(16, ge=2, description="smaller clusters are dissolved into the nearest other")
+    num_clusters: int | None = Field(
+        None, ge=1, le=100_000, description="K; none: one for 200 rows, at most 256"
+    )
+    min_rows: int = Field(
+        16, ge=2, description="smaller clusters are dissolved into the nearest other"
+    )
     max_iter: int = Field(30, ge=1)
-    mini_batch_above: int = Field(50_000, ge=1, description="rows above which K-means works in mini-batches")
+    mini_batch_above: int = Field(
+        50_000, ge=1, description="rows above which K-means works in mini-batches"
+    )
 
 
 def num_clusters(c: ClusterSettings, num_rows: int) -> int:
@@ -41,6 +47,7 @@ def cluster(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Arti
     """Stage 2, the partition of the codes into K subsets."""
     c: ClusterSettings = config.clusters
     eps = load_encoder(config.encoder, inputs.artifacts["encode"]).embed(inputs.data.train)
+
     found = fit_clusters(
         eps,
         num_clusters(c, len(eps)),
@@ -49,6 +56,7 @@ def cluster(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Arti
         mini_batch_above=c.mini_batch_above,
         seed=_seed(inputs),
     )
+
     return _artifact(c, found, found.k, eps[:KEPT_CODES].clone())
 
 
@@ -56,6 +64,7 @@ def cluster_shards(config: Any, units: Units, inputs: Inputs, runtime: Runtime) 
     """Stage 2, the partition of a streamed table's codes, read shard by shard."""
     c: ClusterSettings = config.clusters
     files = inputs.artifacts["embed"].tables
+
     found = fit_partition(
         lambda number: read_codes(files[number], runtime),
         [file.rows for file in files],
@@ -65,12 +74,14 @@ def cluster_shards(config: Any, units: Units, inputs: Inputs, runtime: Runtime) 
         seed=_seed(inputs),
         runtime=runtime,
     )
+
     kept, rows = list[Tensor](), 0
     for file in files:
         kept.append(read_codes(file, runtime)[: KEPT_CODES - rows])
         rows += len(kept[-1])
         if rows == KEPT_CODES:
             break
+
     codes = torch.cat(kept)
     return _artifact(c, found, nearest_centre(codes, found.centres), codes)
 
@@ -82,6 +93,16 @@ def _seed(inputs: Inputs) -> int:
 def _artifact(c: ClusterSettings, found: Partition, k: Tensor, codes: Tensor) -> Artifact:
     """The partition, the clusters of the first rows at least, and some codes."""
     if found.dissolved:
-        _log.warning("%d clusters with fewer than %d rows were dissolved", found.dissolved, c.min_rows)
-    tensors = {"centres": found.centres, "counts": found.counts, "spread": found.spread, "k": k, "codes": codes}
+        _log.warning(
+            "%d clusters with fewer than %d rows were dissolved", found.dissolved, c.min_rows
+        )
+
+    tensors = {
+        "centres": found.centres,
+        "counts": found.counts,
+        "spread": found.spread,
+        "k": k,
+        "codes": codes,
+    }
+
     return Artifact(tensors, {"num_clusters": len(found.counts), "dissolved": found.dissolved})

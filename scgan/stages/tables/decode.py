@@ -34,13 +34,19 @@ class DecoderSettings(Settings):
     num_layers: int = Field(3, ge=1, le=32)
     noise_dim: int = Field(6, ge=1, description="noise dimensions a layer")  # 6: [EIGENGAN] Sec. 4
     noise_scale: float = Field(0.01, ge=0, description="largest initial importance of the noise")
-    reconstruction_weight: float = Field(100.0, gt=0, description="of the mean square error: 1 / (2 sigma^2)")
-    lambda_x: float = Field(1.0, ge=0, description="weight of generation against reconstruction, Eq. (4)")
+    reconstruction_weight: float = Field(
+        100.0, gt=0, description="of the mean square error: 1 / (2 sigma^2)"
+    )
+    lambda_x: float = Field(
+        1.0, ge=0, description="weight of generation against reconstruction, Eq. (4)"
+    )
     adversarial: AdversarialName = "non_saturating"
     d_width: int = Field(128, ge=1, le=8192)
     d_num_layers: int = Field(3, ge=1, le=32)
     r1_weight: float = Field(0.1, ge=0)
-    r1_every: int = Field(16, ge=1, description="steps between the penalty, which is scaled up by as much")
+    r1_every: int = Field(
+        16, ge=1, description="steps between the penalty, which is scaled up by as much"
+    )
     orthogonality_weight: float = Field(1.0, ge=0)
     ema_half_life: float = Field(50_000, gt=0, description="samples")
     batch_size: int = Field(512, ge=1)
@@ -93,21 +99,33 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     decoder = build_decoder(c, len(encoder.centre), data_dim, weights).to(device)
     critics = build_critics(c, data_dim, weights).to(device)
     average = average_of(decoder, c.ema_half_life, c.batch_size)
-    network, critic = runtime.parallel(decoder), {name: runtime.parallel(d) for name, d in critics.items()}
+    network, critic = (
+        runtime.parallel(decoder),
+        {name: runtime.parallel(d) for name, d in critics.items()},
+    )
+
     optimizers = {
-        "decoder": torch.optim.Adam(network.parameters(), c.learning_rate, betas=(0.5, 0.99), fused=True),
-        "critics": torch.optim.Adam(critics.parameters(), c.d_learning_rate, betas=(0.5, 0.99), fused=True),
+        "decoder": torch.optim.Adam(
+            network.parameters(), c.learning_rate, betas=(0.5, 0.99), fused=True
+        ),
+        "critics": torch.optim.Adam(
+            critics.parameters(), c.d_learning_rate, betas=(0.5, 0.99), fused=True
+        ),
     }
+
     batches = _decoder_batches(config, inputs, encoder, runtime)
     state = TrainState({"decoder": decoder, "critics": critics, "average": average}, optimizers, {})
 
     def step() -> Mapping[str, Tensor]:
         number = state.samples // c.batch_size
         (x_block, code_block, latent_block, z_block), place = batches.at(number)
-        real, code, latent, z = (runtime.share(block[place]) for block in (x_block, code_block, latent_block, z_block))
+        real, code, latent, z = (
+            runtime.share(block[place]) for block in (x_block, code_block, latent_block, z_block)
+        )
         penalty = c.r1_weight * c.r1_every if number % c.r1_every == 0 else 0.0
         fakes = {"reconstructed": network(code), "generated": network(latent, z)}
         losses: dict[str, Tensor] = {}
+
         adversarial_step(
             discriminators=critics.values(),
             d_optimizer=optimizers["critics"],
@@ -115,6 +133,7 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
             g_optimizer=optimizers["decoder"],
             g_loss=lambda: _decoder_loss(c, critics, real, fakes, decoder.bases(), losses),
         )
+
         average.update_parameters(decoder)
         return losses
 
@@ -127,7 +146,10 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         schedule=c.schedule,
         runtime=runtime,
     )
-    return Artifact({f"decoder.{n}": t for n, t in average.module.state_dict().items()}, {"curve": state.curve})
+
+    return Artifact(
+        {f"decoder.{n}": t for n, t in average.module.state_dict().items()}, {"curve": state.curve}
+    )
 
 
 def _critics_loss(
@@ -141,12 +163,14 @@ def _critics_loss(
     """Both discriminators' losses, with R1 weighted by ``penalty``; each is noted in ``losses``."""
     d_loss, total = PAIRS[c.adversarial].d_loss, real.new_zeros(())
     rows = real.clone().requires_grad_(penalty > 0)
+
     for name, fake in fakes.items():
         real_logits, fake_logits = critics[name](torch.cat([rows, fake.detach()])).split(len(rows))
         losses[f"{name}_d_loss"] = d_loss(real_logits, fake_logits).mean()
         total = total + losses[f"{name}_d_loss"]
         if penalty:
             total = total + penalty * r1(real_logits, rows).mean()
+
     return total
 
 
@@ -160,9 +184,13 @@ def _decoder_loss(
 ) -> Tensor:
     """Equation (4): reconstruction and its divergence, lambda_x times generation's; each is noted in ``losses``."""
     losses["reconstruction"] = (fakes["reconstructed"] - real).square().mean()
-    g_losses = {name: PAIRS[c.adversarial].g_loss(critics[name](fake)).mean() for name, fake in fakes.items()}
+    g_losses = {
+        name: PAIRS[c.adversarial].g_loss(critics[name](fake)).mean()
+        for name, fake in fakes.items()
+    }
     losses.update({f"{name}_g_loss": value for name, value in g_losses.items()})
     losses["orthogonality"] = torch.stack([orthogonality(U) for U in bases]).sum()
+
     return (
         c.reconstruction_weight * losses["reconstruction"]
         + g_losses["reconstructed"]
@@ -188,9 +216,13 @@ def _decoder_batches(
         latent = latents.sample(num, generator)
         z = torch.randn(num, *shape, generator=generator, device=runtime.device)
         x_block, code_block, latent_block, z_block = (
-            block.view(steps, c.batch_size, *block.shape[1:]) for block in (real, encoder.embed(real), latent, z)
+            block.view(steps, c.batch_size, *block.shape[1:])
+            for block in (real, encoder.embed(real), latent, z)
         )
+
         return x_block, code_block, latent_block, z_block
 
-    blocks = Blocks(draw, [inputs.generator("decode", "batches").initial_seed()], steps, runtime.device)
+    blocks = Blocks(
+        draw, [inputs.generator("decode", "batches").initial_seed()], steps, runtime.device
+    )
     return blocks

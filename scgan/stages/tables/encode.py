@@ -25,11 +25,16 @@ from scgan.training.state import TrainState
 class EncoderSettings(Settings):
     """Stage 1."""
 
-    code_dim: int | None = Field(None, ge=1, le=1024, description="dimension of eps; none: the data's + 2")
+    code_dim: int | None = Field(
+        None, ge=1, le=1024, description="dimension of eps; none: the data's + 2"
+    )
     width: int = Field(128, ge=1, le=8192)
     num_layers: int = Field(3, ge=1, le=32)
     noise_std: float | None = Field(
-        None, gt=0, le=10, description="of the views' noise, in standard deviations; none: by the rows' distances"
+        None,
+        gt=0,
+        le=10,
+        description="of the views' noise, in standard deviations; none: by the rows' distances",
     )
     contrastive: ContrastiveName = Field("gaussian_info_nce", description="how views are compared")
     temperature: float = Field(1.0, gt=0, le=100)
@@ -44,18 +49,22 @@ def code_dim(c: EncoderSettings, data_dim: int) -> int:
     return c.code_dim or data_dim + 2
 
 
-def build_encoder(c: EncoderSettings, data_dim: int, generator: torch.Generator | None = None) -> Encoder:
+def build_encoder(
+    c: EncoderSettings, data_dim: int, generator: torch.Generator | None = None
+) -> Encoder:
     """A new encoder, its weights drawn from ``generator``."""
     generator = generator or torch.Generator()
-    return Encoder(data_dim, code_dim(c, data_dim), width=c.width, num_layers=c.num_layers, generator=generator)
+    return Encoder(
+        data_dim, code_dim(c, data_dim), width=c.width, num_layers=c.num_layers, generator=generator
+    )
 
 
 def view_noise(c: EncoderSettings, x: Tensor, generator: torch.Generator) -> float:
     """Standard deviation of the views' noise: what is set, or what makes telling rows apart worth learning.
 
-    In few dimensions rows lie close and 0.05 will do; in many they are so far apart that with so little noise the task
-    is solved without keeping what tells neighbours apart. So: the median distance to the nearest of 512 rows, per
-    dimension, and at least 0.05.
+    In few dimensions rows lie close and 0.05 will do; in many they are so far apart that with so
+    little noise the task is solved without keeping what tells neighbours apart. So: the median
+    distance to the nearest of 512 rows, per dimension, and at least 0.05.
     """
     if c.noise_std is not None:
         return c.noise_std
@@ -91,9 +100,13 @@ def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         views = noise_views(x[index], noise_std, generator)
         with runtime.autocast():
             u0, u1 = network(torch.cat([runtime.share(view) for view in views])).float().chunk(2)
+
         gathered = (runtime.gather(u0), runtime.gather(u1))
-        loss = CONTRASTIVE[c.contrastive](u0, u1, c.temperature, gathered=gathered, rank=runtime.rank)
+        loss = CONTRASTIVE[c.contrastive](
+            u0, u1, c.temperature, gathered=gathered, rank=runtime.rank
+        )
         descend(optimizer, loss)
+
         return {c.contrastive: loss}
 
     state = TrainState({"encoder": encoder.net}, {"encoder": optimizer}, {"batches": generator})
@@ -106,6 +119,7 @@ def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         schedule=c.schedule,
         runtime=runtime,
     )
+
     encoder.fit_scale(resident[: 2**18])
     tensors = {f"encoder.{name}": t for name, t in encoder.state_dict().items()}
     return Artifact(tensors, {"curve": state.curve, "data_dim": data_dim, "noise_std": noise_std})

@@ -23,16 +23,24 @@ class Latents(Protocol):
         """Draw ``[num, d]`` codes, from one cluster or from all by their weights."""
 
 
-def draw_clusters(weights: Tensor, num: int, generator: torch.Generator, cluster: int | None) -> Tensor:
+def draw_clusters(
+    weights: Tensor, num: int, generator: torch.Generator, cluster: int | None
+) -> Tensor:
     """Draw cluster numbers k ~ Cat(weights), ``[num]``, or the one that was asked for.
 
     Raises:
         ValueError: If there is no such cluster.
     """
     if cluster is None:
-        return torch.multinomial(weights.to(generator.device), num, replacement=True, generator=generator)
+        return torch.multinomial(
+            weights.to(generator.device), num, replacement=True, generator=generator
+        )
+
     if not 0 <= cluster < len(weights):
-        raise ValueError(f"there is no cluster {cluster}; there are clusters 0 to {len(weights) - 1}")
+        raise ValueError(
+            f"there is no cluster {cluster}; there are clusters 0 to {len(weights) - 1}"
+        )
+
     return torch.full((num,), cluster, device=generator.device)
 
 
@@ -58,7 +66,11 @@ class GaussianLatents:
         """
         if cluster is not None:
             raise ValueError("the single Gaussian has no clusters to sample from")
-        return self.mean + torch.randn(num, len(self.mean), generator=generator, device=generator.device) @ self.root.T
+        return (
+            self.mean
+            + torch.randn(num, len(self.mean), generator=generator, device=generator.device)
+            @ self.root.T
+        )
 
 
 class CentreLatents:
@@ -78,7 +90,9 @@ class CentreLatents:
     def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
         """Draw ``[num, d]`` codes."""
         k = draw_clusters(self.weights, num, generator, cluster)
-        noise = torch.randn(num, self.centres.shape[1], generator=generator, device=generator.device)
+        noise = torch.randn(
+            num, self.centres.shape[1], generator=generator, device=generator.device
+        )
         return self.centres[k] + self.spread[k, None] * noise
 
 
@@ -126,14 +140,19 @@ class RealLatents:
         return codes[rows]
 
 
-def latent_model(name: LatentName, config: Any, artifacts: Mapping[str, Artifact], device: torch.device) -> Latents:
+def latent_model(
+    name: LatentName, config: Any, artifacts: Mapping[str, Artifact], device: torch.device
+) -> Latents:
     """One of the paper's four latent models, from the artifacts of stages 1 and 2."""
     clusters = {key: t.to(device) for key, t in artifacts["cluster"].tensors.items()}
     weights = clusters["counts"].float()
     if name == "gaussian":
         return GaussianLatents(clusters["codes"])
+
     if name == "centres":
         return CentreLatents(clusters["centres"], clusters["spread"], weights)
+
     if name == "real":
         return RealLatents(clusters["codes"], clusters["k"][: len(clusters["codes"])])
+
     return MappingLatents(load_mappers(config.mappers, artifacts["map"]).to(device), weights)

@@ -29,8 +29,12 @@ class MapperSettings(Settings):
     code_dim: int | None = Field(None, ge=1, description="dimension of omega; none: the data's")
     width: int = Field(32, ge=1, le=4096)
     num_layers: int = Field(2, ge=1, le=16)
-    lambda_eps: float = Field(10.0, gt=0, description="weight of the reconstruction of eps, Eq. (2)")
-    axis_floor: float = Field(1e-3, gt=0, le=1, description="least scale of a cluster's axis, share of its largest")
+    lambda_eps: float = Field(
+        10.0, gt=0, description="weight of the reconstruction of eps, Eq. (2)"
+    )
+    axis_floor: float = Field(
+        1e-3, gt=0, le=1, description="least scale of a cluster's axis, share of its largest"
+    )
     adversarial: AdversarialName = "non_saturating"
     r1_weight: float = Field(0.0, ge=0)
     batch_size: int = Field(128, ge=1, description="rows a cluster and step")
@@ -45,7 +49,9 @@ def mapper_units(config: Any, inputs: Inputs) -> Units:
     return [str(i) for i in range(inputs.artifacts["cluster"].meta["num_clusters"])]
 
 
-def build_mappers(c: MapperSettings, dim: int, data_dim: int, generators: Sequence[torch.Generator]) -> Mappers:
+def build_mappers(
+    c: MapperSettings, dim: int, data_dim: int, generators: Sequence[torch.Generator]
+) -> Mappers:
     """New mappers for codes of dimension ``dim`` of data of dimension ``data_dim``, one a generator.
 
     omega has the data's dimension where none is set: that of the manifold the codes lie on.
@@ -112,6 +118,7 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
             g_optimizer=optimizers["coder"],
             g_loss=code,
         )
+
         return losses
 
     train(
@@ -123,7 +130,10 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
         schedule=c.schedule,
         runtime=runtime,
     )
-    quality, floor = mapper_quality(mappers, clusters, [inputs.generator("map", f"quality {u}") for u in units])
+
+    quality, floor = mapper_quality(
+        mappers, clusters, [inputs.generator("map", f"quality {u}") for u in units]
+    )
     meta = {"curve": state.curve, "data_dim": data_dim, "quality": quality, "quality_floor": floor}
     return Artifact(dict(mappers.state_dict()), meta)
 
@@ -131,7 +141,9 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
 def _codes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> list[Tensor]:
     """Codes of each unit's cluster, ``[n_k, d]``; of a streamed table no more than the training sees."""
     if inputs.data.stream is not None:
-        return read_clusters([int(unit) for unit in units], inputs, runtime, limit=config.mappers.num_samples)
+        return read_clusters(
+            [int(unit) for unit in units], inputs, runtime, limit=config.mappers.num_samples
+        )
     eps = load_encoder(config.encoder, inputs.artifacts["encode"]).embed(inputs.data.train)
     k = inputs.artifacts["cluster"].tensors["k"]
     return [eps[k == int(unit)] for unit in units]
@@ -156,14 +168,17 @@ def _mapper_batches(
             prior.append(torch.randn(steps, c.batch_size, mappers.code_dim, generator=generator))
         return torch.stack(rows).to(runtime.device), torch.stack(prior).to(runtime.device)
 
-    return Blocks(draw, [inputs.generator("map", f"batches {unit}").initial_seed() for unit in units], steps)
+    return Blocks(
+        draw, [inputs.generator("map", f"batches {unit}").initial_seed() for unit in units], steps
+    )
 
 
 def stacked_adam(parameters: Sequence[nn.Parameter], learning_rate: float) -> torch.optim.Adam:
     """Adam for stacked networks, ``[K, ...]``, whose steps on one don't depend on how many there are.
 
-    The fused step is faster, but rounds what is left over of whole vectors otherwise than the rest: it is used where a
-    network's share of a tensor fills whole vectors, so that nothing is left over for any K.
+    The fused step is faster, but rounds what is left over of whole vectors otherwise than the rest:
+    it is used where a network's share of a tensor fills whole vectors, so that nothing is left over
+    for any K.
     """
     whole = [parameter for parameter in parameters if parameter[0].numel() % 16 == 0]
     other = [parameter for parameter in parameters if parameter[0].numel() % 16 != 0]
@@ -185,19 +200,25 @@ def mapper_quality(
         generators: One a cluster.
 
     Returns:
-        The distance of 512 draws to 512 codes of each cluster, and that of 512 other codes to them, its floor.
+        The distance of 512 draws to 512 codes of each cluster, and that of 512 other codes to them,
+        its floor.
     """
     num, device = 512, mappers.whitening.centre.device
     real, omega, directions = [], [], []
+
     for eps, generator in zip(clusters, generators, strict=True):
         real.append(eps[torch.randint(len(eps), (2 * num,), generator=generator)])
         omega.append(torch.randn(num, mappers.code_dim, generator=generator))
         directions.append(torch.randn(eps.shape[1], 64, generator=generator))
+
     axes = nn.functional.normalize(torch.stack(directions), dim=1).to(device)
     v = mappers.whitening(torch.stack(real).to(device))
     drawn = mappers.decode(torch.stack(omega).to(device))
-    here, there, made = (torch.bmm(rows, axes).sort(1).values for rows in (v[:, :num], v[:, num:], drawn))
+    here, there, made = (
+        torch.bmm(rows, axes).sort(1).values for rows in (v[:, :num], v[:, num:], drawn)
+    )
     distances = ((made - here).abs().mean((1, 2)), (there - here).abs().mean((1, 2)))
+
     return distances[0].tolist(), distances[1].tolist()
 
 
@@ -205,15 +226,23 @@ def merge_mappers(parts: Sequence[Artifact]) -> Artifact:
     """Put the clusters of all parts side by side, in the clusters' order; the curve is their mean."""
     units = [int(unit) for part in parts for unit in part.meta["units"]]
     order = torch.tensor(units).argsort()
-    tensors = {name: torch.cat([part.tensors[name] for part in parts])[order] for name in parts[0].tensors}
+    tensors = {
+        name: torch.cat([part.tensors[name] for part in parts])[order] for name in parts[0].tensors
+    }
     shares = [len(part.meta["units"]) / len(units) for part in parts]
+
     curve = [
-        {key: sum(share * point[key] for share, point in zip(shares, points, strict=True)) for key in points[0]}
+        {
+            key: sum(share * point[key] for share, point in zip(shares, points, strict=True))
+            for key in points[0]
+        }
         | {"samples": points[0]["samples"]}
         for points in zip(*(part.meta["curve"] for part in parts), strict=True)
     ]
+
     meta = {"curve": curve, "data_dim": parts[0].meta["data_dim"]}
     for key in ("quality", "quality_floor"):
         values = [value for part in parts for value in part.meta[key]]
         meta[key] = [values[i] for i in order]
+
     return Artifact(tensors, meta)

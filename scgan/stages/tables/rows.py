@@ -40,7 +40,8 @@ class Resident:
 class Sharded:
     """The rows of one shard after another, each a random sample of all, in a new order each round.
 
-    All workers read the same shards, each of a batch its own share: so their number changes nothing.
+    All workers read the same shards, each of a batch its own share: so their number changes
+    nothing.
 
     Args:
         stage: Who draws.
@@ -60,9 +61,12 @@ class Sharded:
         turn = samples // self.length
         if turn != self.turn:
             turns, place = divmod(turn, self.num_shards)
-            order = torch.randperm(self.num_shards, generator=self.inputs.generator(self.stage, f"shards {turns}"))
+            order = torch.randperm(
+                self.num_shards, generator=self.inputs.generator(self.stage, f"shards {turns}")
+            )
             x = read_shard(int(order[place]), self.inputs, self.runtime)
             self.x, self.turn = x.to(self.runtime.device), turn
+
         return self.x
 
 
@@ -84,7 +88,9 @@ def read_codes(file: TableFile, runtime: Runtime) -> Tensor:
     return torch.from_numpy(matrix(tables_of(runtime).read(file), "eps"))
 
 
-def read_clusters(clusters: Sequence[int], inputs: Inputs, runtime: Runtime, limit: int) -> list[Tensor]:
+def read_clusters(
+    clusters: Sequence[int], inputs: Inputs, runtime: Runtime, limit: int
+) -> list[Tensor]:
     """Codes of some clusters, and no others', read from the files that hold them cluster by cluster.
 
     Args:
@@ -101,11 +107,14 @@ def read_clusters(clusters: Sequence[int], inputs: Inputs, runtime: Runtime, lim
         wanted = [k for k, pieces in found.items() if sum(map(len, pieces)) < limit]
         if not wanted:
             break
+
         columns = tables_of(runtime).read(file, "k", wanted)
         eps, k = torch.from_numpy(matrix(columns, "eps")), columns["k"]
+
         for number in wanted:
             first, last = np.searchsorted(k, number, "left"), np.searchsorted(k, number, "right")
             found[number].append(eps[first:last].clone())
+
     return [torch.cat(found.pop(k))[:limit] for k in clusters]
 
 

@@ -61,7 +61,10 @@ def shard(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifa
         for number, (x, shards) in enumerate(_chunks(int(unit), inputs)):
             order = shards.argsort(kind="stable")
             columns = {"shard": shards[order], **named(x[order], "x")}
-            written.add(tables_of(runtime).write(f"{int(unit):06d}-{number:04d}", columns, by="shard"))
+            written.add(
+                tables_of(runtime).write(f"{int(unit):06d}-{number:04d}", columns, by="shard")
+            )
+
     return written.artifact()
 
 
@@ -69,11 +72,13 @@ def _chunks(part: int, inputs: Inputs) -> Iterator[tuple[np.ndarray, np.ndarray]
     """Standardised rows ``[n, D]`` of a file and their shards ``[n]``, as many as memory is to hold."""
     schema = inputs.data.table_schema
     held: list[tuple[np.ndarray, np.ndarray]] = []
+
     for columns, shards in stream_of(inputs).train_rows(part):
         held.append((schema.encode(columns).numpy(), shards))
         if sum(len(rows) for rows, _ in held) * schema.dim >= CHUNK_VALUES:
             yield _joined(held)
             held = []
+
     if held:
         yield _joined(held)
 
@@ -96,12 +101,17 @@ def embed(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifa
 
 def partition(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """The codes of some shards sorted by their clusters, so that a mapper reads those of its own and no others."""
-    centres, codes = inputs.artifacts["cluster"].tensors["centres"], inputs.artifacts["embed"].tables
+    centres, codes = (
+        inputs.artifacts["cluster"].tensors["centres"],
+        inputs.artifacts["embed"].tables,
+    )
     written = _Written(runtime)
+
     for unit in units:
         eps = read_codes(codes[int(unit)], runtime)
         k = nearest_centre(eps, centres)
         order = k.argsort(stable=True)
         columns = {"k": k[order].int().numpy(), **named(eps[order].numpy(), "eps")}
         written.add(tables_of(runtime).write(f"{int(unit):06d}", columns, by="k"))
+
     return written.artifact()

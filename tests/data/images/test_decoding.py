@@ -47,7 +47,9 @@ def test_pixels_of_the_right_size_are_taken_as_they_are() -> None:
 def test_other_lossless_formats(kind: str) -> None:
     options = {"lossless": True} if kind == "WEBP" else {}
     few = COLOUR // 64 * 64  # so that a palette holds them
-    assert np.array_equal(one(encoded(Image.fromarray(few), kind, **options)), few.transpose(2, 0, 1))
+    assert np.array_equal(
+        one(encoded(Image.fromarray(few), kind, **options)), few.transpose(2, 0, 1)
+    )
 
 
 def triangle(pixels: np.ndarray, side: int, size: int) -> np.ndarray:
@@ -62,20 +64,26 @@ def triangle(pixels: np.ndarray, side: int, size: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shape", [(90, 90), (20, 20), (60, 90), (91, 60)])
-def test_the_short_side_is_resized_with_antialiasing_and_the_middle_cut_out(shape: tuple[int, int]) -> None:
+def test_the_short_side_is_resized_with_antialiasing_and_the_middle_cut_out(
+    shape: tuple[int, int],
+) -> None:
     pixels = noise(*shape)
     wanted = triangle(triangle(pixels, min(shape), 28).T, min(shape), 28).T
     assert np.abs(one(encoded(Image.fromarray(pixels)), channels=1)[0] - wanted).max() <= 1.5
 
 
-def test_a_large_jpeg_is_decoded_at_a_smaller_scale_to_the_same_image(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_jpeg_is_decoded_at_a_smaller_scale_to_the_same_image(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     y, x = np.mgrid[:700, :700] / 700
     smooth = np.stack([np.sin(9 * x * y), np.cos(7 * x), np.sin(8 * y)], -1) * 127 + 128
     large = encoded(Image.fromarray(smooth.astype(np.uint8)), "JPEG", quality=95)
     quick = one(large, 32).astype(float)
     sizes: list[tuple[int, int]] = []
     monkeypatch.setattr(Image.Image, "draft", lambda self, mode, size: sizes.append(size))
-    monkeypatch.setattr("PIL.JpegImagePlugin.JpegImageFile.draft", lambda self, mode, size: sizes.append(size))
+    monkeypatch.setattr(
+        "PIL.JpegImagePlugin.JpegImageFile.draft", lambda self, mode, size: sizes.append(size)
+    )
     whole = one(large, 32).astype(float)
     assert sizes == [(96, 96)] and 0 < np.abs(quick - whole).max() <= 3
 
@@ -99,15 +107,22 @@ def test_exif_orientation(orientation: int) -> None:
 
 
 def test_palettes_alpha_and_bits() -> None:
-    alpha = np.dstack([COLOUR, np.where(np.arange(28) < 14, 255, 0)[None].repeat(28, 0)]).astype(np.uint8)
+    alpha = np.dstack([COLOUR, np.where(np.arange(28) < 14, 255, 0)[None].repeat(28, 0)]).astype(
+        np.uint8
+    )
     over = one(encoded(Image.fromarray(alpha)))
-    assert np.array_equal(over[:, :, :14], COLOUR.transpose(2, 0, 1)[:, :, :14]) and (over[:, :, 14:] == 255).all()
+    assert (
+        np.array_equal(over[:, :, :14], COLOUR.transpose(2, 0, 1)[:, :, :14])
+        and (over[:, :, 14:] == 255).all()
+    )
     assert (one(encoded(Image.fromarray(alpha)), channels=1)[0, :, 14:] == 255).all()
 
     palette = Image.fromarray((GREY // 128).astype(np.uint8), "P")
     palette.putpalette([10, 20, 30, 200, 100, 0])
     seen = one(encoded(palette))
-    assert (seen[:, GREY < 128].T == (10, 20, 30)).all() and (seen[:, GREY >= 128].T == (200, 100, 0)).all()
+    assert (seen[:, GREY < 128].T == (10, 20, 30)).all() and (
+        seen[:, GREY >= 128].T == (200, 100, 0)
+    ).all()
     holes = one(encoded(palette, transparency=0))
     assert (holes[:, GREY < 128] == 255).all() and (holes[:, GREY >= 128].T == (200, 100, 0)).all()
 
@@ -117,7 +132,10 @@ def test_palettes_alpha_and_bits() -> None:
     bits = Image.fromarray(GREY).convert("1", dither=Image.Dither.NONE)
     assert np.array_equal(one(encoded(bits), channels=1)[0] == 255, GREY >= 128)
     print_colours = Image.fromarray(COLOUR).convert("CMYK")
-    assert np.abs(one(encoded(print_colours, "TIFF")).astype(int) - COLOUR.transpose(2, 0, 1)).max() <= 2
+    assert (
+        np.abs(one(encoded(print_colours, "TIFF")).astype(int) - COLOUR.transpose(2, 0, 1)).max()
+        <= 2
+    )
 
 
 def test_headers_tell_size_and_colour() -> None:
@@ -153,7 +171,9 @@ def test_damage_is_named_by_place_and_the_rest_is_decoded(tmp_path: Path) -> Non
     bad = damaged(tmp_path)
     good = encoded(Image.fromarray(COLOUR))
     pixels, reasons = decode([good, *bad, good], 28, 3)
-    assert np.array_equal(pixels[0], COLOUR.transpose(2, 0, 1)) and np.array_equal(pixels[0], pixels[-1])
+    assert np.array_equal(pixels[0], COLOUR.transpose(2, 0, 1)) and np.array_equal(
+        pixels[0], pixels[-1]
+    )
     assert list(reasons) == list(range(1, len(bad) + 1))
     said = list(reasons.values())
     assert said[:3] == ["empty", "empty", "not an image"] and "truncated" in said[3]
@@ -166,7 +186,9 @@ def test_damage_is_named_by_place_and_the_rest_is_decoded(tmp_path: Path) -> Non
 
 def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     small = encoded(Image.new("L", (3000, 3000)))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5_000_000)  # 9 million: between its warning and its error
+    monkeypatch.setattr(
+        Image, "MAX_IMAGE_PIXELS", 5_000_000
+    )  # 9 million: between its warning and its error
     tracemalloc.start()
     _, reasons = decode([small], 28, 1)
     peak = tracemalloc.get_traced_memory()[1]
@@ -186,7 +208,8 @@ def test_small_faults_of_a_file_are_no_warning() -> None:
 def test_an_array_beyond_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_decoding.os, "sysconf", lambda name: 100)
     with pytest.raises(
-        ValueError, match=r"^5 images of 64 pixels are 0 GB, more than .*choose a smaller --data.image_"
+        ValueError,
+        match=r"^5 images of 64 pixels are 0 GB, more than .*choose a smaller --data.image_",
     ):
         decode([encoded(Image.fromarray(COLOUR))] * 5, 64, 3)
 

@@ -52,7 +52,11 @@ def refused(source: Path | str, **settings: Any) -> str:
 def whole(data: Dataset) -> tuple[np.ndarray, list[Any]]:
     """Both parts together, in an order that no split changes: images as the user has them, labels."""
     schema = data.image_schema
-    shape = (-1, schema.size, schema.size, 3) if schema.channels == 3 else (-1, schema.size, schema.size)
+    shape = (
+        (-1, schema.size, schema.size, 3)
+        if schema.channels == 3
+        else (-1, schema.size, schema.size)
+    )
     x = torch.cat([data.train, data.test])
     images = (x.permute(0, 2, 3, 1) if schema.channels == 3 else x).numpy().reshape(shape)
     order = np.lexsort(images.reshape(len(images), -1)[:, :3].T)
@@ -81,24 +85,40 @@ def test_a_folder_a_class(tmp_path: Path, suffix: str) -> None:
     save(tmp_path / "pets" / ".hidden" / "x.png", images[0])
     data = images_of(tmp_path / "pets")
     schema = data.image_schema
-    assert (schema.channels, schema.size, schema.attributes, schema.labels) == (3, 32, ("cat", "dog", "wild"), "one")
+    assert (schema.channels, schema.size, schema.attributes, schema.labels) == (
+        3,
+        32,
+        ("cat", "dog", "wild"),
+        "one",
+    )
     assert data.name == "pets" and data.kind == "images" and data.toy is None and data.dropped == 0
-    assert data.train.dtype == torch.uint8 and data.train.shape == (10, 3, 32, 32) and data.test.shape == (2, 3, 32, 32)
+    assert (
+        data.train.dtype == torch.uint8
+        and data.train.shape == (10, 3, 32, 32)
+        and data.test.shape == (2, 3, 32, 32)
+    )
     assert data.train_labels is not None and data.train_labels.dtype == np.int64
     if suffix in {"png", "bmp"}:
         same(data, images, [i % 3 for i in range(12)])
     else:
-        assert np.abs(np.sort(whole(data)[0].mean((1, 2)), 0) - np.sort(images.mean((1, 2)), 0)).max() < 4
+        assert (
+            np.abs(np.sort(whole(data)[0].mean((1, 2)), 0) - np.sort(images.mean((1, 2)), 0)).max()
+            < 4
+        )
 
 
-@pytest.mark.parametrize(("parts", "test"), [("train val", "val"), ("train test", "test"), ("Train val test", "test")])
+@pytest.mark.parametrize(
+    ("parts", "test"), [("train val", "val"), ("train test", "test"), ("Train val test", "test")]
+)
 def test_parts_above_the_classes(tmp_path: Path, parts: str, test: str) -> None:
     images = {part: colours(4, seed=i) for i, part in enumerate(parts.split())}
     for part, of_part in images.items():
         for i, image in enumerate(of_part):
             save(tmp_path / part / "cd"[i % 2] / "deeper" / f"{i}.png", image)
     data = images_of(tmp_path)
-    assert sorted(data.train[:, :, 0, 0].tolist()) == sorted(images[parts.split()[0]][:, 0, 0].tolist())
+    assert sorted(data.train[:, :, 0, 0].tolist()) == sorted(
+        images[parts.split()[0]][:, 0, 0].tolist()
+    )
     assert sorted(data.test[:, :, 0, 0].tolist()) == sorted(images[test][:, 0, 0].tolist())
     assert data.image_schema.attributes == ("c", "d") and data.test_labels is not None
     assert sorted(data.test_labels.tolist()) == [0, 0, 1, 1]
@@ -113,7 +133,11 @@ def test_a_class_may_be_called_train_and_images_may_have_no_class(tmp_path: Path
     assert images_of(tmp_path / "vehicles").image_schema.attributes == ("car", "train")
     for name in ("flat", "one", "part"):
         data = images_of(tmp_path / name)
-        assert data.image_schema.labels == "none" and data.train_labels is None and data.test_labels is None
+        assert (
+            data.image_schema.labels == "none"
+            and data.train_labels is None
+            and data.test_labels is None
+        )
         same(data, colours(8), [])
 
 
@@ -134,8 +158,12 @@ def celeba(folder: Path, num: int = 10, partition: bool = True) -> tuple[np.ndar
     values = np.random.default_rng(1).integers(0, 2, (num, 3))
     for i, image in enumerate(images):
         save(folder / "img_align_celeba" / f"{i + 1:06d}.png", image)
-    rows = [f"{i + 1:06d}.png  {' '.join(str(2 * v - 1) for v in row)}" for i, row in enumerate(values)]
-    (folder / "list_attr_celeba.txt").write_text("\n".join([str(num), "Bald Eyeglasses Smiling", *rows]) + "\n")
+    rows = [
+        f"{i + 1:06d}.png  {' '.join(str(2 * v - 1) for v in row)}" for i, row in enumerate(values)
+    ]
+    (folder / "list_attr_celeba.txt").write_text(
+        "\n".join([str(num), "Bald Eyeglasses Smiling", *rows]) + "\n"
+    )
     if partition:
         parts = [f"{i + 1:06d}.png {[0, 0, 0, 1, 2][i % 5]}" for i in range(num)]
         (folder / "list_eval_partition.txt").write_text("\n".join(parts) + "\n")
@@ -145,14 +173,23 @@ def celeba(folder: Path, num: int = 10, partition: bool = True) -> tuple[np.ndar
 def test_celeba(tmp_path: Path) -> None:
     images, values = celeba(tmp_path / "celeba")
     data = images_of(tmp_path / "celeba", image_size=28)
-    assert data.image_schema.attributes == ("Bald", "Eyeglasses", "Smiling") and data.image_schema.labels == "many"
+    assert (
+        data.image_schema.attributes == ("Bald", "Eyeglasses", "Smiling")
+        and data.image_schema.labels == "many"
+    )
     train, test = [0, 1, 2, 5, 6, 7], [4, 9]
-    assert data.train[:, :, 0, 0].tolist() == images[train, 0, 0].tolist() and data.train.shape[2:] == (28, 28)
+    assert data.train[:, :, 0, 0].tolist() == images[train, 0, 0].tolist() and data.train.shape[
+        2:
+    ] == (28, 28)
     assert data.test[:, :, 0, 0].tolist() == images[test, 0, 0].tolist()
     assert data.train_labels is not None and data.train_labels.dtype == np.uint8
-    assert np.array_equal(data.train_labels, values[train]) and np.array_equal(data.test_labels, values[test])
+    assert np.array_equal(data.train_labels, values[train]) and np.array_equal(
+        data.test_labels, values[test]
+    )
     some = images_of(tmp_path / "celeba", image_size=28, attributes=("Smiling", "Bald"))
-    assert some.image_schema.attributes == ("Smiling", "Bald") and some.fingerprint != data.fingerprint
+    assert (
+        some.image_schema.attributes == ("Smiling", "Bald") and some.fingerprint != data.fingerprint
+    )
     assert np.array_equal(some.train_labels, values[train][:, [2, 0]])
 
 
@@ -169,7 +206,9 @@ def test_celeba_lists_that_cannot_be_used(tmp_path: Path) -> None:
     right, parts = attributes.read_text(), partition.read_text()
     for wrong, message in {
         right[:-3]: "celeba.txt: line 12 is not a name and 3 times 1 or -1",
-        "\n".join(right.split("\n")[:8]): "10 images are announced, 6 are listed; the list is cut short",
+        "\n".join(
+            right.split("\n")[:8]
+        ): "10 images are announced, 6 are listed; the list is cut short",
         right.replace("  1 ", "  2 ", 1): "is not a name and 3 times 1 or -1",
         right.split("\n", 1)[1]: "the first line must be the number of images",
         right.replace("0000", "1111"): "none of the 10 images of list_attr_celeba.txt is there",
@@ -178,7 +217,10 @@ def test_celeba_lists_that_cannot_be_used(tmp_path: Path) -> None:
         assert message in refused(tmp_path)
     attributes.write_text(right)
     partition.write_text(parts.replace("000007.png 0\n", ""))
-    assert "list_eval_partition.txt: 000007.png is in list_attr_celeba.txt, but not here" in refused(tmp_path)
+    assert (
+        "list_eval_partition.txt: 000007.png is in list_attr_celeba.txt, but not here"
+        in refused(tmp_path)
+    )
     partition.write_text(parts.replace(" 2", " 3"))
     assert "line 5 is not a name and 0, 1 or 2" in refused(tmp_path)
     attributes.write_bytes(b"\xff\xfe\x00")
@@ -194,12 +236,17 @@ def test_celeba_lists_that_cannot_be_used(tmp_path: Path) -> None:
 def test_npz_with_parts(tmp_path: Path, names: str) -> None:
     images, labels = noise(10), np.arange(10)[:, None] % 3 + 5
     np.savez(
-        tmp_path / "set.npz", **dict(zip(names.split(), (images[:7], labels[:7], images[7:], labels[7:]), strict=True))
+        tmp_path / "set.npz",
+        **dict(zip(names.split(), (images[:7], labels[:7], images[7:], labels[7:]), strict=True)),
     )
     data = images_of(tmp_path / "set.npz")
-    assert np.array_equal(data.train[:, 0], images[:7]) and np.array_equal(data.test[:, 0], images[7:])
+    assert np.array_equal(data.train[:, 0], images[:7]) and np.array_equal(
+        data.test[:, 0], images[7:]
+    )
     assert data.image_schema.attributes == ("5", "6", "7") and data.train_labels is not None
-    assert data.train_labels.tolist() == [0, 1, 2, 0, 1, 2, 0] and data.train_labels.dtype == np.int64
+    assert (
+        data.train_labels.tolist() == [0, 1, 2, 0, 1, 2, 0] and data.train_labels.dtype == np.int64
+    )
     assert data.name == "set" and data.describe() == {
         "name": "set",
         "train_images": 7,
@@ -220,8 +267,18 @@ def test_npz_in_other_layouts(tmp_path: Path) -> None:
     texts, many = np.array(["b", "a"] * 5), np.arange(20).reshape(10, 2) % 3 % 2
     for arrays, images, labels, names in (
         ({"images": colour, "labels": texts}, colour, [1, 0] * 5, ("a", "b")),
-        ({"X": planes, "y": many, "attributes": np.array(["Big", "Red"])}, colour, many.tolist(), ("Big", "Red")),
-        ({"images": colour.astype(np.int64), "y": many[:, 0].astype(float)}, colour, many[:, 0].tolist(), ("0", "1")),
+        (
+            {"X": planes, "y": many, "attributes": np.array(["Big", "Red"])},
+            colour,
+            many.tolist(),
+            ("Big", "Red"),
+        ),
+        (
+            {"images": colour.astype(np.int64), "y": many[:, 0].astype(float)},
+            colour,
+            many[:, 0].tolist(),
+            ("0", "1"),
+        ),
         ({"grey": grey, "note": np.arange(3)}, grey, [], ()),
         ({"images": grey[..., None], "more": colour}, grey, [], ()),
         ({"images": grey, "y": np.zeros(10, int)}, grey, [], ()),
@@ -237,13 +294,30 @@ def test_npz_that_cannot_be_used(tmp_path: Path) -> None:
     for arrays, message in (
         ({"images": images / 255.0}, "images is float64; images must be uint8, 0 to 255"),
         ({"images": images.astype(int) + 1000}, "images is int64; images must be uint8"),
-        ({"images": images[..., None].repeat(4, 3)}, "images has shape [10, 28, 28, 4]; images need [N, H, W]"),
-        ({"images": images, "y": np.arange(9)}, "there are 10 images, but 9 labels"),
-        ({"images": images, "y": np.linspace(0, 1, 10)}, "labels are float64 [10]; they must be integers or texts"),
-        ({"images": images, "y": np.arange(20).reshape(10, 2)}, "a column of 0 and 1 for each of ('0', '1') is needed"),
-        ({"x_train": images, "y_train": np.arange(10), "x_test": images}, "one part is labelled, the other is not"),
         (
-            {"x_train": images, "y_train": np.arange(10) % 2, "x_test": images, "y_test": np.arange(10)},
+            {"images": images[..., None].repeat(4, 3)},
+            "images has shape [10, 28, 28, 4]; images need [N, H, W]",
+        ),
+        ({"images": images, "y": np.arange(9)}, "there are 10 images, but 9 labels"),
+        (
+            {"images": images, "y": np.linspace(0, 1, 10)},
+            "labels are float64 [10]; they must be integers or texts",
+        ),
+        (
+            {"images": images, "y": np.arange(20).reshape(10, 2)},
+            "a column of 0 and 1 for each of ('0', '1') is needed",
+        ),
+        (
+            {"x_train": images, "y_train": np.arange(10), "x_test": images},
+            "one part is labelled, the other is not",
+        ),
+        (
+            {
+                "x_train": images,
+                "y_train": np.arange(10) % 2,
+                "x_test": images,
+                "y_test": np.arange(10),
+            },
             "class 2 has no",
         ),
         (
@@ -252,7 +326,10 @@ def test_npz_that_cannot_be_used(tmp_path: Path) -> None:
         ),
         ({"a": images, "b": images}, "which of a, b are the images? name them images or x_train"),
         ({"images": images[:1]}, "set: 1 images to train, 0 to test; each needs at least 2"),
-        ({"images": noise(10, 20)}, "the images are 20 pixels; enlarge them with --data.image_size 28"),
+        (
+            {"images": noise(10, 20)},
+            "the images are 20 pixels; enlarge them with --data.image_size 28",
+        ),
     ):
         np.savez(path, **arrays)
         assert message in refused(path)
@@ -261,7 +338,12 @@ def test_npz_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_a_table_with_a_further_array_stays_a_table(tmp_path: Path) -> None:
-    np.savez(tmp_path / "t.npz", X=np.random.default_rng(0).random((20, 3)), y=np.arange(20), cube=np.zeros((2, 2, 2)))
+    np.savez(
+        tmp_path / "t.npz",
+        X=np.random.default_rng(0).random((20, 3)),
+        y=np.arange(20),
+        cube=np.zeros((2, 2, 2)),
+    )
     assert images_of(tmp_path / "t.npz").kind == "table"
 
 
@@ -281,9 +363,16 @@ def test_idx_files(tmp_path: Path, names: str) -> None:
         idx(tmp_path / names.format(f"{part}-images", 3), images[rows])
         idx(tmp_path / names.format(f"{part}-labels", 1), labels[rows])
     data = images_of(tmp_path)
-    assert np.array_equal(data.train[:, 0], images[:6]) and np.array_equal(data.test[:, 0], images[6:])
+    assert np.array_equal(data.train[:, 0], images[:6]) and np.array_equal(
+        data.test[:, 0], images[6:]
+    )
     assert data.train_labels is not None and data.train_labels.tolist() == [0, 1, 2, 3, 0, 1]
-    assert np.array_equal(data.test_labels, [2, 3, 0]) and data.image_schema.attributes == ("0", "1", "2", "3")
+    assert np.array_equal(data.test_labels, [2, 3, 0]) and data.image_schema.attributes == (
+        "0",
+        "1",
+        "2",
+        "3",
+    )
 
 
 def test_idx_files_packed_beside_unpacked_or_without_labels(tmp_path: Path) -> None:
@@ -310,7 +399,9 @@ def test_idx_files_that_cannot_be_used(tmp_path: Path) -> None:
     idx(tmp_path / "train-labels-idx1-ubyte", np.zeros(5, np.uint8))
     assert "there are 4 images, but 5 labels" in refused(tmp_path)
     idx(tmp_path / "other" / "train-images-idx3-ubyte", noise(4))
-    assert f"IDX files in several folders (other, {tmp_path.name}); name one of them" in refused(tmp_path)
+    assert f"IDX files in several folders (other, {tmp_path.name}); name one of them" in refused(
+        tmp_path
+    )
     train.rename(tmp_path / "t10k-images-idx3-ubyte")
     (tmp_path / "other" / "train-images-idx3-ubyte").unlink()
     assert "there is no train-images-idx3-ubyte beside" in refused(tmp_path)
@@ -328,20 +419,47 @@ def cells(images: np.ndarray, folder: Path) -> list[bytes]:
     return contents
 
 
-def hugging_face(path: Path, images: np.ndarray, labels: list[int], names: list[str] | None = None) -> None:
+def hugging_face(
+    path: Path, images: np.ndarray, labels: list[int], names: list[str] | None = None
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [{"bytes": content, "path": f"{i}.png"} for i, content in enumerate(cells(images, path.parent))]
+    rows = [
+        {"bytes": content, "path": f"{i}.png"}
+        for i, content in enumerate(cells(images, path.parent))
+    ]
     table = pa.table({"image": rows, "label": labels})
     about = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
-    parquet.write_table(table.replace_schema_metadata({"huggingface": json.dumps(about)} if names else None), path)
+    parquet.write_table(
+        table.replace_schema_metadata({"huggingface": json.dumps(about)} if names else None), path
+    )
 
 
 def test_parquet_of_hugging_face(tmp_path: Path) -> None:
     images = colours(12)
-    hugging_face(tmp_path / "data" / "train-00000-of-00002.parquet", images[:4], [0, 2, 1, 0], ["cat", "dog", "wild"])
-    hugging_face(tmp_path / "data" / "train-00001-of-00002.parquet", images[4:8], [2, 2, 2, 0], ["cat", "dog", "wild"])
-    hugging_face(tmp_path / "data" / "test-00000-of-00001.parquet", images[8:], [1, 2, 0, 1], ["cat", "dog", "wild"])
-    hugging_face(tmp_path / "data" / "validation-00000-of-00001.parquet", images[:1], [1], ["cat", "dog", "wild"])
+    hugging_face(
+        tmp_path / "data" / "train-00000-of-00002.parquet",
+        images[:4],
+        [0, 2, 1, 0],
+        ["cat", "dog", "wild"],
+    )
+    hugging_face(
+        tmp_path / "data" / "train-00001-of-00002.parquet",
+        images[4:8],
+        [2, 2, 2, 0],
+        ["cat", "dog", "wild"],
+    )
+    hugging_face(
+        tmp_path / "data" / "test-00000-of-00001.parquet",
+        images[8:],
+        [1, 2, 0, 1],
+        ["cat", "dog", "wild"],
+    )
+    hugging_face(
+        tmp_path / "data" / "validation-00000-of-00001.parquet",
+        images[:1],
+        [1],
+        ["cat", "dog", "wild"],
+    )
     data = images_of(tmp_path)
     assert np.array_equal(data.train.permute(0, 2, 3, 1), images[:8])
     assert np.array_equal(data.test.permute(0, 2, 3, 1), images[8:])
@@ -354,10 +472,18 @@ def test_parquet_of_hugging_face(tmp_path: Path) -> None:
 def test_parquet_of_one_file(tmp_path: Path) -> None:
     images, path = colours(10), tmp_path / "faces.parquet"
     names, flags = ["b", "a"] * 5, np.arange(10) % 3 == 0
-    table = {"id": range(10), "png": cells(images, tmp_path), "kind": names, "Bald": flags, "Smiling": ~flags}
+    table = {
+        "id": range(10),
+        "png": cells(images, tmp_path),
+        "kind": names,
+        "Bald": flags,
+        "Smiling": ~flags,
+    }
     pd.DataFrame(table).to_parquet(path)
     data = images_of(path)
-    assert data.image_schema.attributes == ("Bald", "Smiling") and data.image_schema.labels == "many"
+    assert (
+        data.image_schema.attributes == ("Bald", "Smiling") and data.image_schema.labels == "many"
+    )
     same(data, images, np.stack([flags, ~flags], 1).astype(int).tolist())
     same(images_of(path, label="kind"), images, [1, 0] * 5)
     assert "there is no column 'kid'; did you mean 'kind'?" in refused(path, label="kid")
@@ -368,8 +494,13 @@ def test_parquet_of_one_file(tmp_path: Path) -> None:
 def test_parquet_cells_without_an_image_are_damaged_ones(tmp_path: Path) -> None:
     contents: list[bytes | None] = [*cells(colours(4), tmp_path)]
     path = tmp_path / "faces.parquet"
-    parquet.write_table(pa.table({"image": [*contents, None, b"x"], "label": [0, 1, 0, 1, 0, 1]}), path)
-    assert "2 of 6 images can't be read: faces.parquet row 5 (empty), faces.parquet row 6 (not an i" in refused(path)
+    parquet.write_table(
+        pa.table({"image": [*contents, None, b"x"], "label": [0, 1, 0, 1, 0, 1]}), path
+    )
+    assert (
+        "2 of 6 images can't be read: faces.parquet row 5 (empty), faces.parquet row 6 (not an i"
+        in refused(path)
+    )
     same(images_of(path, damaged="skip", test_fraction=0.5), colours(4), [0, 1, 0, 1])
 
 
@@ -385,13 +516,23 @@ def test_a_parquet_table_stays_a_table(tmp_path: Path) -> None:
 
 def test_digits_need_no_file() -> None:
     data = images_of("digits")
-    assert (data.name, data.train.shape, data.test.shape) == ("digits", (1438, 1, 28, 28), (359, 1, 28, 28))
+    assert (data.name, data.train.shape, data.test.shape) == (
+        "digits",
+        (1438, 1, 28, 28),
+        (359, 1, 28, 28),
+    )
     assert data.image_schema.attributes == tuple("0123456789") and data.train_labels is not None
     assert np.bincount(data.train_labels).min() > 100
     assert images_of("digits", image_size=32, channels=3).train.shape == (1438, 3, 32, 32)
     grey = read_digits().train.images
-    assert isinstance(grey, np.ndarray) and grey.shape == (1797, 8, 8) and (grey.min(), grey.max()) == (0, 255)
-    wanted = torch.nn.functional.interpolate(torch.from_numpy(grey)[:, None].double(), 28, mode="bilinear")
+    assert (
+        isinstance(grey, np.ndarray)
+        and grey.shape == (1797, 8, 8)
+        and (grey.min(), grey.max()) == (0, 255)
+    )
+    wanted = torch.nn.functional.interpolate(
+        torch.from_numpy(grey)[:, None].double(), 28, mode="bilinear"
+    )
     found = decode_images("digits", read_digits(), 28, None, None, "error").train
     assert (torch.from_numpy(found) - wanted).abs().max() <= 1
 
@@ -400,29 +541,51 @@ def test_size_and_channels_are_the_images_own_or_those_asked_for(tmp_path: Path)
     for i, side in enumerate([70, 100, 100, 130, 300]):
         save(tmp_path / "grey" / f"{i}.png", noise(1, side)[0])
         save(tmp_path / "mixed" / f"{i}.png", noise(1, side)[0] if i else colours(1, side)[0])
-    assert images_of(tmp_path / "grey", test_fraction=0.4).train.shape == (3, 1, 64, 64)  # the median is 100
+    assert images_of(tmp_path / "grey", test_fraction=0.4).train.shape == (
+        3,
+        1,
+        64,
+        64,
+    )  # the median is 100
     assert images_of(tmp_path / "mixed", test_fraction=0.4).train.shape == (3, 3, 64, 64)
-    assert images_of(tmp_path / "mixed", image_size=128, channels=1, test_fraction=0.4).train.shape == (3, 1, 128, 128)
-    assert images_of(tmp_path / "grey", channels=3, image_size=28, test_fraction=0.4).train.shape == (3, 3, 28, 28)
+    assert images_of(
+        tmp_path / "mixed", image_size=128, channels=1, test_fraction=0.4
+    ).train.shape == (3, 1, 128, 128)
+    assert images_of(
+        tmp_path / "grey", channels=3, image_size=28, test_fraction=0.4
+    ).train.shape == (3, 3, 28, 28)
 
 
 def test_classes_can_be_chosen(tmp_path: Path) -> None:
     images, labels = noise(30), np.arange(30) % 3
-    np.savez(tmp_path / "set.npz", images=images, labels=labels, attributes=np.array(["cat", "dog", "wild"]))
+    np.savez(
+        tmp_path / "set.npz",
+        images=images,
+        labels=labels,
+        attributes=np.array(["cat", "dog", "wild"]),
+    )
     data = images_of(tmp_path / "set.npz", attributes=("wild", "cat"))
     assert data.image_schema.attributes == ("wild", "cat") and data.dropped == 0
     same(data, images[labels != 1], [{2: 0, 0: 1}[k] for k in labels[labels != 1].tolist()])
     for i, image in enumerate(images):
         save(tmp_path / "set" / ("cat", "dog", "wild")[labels[i]] / f"{i}.png", image)
     same(images_of(tmp_path / "set", attributes=("wild", "cat")), *(whole(data)))
-    assert "there is no attribute 'wlid'; did you mean 'wild'?" in refused(tmp_path / "set", attributes=("wlid",))
-    assert "--data.attributes names one more than once" in refused(tmp_path / "set", attributes=("cat", "cat"))
+    assert "there is no attribute 'wlid'; did you mean 'wild'?" in refused(
+        tmp_path / "set", attributes=("wlid",)
+    )
+    assert "--data.attributes names one more than once" in refused(
+        tmp_path / "set", attributes=("cat", "cat")
+    )
     assert "--data.attributes names none" in refused(tmp_path / "set", attributes=())
     np.savez(tmp_path / "bare.npz", images=images)
-    assert "have no labels; leave --data.attributes out" in refused(tmp_path / "bare.npz", attributes=("cat",))
+    assert "have no labels; leave --data.attributes out" in refused(
+        tmp_path / "bare.npz", attributes=("cat",)
+    )
 
 
-def test_damaged_files_are_named_or_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_damaged_files_are_named_or_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     images = colours(20)
     for i, image in enumerate(images):
         save(tmp_path / "set" / "ab"[i % 2] / f"{i:02d}.png", image)
@@ -432,7 +595,10 @@ def test_damaged_files_are_named_or_left_out(tmp_path: Path, caplog: pytest.LogC
     (tmp_path / "set" / "b" / "07.png").write_text("not found")
     said = refused(tmp_path / "set")
     assert f"{tmp_path}/set: 3 of 20 images can't be read: a/02.png (" in said
-    assert "b/05.png (empty), b/07.png (not an image); --data.damaged skip goes on without them" in said
+    assert (
+        "b/05.png (empty), b/07.png (not an image); --data.damaged skip goes on without them"
+        in said
+    )
     with caplog.at_level(logging.WARNING):
         data = images_of(tmp_path / "set", damaged="skip")
     kept = [i for i in range(20) if i not in (2, 5, 7)]
@@ -447,17 +613,28 @@ def test_damaged_files_are_named_or_left_out(tmp_path: Path, caplog: pytest.LogC
     assert "0 images to train, 0 to test" in refused(tmp_path / "set", damaged="skip")
 
 
-def test_the_split_is_a_partition_fixed_by_the_seed_and_only_where_there_is_none(tmp_path: Path) -> None:
+def test_the_split_is_a_partition_fixed_by_the_seed_and_only_where_there_is_none(
+    tmp_path: Path,
+) -> None:
     images = noise(40)
     np.savez(tmp_path / "bare.npz", images=images, y=np.arange(40))
-    first, again, other = (load(DataConfig(source=str(tmp_path / "bare.npz")), seed) for seed in (0, 0, 1))
+    first, again, other = (
+        load(DataConfig(source=str(tmp_path / "bare.npz")), seed) for seed in (0, 0, 1)
+    )
     same(first, images, list(range(40)))
-    assert len(first.test) == 8 and torch.equal(first.test, again.test) and not torch.equal(first.test, other.test)
+    assert (
+        len(first.test) == 8
+        and torch.equal(first.test, again.test)
+        and not torch.equal(first.test, other.test)
+    )
     np.savez(tmp_path / "own.npz", x_train=images[:30], x_test=images[30:])
     own = [
-        load(DataConfig(source=str(tmp_path / "own.npz"), test_fraction=f), seed) for f, seed in ((0.2, 0), (0.5, 1))
+        load(DataConfig(source=str(tmp_path / "own.npz"), test_fraction=f), seed)
+        for f, seed in ((0.2, 0), (0.5, 1))
     ]
-    assert own[0].fingerprint == own[1].fingerprint and np.array_equal(own[0].train[:, 0], images[:30])
+    assert own[0].fingerprint == own[1].fingerprint and np.array_equal(
+        own[0].train[:, 0], images[:30]
+    )
 
 
 def test_the_fingerprint_is_of_the_content_alone(tmp_path: Path) -> None:
@@ -488,18 +665,34 @@ def test_the_fingerprint_is_of_the_content_alone(tmp_path: Path) -> None:
 def test_settings_of_the_other_kind_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "images.npz", images=noise(10))
     np.savez(tmp_path / "table.npz", X=np.random.default_rng(0).random((20, 2)))
-    for name, value in {"image_size": 64, "channels": 1, "attributes": ("a",), "damaged": "skip"}.items():
-        assert f"is a table: it has no --data.{name} to choose" in refused(tmp_path / "table.npz", **{name: value})
-        assert f"'ring' is a toy set: it has no --data.{name} to choose" in refused("ring", **{name: value})
+    for name, value in {
+        "image_size": 64,
+        "channels": 1,
+        "attributes": ("a",),
+        "damaged": "skip",
+    }.items():
+        assert f"is a table: it has no --data.{name} to choose" in refused(
+            tmp_path / "table.npz", **{name: value}
+        )
+        assert f"'ring' is a toy set: it has no --data.{name} to choose" in refused(
+            "ring", **{name: value}
+        )
     for name, value in {"columns": ("a",), "missing": "drop"}.items():
-        assert f"is a set of images: it has no --data.{name} to" in refused(tmp_path / "images.npz", **{name: value})
-    assert "have no label column; leave --data.label out" in refused(tmp_path / "images.npz", label="y")
+        assert f"is a set of images: it has no --data.{name} to" in refused(
+            tmp_path / "images.npz", **{name: value}
+        )
+    assert "have no label column; leave --data.label out" in refused(
+        tmp_path / "images.npz", label="y"
+    )
     assert "'digits' is a set of images: it has no --data.label" in refused("digits", label="y")
     assert "unknown data 'digit'; did you mean 'digits'?" in refused("digit")
 
 
 def test_a_schema_is_asked_for_by_kind() -> None:
-    table, images = load(DataConfig(source="ring", num_train=10, num_test=10), 0), images_of("digits")
+    table, images = (
+        load(DataConfig(source="ring", num_train=10, num_test=10), 0),
+        images_of("digits"),
+    )
     assert table.table_schema is table.schema and images.image_schema is images.schema
     with pytest.raises(ValueError, match="^ring holds a table, not images$"):
         _ = table.image_schema

@@ -36,11 +36,15 @@ def test_decode_rounds_to_the_nearest_and_clips() -> None:
 
 
 def test_what_has_another_shape_or_no_value_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"uint8 \[2, 28, 28, 3\]; this schema needs uint8 \[N, 28, 28\]$"):
+    with pytest.raises(
+        ValueError, match=r"uint8 \[2, 28, 28, 3\]; this schema needs uint8 \[N, 28, 28\]$"
+    ):
         GREY.encode(np.zeros((2, 28, 28, 3), np.uint8))
     with pytest.raises(ValueError, match=r"float32 \[2, 28, 28\]"):
         GREY.encode(np.zeros((2, 28, 28), np.float32))
-    with pytest.raises(ValueError, match=r"shape \[2, 1, 32, 32\]; this schema needs \[N, 3, 32, 32\]"):
+    with pytest.raises(
+        ValueError, match=r"shape \[2, 1, 32, 32\]; this schema needs \[N, 3, 32, 32\]"
+    ):
         COLOUR.decode(torch.zeros(2, 1, 32, 32))
     x = torch.zeros(4, 1, 28, 28)
     x[1, 0, 3, 3], x[1, 0, 4, 4], x[3, 0, 0, 0] = torch.nan, torch.nan, torch.inf
@@ -59,5 +63,10 @@ def test_in_few_words() -> None:
     assert GREY.summary == "28 x 28 pixels, grey, 2 classes"
     assert COLOUR.summary == "32 x 32 pixels, colour, 2 attributes"
     assert ImageSchema(1, 64, (), "none").summary == "64 x 64 pixels, grey, unlabelled"
-    assert COLOUR.describe() == {"channels": 3, "size": 32, "attributes": ["Bald", "Smiling"], "labels": "many"}
+    assert COLOUR.describe() == {
+        "channels": 3,
+        "size": 32,
+        "attributes": ["Bald", "Smiling"],
+        "labels": "many",
+    }
     assert SIZES == (28, 32, 64, 128, 256)

@@ -16,7 +16,11 @@ CLASSES = Sampled(IMAGES, np.arange(12) % 3, ("cat", "dog / wolf", "../wild"))
 
 def test_classes_are_sub_folders_whatever_their_names(tmp_path: Path) -> None:
     write_images(tmp_path / "out", CLASSES)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".._wild", "cat", "dog _ wolf"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        ".._wild",
+        "cat",
+        "dog _ wolf",
+    ]
     for place, image in enumerate(IMAGES):
         folder = ("cat", "dog _ wolf", ".._wild")[place % 3]
         assert np.array_equal(Image.open(tmp_path / "out" / folder / f"{place + 1:06d}.png"), image)
@@ -42,7 +46,9 @@ def test_classes_come_back_from_an_archive(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["out", "out.npz", "out.png"])
-def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_failed_write_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     def full(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 

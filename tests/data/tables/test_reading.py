@@ -27,7 +27,9 @@ def write(path: Path, columns: dict[str, Any]) -> Path:
         np.savez(path, **columns)
     else:
         rows = zip(*columns.values(), strict=True)
-        path.write_text("\n".join([",".join(columns), *(",".join(map(str, row)) for row in rows)]) + "\n")
+        path.write_text(
+            "\n".join([",".join(columns), *(",".join(map(str, row)) for row in rows)]) + "\n"
+        )
     return path
 
 
@@ -60,7 +62,12 @@ def test_named_columns(tmp_path: Path, suffix: str) -> None:
     assert_columns(chosen, ["seen", "charge"], exact_types=exact)
     assert chosen.labels is None and chosen.columns["charge"].dtype == np.int64
     assert read_table(path, columns=("energy",)).names == ("energy",)
-    assert read_table(path, columns=("energy",), label="seen").labels.tolist() == [True, False, True, True]
+    assert read_table(path, columns=("energy",), label="seen").labels.tolist() == [
+        True,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_npy_and_matrix_in_npz(tmp_path: Path) -> None:
@@ -69,7 +76,10 @@ def test_npy_and_matrix_in_npz(tmp_path: Path) -> None:
     table = read_table(tmp_path / "m.npy")
     assert table.names == ("x0", "x1", "x2") and table.columns["x1"].tolist() == [1, 4, 7, 10]
     assert table.columns["x1"].dtype == np.dtype("float32") and table.columns["x1"].dtype.isnative
-    write(tmp_path / "m.npz", {"X": matrix, "y": np.arange(4), "weight": np.ones(4), "short": np.ones(3)})
+    write(
+        tmp_path / "m.npz",
+        {"X": matrix, "y": np.arange(4), "weight": np.ones(4), "short": np.ones(3)},
+    )
     table = read_table(tmp_path / "m.npz")
     assert table.names == ("x0", "x1", "x2") and table.labels.tolist() == [0, 1, 2, 3]
     assert read_table(tmp_path / "m.npz", label="weight").labels.tolist() == [1, 1, 1, 1]
@@ -118,14 +128,22 @@ def test_missing_values_are_counted_or_dropped(tmp_path: Path) -> None:
     message = refused(path, label="k")
     assert "'a' (3), 'n' (1): 4 of 5 rows" in message and "--data.missing drop" in message
     table = read_table(path, label="k", missing="drop")
-    assert table.dropped == 4 and table.columns["a"].tolist() == [1.0] and table.labels.tolist() == ["u"]
+    assert (
+        table.dropped == 4
+        and table.columns["a"].tolist() == [1.0]
+        and table.labels.tolist() == ["u"]
+    )
     assert table.columns["n"].dtype == np.int16
     assert read_table(path, columns=("ok",)).dropped == 0, "columns that are not taken do not count"
     csv = tmp_path / "t.csv"
     csv.write_text("a,n,k\n1.5,1,u\n,2,v\n3.5,,w\n-inf,4,\n5.5,5,\n")
     assert "'a' (2), 'n' (1), 'k' (2): 4 of 5 rows" in refused(csv, label="k")
     table = read_table(csv, label="k", missing="drop")
-    assert table.columns["n"].tolist() == [1] and table.columns["n"].dtype == np.int64 and table.dropped == 4
+    assert (
+        table.columns["n"].tolist() == [1]
+        and table.columns["n"].dtype == np.int64
+        and table.dropped == 4
+    )
     csv.write_text("a,b\n,1\n,2\n")
     assert "'a' (2): 2 of 2 rows" in refused(csv)
     assert "no rows are left" in refused(csv, missing="drop")
@@ -143,8 +161,14 @@ def test_index_that_pandas_adds_is_left_out(tmp_path: Path) -> None:
 
 
 def test_from_columns() -> None:
-    table = from_columns({"a": np.array([1.0, np.nan, 3.0])}, labels=np.array([0, 1, 2]), missing="drop")
-    assert table.columns["a"].tolist() == [1.0, 3.0] and table.labels.tolist() == [0, 2] and table.dropped == 1
+    table = from_columns(
+        {"a": np.array([1.0, np.nan, 3.0])}, labels=np.array([0, 1, 2]), missing="drop"
+    )
+    assert (
+        table.columns["a"].tolist() == [1.0, 3.0]
+        and table.labels.tolist() == [0, 2]
+        and table.dropped == 1
+    )
     with pytest.raises(ValueError, match="differ in length"):
         from_columns({"a": np.zeros(3), "b": np.zeros(4)})
     with pytest.raises(ValueError, match="differ in length"):
@@ -164,11 +188,15 @@ def test_unknown_names(tmp_path: Path) -> None:
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     write(tmp_path / "stars.csv", {"a": [1]})
-    assert "no such file" in (message := refused(tmp_path / "star.csv")) and "'stars.csv'" in message
+    assert (
+        "no such file" in (message := refused(tmp_path / "star.csv")) and "'stars.csv'" in message
+    )
     assert "no such file" in refused(tmp_path / "gone" / "t.csv")
     assert refused(tmp_path / "nothing").endswith("nothing: there is no such file or folder")
     (tmp_path / "t.xlsx").write_text("x")
-    assert "unknown kind of file '.xlsx'; allowed are .npy, .npz, .csv, .parquet" in refused(tmp_path / "t.xlsx")
+    assert "unknown kind of file '.xlsx'; allowed are .npy, .npz, .csv, .parquet" in refused(
+        tmp_path / "t.xlsx"
+    )
     (tmp_path / "empty").mkdir()
     assert "no table and no images in this folder" in refused(tmp_path / "empty")
     write(tmp_path / "both.parquet", {"a": [1]})
@@ -182,7 +210,9 @@ def test_damaged_files(tmp_path: Path, suffix: str) -> None:
     assert "the file is empty" in refused(path)
     if suffix != ".csv":
         path.write_bytes(b"just some text that is no table at all\n" * 9)
-        assert f"can't be read as {suffix}" in (message := refused(path)) and "pickle" not in message
+        assert (
+            f"can't be read as {suffix}" in (message := refused(path)) and "pickle" not in message
+        )
         if suffix == ".npy":
             np.save(path, np.zeros((100, 3)))
         else:
@@ -240,11 +270,17 @@ def test_wrong_csv(tmp_path: Path, text: str, expected: str) -> None:
 def test_wrong_types(values: np.ndarray, expected: str) -> None:
     with pytest.raises(ValueError) as caught:
         from_columns({"ok": np.zeros(2), "a": values})
-    assert expected in str(caught.value) and "'a'" in str(caught.value) and "\n" not in str(caught.value)
+    assert (
+        expected in str(caught.value)
+        and "'a'" in str(caught.value)
+        and "\n" not in str(caught.value)
+    )
 
 
 def test_wrong_types_in_parquet(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.parquet", {"a": [1.0, 2.0], "s": pa.array([None, "text"]), "l": [[1], [2]]})
+    path = write(
+        tmp_path / "t.parquet", {"a": [1.0, 2.0], "s": pa.array([None, "text"]), "l": [[1], [2]]}
+    )
     assert "column 's' holds text ('text' in row 2)" in refused(path)
     assert "column 'l' holds" in refused(path, columns=("a", "l"))
 

@@ -21,7 +21,9 @@ def assert_round_trip(columns: Mapping[str, np.ndarray], rtol: float = 1e-6) -> 
     x = schema.encode(columns)
     assert x.dtype == torch.float32 and x.isfinite().all()
     assert torch.allclose(x.double().mean(0), torch.zeros(schema.dim).double(), atol=1e-5)
-    assert torch.allclose(x.double().std(0, correction=0), torch.ones(schema.dim).double(), atol=1e-5)
+    assert torch.allclose(
+        x.double().std(0, correction=0), torch.ones(schema.dim).double(), atol=1e-5
+    )
     decoded = Schema.from_json(schema.to_json()).decode(x)
     assert list(decoded) == list(columns)
     for name, array in columns.items():
@@ -29,7 +31,9 @@ def assert_round_trip(columns: Mapping[str, np.ndarray], rtol: float = 1e-6) -> 
         if array.dtype.kind == "f":
             span = array.astype(np.float64).max() / 2 - array.astype(np.float64).min() / 2
             error = np.abs(decoded[name].astype(np.float64) / 2 - array.astype(np.float64) / 2)
-            resolution = float(np.finfo(array.dtype).eps) * float(np.abs(array.astype(np.float64)).max())
+            resolution = float(np.finfo(array.dtype).eps) * float(
+                np.abs(array.astype(np.float64)).max()
+            )
             assert (error <= rtol * span + resolution).all()
         else:
             assert np.array_equal(decoded[name], array)
@@ -46,7 +50,9 @@ def test_floats(dtype: str) -> None:
     assert column.scale == pytest.approx(wide.std(), rel=1e-12)
 
 
-@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"])
+@pytest.mark.parametrize(
+    "dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"]
+)
 def test_integers_are_exact(dtype: str) -> None:
     low = -100 if dtype.startswith("int") else 0
     values = rng().integers(low, 2 if dtype == "bool" else 101, 500).astype(dtype)
@@ -136,7 +142,9 @@ def test_constants_and_duplicates_are_refilled_and_not_modelled() -> None:
     assert schema.dim == 3 and [c.name for c in schema.modelled] == ["a", "n", "other type"]
     assert schema.columns[-1].mean == 1.7e308 and schema.columns[-1].scale == 1.0
     decoded = schema.decode(torch.randn(7, 3, generator=torch.Generator().manual_seed(0)))
-    assert np.array_equal(decoded["again"], decoded["a"]) and np.array_equal(decoded["same n"], decoded["n"])
+    assert np.array_equal(decoded["again"], decoded["a"]) and np.array_equal(
+        decoded["same n"], decoded["n"]
+    )
     assert (decoded["constant"] == 2**53 + 1).all() and (decoded["huge"] == 1.7e308).all()
 
 
@@ -149,7 +157,9 @@ def test_rows_outside_the_fit_stay_finite() -> None:
 
 def test_values_of_another_type_are_encoded_by_value() -> None:
     schema = Schema.fit({"a": np.array([100.0, 300.0]), "n": np.array([-2, 4])})
-    x = schema.encode({"a": np.array([100, 200, 300]), "n": np.array([-2.0, 1.0, 4.0]), "more": np.zeros(3)})
+    x = schema.encode(
+        {"a": np.array([100, 200, 300]), "n": np.array([-2.0, 1.0, 4.0]), "more": np.zeros(3)}
+    )
     assert x.tolist() == [[-1.0, -1.0], [0.0, 0.0], [1.0, 1.0]]
 
 
@@ -167,5 +177,8 @@ def test_two_hundred_columns_and_one_row() -> None:
     columns = {f"c{i}": rng().standard_normal(20) * 10.0 ** (i - 100) for i in range(200)}
     assert assert_round_trip(columns).dim == 200
     single = Schema.fit({"a": np.array([4.5]), "n": np.array([3])})
-    assert single.dim == 0 and single.encode({"a": np.array([4.5]), "n": np.array([3])}).shape == (1, 0)
+    assert single.dim == 0 and single.encode({"a": np.array([4.5]), "n": np.array([3])}).shape == (
+        1,
+        0,
+    )
     assert single.decode(torch.zeros(2, 0))["a"].tolist() == [4.5, 4.5]

@@ -23,7 +23,10 @@ def folder(tmp_path):
         rows = slice(1000 * part, 1000 * part + 1000)
         frame = pd.DataFrame({"a": a[rows], "big": rng.integers(-(2**62), 2**62, 1000), "seven": 7})
         frame["small"] = (rng.normal(size=1000) * 10.0**part).astype("f4")
-        frame["again"], frame["kind"] = frame["a"], np.array(["odd", "even"])[rng.integers(0, 2, 1000)]
+        frame["again"], frame["kind"] = (
+            frame["a"],
+            np.array(["odd", "even"])[rng.integers(0, 2, 1000)],
+        )
         if part == 3:
             frame.loc[[5, 6, 7], "small"] = np.nan
         frame.to_parquet(tmp_path / f"part-{part}.parquet", row_group_size=300)
@@ -52,7 +55,10 @@ def test_nothing_is_lost_and_the_split_is_by_rows(folder):
     for name in whole.names:
         together = np.sort(np.concatenate([train[name], test[name]]))
         assert np.array_equal(together, np.sort(whole.columns[name]))
-    assert (data.num_train, data.num_test) == (len(train["a"]), len(test["a"])) and data.dropped == 3
+    assert (data.num_train, data.num_test) == (
+        len(train["a"]),
+        len(test["a"]),
+    ) and data.dropped == 3
     assert abs(data.num_test / 4997 - 0.2) < 0.02
     assert data.describe()["train_rows"] == data.num_train
 
@@ -63,8 +69,16 @@ def test_the_schema_is_that_of_all_training_rows_at_once(folder):
     for ours, theirs in zip(data.table_schema.columns, expected.columns, strict=True):
         for attribute in ("name", "dtype", "kind", "source", "low", "high", "exponent"):
             assert getattr(ours, attribute) == getattr(theirs, attribute)
-        assert_close(torch.tensor([ours.center, ours.spread]), torch.tensor([theirs.center, theirs.spread]))
-    assert [c.kind for c in expected.columns] == ["modelled", "modelled", "constant", "modelled", "duplicate"]
+        assert_close(
+            torch.tensor([ours.center, ours.spread]), torch.tensor([theirs.center, theirs.spread])
+        )
+    assert [c.kind for c in expected.columns] == [
+        "modelled",
+        "modelled",
+        "constant",
+        "modelled",
+        "duplicate",
+    ]
 
 
 def test_samples_are_of_their_own_part_and_at_random(folder):
@@ -74,9 +88,12 @@ def test_samples_are_of_their_own_part_and_at_random(folder):
         rows = data.table_schema.encode(rows_of(data, train=train))
         distance = torch.cdist(sample.double(), rows.double()).min(1).values
         assert distance.max() < 1e-5
-    # The files are sorted by the first column: the sample's first half is spread over it as its second half is.
+    # The files are sorted by the first column: the sample's first half is spread over it as its
+    # second half is.
     halves = data.train[:, 0].split(300)
-    assert all(abs(float(half.mean())) < 0.2 and abs(float(half.std()) - 1) < 0.15 for half in halves)
+    assert all(
+        abs(float(half.mean())) < 0.2 and abs(float(half.std()) - 1) < 0.15 for half in halves
+    )
 
 
 def test_the_same_rows_whatever_the_batches(folder, monkeypatch):
@@ -103,7 +120,10 @@ def test_each_row_has_one_shard_of_about_the_asked_size(folder):
     data = load(config(folder, shard_rows=1024), 0)
     dealt = [shards for part in range(5) for _, shards in data.stream.train_rows(part)]
     counts = np.bincount(np.concatenate(dealt))
-    assert counts.sum() == data.num_train and len(counts) == data.stream.num_shards == data.num_train // 1024
+    assert (
+        counts.sum() == data.num_train
+        and len(counts) == data.stream.num_shards == data.num_train // 1024
+    )
     assert abs(counts - data.num_train / len(counts)).max() < 150
 
 
@@ -118,8 +138,14 @@ def test_a_large_table_is_streamed_unless_asked_not_to_be(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"columns": ("a", "smal")}, r"part-0\.parquet: there is no column 'smal'; did you mean 'small'\?"),
-        ({"missing": "error"}, r"part-3\.parquet: NaN, infinity or no value in 'small' \(3\): 3 of 1000 rows"),
+        (
+            {"columns": ("a", "smal")},
+            r"part-0\.parquet: there is no column 'smal'; did you mean 'small'\?",
+        ),
+        (
+            {"missing": "error"},
+            r"part-3\.parquet: NaN, infinity or no value in 'small' \(3\): 3 of 1000 rows",
+        ),
         ({"test_fraction": 0.9999}, "each needs at least 2"),
         ({"columns": ("seven",)}, "all columns are constant"),
     ],
@@ -133,10 +159,14 @@ def test_wrong_requests_are_said_in_one_line(folder, change, message):
 def test_a_column_of_two_types_and_files_that_are_no_parquet_are_refused(folder, tmp_path):
     frame = pd.read_parquet(folder / "part-4.parquet")
     frame.astype({"big": "float64"}).to_parquet(folder / "part-4.parquet")
-    with pytest.raises(ValueError, match=r"part-4\.parquet: column 'big' is float64, but int64 before"):
+    with pytest.raises(
+        ValueError, match=r"part-4\.parquet: column 'big' is float64, but int64 before"
+    ):
         load(config(folder), 0)
     (tmp_path / "t.csv").write_text("a\n1\n")
-    with pytest.raises(ValueError, match=r"only \.parquet, or a folder of such files, can be streamed"):
+    with pytest.raises(
+        ValueError, match=r"only \.parquet, or a folder of such files, can be streamed"
+    ):
         load(DataConfig(source=str(tmp_path / "t.csv"), stream=True), 0)
     (folder / "part-2.parquet").write_bytes(b"PAR1" + bytes(100))
     with pytest.raises(ValueError, match=r"part-2\.parquet: can't be read as \.parquet"):
@@ -150,7 +180,9 @@ def test_moments_of_batches_far_apart():
         moments.add({"x": batch})
     (ours,), (theirs,) = moments.schema().columns, Schema.fit({"x": values}).columns
     assert (ours.low, ours.high, ours.exponent) == (theirs.low, theirs.high, theirs.exponent)
-    assert_close(torch.tensor([ours.center, ours.spread]), torch.tensor([theirs.center, theirs.spread]))
+    assert_close(
+        torch.tensor([ours.center, ours.spread]), torch.tensor([theirs.center, theirs.spread])
+    )
     moments.add({"x": np.array([1e300])})
     with pytest.raises(ValueError, match=r"column 'x' goes from -2e\+60 to 1e\+300"):
         moments.schema()

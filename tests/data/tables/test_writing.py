@@ -28,7 +28,9 @@ def test_types_names_and_values_come_back(tmp_path: Path, suffix: str) -> None:
     table = read_table(tmp_path / "new" / f"s{suffix}")
     assert table.names == tuple(COLUMNS)
     for name, values in COLUMNS.items():
-        assert table.columns[name].dtype == values.dtype and np.array_equal(table.columns[name], values)
+        assert table.columns[name].dtype == values.dtype and np.array_equal(
+            table.columns[name], values
+        )
 
 
 def test_csv_keeps_values_and_whether_they_are_integers(tmp_path: Path) -> None:
@@ -42,14 +44,19 @@ def test_csv_keeps_values_and_whether_they_are_integers(tmp_path: Path) -> None:
 
 
 def test_npy_holds_one_type(tmp_path: Path) -> None:
-    write_samples(tmp_path / "s.npy", {"a": np.arange(3, dtype=np.int16), "b": np.arange(3, 6, dtype=np.int16)})
+    write_samples(
+        tmp_path / "s.npy",
+        {"a": np.arange(3, dtype=np.int16), "b": np.arange(3, 6, dtype=np.int16)},
+    )
     table = read_table(tmp_path / "s.npy")
     assert table.columns["x1"].tolist() == [3, 4, 5] and table.columns["x1"].dtype == np.int16
     with pytest.raises(ValueError, match=r"can't hold float64, int64; use .parquet"):
         write_samples(tmp_path / "s.npy", {"a": np.arange(3), "b": np.zeros(3)})
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "s.npz"
     write_samples(path, {"a": np.arange(3)})
     before = path.read_bytes()
@@ -66,11 +73,15 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
 def test_file_has_the_usual_rights(tmp_path: Path) -> None:
     (tmp_path / "plain").touch()
     write_samples(tmp_path / "s.csv", {"a": np.arange(3)})
-    assert stat.S_IMODE((tmp_path / "s.csv").stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+    assert stat.S_IMODE((tmp_path / "s.csv").stat().st_mode) == stat.S_IMODE(
+        (tmp_path / "plain").stat().st_mode
+    )
 
 
 def test_what_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"can be written as .parquet, .csv, .npz, .npy, not as '.xlsx'"):
+    with pytest.raises(
+        ValueError, match=r"can be written as .parquet, .csv, .npz, .npy, not as '.xlsx'"
+    ):
         write_samples(tmp_path / "s.xlsx", {"a": np.arange(3)})
     with pytest.raises(ValueError, match="not as ''"):
         check_target("samples")

@@ -54,7 +54,9 @@ def test_features_and_logits_of_grey_and_colour():
     network = InceptionV3().eval()
     sizes = {}
     for name, module in network.named_children():
-        module.register_forward_hook(lambda _, __, out, name=name: sizes.update({name: tuple(out.shape[1:])}))
+        module.register_forward_hook(
+            lambda _, __, out, name=name: sizes.update({name: tuple(out.shape[1:])})
+        )
     grey = torch.rand(2, 1, 28, 28) * 2 - 1
     with torch.no_grad():
         h = network(grey)
@@ -80,17 +82,25 @@ def test_pools_ignore_the_padding():
 
 def test_only_the_last_block_pools_by_the_maximum():
     network = InceptionV3()
-    pools = {name: module.pool for name, module in network.named_children() if isinstance(module, Mixed)}
+    pools = {
+        name: module.pool for name, module in network.named_children() if isinstance(module, Mixed)
+    }
     assert {name for name, pool in pools.items() if pool == "maximum"} == {"Mixed_7c"}
     assert {name for name, pool in pools.items() if pool == "halving"} == {"Mixed_6a", "Mixed_7a"}
 
 
 def test_a_fork_sees_the_convolution_before_it():
     torch.manual_seed(1)
-    block = Mixed(3, {"3x3": ((5, 1), (4, (1, 3)), (6, (3, 1)))}, "average", 2, forked=("3x3",)).eval()
+    block = Mixed(
+        3, {"3x3": ((5, 1), (4, (1, 3)), (6, (3, 1)))}, "average", 2, forked=("3x3",)
+    ).eval()
     x = torch.randn(2, 3, 5, 5)
     h = block.branch3x3_1(x)
     pooled = nn.functional.avg_pool2d(nn.functional.pad(x, (1, 1, 1, 1)), 3, 1)
-    weights = nn.functional.avg_pool2d(nn.functional.pad(torch.ones(1, 1, 5, 5), (1, 1, 1, 1)), 3, 1)
-    expected = torch.cat([block.branch3x3_2a(h), block.branch3x3_2b(h), block.branch_pool(pooled / weights)], 1)
+    weights = nn.functional.avg_pool2d(
+        nn.functional.pad(torch.ones(1, 1, 5, 5), (1, 1, 1, 1)), 3, 1
+    )
+    expected = torch.cat(
+        [block.branch3x3_2a(h), block.branch3x3_2b(h), block.branch_pool(pooled / weights)], 1
+    )
     assert_close(block(x), expected)

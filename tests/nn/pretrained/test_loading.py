@@ -35,12 +35,16 @@ def test_a_resnet_sees_normalised_images_of_224_pixels(weights, tmp_path, ending
     assert (extractor.name, extractor.num_features, extractor.training) == ("resnet18", 512, False)
     assert not any(p.requires_grad for p in extractor.parameters())
     plain = ResNet(18).eval()
-    plain.load_state_dict({name: value for name, value in weights.items() if not name.startswith("fc.")})
+    plain.load_state_dict(
+        {name: value for name, value in weights.items() if not name.startswith("fc.")}
+    )
     pixels = torch.rand(2, 3, 224, 224)
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     with torch.no_grad():
         h = extractor(pixels * 2 - 1)
-        assert_close(h, plain((pixels - mean[:, None, None]) / std[:, None, None]), rtol=1e-4, atol=1e-4)
+        assert_close(
+            h, plain((pixels - mean[:, None, None]) / std[:, None, None]), rtol=1e-4, atol=1e-4
+        )
         assert_close(extractor.logits(h), h @ weights["fc.weight"].T + weights["fc.bias"])
         grey = torch.rand(2, 1, 28, 28)
         assert_close(extractor(grey), extractor(grey.expand(-1, 3, -1, -1)))
@@ -48,16 +52,26 @@ def test_a_resnet_sees_normalised_images_of_224_pixels(weights, tmp_path, ending
 
 def test_inception_loads_without_the_batch_counters(tmp_path):
     torch.manual_seed(0)
-    saved = {k: v for k, v in InceptionV3().state_dict().items() if not k.endswith("num_batches_tracked")}
+    saved = {
+        k: v for k, v in InceptionV3().state_dict().items() if not k.endswith("num_batches_tracked")
+    }
     torch.save(saved, tmp_path / "inception.pth")
     extractor = load_extractor(f"inception:{tmp_path}/inception.pth")
-    assert (extractor.name, extractor.num_features, extractor.training) == ("inception", 2048, False)
+    assert (extractor.name, extractor.num_features, extractor.training) == (
+        "inception",
+        2048,
+        False,
+    )
     assert all(torch.equal(extractor.state_dict()[name], value) for name, value in saved.items())
 
 
-@pytest.mark.parametrize("spec", ["resnet34:weights.pth", "resnet50", "resnet50:", "", "/weights.pth"])
+@pytest.mark.parametrize(
+    "spec", ["resnet34:weights.pth", "resnet50", "resnet50:", "", "/weights.pth"]
+)
 def test_an_unknown_extractor_is_refused(spec):
-    with pytest.raises(ValueError, match="give one of inception, resnet18, resnet50 and its weights, name:path"):
+    with pytest.raises(
+        ValueError, match="give one of inception, resnet18, resnet50 and its weights, name:path"
+    ):
         load_extractor(spec)
 
 
@@ -75,10 +89,14 @@ def test_files_that_are_no_weights_are_refused_in_one_line(tmp_path):
     for name in ("text.pth", "text.safetensors"):
         (tmp_path / name).write_text("no weights")
         assert "can't read weights" in refused(tmp_path / name)
-    (tmp_path / "code.pth").write_bytes(pickle.dumps(print))  # a pickle that names a function is not run
+    (tmp_path / "code.pth").write_bytes(
+        pickle.dumps(print)
+    )  # a pickle that names a function is not run
     assert "can't read weights" in refused(tmp_path / "code.pth")
     assert "no mapping of names to tensors" in refused(tmp_path / "list.pth", [torch.zeros(1)])
-    assert "no mapping of names to tensors" in refused(tmp_path / "whole.pth", {"state": {"a": torch.zeros(1)}})
+    assert "no mapping of names to tensors" in refused(
+        tmp_path / "whole.pth", {"state": {"a": torch.zeros(1)}}
+    )
 
 
 def test_weights_of_another_network_are_refused(weights, tmp_path):
@@ -86,4 +104,6 @@ def test_weights_of_another_network_are_refused(weights, tmp_path):
     lacking = {name: value for name, value in weights.items() if name != "layer1.0.conv1.weight"}
     assert "lacks 1 tensors of PretrainedResNet (layer1.0.conv1.weight)" in refused(path, lacking)
     assert "has unknown 1 tensors" in refused(path, weights | {"more": torch.zeros(1)})
-    assert "has other shapes of 1 tensors" in refused(path, weights | {"conv1.weight": torch.zeros(64, 1, 7, 7)})
+    assert "has other shapes of 1 tensors" in refused(
+        path, weights | {"conv1.weight": torch.zeros(64, 1, 7, 7)}
+    )

@@ -29,7 +29,9 @@ LENGTHS = {"encoder.num_samples": 4096, "mappers.num_samples": 512, "decoder.num
 
 
 def spec_of(**changes):
-    config = override(systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 5, **changes})
+    config = override(
+        systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 5, **changes}
+    )
     return Spec("scgan", DataConfig(source="two_spirals", num_train=1000, num_test=1000), config)
 
 
@@ -40,7 +42,9 @@ def local_store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def local(local_store):
-    return fit_stages(spec_of(), prepare(spec_of()), ArtifactStore(str(local_store)), LocalExecutor())
+    return fit_stages(
+        spec_of(), prepare(spec_of()), ArtifactStore(str(local_store)), LocalExecutor()
+    )
 
 
 @pytest.fixture
@@ -76,12 +80,18 @@ class Heard:
         self.usages.append(usage)
 
 
-def test_one_worker_and_tasks_give_what_this_process_gives_bit_for_bit(ray_head, local, tmp_path, monkeypatch):
+def test_one_worker_and_tasks_give_what_this_process_gives_bit_for_bit(
+    ray_head, local, tmp_path, monkeypatch
+):
     monkeypatch.setattr("ray_jobs.cluster.meter.READ_EVERY", 0.0)
     heard = Heard()
-    ray_executor = RayExecutor(Resources(clusters_per_task=2, prices={"head": 3600.0}))  # so that a second costs 1
+    ray_executor = RayExecutor(
+        Resources(clusters_per_task=2, prices={"head": 3600.0})
+    )  # so that a second costs 1
     start = time.monotonic()
-    fitted = fit_stages(spec_of(), prepare(spec_of()), ArtifactStore(str(tmp_path)), ray_executor, [heard])
+    fitted = fit_stages(
+        spec_of(), prepare(spec_of()), ArtifactStore(str(tmp_path)), ray_executor, [heard]
+    )
     for name in local:
         assert fitted[name].key == local[name].key
         there, here = fitted[name].artifact.tensors, local[name].artifact.tensors
@@ -94,14 +104,20 @@ def test_one_worker_and_tasks_give_what_this_process_gives_bit_for_bit(ray_head,
     assert {(found.nodes, found.cpus) for found in heard.usages} == {(1, 2.0)}
     assert max(found.cpus_in_use for found in heard.usages) >= 1.0
     costs = [found.cost for found in heard.usages]
-    assert costs == sorted(costs) and 0.5 * (time.monotonic() - start) < costs[-1] < time.monotonic() - start
+    assert (
+        costs == sorted(costs)
+        and 0.5 * (time.monotonic() - start) < costs[-1] < time.monotonic() - start
+    )
 
 
 def test_two_workers_train_as_one_on_the_joined_batch(ray_head, local, store_without):
     data = prepare(spec_of())
-    fitted = fit_stages(spec_of(), data, store_without("encode", "decode"), RayExecutor(Resources(num_workers=2)))
+    fitted = fit_stages(
+        spec_of(), data, store_without("encode", "decode"), RayExecutor(Resources(num_workers=2))
+    )
     assert [name for name, stage in fitted.items() if stage.new] == ["encode", "decode"]
-    # Weights may drift where the loss is flat (a shift of all codes): what is compared is codes and losses.
+    # Weights may drift where the loss is flat (a shift of all codes): what is compared is codes and
+    # losses.
     settings = spec_of().config.encoder
     there, here = (stages["encode"].artifact for stages in (fitted, local))
     codes = [load_encoder(settings, artifact).embed(data.test) for artifact in (there, here)]
@@ -161,7 +177,10 @@ def test_the_plan_fits_the_cluster(ray_head):
     [
         ({"cpus_per_task": 64}, "the largest node has 2 CPUs"),
         ({"num_workers": 9}, "num_workers is 9, but the cluster holds 2 such workers"),
-        ({"num_workers": 9, "min_workers": 3}, "min_workers is 3, but the cluster holds 2 such workers"),
+        (
+            {"num_workers": 9, "min_workers": 3},
+            "min_workers is 3, but the cluster holds 2 such workers",
+        ),
         ({"num_workers": 2, "min_workers": 3}, "min_workers is 3, more than the 2 workers"),
     ],
 )

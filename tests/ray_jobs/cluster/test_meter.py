@@ -19,7 +19,13 @@ from scgan.store.artifacts import ArtifactStore
 def node(name, alive=True, head=False, gpus=0.0, **labels):
     resources = {"CPU": 4.0, "GPU": gpus} | ({HEAD_RESOURCE: 1.0} if head else {})
     labels |= {"ray.io/node-id": name}
-    return {"NodeID": name, "Alive": alive, "NodeManagerAddress": name, "Resources": resources, "Labels": labels}
+    return {
+        "NodeID": name,
+        "Alive": alive,
+        "NodeManagerAddress": name,
+        "Resources": resources,
+        "Labels": labels,
+    }
 
 
 @pytest.fixture
@@ -81,7 +87,9 @@ def test_without_prices_there_is_no_cost(cluster, caplog):
     for _ in range(2):
         cluster(60, HEAD)
         found = meter.read()
-    assert found.cost is None and found.words == {"nodes": "1", "CPUs": "4/4"} and not caplog.records
+    assert (
+        found.cost is None and found.words == {"nodes": "1", "CPUs": "4/4"} and not caplog.records
+    )
 
 
 def test_a_reading_is_due_now_and_then(cluster):
@@ -108,7 +116,10 @@ def test_prices_of_a_command_line(text, prices):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("head=0.2,0.4", r"^resources.prices: give NAME=PRICE,NAME=PRICE, or one price for every node"),
+        (
+            "head=0.2,0.4",
+            r"^resources.prices: give NAME=PRICE,NAME=PRICE, or one price for every node",
+        ),
         ("head=", r"^resources.prices: give NAME=PRICE"),
         ("head=cheap", r"^resources.prices.head: .*valid number.*'cheap'"),
         ("head=-1", r"^resources.prices.head: .*greater than or equal to 0"),
@@ -122,7 +133,10 @@ def test_wrong_prices_are_refused(text, message):
 def test_a_search_shows_and_logs_what_it_holds(tmp_path, capsys):
     usage, told = Usage(2, 4.0, 2.5, 8.0, 4.0, 1.234), []
     board = Board(optuna.create_study(direction="minimize"), 4, "energy_distance")
-    lease, meter = SimpleNamespace(renew=lambda: None), SimpleNamespace(due=lambda: None if told else usage)
+    lease, meter = (
+        SimpleNamespace(renew=lambda: None),
+        SimpleNamespace(due=lambda: None if told else usage),
+    )
     watch = Watch(ArtifactStore(str(tmp_path)), "driver", lease, board, told.append, meter)
     for _ in range(2):
         watch.synced = float("-inf")

@@ -18,14 +18,17 @@ import pytest
 pytestmark = [
     pytest.mark.ray,
     pytest.mark.slow,
-    pytest.mark.skipif(not all(map(shutil.which, ("unshare", "nsenter", "ip"))), reason="no unshare, nsenter or ip"),
+    pytest.mark.skipif(
+        not all(map(shutil.which, ("unshare", "nsenter", "ip"))), reason="no unshare, nsenter or ip"
+    ),
 ]
 
 ROOT = Path(__file__).parents[3]
 ADDRESSES = ("10.77.0.1", "10.77.0.2")
 RAY_PORT, S3_PORT = 6379, 9000
 
-# Process 1 of a host: of the machine's files it can write none, its own are gone with it. It ends with its input.
+# Process 1 of a host: of the machine's files it can write none, its own are gone with it. It ends
+# with its input.
 HOST = 'mount -t tmpfs tmpfs "$1" && mount -t tmpfs tmpfs /dev/shm && mount -o remount,bind,ro / && echo up && exec cat'
 
 # Prints the hashes of each artifact's tensors, and its plain values.
@@ -79,12 +82,23 @@ class Host:
 
     def start(self, *words):
         """Start a command on the host, which ends with it; gives the process and the file with what it says."""
-        there = ("nsenter", f"--target={self.pid}", "--net", "--mount", "--pid", "--", "env", "-C", str(ROOT))
+        there = (
+            "nsenter",
+            f"--target={self.pid}",
+            "--net",
+            "--mount",
+            "--pid",
+            "--",
+            "env",
+            "-C",
+            str(ROOT),
+        )
         environment = {
             **os.environ,
             **{name: self.folder for name in ("HOME", "TMPDIR", "RAY_TMPDIR")},
             "PYTHONPATH": str(ROOT),
-            "GLOO_SOCKET_IFNAME": "eth0",  # else by the machine's name, which leads to loopback here
+            # else by the machine's name, which leads to loopback here
+            "GLOO_SOCKET_IFNAME": "eth0",
             "AWS_ENDPOINT_URL": f"http://{ADDRESSES[0]}:{S3_PORT}",
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
@@ -93,7 +107,9 @@ class Host:
         log = self.logs / f"{self.address}-{len(self.started)}.log"
         with log.open("w") as file:
             command, streams = [*there, *map(str, words)], {"stdout": file, "stderr": file}
-            self.started.append(subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, **streams))
+            self.started.append(
+                subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, **streams)
+            )
         return self.started[-1], log
 
     def read(self, name):
@@ -106,7 +122,12 @@ class Host:
 def started_host(address, folder, logs):
     """A host with a file system of its own at ``folder``."""
     command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    streams = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "text": True,
+    }
     holder = subprocess.Popen([*command, "sh", "-c", HOST, "sh", folder], **streams)
     started = []
     try:
@@ -131,16 +152,39 @@ def cabled_hosts(logs):
     """Two hosts with a cable between them, each with files of its own at the same path."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="scgan-host-"))
-        first, second = (stack.enter_context(started_host(address, folder, logs)) for address in ADDRESSES)
-        ip("link", "add", "eth0", "netns", first.pid, "type", "veth", "peer", "name", "eth0", "netns", second.pid)
+        first, second = (
+            stack.enter_context(started_host(address, folder, logs)) for address in ADDRESSES
+        )
+        ip(
+            "link",
+            "add",
+            "eth0",
+            "netns",
+            first.pid,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "eth0",
+            "netns",
+            second.pid,
+        )
         for host in (first, second):
             for words in (
                 ("link", "set", "lo", "up"),
                 ("addr", "add", f"{host.address}/24", "dev", "eth0"),
                 ("link", "set", "eth0", "up"),
-                ("route", "add", "default", "dev", "eth0"),  # by which Ray finds the host's own address
+                (
+                    "route",
+                    "add",
+                    "default",
+                    "dev",
+                    "eth0",
+                ),  # by which Ray finds the host's own address
             ):
-                subprocess.run(["nsenter", f"--target={host.pid}", "--net", "ip", *words], check=True)
+                subprocess.run(
+                    ["nsenter", f"--target={host.pid}", "--net", "ip", *words], check=True
+                )
         yield first, second
 
 
@@ -156,21 +200,30 @@ def fitted(count, logs, wait_until):
         _, log = head.start(programs / "moto_server", "-H", head.address, "-p", S3_PORT)
         wait_until(lambda: "Running on" in log.read_text(), seconds=60)
         for host in hosts[:count]:
-            role = ("--head", f"--port={RAY_PORT}", "--include-dashboard=false") if host is head else ("--address", gcs)
+            role = (
+                ("--head", f"--port={RAY_PORT}", "--include-dashboard=false")
+                if host is head
+                else ("--address", gcs)
+            )
             own = (f"--node-ip-address={host.address}", *sizes, *role)
             _, log = host.start(programs / "ray", "start", "--block", "--disable-usage-stats", *own)
             wait_until(lambda log=log: "Ray runtime started" in log.read_text(), seconds=120)
         driver, log = head.start("env", f"RAY_ADDRESS={gcs}", sys.executable, "-c", DRIVER)
         wait_until(lambda: driver.poll() is not None, seconds=300)
         assert driver.returncode == 0, log.read_text()
-        return json.loads(log.read_text().splitlines()[-1]), [host.read("fitted").split() for host in hosts]
+        return json.loads(log.read_text().splitlines()[-1]), [
+            host.read("fitted").split() for host in hosts
+        ]
 
 
 def test_two_hosts_that_share_no_files_give_what_one_gives(processes, tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     expected, stages = fitted(1, tmp_path / "one", processes[1])
-    assert sorted(stages[0]) == ["cluster", "encode", "encode", "map", "map", "map", "map"] and not stages[1]
+    assert (
+        sorted(stages[0]) == ["cluster", "encode", "encode", "map", "map", "map", "map"]
+        and not stages[1]
+    )
     found, stages = fitted(2, tmp_path / "two", processes[1])
     assert [each.count("encode") for each in stages] == [1, 1]
     assert all("map" in each for each in stages) and sum(each.count("map") for each in stages) == 4

@@ -39,7 +39,9 @@ SPACE = {
 
 
 def request_in(folder, **changes):
-    config = override(systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 5})
+    config = override(
+        systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 5}
+    )
     request = Request(
         spec=Spec("scgan", DataConfig(source="two_spirals", num_train=1500, num_test=1500), config),
         space=SPACE,
@@ -124,7 +126,10 @@ def test_mlflow_shows_the_search_and_each_trial_once(searched, mlflow_runs):
     assert sorted(children) == list(range(6)) and parent.info.status == "FINISHED"
     for trial in study.trials:
         run = children[trial.number]
-        assert run.info.status == "FINISHED" and run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert (
+            run.info.status == "FINISHED"
+            and run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        )
         assert run.data.params == {key: str(value) for key, value in trial.params.items()}
         curve = client.get_metric_history(run.info.run_id, "sliced_wasserstein")
         assert {point.step: point.value for point in curve} == trial.intermediate_values
@@ -136,14 +141,19 @@ def test_mlflow_shows_the_search_and_each_trial_once(searched, mlflow_runs):
     assert "trials.json" in [file.path for file in client.list_artifacts(parent.info.run_id)]
 
 
-def test_the_best_is_trained_on_all_rows_scored_on_the_held_out_ones_and_registered(searched, mlflow_runs):
+def test_the_best_is_trained_on_all_rows_scored_on_the_held_out_ones_and_registered(
+    searched, mlflow_runs
+):
     request, folder = searched
     client, parent, _ = mlflow_runs(folder)
     version = client.get_model_version_by_alias("tiny", "best")
     name = client.get_run(version.run_id).data.tags["scgan.run_id"]
     stored = open_run(name, ArtifactStore(str(folder)))
     assert stored.spec.config == override(request.spec.config, study_of(request).best_trial.params)
-    assert parent.data.metrics["held_out/sliced_wasserstein"] == stored.scores["sliced_wasserstein"].value
+    assert (
+        parent.data.metrics["held_out/sliced_wasserstein"]
+        == stored.scores["sliced_wasserstein"].value
+    )
     assert len(stored.outcome().data.train) == 1500
 
 
@@ -160,7 +170,9 @@ def test_it_goes_on_with_more_trials_and_repeats_none(searched, tmp_path, mlflow
 
 def test_again_nothing_is_trained(searched, tmp_path, monkeypatch, mlflow_runs):
     request, folder = copy_of(searched, tmp_path)
-    monkeypatch.setattr("ray_jobs.tuning.driver.run_trials", lambda *args: pytest.fail("a trial was run"))
+    monkeypatch.setattr(
+        "ray_jobs.tuning.driver.run_trials", lambda *args: pytest.fail("a trial was run")
+    )
     keys = list(ArtifactStore(str(folder)).keys())
     assert search(request)
     assert list(ArtifactStore(str(folder)).keys()) == keys
@@ -194,8 +206,12 @@ def test_failing_trials_are_recorded_with_their_cause_and_the_search_goes_on(
 
     monkeypatch.setattr(running, "run_trial", failing)
     widths = (40, 16, 128, 24, 32)
-    request = request_in(tmp_path, space={"decoder.width": Choice(widths)}, trials=5, stop_early=False)
-    study = optuna.create_study(study_name="tiny", storage=request.database("tiny"), directions=["minimize"])
+    request = request_in(
+        tmp_path, space={"decoder.width": Choice(widths)}, trials=5, stop_early=False
+    )
+    study = optuna.create_study(
+        study_name="tiny", storage=request.database("tiny"), directions=["minimize"]
+    )
     study.set_user_attr("description", json.loads(json.dumps(request.description())))
     for width in widths:
         study.enqueue_trial({"decoder.width": width})
@@ -210,19 +226,28 @@ def test_failing_trials_are_recorded_with_their_cause_and_the_search_goes_on(
         (24, "error: ValueError: clusters.num_clusters is 99999"),
         (32, "not a number: decode: "),
     ):
-        assert found[width].state == TrialState.FAIL and found[width].user_attrs["cause"].startswith(cause)
+        assert found[width].state == TrialState.FAIL and found[width].user_attrs[
+            "cause"
+        ].startswith(cause)
     _, parent, children = mlflow_runs(tmp_path)
     assert parent.info.status == "FAILED"
     assert children[0].data.tags["scgan.deaths"] == found[40].user_attrs["deaths"][0]
     for trial in (found[width] for width in (16, 24, 32)):
         run = children[trial.number]
-        assert run.info.status == "FAILED" and run.data.tags["scgan.cause"] == trial.user_attrs["cause"]
+        assert (
+            run.info.status == "FAILED"
+            and run.data.tags["scgan.cause"] == trial.user_attrs["cause"]
+        )
     assert not any(".part-" in key for key in ArtifactStore(str(tmp_path)).keys())
 
 
 def test_stages_that_no_setting_touches_are_fixed():
     assert fixed_stages("scgan", SPACE) == ("encode",)
-    assert fixed_stages("scgan", {"decoder.lambda_x": SPACE["decoder.lambda_x"]}) == ("encode", "cluster", "map")
+    assert fixed_stages("scgan", {"decoder.lambda_x": SPACE["decoder.lambda_x"]}) == (
+        "encode",
+        "cluster",
+        "map",
+    )
     assert fixed_stages("scgan", {"encoder.width": Choice((8, 16))}) == ()
 
 
@@ -236,12 +261,19 @@ def test_stages_that_no_setting_touches_are_fixed():
         (["--gpus", "0.25"], "the largest node has 2 CPUs and 0 GPUs"),
         (["--only", "decoder.width"], "is not searched"),
         (["--warm-start", "nothing"], "no study 'nothing'"),
-        (["--data.num_train", "150", "clusters.num_clusters=choice(4,199)"], "only 120 training rows"),
+        (
+            ["--data.num_train", "150", "clusters.num_clusters=choice(4,199)"],
+            "only 120 training rows",
+        ),
         (["--trials", "0"], "0 is not in the range"),
     ],
 )
-def test_wrong_input_is_one_line_before_any_trial(ray_head, tmp_path, monkeypatch, capsys, words, message):
-    monkeypatch.setattr(sys, "argv", ["search.py", "--store", str(tmp_path), "--preset", "smoke", *words])
+def test_wrong_input_is_one_line_before_any_trial(
+    ray_head, tmp_path, monkeypatch, capsys, words, message
+):
+    monkeypatch.setattr(
+        sys, "argv", ["search.py", "--store", str(tmp_path), "--preset", "smoke", *words]
+    )
     with pytest.raises(SystemExit) as caught:
         commands.guarded(command.main)
     said = capsys.readouterr().err.strip()
@@ -251,7 +283,13 @@ def test_wrong_input_is_one_line_before_any_trial(ray_head, tmp_path, monkeypatc
 
 @pytest.mark.slow
 def test_a_trial_of_several_workers_trains_them_together(ray_head, tmp_path):
-    request = request_in(tmp_path, space={"decoder.lambda_x": SPACE["decoder.lambda_x"]}, trials=1, cpus=0.5, workers=2)
+    request = request_in(
+        tmp_path,
+        space={"decoder.lambda_x": SPACE["decoder.lambda_x"]},
+        trials=1,
+        cpus=0.5,
+        workers=2,
+    )
     assert search(request)
     (alone,) = study_of(request).trials
     single = request_in(tmp_path / "single", space=request.space, trials=1)

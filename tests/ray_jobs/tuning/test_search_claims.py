@@ -8,7 +8,14 @@ import pytest
 import ray
 import torch
 
-from ray_jobs.tuning.claims import DEAD_AFTER, ClaimingStore, Claims, find_claims, open_claims, signs_of_life
+from ray_jobs.tuning.claims import (
+    DEAD_AFTER,
+    ClaimingStore,
+    Claims,
+    find_claims,
+    open_claims,
+    signs_of_life,
+)
 from scgan.store.artifacts import Artifact, ArtifactStore
 
 pytestmark = pytest.mark.ray

@@ -17,7 +17,14 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[3]
 TINY = [
-    *("--data", "two_spirals", "--data.num_train=1500", "--data.num_test=1500", "--preset", "smoke"),
+    *(
+        "--data",
+        "two_spirals",
+        "--data.num_train=1500",
+        "--data.num_test=1500",
+        "--preset",
+        "smoke",
+    ),
     *("--encoder.num_samples=32768", "--mappers.num_samples=512", "--decoder.num_samples=8192"),
 ]
 
@@ -29,7 +36,10 @@ def command(*words):
 def started(ray_head, monkeypatch, folder, *words):
     monkeypatch.setenv("RAY_ADDRESS", ray_head.address)
     return subprocess.Popen(
-        command("--store", folder, *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command("--store", folder, *words),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -45,7 +55,9 @@ def study_of(folder, name):
     return optuna.load_study(study_name=name, storage=f"sqlite:///{folder / f'search-{name}.db'}")
 
 
-def test_two_searches_at_once_on_one_store_train_together_what_they_share(ray_head, tmp_path, monkeypatch):
+def test_two_searches_at_once_on_one_store_train_together_what_they_share(
+    ray_head, tmp_path, monkeypatch
+):
     space = ["--space", "clusters.num_clusters=choice(3,5)", "--only"]
     searches = {
         "one": [*space, "decoder.lambda_x,clusters.num_clusters"],
@@ -65,26 +77,42 @@ def test_two_searches_at_once_on_one_store_train_together_what_they_share(ray_he
 
 
 def test_as_a_job_its_results_stay(ray_head):
-    words = [*command("--trials", 2, "--only", "decoder.lambda_x", "--store", "search-of-a-job")[2:]]
-    submit = [str(Path(sys.executable).parent / "ray"), "job", "submit", "--address", ray_head.dashboard]
+    words = [
+        *command("--trials", 2, "--only", "decoder.lambda_x", "--store", "search-of-a-job")[2:]
+    ]
+    submit = [
+        str(Path(sys.executable).parent / "ray"),
+        "job",
+        "submit",
+        "--address",
+        ray_head.dashboard,
+    ]
     job = [*submit, "--working-dir", ".", "--", sys.executable, "ray_jobs/search.py", *words]
     done = subprocess.run(job, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     folder = Path.home() / "scgan" / "search-of-a-job"
     study = study_of(folder, "scgan-two_spirals")
-    assert all(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in study.trials) and len(study.trials) == 2
+    assert (
+        all(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in study.trials)
+        and len(study.trials) == 2
+    )
     assert len(list(folder.glob("scgan-two_spirals-*/report.html"))) == 1
 
 
 def test_two_metrics_have_a_front(ray_head, tmp_path, monkeypatch):
     metrics = ["--metric", "sliced_wasserstein", "--metric", "reconstruction_mse"]
-    (told,) = ended(started(ray_head, monkeypatch, tmp_path, *metrics, "--trials", 4, "--only", "decoder.lambda_x"))
+    (told,) = ended(
+        started(
+            ray_head, monkeypatch, tmp_path, *metrics, "--trials", 4, "--only", "decoder.lambda_x"
+        )
+    )
     study = study_of(tmp_path, told["study"])
     assert told["trials"]["complete"] == 4 and set(told["best"]["values"]) == set(metrics[1::2])
     front = {tuple(t.values) for t in study.best_trials}
     for trial in study.trials:
         beaten = any(
-            all(a <= b for a, b in zip(other.values, trial.values, strict=True)) and other.values != trial.values
+            all(a <= b for a, b in zip(other.values, trial.values, strict=True))
+            and other.values != trial.values
             for other in study.trials
         )
         assert (tuple(trial.values) in front) == (not beaten)

@@ -21,7 +21,14 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 ROOT = Path(__file__).parents[3]
 TOKEN = "hush-0123456789abcdef0123456789abcdef"
 TINY = [
-    *("--data", "two_spirals", "--data.num_train=1500", "--data.num_test=1500", "--preset", "smoke"),
+    *(
+        "--data",
+        "two_spirals",
+        "--data.num_train=1500",
+        "--data.num_test=1500",
+        "--preset",
+        "smoke",
+    ),
     *("--encoder.num_samples=4096", "--mappers.num_samples=512", "--decoder.num_samples=8192"),
 ]
 
@@ -45,21 +52,36 @@ def s3(monkeypatch):
 def run(folder, *words, **environment):
     command = [sys.executable, str(ROOT / "ray_jobs" / "search.py"), *TINY, *map(str, words)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=folder, env=environment)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=240, cwd=folder, env=environment
+    )
 
 
 def test_with_a_token_and_a_store_on_s3(another_head, s3, tmp_path):
     secret = tmp_path / "token"
     secret.write_text(TOKEN)
     guarded = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(secret)}
-    words = ["--store", s3, "--study", "tiny", "--trials", 3, "--only", "decoder.lambda_x", "--json"]
+    words = [
+        "--store",
+        s3,
+        "--study",
+        "tiny",
+        "--trials",
+        3,
+        "--only",
+        "decoder.lambda_x",
+        "--json",
+    ]
     with another_head(tmp_path / "head.log", "--num-cpus=2", **guarded) as head:
         refused = run(tmp_path, *words, RAY_ADDRESS=head.address)
         done = run(tmp_path, *words, RAY_ADDRESS=head.address, **guarded)
     assert refused.returncode != 0 and not (tmp_path / "report.html").exists()
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
-    assert told["trials"]["complete"] + told["trials"]["pruned"] == 3 and told["training"]["fits"]["encode"] == 1
+    assert (
+        told["trials"]["complete"] + told["trials"]["pruned"] == 3
+        and told["training"]["fits"]["encode"] == 1
+    )
     store = ArtifactStore(s3)
     assert told["store"] == s3 and store.storage.read(f"{told['run']}/run.json") is not None
     assert store.storage.read(f"{told['run']}/report.html") is not None
@@ -95,9 +117,24 @@ commands.guarded(search.main)
 def test_a_trial_that_ray_kills_for_memory_is_begun_again_once(another_head, tmp_path):
     memory, some = psutil.virtual_memory(), 5e9  # half of it Ray's own processes, and the driver
     if memory.available < 2 * some:
-        pytest.skip(f"{memory.available / 1e9:.0f} GB of memory are free, of which this test may take {some / 1e9:g}")
+        pytest.skip(
+            f"{memory.available / 1e9:.0f} GB of memory are free, of which this test may take {some / 1e9:g}"
+        )
     limit = 1 - (memory.available - some) / memory.total
-    words = [*("--store", tmp_path, "--study", "tiny", "--trials", 3, "--stop", "none", "--max-failed", 0.4)]
+    words = [
+        *(
+            "--store",
+            tmp_path,
+            "--study",
+            "tiny",
+            "--trials",
+            3,
+            "--stop",
+            "none",
+            "--max-failed",
+            0.4,
+        )
+    ]
     words += ["--space", "decoder.width=choice(32,40,48)", "--only", "decoder.width"]
     settings = {"RAY_memory_usage_threshold": f"{limit:.3f}", "RAY_memory_monitor_refresh_ms": "50"}
     with another_head(tmp_path / "head.log", "--num-cpus=1", **settings) as head:

@@ -53,10 +53,15 @@ def test_earlier_trials_are_remembered():
     study = optuna.create_study()
     for steps in ({10: 0.5, 30: 0.4, 90: 0.3}, {10: 0.6}, {10: 0.7, 30: 0.6}):
         state = TrialState.COMPLETE if 90 in steps else TrialState.PRUNED
-        study.add_trial(create_trial(state=state, value=min(steps.values()), intermediate_values=steps))
+        study.add_trial(
+            create_trial(state=state, value=min(steps.values()), intermediate_values=steps)
+        )
     halving = Halving("loss", RUNGS, 3)
     halving.remember(study)
-    assert [sorted(halving.values[rung].values()) for rung in RUNGS] == [[0.5, 0.6, 0.7], [0.4, 0.6]]
+    assert [sorted(halving.values[rung].values()) for rung in RUNGS] == [
+        [0.5, 0.6, 0.7],
+        [0.4, 0.6],
+    ]
     assert halving.gone_on == {10: 2, 30: 1}
     assert not halving.goes_on("new", 10, 0.55)  # second of four, but two places are two gone on
     assert halving.goes_on("newer", 10, 0.45)

@@ -23,15 +23,31 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 ROOT = Path(__file__).parents[3]
 LENGTHS = {"encoder.num_samples": 2048, "mappers.num_samples": 256, "decoder.num_samples": 4096}
 NUM_TRIALS = 5
-MOMENTS = random.Random(0).choices([i / 1000 for i in range(1000)], k=5)  # shares of the time of a whole search
+MOMENTS = random.Random(0).choices(
+    [i / 1000 for i in range(1000)], k=5
+)  # shares of the time of a whole search
 SPACE = ("decoder.lambda_x", "mappers.lambda_eps", "clusters.num_clusters")
 
 
 def start(folder, address, *words):
     settings = [f"--{key}={value}" for key, value in LENGTHS.items()]
-    arguments = ["--data", "two_spirals", "--data.num_train=1500", "--data.num_test=1500", "--preset", "smoke"]
+    arguments = [
+        "--data",
+        "two_spirals",
+        "--data.num_train=1500",
+        "--data.num_test=1500",
+        "--preset",
+        "smoke",
+    ]
     space = ["--only", ",".join(SPACE), "--space", "clusters.num_clusters=choice(3,5)"]
-    program = [sys.executable, str(ROOT / "ray_jobs" / "search.py"), "--store", str(folder), "--study", "tiny"]
+    program = [
+        sys.executable,
+        str(ROOT / "ray_jobs" / "search.py"),
+        "--store",
+        str(folder),
+        "--study",
+        "tiny",
+    ]
     environment = {**os.environ, "RAY_ADDRESS": address}
     return subprocess.Popen(
         [*program, *arguments, *settings, *space, *words],
@@ -64,22 +80,32 @@ def start_and_wait(ray_head, folder, *, num_trials, after):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_closes_the_entries_and_the_same_command_goes_on(ray_head, tmp_path, number, code, mlflow_runs):
+def test_a_signal_closes_the_entries_and_the_same_command_goes_on(
+    ray_head, tmp_path, number, code, mlflow_runs
+):
     driver = start_and_wait(ray_head, tmp_path, num_trials=5, after=1)
     driver.send_signal(number)
     output, _ = driver.communicate(timeout=30)
     assert driver.returncode == code and "stopped; the same command goes on" in output, output
     assert "Traceback" not in output
     _, parent, children = mlflow_runs(tmp_path)
-    assert parent.info.status == "KILLED" and {run.info.status for run in children.values()} == {"FINISHED", "KILLED"}
+    assert parent.info.status == "KILLED" and {run.info.status for run in children.values()} == {
+        "FINISHED",
+        "KILLED",
+    }
     again = start(tmp_path, ray_head.address, "--trials", "5", "--json")
     output, _ = again.communicate(timeout=200)
     assert again.returncode == 0, output
     _, parent, children = mlflow_runs(tmp_path)
-    assert {run.info.status for run in (parent, *children.values())} == {"FINISHED"} and len(children) == 5
+    assert {run.info.status for run in (parent, *children.values())} == {"FINISHED"} and len(
+        children
+    ) == 5
     told = json.loads(output.splitlines()[-1])
     assert told["study"] == "tiny" and told["scores"] and told["training"]["fits"]["encode"] == 1
-    assert told["trials"].pop("asked") == 5 == sum(told["trials"].values()) and told["trials"]["failed"] == 0
+    assert (
+        told["trials"].pop("asked") == 5 == sum(told["trials"].values())
+        and told["trials"]["failed"] == 0
+    )
 
 
 @pytest.fixture(scope="module")
@@ -115,12 +141,16 @@ def test_killed_at_any_moment_and_run_again_no_trial_is_lost_or_there_twice(
     done = [t.number for t in before if t.state.is_finished()]
     assert [found[i].datetime_complete for i in done] == [before[i].datetime_complete for i in done]
     assert sorted(mlflow_runs(tmp_path)[2]) == list(range(NUM_TRIALS))
-    print(f"killed at {moment:.2f} of {whole_seconds:.0f} s: alive {alive}, {len(done)} of {len(before)} trials done")
+    print(
+        f"killed at {moment:.2f} of {whole_seconds:.0f} s: alive {alive}, {len(done)} of {len(before)} trials done"
+    )
 
 
 def trials_of(folder):
     """The study's trials; none where the search was killed before there was a study."""
     try:
-        return optuna.load_study(study_name="tiny", storage=f"sqlite:///{folder / 'search-tiny.db'}").trials
+        return optuna.load_study(
+            study_name="tiny", storage=f"sqlite:///{folder / 'search-tiny.db'}"
+        ).trials
     except KeyError:
         return []

@@ -12,7 +12,10 @@ from optuna.trial import TrialState, create_trial
 
 from ray_jobs.tuning.pictures import draw
 
-SPACE = {"a.x": FloatDistribution(0.1, 10, log=True), "b.kind": CategoricalDistribution(("one", "two"))}
+SPACE = {
+    "a.x": FloatDistribution(0.1, 10, log=True),
+    "b.kind": CategoricalDistribution(("one", "two")),
+}
 
 
 def study_of(rows, directions=1):
@@ -21,7 +24,9 @@ def study_of(rows, directions=1):
     for x, kind, *values in rows:
         state = TrialState.PRUNED if kind == "stopped" else TrialState.COMPLETE
         params = {"a.x": x, "b.kind": "one" if kind == "stopped" else kind}
-        study.add_trial(create_trial(state=state, values=values, params=params, distributions=SPACE))
+        study.add_trial(
+            create_trial(state=state, values=values, params=params, distributions=SPACE)
+        )
     return study
 
 
@@ -29,7 +34,13 @@ def lines_of(figure):
     return {line.get_label(): line.get_xydata() for line in figure.axes[0].lines}
 
 
-ROWS = [(1.0, "one", 4.0), (0.1, "two", 1.0), (2.0, "stopped", 9.0), (10.0, "one", 3.0), (3.0, "two", 2.0)]
+ROWS = [
+    (1.0, "one", 4.0),
+    (0.1, "two", 1.0),
+    (2.0, "stopped", 9.0),
+    (10.0, "one", 3.0),
+    (3.0, "two", 2.0),
+]
 ROWS += [(4.0, "stopped", 8.0)]
 
 
@@ -46,10 +57,21 @@ def test_parallel_coordinates_are_dark_where_the_metric_is_low():
     assert labels == ["a.\nx", "b.\nkind", "loss"]
     found = {round(float(line.get_ydata()[0]), 6): line for line in figure.axes[0].lines}
     best, worst, largest = found[0.0], found[0.5], found[1.0]
-    assert to_rgba(best.get_color()) == colormaps["viridis"](0.0) and best.get_ydata()[1:].tolist() == [1, 0]
-    assert to_rgba(worst.get_color()) == colormaps["viridis"](0.95) and worst.get_ydata()[1:].tolist() == [0, 1]
+    assert to_rgba(best.get_color()) == colormaps["viridis"](0.0) and best.get_ydata()[
+        1:
+    ].tolist() == [1, 0]
+    assert to_rgba(worst.get_color()) == colormaps["viridis"](0.95) and worst.get_ydata()[
+        1:
+    ].tolist() == [0, 1]
     assert largest.get_ydata()[2] == pytest.approx(np.log(3) / np.log(4))
-    assert {text.get_text() for text in figure.axes[0].texts} == {"0.1", "10", "one", "two", "1", "4"}
+    assert {text.get_text() for text in figure.axes[0].texts} == {
+        "0.1",
+        "10",
+        "one",
+        "two",
+        "1",
+        "4",
+    }
 
 
 def test_importance_tells_the_setting_that_matters():
@@ -61,7 +83,12 @@ def test_importance_tells_the_setting_that_matters():
 
 
 def test_the_front_holds_what_nothing_beats():
-    rows = [(1.0, "one", 1.0, 4.0), (2.0, "one", 2.0, 2.0), (3.0, "two", 3.0, 3.0), (4.0, "two", 4.0, 1.0)]
+    rows = [
+        (1.0, "one", 1.0, 4.0),
+        (2.0, "one", 2.0, 2.0),
+        (3.0, "two", 3.0, 3.0),
+        (4.0, "two", 4.0, 1.0),
+    ]
     figures = draw(study_of(rows, 2), ["loss", "error"])
     drawn = lines_of(figures["pareto-front"])
     assert drawn["Pareto front"].tolist() == [[1, 4], [2, 2], [4, 1]] and len(drawn["trials"]) == 4

@@ -14,7 +14,16 @@ from optuna.trial import TrialState
 
 from ray_jobs.tuning.costs import costs
 from ray_jobs.tuning.lease import Lease
-from ray_jobs.tuning.study import StudySearch, begin, best, causes_of_death, count, num_missing, open_study, open_warm
+from ray_jobs.tuning.study import (
+    StudySearch,
+    begin,
+    best,
+    causes_of_death,
+    count,
+    num_missing,
+    open_study,
+    open_warm,
+)
 from scgan import systems
 from scgan.space import Choice, Float, When, describe
 
@@ -33,7 +42,9 @@ def url(tmp_path):
 
 
 def opened(url, name="s", space=SPACE, metrics=METRIC, seed=0):
-    return open_study(url, name, {"space": describe(space), "metrics": list(metrics)}, metrics, seed)
+    return open_study(
+        url, name, {"space": describe(space), "metrics": list(metrics)}, metrics, seed
+    )
 
 
 def searcher(study, space=SPACE, metrics=METRIC, error="", at_once=None):
@@ -50,7 +61,10 @@ def test_the_defaults_are_first_and_conditions_hold(url):
     begin(study, SPACE, CONFIG, 10, None)
     search = searcher(study)
     points = [search.suggest(str(i)) for i in range(12)]
-    assert points[0] == {"decoder.lambda_x": CONFIG.decoder.lambda_x, "decoder.adversarial": "non_saturating"}
+    assert points[0] == {
+        "decoder.lambda_x": CONFIG.decoder.lambda_x,
+        "decoder.adversarial": "non_saturating",
+    }
     assert len(study.trials) == 12
     for point in points:
         assert ("decoder.r1_weight" in point) == (point["decoder.adversarial"] == "hinge")
@@ -64,9 +78,15 @@ def test_every_end_is_told_for_what_it_is(url, monkeypatch):
     monkeypatch.setattr(search, "error_of", lambda trial_id: told if trial_id == "d" else "")
     for name in "abcde":
         search.suggest(name)
-    rung = {"samples": 10, "sliced_wasserstein": 0.5, "account": '{"keys": {}, "seconds": {}, "part": "p"}'}
+    rung = {
+        "samples": 10,
+        "sliced_wasserstein": 0.5,
+        "account": '{"keys": {}, "seconds": {}, "part": "p"}',
+    }
     final = {"samples": 90, "sliced_wasserstein": 0.1, "energy_distance": 0.2, "final": True}
-    final["scores"] = json.dumps({name: final[name] for name in ("sliced_wasserstein", "energy_distance")})
+    final["scores"] = json.dumps(
+        {name: final[name] for name in ("sliced_wasserstein", "energy_distance")}
+    )
     search.on_trial_result("a", rung)
     search.on_trial_complete("a", {**rung, **final})
     search.on_trial_complete("b", rung)
@@ -81,16 +101,24 @@ def test_every_end_is_told_for_what_it_is(url, monkeypatch):
         ("RUNNING", None, None),
     ]
     assert study.trials[0].intermediate_values == {10: 0.5, 90: 0.1}
-    assert study.trials[0].user_attrs["scores"] == {"sliced_wasserstein": 0.1, "energy_distance": 0.2}
+    assert study.trials[0].user_attrs["scores"] == {
+        "sliced_wasserstein": 0.1,
+        "energy_distance": 0.2,
+    }
     assert num_missing(study, 10) == 6 and count(study)[TrialState.RUNNING] == 1
     assert best(study).number == 0
-    assert study.trials[3].user_attrs["deaths"] == ["dead worker: It died.", "dead worker: It died again."]
+    assert study.trials[3].user_attrs["deaths"] == [
+        "dead worker: It died.",
+        "dead worker: It died again.",
+    ]
     assert "deaths" not in study.trials[0].user_attrs
 
 
 def test_ray_killing_for_memory_is_told_from_other_deaths():
     ray = "Failure # 1 (occurred at noon)\nTask was killed due to the node running low on memory.\nMemory was 1 GB.\n"
-    assert causes_of_death(ray) == ["out of memory: Task was killed due to the node running low on memory."]
+    assert causes_of_death(ray) == [
+        "out of memory: Task was killed due to the node running low on memory."
+    ]
     assert causes_of_death("") == []
 
 
@@ -100,7 +128,9 @@ def test_a_trial_in_flight_goes_on_as_itself(url):
     after = searcher(opened(url))
     assert after.suggest("y") == point
     assert after.suggest("z") != point
-    after.on_trial_complete("y", {"samples": 9, "sliced_wasserstein": 0.3, "scores": "{}", "final": True})
+    after.on_trial_complete(
+        "y", {"samples": 9, "sliced_wasserstein": 0.3, "scores": "{}", "final": True}
+    )
     assert [t.state.name for t in opened(url).trials] == ["COMPLETE", "RUNNING"]
 
 
@@ -110,7 +140,9 @@ def test_a_continued_study_draws_other_points(url):
         search = searcher(opened(url))
         for i in range(3):
             seen.append(search.suggest(str(i))["decoder.lambda_x"])
-            search.on_trial_complete(str(i), {"samples": 9, "sliced_wasserstein": 1.0, "scores": "{}", "final": True})
+            search.on_trial_complete(
+                str(i), {"samples": 9, "sliced_wasserstein": 1.0, "scores": "{}", "final": True}
+            )
     assert len(set(seen)) == 9
     fresh = searcher(opened(url.replace("study.db", "other.db")))
     assert fresh.suggest("0")["decoder.lambda_x"] == seen[0]  # seeded
@@ -122,7 +154,9 @@ def test_another_space_is_refused_once_a_trial_was_begun(url):
     study = opened(url, space=other)  # nothing was run yet
     assert study.trials == []
     searcher(study, other).suggest("a")
-    with pytest.raises(ValueError, match=r"study 's' was begun with another space \(of decoder.lambda_x\)"):
+    with pytest.raises(
+        ValueError, match=r"study 's' was begun with another space \(of decoder.lambda_x\)"
+    ):
         opened(url)
     with pytest.raises(ValueError, match="another metrics"):
         opened(url, space=other, metrics=("energy_distance",))
@@ -139,7 +173,8 @@ def test_another_study_warms_it_up(url):
     for i in range(4):
         search.suggest(str(i))
         search.on_trial_complete(
-            str(i), {"samples": 9, "sliced_wasserstein": float(4 - i), "scores": "{}", "final": True}
+            str(i),
+            {"samples": 9, "sliced_wasserstein": float(4 - i), "scores": "{}", "final": True},
         )
     study = opened(url, "second")
     begin(study, SPACE, CONFIG, 3, open_warm("first", url))
@@ -160,7 +195,13 @@ def test_two_objectives_have_a_front(url):
     for i, values in enumerate([(1.0, 3.0), (2.0, 2.0), (3.0, 3.0)]):
         search.suggest(str(i))
         search.on_trial_complete(
-            str(i), {"samples": 9, "final": True, "scores": "{}", **dict(zip(metrics, values, strict=True))}
+            str(i),
+            {
+                "samples": 9,
+                "final": True,
+                "scores": "{}",
+                **dict(zip(metrics, values, strict=True)),
+            },
         )
     assert sorted(t.number for t in study.best_trials) == [0, 1] and best(study).number == 0
 
@@ -177,7 +218,9 @@ input()
 def test_one_driver_at_a_time_and_the_lock_of_a_killed_one_is_free(url):
     lease = Lease(opened(url), url)
     program = [sys.executable, "-c", HOLD, str(lease.path)]
-    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(ValueError, match="being searched by another process here"):
             lease.take()
@@ -208,7 +251,14 @@ def test_costs_count_what_was_shared(url):
         search.suggest(str(i))
         account = f'{{"keys": {keys % (i, i)}, "seconds": {{{seconds}}}, "part": ""}}'
         search.on_trial_complete(
-            str(i), {"samples": 9, "sliced_wasserstein": 1.0, "account": account, "scores": "{}", "final": final}
+            str(i),
+            {
+                "samples": 9,
+                "sliced_wasserstein": 1.0,
+                "account": account,
+                "scores": "{}",
+                "final": final,
+            },
         )
     fits, seconds = costs(study, "scgan").lines()
     assert fits == "fitted: encode 1 x, cluster 1 x, map 2 x, decode 2 x, for 2 trials"
@@ -231,13 +281,19 @@ def test_whoever_was_in_flight_when_ray_killed_for_memory_is_tried_again_alone(u
     alone = searcher(study, at_once=1)
     assert alone.suggest("c") == points[0] and alone.suggest("d") is None
     assert alone.bear_memory_kill(KILLED) == 2
-    assert [t.user_attrs.get("deaths") for t in study.trials] == [[f"out of memory: {KILLED.splitlines()[0]}"], None]
+    assert [t.user_attrs.get("deaths") for t in study.trials] == [
+        [f"out of memory: {KILLED.splitlines()[0]}"],
+        None,
+    ]
     again = searcher(study, at_once=1)
     assert again.suggest("e") == points[0]
     assert again.bear_memory_kill(KILLED) == 1
     first, second = study.trials
     assert first.state == TrialState.FAIL and len(first.user_attrs["deaths"]) == 2
-    assert first.user_attrs["cause"].startswith("out of memory: ") and second.state == TrialState.RUNNING
+    assert (
+        first.user_attrs["cause"].startswith("out of memory: ")
+        and second.state == TrialState.RUNNING
+    )
     assert again.suggest("f") == points[1]
 
 

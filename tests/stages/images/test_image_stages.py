@@ -34,13 +34,27 @@ def stripes(num=240, seed=0):
 
 
 def settings(**generator):
-    small = {"batch_size": BATCH, "num_samples": STEPS * BATCH, "schedule": "constant", "max_width": 16, "width": 8}
+    small = {
+        "batch_size": BATCH,
+        "num_samples": STEPS * BATCH,
+        "schedule": "constant",
+        "max_width": 16,
+        "width": 8,
+    }
     return SimpleNamespace(
         encoder=image_encode.ImageEncoderSettings(batch_size=32, num_samples=960, projection_dim=8),
         attributes=AttributeSettings(num_clusters=3, num_samples=6000, batch_size=50),
         judge=judge.JudgeSettings(batch_size=32, num_samples=1920),
         generator=ConditionalSettings(
-            **{**small, "code_dim": 6, "d_width": 8, "r1_every": 3, "n": 2, "discriminator": "global", **generator}
+            **{
+                **small,
+                "code_dim": 6,
+                "d_width": 8,
+                "r1_every": 3,
+                "n": 2,
+                "discriminator": "global",
+                **generator,
+            }
         ),
     )
 
@@ -51,7 +65,9 @@ def data():
 
     x, kinds = stripes()
     return SimpleNamespace(
-        train=x, train_labels=kinds.numpy(), schema=ImageSchema(1, 28, ("top", "middle", "bottom"), "one")
+        train=x,
+        train_labels=kinds.numpy(),
+        schema=ImageSchema(1, 28, ("top", "middle", "bottom"), "one"),
     )
 
 
@@ -69,7 +85,9 @@ def artifacts(data):
 
 def fit_generator(data, artifacts, runtime=None, **changes):
     inputs = Inputs(data, artifacts, 0)
-    return generate.generate_conditionally(settings(**changes), ("all",), inputs, runtime or Runtime())
+    return generate.generate_conditionally(
+        settings(**changes), ("all",), inputs, runtime or Runtime()
+    )
 
 
 def test_the_step_is_the_papers_written_plainly(data, artifacts):
@@ -83,7 +101,9 @@ def test_the_step_is_the_papers_written_plainly(data, artifacts):
     twin, critic = copy.deepcopy(training.generator), copy.deepcopy(training.discriminator)
     draws = [inputs.generator("generate", name) for name in ("batches", "noise")]
     y = found.rows(found.y)
-    average = plain_training(c, data.train, y, twin, critic, backbone, found.classifier, *draws, STEPS)
+    average = plain_training(
+        c, data.train, y, twin, critic, backbone, found.classifier, *draws, STEPS
+    )
     for _ in range(STEPS):
         training.step()
         training.state.samples += BATCH
@@ -100,21 +120,34 @@ def test_the_step_is_the_papers_written_plainly(data, artifacts):
 def test_the_attributes_are_held_every_nth_iteration(data, artifacts, monkeypatch, n, times):
     asked = []
     loss = generate.Conditions.loss
-    monkeypatch.setattr(generate.Conditions, "loss", lambda self, x, y: asked.append(y) or loss(self, x, y))
+    monkeypatch.setattr(
+        generate.Conditions, "loss", lambda self, x, y: asked.append(y) or loss(self, x, y)
+    )
     fit_generator(data, artifacts, n=n)
     assert len(asked) == times
 
 
 def test_encoder_and_classifier_stay_as_they_are(data, artifacts):
-    before = {key: t.clone() for name in ("encode", "attributes") for key, t in artifacts[name].tensors.items()}
+    before = {
+        key: t.clone()
+        for name in ("encode", "attributes")
+        for key, t in artifacts[name].tensors.items()
+    }
     found = load_attributes(artifacts["attributes"])
     backbone = image_encode.load_image_encoder(settings().encoder, artifacts["encode"]).backbone
     conditions = generate.Conditions(found, backbone, 1, 1.0)
-    training = GeneratorTraining(settings(n=1).generator, conditions, Inputs(data, artifacts, 0), Runtime())
+    training = GeneratorTraining(
+        settings(n=1).generator, conditions, Inputs(data, artifacts, 0), Runtime()
+    )
     training.step()
-    assert all(parameter.grad is None for parameter in [*backbone.parameters(), *found.classifier.parameters()])
     assert all(
-        torch.equal(t, before[key]) for name in ("encode", "attributes") for key, t in artifacts[name].tensors.items()
+        parameter.grad is None
+        for parameter in [*backbone.parameters(), *found.classifier.parameters()]
+    )
+    assert all(
+        torch.equal(t, before[key])
+        for name in ("encode", "attributes")
+        for key, t in artifacts[name].tensors.items()
     )
 
 
@@ -123,7 +156,9 @@ def test_a_fit_taken_up_again_is_the_fit_in_one_go(data, artifacts, tmp_path):
     augmented = {"diff_augment": ("color", "cutout"), "discriminator": "attributes"}
     whole = fit_generator(data, artifacts, **augmented)
     for until in (2 * BATCH, 3 * BATCH, None):
-        parts = fit_generator(data, artifacts, Runtime(checkpoints=checkpoints, until=until), **augmented)
+        parts = fit_generator(
+            data, artifacts, Runtime(checkpoints=checkpoints, until=until), **augmented
+        )
     assert all(torch.equal(whole.tensors[key], parts.tensors[key]) for key in whole.tensors)
     assert whole.meta == parts.meta
 
@@ -161,18 +196,31 @@ def test_external_attributes_are_the_labels(data, artifacts, labels):
     config = settings()
     config.attributes = AttributeSettings(source="external", num_samples=6000, batch_size=50)
     made = {"encode": artifacts["encode"]}
-    made["attributes"] = attributes_stage.attributes(config, ("all",), Inputs(external, made, 0), Runtime())
+    made["attributes"] = attributes_stage.attributes(
+        config, ("all",), Inputs(external, made, 0), Runtime()
+    )
     found = load_attributes(made["attributes"])
     assert torch.equal(found.y, y.long()) and found.names == names and found.kind == labels
     assert made["attributes"].meta["agreement"] > 0.99
-    artifact = generate.generate_conditionally(config, ("all",), Inputs(external, made, 0), Runtime())
+    artifact = generate.generate_conditionally(
+        config, ("all",), Inputs(external, made, 0), Runtime()
+    )
     assert artifact.meta["num_attributes"] == len(names)
 
 
 def test_attributes_are_drawn_by_their_frequency():
     combinations = torch.tensor([[1, 0, 0], [0, 1, 1], [1, 1, 0]], dtype=torch.uint8)
     counts = torch.tensor([10, 70, 20])
-    found = Attributes("many", ("a", "b", "c"), counts, combinations, counts, torch.nn.Linear(1, 1), None, "features")
+    found = Attributes(
+        "many",
+        ("a", "b", "c"),
+        counts,
+        combinations,
+        counts,
+        torch.nn.Linear(1, 1),
+        None,
+        "features",
+    )
     drawn = found.sample(20_000, torch.Generator().manual_seed(0))
     shares = torch.stack([(drawn == row).all(1).double().mean() for row in combinations])
     assert_close(shares, counts / 100, rtol=0, atol=0.015, check_dtype=False)

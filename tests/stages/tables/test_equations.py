@@ -65,7 +65,10 @@ def perceptron(x, layers):
 
 def network_of(stack, k):
     return [
-        (layer.weight[k].detach().clone().requires_grad_(), layer.bias[k, 0].detach().clone().requires_grad_())
+        (
+            layer.weight[k].detach().clone().requires_grad_(),
+            layer.bias[k, 0].detach().clone().requires_grad_(),
+        )
         for layer in stack.layers
     ]
 
@@ -95,7 +98,9 @@ def test_contrastive_step_raises_the_bound_of_equation_1(fitted):
         loss.backward()
         adam.step()
     trained = network.state_dict()
-    assert trained.pop("6.bias").shape == (4,)  # shifts all codes alike: its gradient is zero but for rounding
+    assert trained.pop("6.bias").shape == (
+        4,
+    )  # shifts all codes alike: its gradient is zero but for rounding
     for name, tensor in trained.items():
         assert_close(fitted["encode"].tensors[f"encoder.net.{name}"], tensor, rtol=1e-4, atol=1e-5)
 
@@ -110,8 +115,12 @@ def test_mappers_minimise_equation_2_cluster_by_cluster(fitted):
         unit, rows = str(cluster), eps[k == cluster]
         mappers = mapping.build_mappers(c, 4, 2, [inputs.generator("map", unit)])
         mappers.whitening.fit([rows], c.axis_floor)
-        centre, axes, scale = (getattr(mappers.whitening, name)[0] for name in ("centre", "axes", "scale"))
-        coder, decoder, critic = (network_of(s, 0) for s in (mappers.encoder, mappers.decoder, mappers.discriminator))
+        centre, axes, scale = (
+            getattr(mappers.whitening, name)[0] for name in ("centre", "axes", "scale")
+        )
+        coder, decoder, critic = (
+            network_of(s, 0) for s in (mappers.encoder, mappers.decoder, mappers.discriminator)
+        )
         g_adam = torch.optim.Adam(parameters(coder, decoder), c.learning_rate, betas=(0.5, 0.99))
         d_adam = torch.optim.Adam(parameters(critic), c.d_learning_rate, betas=(0.5, 0.99))
         batches = mapping._mapper_batches(c, [unit], [rows], mappers, inputs, Runtime())
@@ -119,10 +128,15 @@ def test_mappers_minimise_equation_2_cluster_by_cluster(fitted):
             (eps_block, prior_block), place = batches.at(step)
             v = (eps_block[0, place] - centre) @ axes / scale
             prior = prior_block[0, place].clone().requires_grad_()
-            real, fake = perceptron(prior, critic), perceptron((v[:, :2] + perceptron(v, coder)).detach(), critic)
+            real, fake = (
+                perceptron(prior, critic),
+                perceptron((v[:, :2] + perceptron(v, coder)).detach(), critic),
+            )
             (gradient,) = torch.autograd.grad(real.sum(), prior, create_graph=True)
             penalty = gradient.square().sum(1).mean()
-            d_loss = -torch.log(torch.sigmoid(real)).mean() - torch.log(1 - torch.sigmoid(fake)).mean()
+            d_loss = (
+                -torch.log(torch.sigmoid(real)).mean() - torch.log(1 - torch.sigmoid(fake)).mean()
+            )
             d_adam.zero_grad()
             (d_loss + c.r1_weight * penalty).backward()
             d_adam.step()
@@ -135,8 +149,18 @@ def test_mappers_minimise_equation_2_cluster_by_cluster(fitted):
         for name, network in (("encoder", coder), ("decoder", decoder), ("discriminator", critic)):
             for number, (weight, bias) in enumerate(network):
                 layer = f"{name}.layers.{number}"
-                assert_close(fitted["map"].tensors[f"{layer}.weight"][cluster], weight.detach(), rtol=1e-4, atol=1e-5)
-                assert_close(fitted["map"].tensors[f"{layer}.bias"][cluster, 0], bias.detach(), rtol=1e-4, atol=1e-5)
+                assert_close(
+                    fitted["map"].tensors[f"{layer}.weight"][cluster],
+                    weight.detach(),
+                    rtol=1e-4,
+                    atol=1e-5,
+                )
+                assert_close(
+                    fitted["map"].tensors[f"{layer}.bias"][cluster, 0],
+                    bias.detach(),
+                    rtol=1e-4,
+                    atol=1e-5,
+                )
 
 
 @pytest.mark.parametrize("latent", latents.LATENTS)
@@ -167,9 +191,14 @@ def test_decoder_minimises_equation_4(fitted, latent):
         d_adam.zero_grad()
         d_loss.backward()
         d_adam.step()
-        divergence = {name: -torch.log(torch.sigmoid(critics[name](fake))).mean() for name, fake in fakes.items()}
+        divergence = {
+            name: -torch.log(torch.sigmoid(critics[name](fake))).mean()
+            for name, fake in fakes.items()
+        }
         entropy = c.reconstruction_weight * F.mse_loss(fakes["reconstructed"], x)
-        orthonormal = sum((s.U @ s.U.T - torch.eye(len(s.U))).square().sum() for s in decoder.subspaces)
+        orthonormal = sum(
+            (s.U @ s.U.T - torch.eye(len(s.U))).square().sum() for s in decoder.subspaces
+        )
         g_adam.zero_grad()
         (
             entropy

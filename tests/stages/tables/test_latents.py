@@ -7,7 +7,13 @@ import torch
 from torch.testing import assert_close
 
 from scgan.nn.mappers import Mappers
-from scgan.stages.tables.latents import CentreLatents, GaussianLatents, MappingLatents, RealLatents, draw_clusters
+from scgan.stages.tables.latents import (
+    CentreLatents,
+    GaussianLatents,
+    MappingLatents,
+    RealLatents,
+    draw_clusters,
+)
 
 
 def seeded(seed=0):
@@ -15,13 +21,22 @@ def seeded(seed=0):
 
 
 def test_gaussian_latents_have_the_codes_moments():
-    codes = torch.randn(5000, 3, generator=seeded(1)) @ torch.tensor([[2.0, 0, 0], [1, 1, 0], [0, 0, 0]]) + 4
+    codes = (
+        torch.randn(5000, 3, generator=seeded(1))
+        @ torch.tensor([[2.0, 0, 0], [1, 1, 0], [0, 0, 0]])
+        + 4
+    )
     drawn = GaussianLatents(codes).sample(200_000, seeded())
     assert_close(drawn.mean(0), codes.mean(0), rtol=0, atol=0.03)
     assert_close(torch.cov(drawn.T), torch.cov(codes.T), rtol=0, atol=0.06)
     # Third moments tell a Gaussian from a resampling of skewed codes.
     skewed = torch.randn(5000, 1, generator=seeded(2)).exp()
-    assert abs(float(((GaussianLatents(skewed).sample(100_000, seeded()) - skewed.mean()) ** 3).mean())) < 0.5
+    assert (
+        abs(
+            float(((GaussianLatents(skewed).sample(100_000, seeded()) - skewed.mean()) ** 3).mean())
+        )
+        < 0.5
+    )
 
 
 def test_centre_latents_are_a_mixture_of_the_clusters():
@@ -50,7 +65,10 @@ def test_real_latents_are_codes():
     drawn = latents.sample(5000, seeded())
     rows = {tuple(row) for row in drawn.tolist()}
     assert rows == {tuple(row) for row in codes.tolist()}
-    assert {tuple(r) for r in latents.sample(100, seeded(), cluster=0).tolist()} == {(0.0, 1.0), (4.0, 5.0)}
+    assert {tuple(r) for r in latents.sample(100, seeded(), cluster=0).tolist()} == {
+        (0.0, 1.0),
+        (4.0, 5.0),
+    }
 
 
 def test_clusters_that_are_not_there_are_refused():
@@ -59,4 +77,6 @@ def test_clusters_that_are_not_there_are_refused():
     with pytest.raises(ValueError, match="has no clusters"):
         GaussianLatents(torch.randn(5, 2)).sample(3, seeded(), cluster=0)
     with pytest.raises(ValueError, match="no training code of cluster 1"):
-        RealLatents(torch.randn(2, 2), torch.zeros(2, dtype=torch.long)).sample(3, seeded(), cluster=1)
+        RealLatents(torch.randn(2, 2), torch.zeros(2, dtype=torch.long)).sample(
+            3, seeded(), cluster=1
+        )

@@ -22,7 +22,12 @@ from scgan.store.artifacts import ArtifactStore
 from scgan.store.parquet import Tables
 from scgan.training.runtime import Runtime
 
-LENGTHS = {"encoder.num_samples": 4096, "mappers.num_samples": 512, "decoder.num_samples": 4096, "clusters.max_iter": 5}
+LENGTHS = {
+    "encoder.num_samples": 4096,
+    "mappers.num_samples": 512,
+    "decoder.num_samples": 4096,
+    "clusters.max_iter": 5,
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +38,9 @@ def spec(tmp_path_factory):
     x = 4 * np.stack([np.cos(angle), np.sin(angle)], 1) + 0.3 * rng.normal(size=(20_000, 2))
     for part, rows in enumerate(np.split(x, 5)):
         pd.DataFrame(rows, columns=["a", "b"]).to_parquet(folder / f"part-{part}.parquet")
-    config = override(systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 8})
+    config = override(
+        systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 8}
+    )
     return Spec("scgan", DataConfig(source=str(folder), stream=True, shard_rows=4000), config)
 
 
@@ -48,7 +55,9 @@ def trained(spec, tmp_path_factory):
 def inputs(spec, trained):
     data, store, fitted = trained
     runtime = Runtime(tables=Tables(store.storage, "new-1"))
-    return Inputs(data, {name: stage.artifact for name, stage in fitted.items()}, spec.seed), runtime
+    return Inputs(
+        data, {name: stage.artifact for name, stage in fitted.items()}, spec.seed
+    ), runtime
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +65,12 @@ def in_memory(spec, trained):
     """All training rows, standardised, and their codes, computed at once."""
     data, _, fitted = trained
     parts = data.stream.parts
-    columns = [parts.columns(t, place >= 0.2) for part in range(5) for t, place, _ in parts.batches(part)]
-    x = data.table_schema.encode({name: np.concatenate([c[name] for c in columns]) for name in parts.names})
+    columns = [
+        parts.columns(t, place >= 0.2) for part in range(5) for t, place, _ in parts.batches(part)
+    ]
+    x = data.table_schema.encode(
+        {name: np.concatenate([c[name] for c in columns]) for name in parts.names}
+    )
     return x, load_encoder(spec.config.encoder, fitted["encode"].artifact).embed(x)
 
 
@@ -80,7 +93,10 @@ def test_codes_and_clusters_are_those_computed_in_memory(trained, inputs, in_mem
     _, _, fitted = trained
     centres, (_, eps) = fitted["cluster"].artifact.tensors["centres"], in_memory
     k = torch.cdist(eps, centres).argmin(1)
-    assert torch.equal(fitted["cluster"].artifact.tensors["counts"], torch.bincount(k)) and len(centres) == 8
+    assert (
+        torch.equal(fitted["cluster"].artifact.tensors["counts"], torch.bincount(k))
+        and len(centres) == 8
+    )
     clusters = read_clusters(range(8), *inputs, limit=10**9)
     for number, codes in enumerate(clusters):
         assert_close(as_set(codes), as_set(eps[k == number]), rtol=0, atol=1e-5)
@@ -106,12 +122,17 @@ def test_training_goes_through_all_shards_in_a_new_order_each_round(inputs):
         assert x is rows.at(turn * rows.length + rows.length - 1)
         seen.append(float(x.sum()))
     rounds = [tuple(seen[start : start + 3]) for start in range(0, 12, 3)]
-    assert all(len(set(order)) == 3 and set(order) == set(rounds[0]) for order in rounds) and len(set(rounds)) > 1
+    assert (
+        all(len(set(order)) == 3 and set(order) == set(rounds[0]) for order in rounds)
+        and len(set(rounds)) > 1
+    )
     again = Sharded("encode", *inputs)
     assert float(again.at(7 * again.length).sum()) == seen[7]  # taken up in the middle
 
 
-def test_a_run_that_dies_anywhere_goes_on_and_ends_in_the_same(spec, trained, tmp_path, monkeypatch):
+def test_a_run_that_dies_anywhere_goes_on_and_ends_in_the_same(
+    spec, trained, tmp_path, monkeypatch
+):
     data, _, whole = trained
     store, write, written = ArtifactStore(str(tmp_path)), Tables.write, []
 
@@ -130,7 +151,9 @@ def test_a_run_that_dies_anywhere_goes_on_and_ends_in_the_same(spec, trained, tm
     for name, stage in whole.items():
         assert fitted[name].key == stage.key
         ours, theirs = fitted[name].artifact, stage.artifact
-        assert ours.tables == theirs.tables and all(torch.equal(ours.tensors[n], t) for n, t in theirs.tensors.items())
+        assert ours.tables == theirs.tables and all(
+            torch.equal(ours.tensors[n], t) for n, t in theirs.tensors.items()
+        )
     assert not [key for key in store.keys() if ".part-" in key]
 
 
@@ -147,7 +170,13 @@ def test_again_nothing_is_trained_and_the_run_is_found(spec, trained, monkeypatc
 def test_what_is_in_memory_is_a_part_of_it(spec, trained):
     """No artifact but the sample of codes, and no data, holds more rows than a shard."""
     data, _, fitted = trained
-    small = prepare(Spec(spec.system, spec.data.model_copy(update={"num_train": 100, "num_test": 50}), spec.config))
+    small = prepare(
+        Spec(
+            spec.system,
+            spec.data.model_copy(update={"num_train": 100, "num_test": 50}),
+            spec.config,
+        )
+    )
     assert (len(small.train), len(small.test)) == (100, 50) and small.num_train == data.num_train
     for name in ("shards", "embed", "partition"):
         assert not fitted[name].artifact.tensors and len(fitted[name].artifact.tables) >= 3
