@@ -1,18 +1,24 @@
-"""The contract: a system is a list of stages; a stage fits units that don't depend on each other."""
+"""The contract: a system is a list of stages; a stage fits units that don't depend on each other.
+
+What a model can do beside sampling is a capability (:mod:`scgan.capabilities`).
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from torch import Tensor
 
-from scgan.config import Settings
+from scgan import capabilities
+from scgan.capabilities import Kind
+from scgan.config import Settings, override
 from scgan.data.dataset import Dataset
-from scgan.metrics.objectives import Metric
+from scgan.metrics import objectives
+from scgan.metrics.default_scores import score_images, score_table
+from scgan.metrics.objectives import Objective
 from scgan.metrics.scores import Score
 from scgan.space import Space
 from scgan.store.artifacts import Artifact
@@ -20,6 +26,68 @@ from scgan.training.runtime import Runtime
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+C = TypeVar("C", bound=Settings)
+
+
+def preset(defaults: C, table: Mapping[str, Any]) -> C:
+    """Settings from a flat table of dotted keys, the others as they are by default."""
+    return override(defaults, table)
+
+
+class UndeclaredRead(RuntimeError):
+    """A fit read what its stage does not declare: its artifact's key would not know of it."""
+
+
+class Sections:
+    """The settings that a stage declares, as its fit sees them: any other section is an error.
+
+    Args:
+        stage: The stage's name.
+        config: All settings.
+        declared: The sections that may be read.
+    """
+
+    def __init__(self, stage: str, config: Settings, declared: Sequence[str]) -> None:
+        self._stage, self._declared = stage, tuple(declared)
+        self._sections = {name: getattr(config, name) for name in declared}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name not in self._sections:
+            raise UndeclaredRead(
+                f"the stage {self._stage!r} reads the section {name!r} of the settings, but "
+                f"declares {', '.join(self._declared) or 'none'}: add it to its sections"
+            )
+        return self._sections[name]
+
+
+class Declared(Mapping[str, Artifact]):
+    """The artifacts that a stage declares, as its fit sees them: any other is an error.
+
+    Args:
+        stage: The stage's name.
+        artifacts: By the name of the stage that made them.
+    """
+
+    def __init__(self, stage: str, artifacts: Mapping[str, Artifact]) -> None:
+        self._stage, self._artifacts = stage, dict(artifacts)
+
+    def __getitem__(self, name: str) -> Artifact:
+        if name not in self._artifacts:
+            raise UndeclaredRead(
+                f"the stage {self._stage!r} reads the artifact of {name!r}, but declares "
+                f"{', '.join(self._artifacts) or 'none'}: add it to its needs"
+            )
+        return self._artifacts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._artifacts)
+
+    def __len__(self) -> int:
+        return len(self._artifacts)
 
 
 @dataclass(frozen=True)
@@ -33,7 +101,7 @@ class Inputs:
     def generator(
         self, stage: str, unit: str, device: torch.device | str = "cpu"
     ) -> torch.Generator:
-        """Random numbers that depend on the run's seed, the stage and the unit, and on nothing else."""
+        """Random numbers by the run's seed, the stage and the unit, and nothing else."""
         name = hashlib.sha256(f"{self.seed}/{stage}/{unit}".encode()).digest()
         return torch.Generator(device).manual_seed(int.from_bytes(name[:8], "big") >> 1)
 
@@ -57,8 +125,8 @@ class Stage:
 
     Args:
         name: ``"encode"``, ``"map"`` ...
-        sections: Sections of the config that determine it; a change in another leaves its artifact
-            valid.
+        sections: Sections of the config that determine it, and that its fit and units may read; a
+            change in another leaves its artifact valid.
         needs: Names of the earlier stages whose artifacts it reads.
         fit: Trains some units at once: ``(config, units, inputs, runtime) -> part``.
         units: The independent pieces, ``(config, inputs) -> names``; one by default.
@@ -84,52 +152,64 @@ class Stage:
     version: int = 1
     recipe: str | None = None
 
-
-class Model(Protocol):
-    """A trained system, on standardised rows or on images in [-1, 1]."""
-
-    def sample(self, num: int, generator: torch.Generator, **how: Any) -> Tensor:
-        """Draw samples, ``[num, D]`` or ``[num, C, H, W]``; ``how`` is the system's own (cluster, attribute)."""
+    def view(self, config: Settings) -> Sections:
+        """The settings as its fit sees them."""
+        return Sections(self.name, config, self.sections)
 
 
-class System(Protocol):
+class System:
     """A paper's system, found as ``SYSTEM`` of a module in :mod:`scgan.systems`.
 
-    A section ``evaluation`` of its settings, which no stage reads, may hold what only scoring
-    depends on.
+    A file states what differs from the defaults below. A section ``evaluation`` of its settings,
+    which no stage reads, may hold what only scoring depends on.
 
     Attributes:
-        name: Its module's name.
         paper: Key in :mod:`scgan.papers`.
-        kind: What data it models.
-        example: Data that needs no download, its default source.
+        examples: The kinds of data that it takes, each with bundled data of that kind; the first
+            is its default source.
         Config: Its settings.
-        presets: Settings by name: ``smoke``, ``default``, ``paper``.
-        stages: In order.
-        streamed: The stages for a table larger than memory; none where it takes no such data.
+        Model: Builds the trained system: ``(config, artifacts, device)``.
+        presets: Settings by name; ``smoke`` and ``default`` at least.
         search_space: What a search varies by default.
-        metrics: What a search can minimise; the first by default.
     """
 
-    name: str
     paper: str
-    kind: Literal["table", "images"]
-    example: str
+    examples: Mapping[Kind, str]
     Config: type[Settings]
+    Model: Callable[[Any, Mapping[str, Artifact], torch.device], capabilities.Model]
     presets: Mapping[str, Any]
-    stages: tuple[Stage, ...]
-    streamed: tuple[Stage, ...]
     search_space: Space
-    metrics: Mapping[str, Metric]
+
+    @property
+    def name(self) -> str:
+        """Its module's name."""
+        return type(self).__module__.rpartition(".")[2]
+
+    def stages(self, data: Dataset) -> tuple[Stage, ...]:
+        """Its stages in order, by what the data is; none for data that it can't take streamed."""
+        raise NotImplementedError
+
+    def objectives(self, data: Dataset) -> Mapping[str, Objective]:
+        """What a search can minimise on this data; the first by default."""
+        return objectives.TABLE if data.kind == "table" else objectives.IMAGES
 
     def check(self, config: Any, data: Dataset) -> None:
         """Refuse, with a ValueError, settings that this data can't bear."""
 
-    def model(self, config: Any, artifacts: Mapping[str, Artifact], device: torch.device) -> Model:
+    def model(
+        self, config: Any, artifacts: Mapping[str, Artifact], device: torch.device
+    ) -> capabilities.Model:
         """Build the trained system from its stages' artifacts alone."""
+        return self.Model(config, artifacts, device)
 
-    def evaluate(self, model: Any, data: Dataset, seed: int) -> dict[str, Score]:
-        """Score it on the held-out split."""
+    def evaluate(self, model: Any, data: Dataset, seed: int) -> Iterator[tuple[str, Score]]:
+        """Score it on the held-out split, one named score after another."""
+        score = score_table if data.kind == "table" else score_images
+        return score(model, data, seed)
 
-    def figures(self, model: Any, data: Dataset, seed: int) -> dict[str, Figure]:
-        """Draw what a person would want to see, by caption."""
+    def figures(self, model: Any, data: Dataset, seed: int) -> Iterator[tuple[str, Figure]]:
+        """Draw what a person would want to see, one captioned picture after another."""
+        from scgan.figures.default_figures import draw_images, draw_table
+
+        draw = draw_table if data.kind == "table" else draw_images
+        return draw(model, data, seed)

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from scgan.capabilities import choose
 from scgan.cli.console import Terminal
 from scgan.config import override
 from scgan.data.dataset import DataConfig, whole
@@ -23,7 +24,7 @@ from scgan.pipeline import executor as execution
 from scgan.pipeline import run as pipeline
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact, ArtifactStore
-from scgan.systems.scgan import SYSTEM, Model, SCGANConfig
+from scgan.systems.scgan import SYSTEM, SCGANConfig
 
 
 class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -114,21 +115,26 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.labels_ = self.artifacts_["cluster"].tensors["k"].numpy()
         return self
 
-    def sample(self, n: int = 1, *, cluster: int | None = None, seed: int = 0) -> Any:
+    def sample(self, n: int = 1, *, seed: int = 0, **options: Any) -> Any:
         """Draw samples in the units, names and types of X.
 
         Args:
             n: How many.
-            cluster: From this cluster only; None for all by their weights.
             seed: The same seed draws the same samples.
+            **options: What the model lets choose: ``cluster=3`` for rows of that cluster only,
+                ``latent="real"`` for another latent model; ``model_.options`` tells them.
 
         Returns:
             Array ``[n, D]`` or data frame, as X was.
+
+        Raises:
+            ValueError: For an option or a number that is not allowed.
         """
         check_is_fitted(self, "model_")
         if n < 1:
             raise ValueError(f"can't draw {n} samples; n must be at least 1")
-        x = self.model_.sample(n, torch.Generator().manual_seed(seed), cluster=cluster)
+        chosen = choose(self.model_, options)
+        x = self.model_.sample(n, torch.Generator().manual_seed(seed), **chosen)
         return self._like_input(self.schema_.decode(x))
 
     def transform(self, X: Any) -> np.ndarray:
@@ -162,6 +168,7 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "config": self.config_.model_dump(mode="json"),
             "schema": self.schema_.to_json(),
             "kind": self.kind_,
+            "stages": list(self.artifacts_),
         }
 
         store.storage.write("estimator.json", json.dumps(record, indent=1, default=_plain).encode())
@@ -178,11 +185,11 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         store = ArtifactStore(path, write=False)
         raw = store.storage.read("estimator.json")
-        artifacts = {stage.name: store.load(stage.name) for stage in SYSTEM.stages}
-        if raw is None or None in artifacts.values():
+        record: dict[str, Any] = json.loads(raw) if raw else {}
+        artifacts = {stage: store.load(stage) for stage in record.get("stages", ())}
+        if not artifacts or None in artifacts.values():
             raise ValueError(f"no whole estimator at {path!r}")
 
-        record = json.loads(raw)
         estimator = cls(**record["params"])
         found = {name: artifact for name, artifact in artifacts.items() if artifact is not None}
         config = SCGANConfig.model_validate(record["config"])
@@ -218,7 +225,8 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self, artifacts: Mapping[str, Artifact], schema: Schema, config: SCGANConfig, kind: str
     ) -> None:
         self.artifacts_, self.schema_, self.config_, self.kind_ = artifacts, schema, config, kind
-        self.model_ = Model(config, artifacts, torch.device("cpu"))
+        model: Any = SYSTEM.model(config, artifacts, torch.device("cpu"))
+        self.model_ = model
         self.n_features_in_ = len(schema.names)
         self.n_clusters_ = len(self.model_.centres)
         if kind == "frame":

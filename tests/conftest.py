@@ -143,7 +143,7 @@ def image_run(tmp_path_factory):
     config = override(system.presets["smoke"], sizes)
     spec = Spec("infoscc_gan", DataConfig(source=str(folder / "faces.npz")), config)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(system), "evaluate", lambda *args: {})
+        patch.setattr(type(system), "evaluate", lambda *args: iter(()))
         store, executor = ArtifactStore(str(folder / "runs")), LocalExecutor(torch.device("cpu"))
         return ImageRun(
             folder / "runs", pipeline.run(spec, pipeline.prepare(spec), store, executor)

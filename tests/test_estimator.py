@@ -294,7 +294,7 @@ def test_wrong_input_is_a_value_error(data, params, message, monkeypatch):
 def test_wrong_calls_are_value_errors(model, framed, X):
     for call, message in (
         (lambda: model.sample(0), "can't draw 0 samples; n must be at least 1"),
-        (lambda: model.sample(5, cluster=4), "there is no cluster 4; there are clusters 0 to 3"),
+        (lambda: model.sample(5, cluster=4), "cluster is 4, but must be 0 to 3"),
         (lambda: model.predict(np.ones((3, 5))), "X has 5 columns, but the model was fitted on 2"),
         (lambda: model.transform(np.array([[1.0, np.inf]])), "infinity"),
         (lambda: framed.reconstruct(X), "X has 2 columns, but the model was fitted on 4"),

@@ -121,7 +121,7 @@ def seconds_a_step(rounds: int, steps: int) -> tuple[list[float], list[float]]:
     config = SYSTEM.presets["default"]
     c, data = (
         config.generator,
-        prepare(Spec(SYSTEM.name, DataConfig(source=SYSTEM.example), config)),
+        prepare(Spec(SYSTEM.name, DataConfig(source=SYSTEM.examples["images"]), config)),
     )
     inputs = Inputs(data, {}, 0)
     channels, size = data.train.shape[1:3]

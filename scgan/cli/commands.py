@@ -100,7 +100,7 @@ def build_spec(
     known = [key for key, _ in leaves(loaded.presets[preset])]
     names = [*known, *(f"data.{key}" for key, _ in leaves(DataConfig())), *OPTIONS]
 
-    for key, value in _pairs([*changes, *extra]):
+    for key, value in pairs([*changes, *extra]):
         section, _, rest = key.partition(".")
         if section in {"data", "resources"} and rest:
             sections[section][rest] = value
@@ -109,17 +109,19 @@ def build_spec(
         else:
             raise ValueError(f"unknown setting {key!r}{suggest(key, names)}")
 
-    data_config = override(
-        build(DataConfig, {"source": loaded.example if data is None else data}, "data"),
-        sections["data"],
-        "data",
-    )
+    source = next(iter(loaded.examples.values())) if data is None else data
+    data_config = override(build(DataConfig, {"source": source}, "data"), sections["data"], "data")
 
     config = override(loaded.presets[preset], sections["system"])
     return Spec(system, data_config, config, seed), sections["resources"]
 
 
-def _pairs(words: Iterable[str]) -> Iterable[tuple[str, str]]:
+def pairs(words: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """Read ``--KEY VALUE``, ``--KEY=VALUE`` and ``KEY=VALUE``.
+
+    Raises:
+        ValueError: For a word that is none of these.
+    """
     words = iter(words)
     for word in words:
         key, equals, value = (
@@ -185,7 +187,7 @@ def run_and_show(
 
     default_uri = f"sqlite:///{folder.absolute() / 'mlflow.db'}"
     tracker = MLflowTracker.open(os.environ.get("MLFLOW_TRACKING_URI") or default_uri)
-    outcome = pipeline.run(spec, data, store, executor, [terminal, tracker])
+    outcome = pipeline.run(spec, data, store, executor, [terminal, tracker], pictures=True)
     report = publish(outcome, store, tracker)
     terminal.say_time()
 
@@ -199,7 +201,9 @@ def run_and_show(
     show_scores(outcome.scores, spec.run_id, as_json, **fields)
     if not as_json:
         click.echo(f"report:  {report}")
-        click.echo(f"sample:  {runs.sample_command(spec, store.url)}")
+        click.echo(f"sample:  {runs.sample_command(spec, store.url, data.kind)}")
+        for option in outcome.model.options:
+            click.echo(f"         --{option.name}: {option.meaning} ({option.allowed})")
         click.echo(f"compare: {tracker.address}")
 
     return outcome

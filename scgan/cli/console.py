@@ -11,9 +11,11 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+from typing_extensions import override
 
 from scgan.metrics.scores import Score
 from scgan.pipeline.executor import Usage
+from scgan.pipeline.listeners import Listener
 from scgan.store.artifacts import Artifact
 from scgan.training import runtime
 
@@ -22,10 +24,8 @@ if TYPE_CHECKING:
     from scgan.pipeline.run import Outcome
     from scgan.pipeline.spec import Spec
 
-PLAIN_EVERY = 10.0  # seconds between lines where the output is no terminal, at first
-PLAIN_MOST = (
-    300.0  # and at last: lines come farther apart the longer the run lasts, a twentieth of its time
-)
+PLAIN_EVERY = 5.0  # seconds between lines where the output is no terminal, at first
+PLAIN_MOST = 300.0  # and at last: a twentieth of the run's time, so that a long log stays short
 
 
 class _Bars(Progress):
@@ -39,7 +39,7 @@ class _Bars(Progress):
             yield Text(self.below)
 
 
-class Terminal:
+class Terminal(Listener):
     """Shows a run on stderr: live bars in a terminal, a line now and then in a log."""
 
     def __init__(self) -> None:
@@ -59,8 +59,8 @@ class Terminal:
         self.units: dict[str, str] = {}
         self.usage: Usage | None = None
 
+    @override
     def run_started(self, spec: Spec, data: Dataset) -> None:
-        """Say what is run, on what."""
         self._say(
             f"{spec.run_id}: {spec.system} on {data.name}, {data.num_train:,} training and "
             f"{data.num_test:,} test {data.unit}, {data.schema.summary}"
@@ -68,8 +68,8 @@ class Terminal:
         if data.stream is not None:
             files, shards = len(data.stream.parts.paths), data.stream.num_shards
             self._say(
-                f"streamed, not read whole (--data.stream false does): {files} files, {shards} shards; scored on "
-                f"{len(data.test):,} of the test rows"
+                f"streamed, not read whole (--data.stream false does): {files} files, {shards} "
+                f"shards; scored on {len(data.test):,} of the test rows"
             )
 
         if data.dropped:
@@ -78,8 +78,8 @@ class Terminal:
 
         self.bars.start()
 
+    @override
     def stage_started(self, stage: str, num_units: int) -> None:
-        """Start a stage's bar."""
         name = stage if num_units == 1 else f"{stage} x{num_units}"
         self.tasks[stage] = self.bars.add_task(name, total=None, state="starting")
         self.units[stage] = ""
@@ -87,36 +87,42 @@ class Terminal:
         if not self.console.is_terminal:
             self._say(f"{name}: starting")
 
+    @override
     def progress(self, stage: str, progress: runtime.Progress) -> None:
-        """Move a stage's bar on."""
+        if not progress.total:  # scores or pictures, whose number nobody knows before
+            self._say_where(stage, f"{progress.samples} done  {progress.seconds:.0f} s", progress)
+            return
+
         self.training[stage] = progress.seconds
         rate = progress.samples / max(progress.seconds, 1e-9)
-        losses = "  ".join(
-            f"{name} {value:.3g}" for name, value in list(progress.metrics.items())[:2]
-        )
-        state = f"{_short(progress.samples)}/{_short(progress.total)} samples  {_short(rate)}/s  {losses}"
-        self.bars.update(
-            self.tasks[stage], completed=progress.samples, total=progress.total, state=state
-        )
         left = (progress.total - progress.samples) / max(rate, 1e-9)
-        self._say_now_and_then(f"{stage}: {self.units[stage]}{state}  {left:.0f} s left")
+        done = f"{_short(progress.samples)}/{_short(progress.total)} samples  {_short(rate)}/s"
+        self._say_where(stage, done, progress, f"  {left:.0f} s left")
 
+    def _say_where(self, stage: str, done: str, progress: runtime.Progress, end: str = "") -> None:
+        """Move the stage's bar on, or write a line now and then."""
+        figures = [f"{name} {value:.3g}" for name, value in list(progress.metrics.items())[:2]]
+        state = "  ".join([done, *figures])
+        total = progress.total or None
+        self.bars.update(self.tasks[stage], completed=progress.samples, total=total, state=state)
+        self._say_now_and_then(f"{stage}: {self.units[stage]}{state}{end}")
+
+    @override
     def units_fitted(self, stage: str, done: int, num_units: int) -> None:
-        """Count a stage's units, where there are several."""
         self.units[stage] = f"{done}/{num_units} units  " if num_units > 1 else ""
         if num_units > 1:
             self.bars.update(self.tasks[stage], description=f"{stage} {done}/{num_units}")
 
+    @override
     def resources_used(self, usage: Usage) -> None:
-        """Show what the run holds below the bars; in a log, with the next line, at once if nodes came or went."""
         changed = self.usage is not None and usage.nodes != self.usage.nodes
         self.usage = usage
         self.bars.below = _listed(usage)
         if changed and not self.console.is_terminal:
             self._say(_listed(usage))
 
+    @override
     def stage_finished(self, stage: str, artifact: Artifact, seconds: float | None) -> None:
-        """Fill a stage's bar, or say that the stage came from the store."""
         words = "from the store" if seconds is None else f"done in {seconds:.1f} s"
         if seconds is not None and stage in self.training:
             words += f", {self.training[stage]:.1f} s of it training"
@@ -132,8 +138,8 @@ class Terminal:
         if not self.console.is_terminal:
             self._say(f"{stage}: {words}")
 
+    @override
     def run_finished(self, outcome: Outcome) -> None:
-        """Stop the bars."""
         self.bars.stop()
 
     def say_time(self) -> None:
@@ -141,8 +147,8 @@ class Terminal:
         total = time.monotonic() - self.began
         self._say(f"{total:.1f} s in all, {sum(self.training.values()):.1f} s of it training")
 
+    @override
     def run_failed(self, error: BaseException) -> None:
-        """Stop the bars."""
         self.bars.stop()
 
     def _say_now_and_then(self, line: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
 from scgan import __version__, systems
+from scgan.capabilities import choose
 from scgan.cli import commands
 from scgan.cli.store import store_commands
 from scgan.config import leaves, suggest
@@ -50,13 +51,13 @@ def show_systems(name: str | None, as_json: bool) -> None:
     """List the systems and their presets, or one system's settings and defaults."""
     if name is None:
         loaded = [systems.load(n) for n in systems.available()]
-        lines = [
-            f"{s.name}: {s.kind}, such as {s.example}; presets {', '.join(sorted(s.presets))}"
-            for s in loaded
-        ]
-        click.echo(
-            json.dumps({s.name: sorted(s.presets) for s in loaded}) if as_json else "\n".join(lines)
-        )
+        if as_json:
+            click.echo(json.dumps({s.name: sorted(s.presets) for s in loaded}))
+            return
+
+        for each in loaded:
+            kinds = " or ".join(f"{kind}, such as {data}" for kind, data in each.examples.items())
+            click.echo(f"{each.name}: {kinds}; presets {', '.join(sorted(each.presets))}")
         return
 
     system = systems.load(name)
@@ -92,13 +93,14 @@ def fit(
     spec, resources = commands.build_spec(system, data, preset, changes, ctx.args, seed)
     if resources:
         raise ValueError(
-            f"resources.{next(iter(resources))} is for ray_jobs/full_pipeline.py; scgan fit runs here alone"
+            f"resources.{next(iter(resources))} is for ray_jobs/full_pipeline.py; scgan fit runs "
+            "here alone"
         )
     executor = execution.LocalExecutor()
     commands.run_and_show(spec, store, executor, folder=commands.folder_of(store), as_json=as_json)
 
 
-@cli.command()
+@cli.command(context_settings=commands.FLEXIBLE)
 @click.argument("run")
 @click.option(
     "--num", type=click.IntRange(1, 10**9), help="How many; 10,000 rows or 100 images if not given."
@@ -108,20 +110,12 @@ def fit(
     required=True,
     help=".parquet, .csv, .npz or .npy; images: .npz, .png for a grid, or a folder.",
 )
-@click.option(
-    "--cluster",
-    type=click.IntRange(0),
-    help="From this cluster only; all by their weights if not given.",
-)
-@click.option("--latent", help="From another latent model than the decoder was trained with.")
-@click.option("--attribute", help="Only images with it; all by their frequency if not given.")
-@click.option(
-    "--attributes", metavar="NAME=DEGREE,...", help="Images with so much of each, 0 to 1."
-)
 @_SEED
 @_STORE
 @_JSON
+@click.pass_context
 def sample(
+    ctx: click.Context,
     run: str,
     *,
     num: int | None,
@@ -129,15 +123,20 @@ def sample(
     seed: int,
     store: str,
     as_json: bool,
-    **how: Any,
 ) -> None:
-    """Draw samples of RUN: rows in the units, names and types of its data, or images."""
+    """Draw samples of RUN: rows in the units, names and types of its data, or images.
+
+    What may be chosen is a flag by the run's system, and in its report: --cluster 3, --latent real;
+    --attribute NAME, --attributes NAME=0.5,...
+    """
     from scgan.pipeline import sampling
 
     sampling.check_out(out)
+    given = dict(commands.pairs(ctx.args))
     stored = runs.open_run(run, ArtifactStore(store, write=False))
+    chosen = choose(stored.model, given)
     num = num or (sampling.NUM_ROWS if stored.kind == "table" else sampling.NUM_IMAGES)
-    sampling.sample_to(out, stored, num, seed, sampling.ways_to_sample(stored, num, **how))
+    sampling.sample_to(out, stored, num, seed, chosen)
 
     if as_json:
         click.echo(json.dumps({"run": run, "num": num, "out": str(Path(out).absolute())}))
@@ -154,7 +153,8 @@ def sample(
     "extractors",
     multiple=True,
     metavar="NAME:PATH",
-    help="Network to compare images in: inception:PATH, resnet50:PATH, encoder:RUN, judge:RUN; also several.",
+    help="Network to compare images in: inception:PATH, resnet50:PATH, encoder:RUN, judge:RUN; "
+    "also several.",
 )
 @click.option(
     "--data.columns",
@@ -198,13 +198,14 @@ def evaluate(
     if run is not None:
         if columns is not None or label is not None or missing != "error" or extractors:
             raise ValueError(
-                "--data.columns, --data.label, --data.missing and --extractor go with --samples; a run has its own"
+                "--data.columns, --data.label, --data.missing and --extractor go with --samples; "
+                "a run has its own"
             )
 
         stored = runs.open_run(run, ArtifactStore(store, write=False))
         data = stored.outcome().data
         seed = stored.spec.seed if seed is None else seed
-        scores = systems.load(stored.spec.system).evaluate(stored.model, data, seed)
+        scores = dict(systems.load(stored.spec.system).evaluate(stored.model, data, seed))
         commands.show_scores(scores, run, as_json, run=run)
         return
 
@@ -234,10 +235,13 @@ def evaluate(
 @_STORE
 def report(run: str, store: str) -> None:
     """Write the report of RUN again and say where it is."""
+    from scgan.pipeline.run import drawn
     from scgan.report.page import write_report
 
     outcome = runs.open_run(run, ArtifactStore(store, write=False)).outcome()
-    click.echo(write_report(outcome, ArtifactStore(store)))
+    writable = ArtifactStore(store)
+    place, _ = write_report(drawn(outcome, writable, execution.LocalExecutor()), writable)
+    click.echo(place)
 
 
 cli.add_command(store_commands)

@@ -1,4 +1,4 @@
-"""The figures of generated images as rows of the final table, each named by what it was measured with.
+"""The figures of generated images for the final table, each named by what measured it.
 
 A name reads ``metric_extractor_count``: ``fid_encoder_10k`` is the Fréchet distance of 10,000
 generated to as many real images in the features of the encoder. The floor beside it is the same
@@ -7,10 +7,11 @@ between two disjoint sets of real images of that size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from scgan.metrics.attributes import control_accuracy, diversity
 from scgan.metrics.images import (
@@ -28,7 +29,21 @@ from scgan.metrics.scores import Score
 NUM_IMAGES_MIN = 10
 
 
-def image_scores(
+class Pixels:
+    """Grey values averaged to 8 by 8, for models that bring no network: features ``[B, 64]``."""
+
+    name = "pixels"
+    num_features = 64
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Features of images ``[B, C, H, W]`` in [-1, 1]."""
+        return nn.functional.adaptive_avg_pool2d(images.mean(1), 8).flatten(1)  # [B, 64]
+
+
+PIXELS = Pixels()
+
+
+def compare_images(
     real: Tensor,
     fake: Tensor,
     extractors: Sequence[Extractor],
@@ -36,8 +51,8 @@ def image_scores(
     *,
     held_out: Tensor | None = None,
     num_max: int = 10_000,
-    chamfer: bool = False,
-) -> dict[str, Score]:
+    chamfer: Sequence[str] = (),
+) -> Iterator[tuple[str, Score]]:
     """Score generated images against real ones, in the features of each extractor.
 
     All comparisons have ``n = min(num_max, M, (N + H) // 2)`` images a side: real images A (of
@@ -54,9 +69,9 @@ def image_scores(
         held_out: Real images that no stage saw, ``[H, C, H, W]``, likewise; None where there are
             none.
         num_max: Most images a side.
-        chamfer: Whether to take the Chamfer distances, too: two 3-D t-SNEs an extractor.
+        chamfer: Names of extractors by which to take the Chamfer distances, too: two 3-D t-SNEs.
 
-    Returns:
+    Yields:
         For each extractor ``fid_<name>_<n>``, ``kid_<name>_<n>``, ``is_<classifier's name>_<n>``
         where it classifies, and with ``chamfer`` the distances ``chamfer_sum_<name>_<points>`` and
         ``chamfer_mean_<name>_<points>``.
@@ -83,22 +98,18 @@ def image_scores(
         fake[torch.randperm(len(fake), generator=generator)[:num]],
         *_parts(real, held_out, num, generator),
     )
-    scores: dict[str, Score] = {}
 
     for extractor in extractors:
         made, real_a, real_b = (features(extractor, images) for images in parts)
-        scores |= _distances(extractor.name, made, real_a, real_b, seed)
+        yield from _distances(extractor.name, made, real_a, real_b, seed)
 
         if isinstance(extractor, Classifying):
             values = [inception_score(probabilities(extractor, h))[0] for h in (made, real_a)]
-            scores[f"is_{extractor.classifier_name}_{count(num)}"] = Score(
-                values[0], values[1], "higher"
-            )
+            name = f"is_{extractor.classifier_name}_{count(num)}"
+            yield name, Score.of(name, *values)
 
-        if chamfer:
-            scores |= _chamfer(extractor.name, made, real_a, real_b, seed)
-
-    return scores
+        if extractor.name in chamfer:
+            yield from _chamfer(extractor.name, made, real_a, real_b, seed)
 
 
 def attribute_scores(
@@ -127,12 +138,10 @@ def attribute_scores(
         images' own.
     """
     accuracy = control_accuracy(predicted, y)
-    worst = min(
-        share for share in accuracy.by_attribute if share == share
-    )  # NaN: an attribute never asked for
+    asked_for = [share for share in accuracy.by_attribute if not math.isnan(share)]
     scores = {
-        "control_accuracy": Score(accuracy.overall, None, "higher"),
-        "control_accuracy_worst": Score(worst, None, "higher"),
+        "control_accuracy": Score.of("control_accuracy", accuracy.overall),
+        "control_accuracy_worst": Score.of("control_accuracy_worst", min(asked_for)),
     }
     views = {"pixels": (fake, real)}
     views |= {
@@ -141,9 +150,8 @@ def attribute_scores(
     }
 
     for name, (made, true) in views.items():
-        scores[f"diversity_{name}"] = Score(
-            diversity(made, y, seed), diversity(true, real_y, seed), "none"
-        )
+        key = f"diversity_{name}"
+        scores[key] = Score.of(key, diversity(made, y, seed), diversity(true, real_y, seed))
 
     return scores
 
@@ -168,21 +176,23 @@ def _parts(
 
 
 def _distances(
-    name: str, made: Tensor, real_a: Tensor, real_b: Tensor, seed: int
-) -> dict[str, Score]:
-    label = f"{name}_{count(len(made))}"
-    return {
-        f"fid_{label}": Score(fid(real_a, made), fid(real_a, real_b), "lower"),
-        f"kid_{label}": Score(kid(real_a, made, seed), kid(real_a, real_b, seed), "lower"),
-    }
+    extractor: str, made: Tensor, real_a: Tensor, real_b: Tensor, seed: int
+) -> Iterator[tuple[str, Score]]:
+    name = f"fid_{extractor}_{count(len(made))}"
+    yield name, Score.of(name, fid(real_a, made), fid(real_a, real_b))
+
+    name = f"kid_{extractor}_{count(len(made))}"
+    yield name, Score.of(name, kid(real_a, made, seed), kid(real_a, real_b, seed))
 
 
 def _chamfer(
-    name: str, made: Tensor, real_a: Tensor, real_b: Tensor, seed: int
-) -> dict[str, Score]:
+    extractor: str, made: Tensor, real_a: Tensor, real_b: Tensor, seed: int
+) -> Iterator[tuple[str, Score]]:
     value, floor = chamfer_tsne(real_a, made, seed), chamfer_tsne(real_a, real_b, seed)
-    label = f"{name}_{count(value.num)}"
-    return {
-        f"chamfer_sum_{label}": Score(value.real_to_fake_sum, floor.real_to_fake_sum, "lower"),
-        f"chamfer_mean_{label}": Score(value.symmetric_mean, floor.symmetric_mean, "lower"),
-    }
+    label = f"{extractor}_{count(value.num)}"
+
+    name = f"chamfer_sum_{label}"
+    yield name, Score.of(name, value.real_to_fake_sum, floor.real_to_fake_sum)
+
+    name = f"chamfer_mean_{label}"
+    yield name, Score.of(name, value.symmetric_mean, floor.symmetric_mean)

@@ -1,4 +1,4 @@
-"""What a search can minimise: quick, the same random numbers for every trial, on the validation rows or images."""
+"""What a search can minimise: quick, on the validation part, with one seed for every trial."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from scgan.config import suggest
 from scgan.data.dataset import Dataset
 from scgan.metrics.attributes import control_accuracy, diversity
 from scgan.metrics.distributions import energy_distance, sliced_wasserstein
+from scgan.metrics.image_scores import PIXELS
 from scgan.metrics.images import features, fid
 
-Metric = Callable[[Any, Dataset, int], float]
-"""From a trained model, the data with its validation part, and a seed, to a figure of which less is better."""
+Objective = Callable[[Any, Dataset, int], float]
+"""From a trained model, the data with its validation part, and a seed, to a figure to minimise."""
 
 NUM_ROWS, NUM_IMAGES = 100_000, 2_000  # of the validation part that a trial is compared with
-NUM_DRAWS = (
-    4  # samples a validation row, so that what is compared is the models and not their draws
-)
+NUM_DRAWS = 4  # samples a validation row, so that what is compared is the models, not their draws
 NUM_PROJECTIONS = 64  # the same for all trials
 
 
 def sliced_wasserstein_to(x: Tensor, model: Any, seed: int) -> float:
-    """Sliced Wasserstein-1 distance of a model's samples, ``NUM_DRAWS`` for each of the rows, to them.
+    """Sliced Wasserstein-1 distance of a model's samples, ``NUM_DRAWS`` for each row, to rows.
 
     Args:
         x: Rows that the model was not trained on, ``[N, D]``, standardised.
@@ -63,11 +62,13 @@ def _reconstruction_mse(model: Any, data: Dataset, seed: int) -> float:
     return float((model.reconstruct(x).cpu() - x).square().mean())
 
 
-TABLE: Mapping[str, Metric] = {
+GENERATION: Mapping[str, Objective] = {
     "sliced_wasserstein": _sliced_wasserstein,
     "energy_distance": _energy_distance,
-    "reconstruction_mse": _reconstruction_mse,
 }
+"""Of systems that model tables."""
+
+TABLE: Mapping[str, Objective] = {**GENERATION, "reconstruction_mse": _reconstruction_mse}
 """Of systems that model tables and reconstruct."""
 
 
@@ -85,30 +86,39 @@ def _asked(model: Any, data: Dataset, seed: int) -> tuple[Tensor, Tensor]:
     return x.cpu(), model.asked(y)
 
 
-def fid_of(extractor: Callable[[Any], Any]) -> Metric:
+def fid_of(extractor: str) -> Objective:
     """Fréchet distance to the validation images in the features of one of the model's networks."""
 
-    def metric(model: Any, data: Dataset, seed: int) -> float:
-        network = extractor(model)
-        return fid(
-            features(network, data.test[:NUM_IMAGES]), features(network, _images(model, data, seed))
-        )
+    def objective(model: Any, data: Dataset, seed: int) -> float:
+        network = model.extractors[extractor]
+        real, fake = data.test[:NUM_IMAGES], _images(model, data, seed)
+        return fid(features(network, real), features(network, fake))
 
-    return metric
+    return objective
 
 
-def control_error_of(reader: str) -> Metric:
+def _fid_pixels(model: Any, data: Dataset, seed: int) -> float:
+    """Fréchet distance in the images' own pixels, averaged to 8 by 8."""
+    real, fake = data.test[:NUM_IMAGES], _images(model, data, seed)
+    return fid(features(PIXELS, real), features(PIXELS, fake))
+
+
+IMAGES: Mapping[str, Objective] = {"fid_pixels": _fid_pixels}
+"""Of systems that model images and bring no network to compare them in."""
+
+
+def control_error_of(reader: str) -> Objective:
     """Share of images whose attributes a classifier of the model's does not find, by the method's name."""
 
-    def metric(model: Any, data: Dataset, seed: int) -> float:
+    def objective(model: Any, data: Dataset, seed: int) -> float:
         x, y = _asked(model, data, seed)
         return 1 - control_accuracy(getattr(model, reader)(x), y).overall
 
-    return metric
+    return objective
 
 
 def diversity_error(model: Any, data: Dataset, seed: int) -> float:
-    """How far the diversity inside attributes, in pixels, is from the real images', as a share of theirs."""
+    """How far diversity inside attributes, in pixels, is from the real images', as a share of theirs."""
     x, y = _asked(model, data, seed)
     labels = None if data.test_labels is None else torch.from_numpy(data.test_labels[:NUM_IMAGES])
     real = data.test[:NUM_IMAGES]
@@ -117,7 +127,7 @@ def diversity_error(model: Any, data: Dataset, seed: int) -> float:
     )
 
 
-def check_metrics(names: Sequence[str], known: Mapping[str, Metric]) -> None:
+def check_metrics(names: Sequence[str], known: Mapping[str, Objective]) -> None:
     """Refuse a metric that a system doesn't have, or the same twice.
 
     Raises:
@@ -131,7 +141,7 @@ def check_metrics(names: Sequence[str], known: Mapping[str, Metric]) -> None:
 
 
 def measure(
-    model: Any, data: Dataset, metrics: Mapping[str, Metric], seed: int
+    model: Any, data: Dataset, metrics: Mapping[str, Objective], seed: int
 ) -> dict[str, float]:
     """The metrics of a model on the validation rows.
 

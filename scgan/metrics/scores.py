@@ -1,4 +1,4 @@
-"""The table that every run ends with: how far generated rows are from held-out ones, beside the noise floor.
+"""The table that every run ends with: how far generated rows are from real ones, and the floor.
 
 The floor of a metric is the same metric between two disjoint held-out real parts of the same size:
 what a perfect generator would score. Both are means over the same repeats, so that their ratio is
@@ -7,9 +7,8 @@ steady.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -23,14 +22,13 @@ from scgan.metrics.distributions import (
     share_beyond,
     sliced_wasserstein,
 )
+from scgan.metrics.meanings import Against, Better, meaning_of
 from scgan.metrics.modes import mode_coverage
 
 NUM_ROWS_MAX = 10_000  # rows a side of a comparison
 NUM_ROWS_MIN = 10
 NUM_REPEATS = 4
-NUM_CLASSIFIER_REPEATS = (
-    2  # the classifier is by far the slowest metric, and its accuracy the steadiest
-)
+NUM_CLASSIFIER_REPEATS = 2  # the classifier is by far the slowest metric, and the steadiest
 NUM_REFERENCE = 50_000  # real rows that stand for the support
 NUM_SUPPORT_ROWS_MAX = 20_000  # rows a side whose distance to the reference is taken
 
@@ -44,15 +42,30 @@ class Score:
         floor: The metric of real rows, what a perfect generator would score; None where there is
             none.
         better: Which direction is better; "none" for a figure that only informs.
+        label: For a table; the score's name where there is none.
+        meaning: What it says, in plain words.
+        against: How it is compared with its floor.
     """
 
     value: float
     floor: float | None
-    better: Literal["lower", "higher", "none"]
+    better: Better
+    label: str = ""
+    meaning: str = ""
+    against: Against = "ratio"
+
+    @classmethod
+    def of(cls, name: str, value: float, floor: float | None = None) -> Score:
+        """A score of a metric that :mod:`scgan.metrics.meanings` explains."""
+        found, rest = meaning_of(name)
+        label = ", ".join([found.label, *rest.split("_")]) if rest else found.label
+        return cls(float(value), floor, found.better, label, found.text, found.against)
 
 
-def score(samples: Tensor, test: Tensor, train: Tensor, *, seed: int) -> dict[str, Score]:
-    """Score generated rows against held-out ones, all standardised by the training rows' mean and scale.
+def compare_rows(
+    samples: Tensor, test: Tensor, train: Tensor, *, seed: int
+) -> Iterator[tuple[str, Score]]:
+    """Score generated rows against held-out ones, all standardised by the training rows' scale.
 
     Comparisons are made at ``n = min(10_000, S, M // 2)`` rows a side and averaged over four
     repeats, each with real parts A and B and a part G of the samples: the value compares G with A,
@@ -67,7 +80,7 @@ def score(samples: Tensor, test: Tensor, train: Tensor, *, seed: int) -> dict[st
         seed: Seed of parts, projections, folds and classifiers; the caller's generators are left
             alone.
 
-    Returns:
+    Yields:
         ``sliced_wasserstein`` (data units), ``energy_distance`` (data units^(1/2), with the
         V-statistic, whose floor is steady), ``off_support_fraction`` (share of samples beyond the
         99.9 % quantile of the real distances) and ``c2st_accuracy`` (0.5: can't be told apart; over
@@ -95,18 +108,23 @@ def score(samples: Tensor, test: Tensor, train: Tensor, *, seed: int) -> dict[st
         )
 
     repeats = list(_repeats(samples, test, num, torch.Generator().manual_seed(seed)))
-    return {
-        "sliced_wasserstein": _averaged(_sliced_wasserstein, repeats, seed),
-        "energy_distance": _averaged(_energy_distance, repeats, seed),
-        "off_support_fraction": _off_support(samples, test, train, seed),
-        "c2st_accuracy": _averaged(_c2st, repeats[:NUM_CLASSIFIER_REPEATS], seed),
+    compared: Mapping[str, tuple[_Metric, int]] = {
+        "sliced_wasserstein": (_sliced_wasserstein, NUM_REPEATS),
+        "energy_distance": (_energy_distance, NUM_REPEATS),
+        "c2st_accuracy": (_c2st, NUM_CLASSIFIER_REPEATS),
     }
+
+    for name, (metric, times) in compared.items():
+        yield name, Score.of(name, *_averaged(metric, repeats[:times], seed))
+
+    name = "off_support_fraction"
+    yield name, Score.of(name, *_off_support(samples, test, train, seed))
 
 
 def mode_scores(
     samples_raw: Tensor, modes: Tensor, mode_std: float | Tensor, weights: Tensor | None = None
 ) -> dict[str, Score]:
-    """Mode coverage as rows of the final table, in raw data units (see ``scgan.metrics.modes``).
+    """Mode coverage as rows of the final table, in raw data units.
 
     Args:
         samples_raw: Generated rows in raw data units, ``[S, D]``.
@@ -119,12 +137,14 @@ def mode_scores(
         and ``modes_kl_divergence`` (nats).
     """
     coverage = mode_coverage(samples_raw, modes, mode_std, weights)
-    return {
-        "modes_captured": Score(float(coverage.num_captured), None, "higher"),
-        "modes_total": Score(float(coverage.num_modes), None, "none"),
-        "high_quality_share": Score(coverage.high_quality_share, None, "higher"),
-        "modes_kl_divergence": Score(coverage.kl_divergence, None, "lower"),
+    values = {
+        "modes_captured": coverage.num_captured,
+        "modes_total": coverage.num_modes,
+        "high_quality_share": coverage.high_quality_share,
+        "modes_kl_divergence": coverage.kl_divergence,
     }
+
+    return {name: Score.of(name, value) for name, value in values.items()}
 
 
 _Repeat = tuple[Tensor, Tensor, Tensor]  # a part of the samples, two disjoint real parts
@@ -145,9 +165,11 @@ def label_scores(labels: np.ndarray, clusters: Tensor) -> dict[str, Score]:
     _, numbers = np.unique(labels, return_inverse=True)
     codes = torch.from_numpy(numbers)
     commonest = float(torch.bincount(codes).max()) / len(codes)
+    nmi = normalized_mutual_information(codes, clusters)
+
     return {
-        "label_nmi": Score(normalized_mutual_information(codes, clusters), None, "higher"),
-        "label_purity": Score(purity(codes, clusters), commonest, "higher"),
+        "label_nmi": Score.of("label_nmi", nmi),
+        "label_purity": Score.of("label_purity", purity(codes, clusters), commonest),
     }
 
 
@@ -161,20 +183,20 @@ def _repeats(
 
 
 def _parts(rows: Tensor, num: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Random parts of ``num`` rows without end, disjoint until the rows run out, then from a new shuffle."""
+    """Random parts of ``num`` rows without end, disjoint until a shuffle's rows run out."""
     while True:
         order = torch.randperm(len(rows), generator=generator)
         for start in range(0, len(rows) - num + 1, num):
             yield rows[order[start : start + num]]
 
 
-def _averaged(metric: _Metric, repeats: list[_Repeat], seed: int) -> Score:
-    """Mean value and floor over the repeats; the two of a repeat share a seed, hence their projections."""
+def _averaged(metric: _Metric, repeats: list[_Repeat], seed: int) -> tuple[float, float]:
+    """Mean value and floor over the repeats; the two of a repeat share a seed."""
     values = [
         metric(generated, real_a, seed + i) for i, (generated, real_a, _) in enumerate(repeats)
     ]
     floors = [metric(real_b, real_a, seed + i) for i, (_, real_a, real_b) in enumerate(repeats)]
-    return Score(sum(values) / len(values), sum(floors) / len(floors), "lower")
+    return sum(values) / len(values), sum(floors) / len(floors)
 
 
 def _sliced_wasserstein(x: Tensor, y: Tensor, seed: int) -> float:
@@ -189,8 +211,8 @@ def _c2st(x: Tensor, y: Tensor, seed: int) -> float:
     return c2st(x, y, seed=seed)
 
 
-def _off_support(samples: Tensor, test: Tensor, train: Tensor, seed: int) -> Score:
-    """Either half of the real rows sets the threshold for the samples and for the other half in turn."""
+def _off_support(samples: Tensor, test: Tensor, train: Tensor, seed: int) -> tuple[float, float]:
+    """Either half of the real rows sets the threshold for samples and the other half in turn."""
     generator = torch.Generator().manual_seed(seed)
     reference = train[:NUM_REFERENCE]
 
@@ -205,7 +227,7 @@ def _off_support(samples: Tensor, test: Tensor, train: Tensor, seed: int) -> Sco
     value = (share_beyond(distances, half_a) + share_beyond(distances, half_b)) / 2
     floor = (share_beyond(half_b, half_a) + share_beyond(half_a, half_b)) / 2
 
-    return Score(value, floor, "lower")
+    return value, floor
 
 
 def _checked(name: str, rows: Tensor) -> Tensor:

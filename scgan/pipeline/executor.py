@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import torch
 
-from scgan import systems
 from scgan.config import Settings
 from scgan.contract import Inputs, Stage, Units
+from scgan.pipeline.finishing import stage_of
 from scgan.store.artifacts import Artifact, ArtifactStore, digest
 from scgan.store.parquet import Tables
 from scgan.training.runtime import Progress, Runtime, StoredCheckpoints
@@ -43,8 +43,7 @@ class Job:
     @property
     def definition(self) -> Stage:
         """The stage itself."""
-        stages = systems.stages_of(self.system, self.inputs.data)
-        return next(stage for stage in stages if stage.name == self.stage)
+        return stage_of(self.system, self.inputs.data, self.stage)
 
     def part_key(self, units: Units) -> str:
         """Key of the part that holds these units."""
@@ -68,8 +67,9 @@ def fit_part(job: Job, units: Units, runtime: Runtime) -> None:
         tables=Tables(store.storage, job.key),
     )
 
+    stage = job.definition
     with _one_thread(runtime.device):
-        artifact = job.definition.fit(job.config, units, job.inputs, runtime)
+        artifact = stage.fit(stage.view(job.config), units, job.inputs, runtime)
 
     if runtime.rank == 0:
         meta = {**artifact.meta, "units": list(units)}

@@ -10,49 +10,23 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass, field, replace
 
 import torch
+from typing_extensions import override
 
 from scgan import systems
-from scgan.contract import Inputs, Model, Stage, System, Units
+from scgan.capabilities import Model
+from scgan.contract import Declared, Inputs, Stage, Units
 from scgan.data.dataset import Dataset
 from scgan.data.dataset import load as load_data
-from scgan.data.images.schema import ImageSchema
 from scgan.metrics.scores import Score
-from scgan.pipeline.executor import Executor, Job, Usage
+from scgan.pipeline.executor import Executor, Job, Reporter, Usage
+from scgan.pipeline.finishing import EVALUATE, FIGURES, pictures_of, scores_of, stages_of
+from scgan.pipeline.listeners import Listener
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact, ArtifactStore, digest
 from scgan.training.runtime import Progress
-
-
-class Listener(Protocol):
-    """Who is told how a run goes: a terminal, MLflow."""
-
-    def run_started(self, spec: Spec, data: Dataset) -> None:
-        """A run begins; settings and data are known to be usable."""
-
-    def stage_started(self, stage: str, num_units: int) -> None:
-        """A stage begins to be trained."""
-
-    def progress(self, stage: str, progress: Progress) -> None:
-        """A stage is somewhere, all packs together."""
-
-    def units_fitted(self, stage: str, done: int, num_units: int) -> None:
-        """So many of a stage's units are fitted and stored."""
-
-    def resources_used(self, usage: Usage) -> None:
-        """What the stage runs on, where that is a cluster."""
-
-    def stage_finished(self, stage: str, artifact: Artifact, seconds: float | None) -> None:
-        """A stage is there; ``seconds`` is None where it came from the store."""
-
-    def run_finished(self, outcome: Outcome) -> None:
-        """Everything is trained and scored."""
-
-    def run_failed(self, error: BaseException) -> None:
-        """The run ended early."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +40,8 @@ class Outcome:
         model: The trained system.
         scores: On the held-out split, beside their floors.
         trained: Names of the stages that were trained now, not taken from the store.
-        seconds: How long each stage, and scoring, took in this call.
+        seconds: How long each stage, scoring and pictures took in this call.
+        pictures: Caption to PNG file, in their order; none where they were not asked for.
     """
 
     spec: Spec
@@ -76,6 +51,7 @@ class Outcome:
     scores: Mapping[str, Score]
     trained: tuple[str, ...]
     seconds: Mapping[str, float]
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def prepare(spec: Spec) -> Dataset:
@@ -85,19 +61,21 @@ def prepare(spec: Spec) -> Dataset:
         ValueError: If the data can't be read or the settings don't fit it.
     """
     data, system = load_data(spec.data, spec.seed), systems.load(spec.system)
-    kind = "images" if isinstance(data.schema, ImageSchema) else "table"
 
-    if kind != system.kind:
-        fitting = [name for name in systems.available() if systems.load(name).kind == kind]
+    if data.kind not in system.examples:
         what = {"images": "images", "table": "a table"}
+        models = " or ".join(what[kind] for kind in system.examples)
+        every = {name: systems.load(name) for name in systems.available()}
+        fitting = [name for name, other in every.items() if data.kind in other.examples]
         raise ValueError(
-            f"{spec.system} models {what[system.kind]}, but {data.name} is {what[kind]}: take --system "
+            f"{spec.system} models {models}, but {data.name} is {what[data.kind]}: take --system "
             f"{' or '.join(fitting)}, or other --data"
         )
 
-    if not systems.stages_of(spec.system, data):
+    if not system.stages(data):
         raise ValueError(
-            f"{spec.system} takes no data larger than memory; give --data.stream false, or fewer rows"
+            f"{spec.system} takes no data larger than memory; give --data.stream false, or fewer "
+            "rows"
         )
 
     system.check(spec.config, data)
@@ -110,6 +88,8 @@ def run(
     store: ArtifactStore,
     executor: Executor,
     listeners: Sequence[Listener] = (),
+    *,
+    pictures: bool = False,
 ) -> Outcome:
     """Run the stages in order, each from the store where it is there, and score the result.
 
@@ -117,50 +97,56 @@ def run(
         spec: What to run.
         data: The spec's data, as :func:`prepare` gives it.
         store: Where artifacts lie.
-        executor: Who trains what is missing.
+        executor: Who trains what is missing, and scores.
         listeners: Who is told.
+        pictures: Whether to draw the result, too.
 
     Returns:
         The trained system and its scores.
     """
-    system = systems.load(spec.system)
     for listener in listeners:
         listener.run_started(spec, data)
 
     try:
-        outcome = _run(spec, system, data, store, executor, listeners)
+        outcome = _run(spec, data, store, executor, listeners, pictures)
     except BaseException as error:
         for listener in listeners:
             listener.run_failed(error)
-
         raise
 
     for listener in listeners:
         listener.run_finished(outcome)
-
     return outcome
 
 
 def _run(
     spec: Spec,
-    system: System,
     data: Dataset,
     store: ArtifactStore,
     executor: Executor,
     listeners: Sequence[Listener],
+    pictures: bool,
 ) -> Outcome:
-    trained = fit_stages(spec, data, store, executor, listeners)
-    artifacts = {name: stage.artifact for name, stage in trained.items()}
-    keys = {name: stage.key for name, stage in trained.items()}
-    model = system.model(spec.config, artifacts, torch.device("cpu"))
-    start = time.monotonic()
-    scores = _scores(spec, system, model, data, keys, store)
-    seconds = {name: stage.seconds for name, stage in trained.items()}
-    seconds["evaluate"] = time.monotonic() - start
-    _write_run(spec, keys, data, scores, store)
-    new = tuple(name for name, stage in trained.items() if stage.new)
+    system = systems.load(spec.system)
+    names = [stage.name for stage in system.stages(data)]
+    last = [EVALUATE, FIGURES] if pictures else [EVALUATE]
+    fitted = fit_stages(spec, data, store, executor, listeners, only=[*names, *last])
+    scores = scores_of(fitted[EVALUATE].artifact)
+    _write_run(spec, {name: fitted[name].key for name in names}, data, scores, store)
 
-    return Outcome(spec, data, artifacts, model, scores, new, seconds)
+    artifacts = {name: fitted[name].artifact for name in names}
+    model = system.model(spec.config, artifacts, torch.device("cpu"))
+    trained = tuple(name for name in names if fitted[name].new)
+    seconds = {name: stage.seconds for name, stage in fitted.items()}
+    images = pictures_of(fitted[FIGURES].artifact) if pictures else {}
+    return Outcome(spec, data, artifacts, model, scores, trained, seconds, images)
+
+
+def drawn(outcome: Outcome, store: ArtifactStore, executor: Executor) -> Outcome:
+    """The same with its pictures, from the store or drawn by the executor."""
+    wanted = [*outcome.artifacts, FIGURES]
+    fitted = fit_stages(outcome.spec, outcome.data, store, executor, only=wanted)
+    return replace(outcome, pictures=pictures_of(fitted[FIGURES].artifact))
 
 
 @dataclass(frozen=True)
@@ -196,17 +182,22 @@ def fit_stages(
         store: Where artifacts lie.
         executor: Who trains what is missing.
         listeners: Who is told of the stages.
-        only: Names of the stages that are wanted, with all that they need; all by default.
+        only: Names of the stages that are wanted, with all that they need; by default the
+            system's own, without scoring and pictures.
 
     Returns:
         The stages by name.
     """
     fitted: dict[str, Fitted] = {}
-    for stage in systems.stages_of(spec.system, data):
-        if only is not None and stage.name not in only:
+    system = systems.load(spec.system)
+    wanted = [stage.name for stage in system.stages(data)] if only is None else only
+
+    for stage in stages_of(system, data):
+        if stage.name not in wanted:
             continue
 
-        inputs = Inputs(data, {name: fitted[name].artifact for name in stage.needs}, spec.seed)
+        needed = {name: fitted[name].artifact for name in stage.needs}
+        inputs = Inputs(data, Declared(stage.name, needed), spec.seed)
         job = _job(spec, stage, {name: f.key for name, f in fitted.items()}, inputs, store.url)
         start = time.monotonic()
         stored = store.load(job.key)
@@ -249,7 +240,7 @@ def train_stage(
         The stage's artifact, stored.
     """
     stage = job.definition
-    units = stage.units(job.config, job.inputs)
+    units = stage.units(stage.view(job.config), job.inputs)
     for listener in listeners:
         listener.stage_started(stage.name, len(units))
 
@@ -300,68 +291,39 @@ def _parts(job: Job, store: ArtifactStore) -> dict[str, Artifact]:
     return parts
 
 
-class _StageReport:
+class _StageReport(Reporter):
     """Adds up what an executor tells of a stage's packs, and tells the listeners."""
 
     def __init__(self, job: Job, num_units: int, done: int, listeners: Sequence[Listener]) -> None:
-        self.stage, self.num_units, self.done, self.listeners = (
-            job.stage,
-            num_units,
-            done,
-            listeners,
-        )
-
-        self.rows = (
-            job.inputs.data.num_train if job.definition.by_file else None
-        )  # of all files, begun or not
+        self.stage, self.listeners = job.stage, listeners
+        self.num_units, self.done = num_units, done
         self.latest: dict[str, Progress] = {}
+
+        # Of all files, begun or not.
+        self.rows = job.inputs.data.num_train if job.definition.by_file else None
         self.fitted(())
 
+    @override
     def progress(self, pack: str, progress: Progress) -> None:
         self.latest[pack] = progress
         packs = self.latest.values()
-        samples, total = (sum(getattr(p, name) for p in packs) for name in ("samples", "total"))
-        seconds = max(p.seconds for p in packs)
-        for listener in self.listeners:
-            listener.progress(
-                self.stage, Progress(samples, self.rows or total, progress.metrics, seconds)
-            )
+        samples = sum(pack.samples for pack in packs)
+        total = self.rows or sum(pack.total for pack in packs)
+        seconds = max(pack.seconds for pack in packs)
 
+        for listener in self.listeners:
+            listener.progress(self.stage, Progress(samples, total, progress.metrics, seconds))
+
+    @override
     def fitted(self, units: Units) -> None:
         self.done += len(units)
         for listener in self.listeners:
             listener.units_fitted(self.stage, self.done, self.num_units)
 
+    @override
     def used(self, usage: Usage) -> None:
         for listener in self.listeners:
             listener.resources_used(usage)
-
-
-def _scores(
-    spec: Spec,
-    system: System,
-    model: Model,
-    data: Dataset,
-    keys: Mapping[str, str],
-    store: ArtifactStore,
-) -> dict[str, Score]:
-    read = {section for stage in system.stages for section in stage.sections}
-    settings = {
-        name: value
-        for name, value in spec.config.model_dump(mode="json").items()
-        if name not in read
-    }
-
-    about = {"system": spec.system, "keys": dict(keys), "data": data.fingerprint, "seed": spec.seed}
-    key = f"scores-{digest({**about, 'settings': settings})[:24]}"
-    if (stored := store.load(key)) is not None:
-        return {name: Score(**score) for name, score in stored.meta["scores"].items()}
-
-    scores = system.evaluate(model, data, spec.seed)
-    meta = {"scores": {name: asdict(score) for name, score in scores.items()}}
-    store.save(key, Artifact(meta=meta), {"upstream": dict(keys)})
-
-    return scores
 
 
 def _write_run(

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from scgan.capabilities import Measured
 from scgan.data.dataset import split
 from scgan.data.images.reading import decode_images, find_images
 from scgan.data.images.schema import ImageSchema
 from scgan.data.images.sources import Source
 from scgan.data.remote import on_disk
 from scgan.data.tables.reading import Missing, read_table
-from scgan.metrics.image_scores import image_scores
+from scgan.metrics.image_scores import compare_images
 from scgan.metrics.images import Extractor, load_extractor
-from scgan.metrics.scores import Score, score
+from scgan.metrics.scores import Score, compare_rows
 from scgan.pipeline.stored import open_run
 from scgan.store.artifacts import ArtifactStore
 
@@ -105,7 +106,7 @@ def _score_images(
         for images in (reference, samples)
     )
 
-    return image_scores(x, fake, networks, seed)
+    return dict(compare_images(x, fake, networks, seed))
 
 
 def _network(name: str, store: str) -> tuple[Extractor, ImageSchema | None]:
@@ -114,19 +115,15 @@ def _network(name: str, store: str) -> tuple[Extractor, ImageSchema | None]:
     if kind not in OWN:
         return load_extractor(name), None
 
-    from scgan.stages.images.measures import FrozenEncoder
-
     stored = open_run(run, ArtifactStore(store, write=False))
     if not isinstance(stored.schema, ImageSchema):
-        raise ValueError(f"{name}: this run is on a table; it has no encoder of images")
+        raise ValueError(f"{name}: this run is on a table; it has no {kind} of images")
 
-    if kind == "encoder":
-        return FrozenEncoder(stored.model.encoder), stored.schema
-
-    if not hasattr(stored.model, "judge"):
-        raise ValueError(f"{name}: a run of {stored.spec.system} has no judge; take encoder:{run}")
-
-    return stored.model.judge, stored.schema
+    own = stored.model.extractors if isinstance(stored.model, Measured) else {}
+    if kind not in own:
+        known = " or ".join(f"{other}:{run}" for other in own) or "another run"
+        raise ValueError(f"{name}: a run of {stored.spec.system} has no {kind}; take {known}")
+    return own[kind], stored.schema
 
 
 def score_tables(
@@ -162,4 +159,5 @@ def score_tables(
     real = read_table(reference, columns, label, missing)
     made = read_table(samples, real.names, None, missing)
     data = split(reference, real, test_fraction=0.5, seed=seed)
-    return score(data.table_schema.encode(made.columns), data.test, data.train, seed=seed)
+    rows = data.table_schema.encode(made.columns)
+    return dict(compare_rows(rows, data.test, data.train, seed=seed))

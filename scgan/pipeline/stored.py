@@ -7,11 +7,12 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from scgan import systems
+from scgan.capabilities import Kind
 from scgan.config import suggest
 from scgan.data.images.schema import ImageSchema, schema_from_json
 from scgan.data.tables.schema import Schema
@@ -44,7 +45,7 @@ class StoredRun:
     fingerprint: str
 
     @property
-    def kind(self) -> Literal["table", "images"]:
+    def kind(self) -> Kind:
         """What the data is."""
         return "table" if isinstance(self.schema, Schema) else "images"
 
@@ -101,10 +102,15 @@ def open_run(name: str, store: ArtifactStore) -> StoredRun:
     return StoredRun(spec, schema, model, found, scores, fingerprint)
 
 
-def sample_command(spec: Spec, store_url: str) -> str:
-    """What a person would type to draw samples of a run."""
-    usual = {"table": ("100000", "samples.parquet"), "images": ("100", "samples.png")}
-    num, out = usual[systems.load(spec.system).kind]
-    return shlex.join(
-        ["scgan", "sample", spec.run_id, "--store", store_url, "--num", num, "--out", out]
-    )
+USUAL: Mapping[Kind, tuple[str, str]] = {
+    "table": ("100000", "samples.parquet"),
+    "images": ("100", "samples.png"),
+}
+"""How many samples a person would draw, and where to, by what the data is."""
+
+
+def sample_command(spec: Spec, store_url: str, kind: Kind) -> str:
+    """What a person would type to draw samples of a run on that kind of data."""
+    num, out = USUAL[kind]
+    words = ["scgan", "sample", spec.run_id, "--store", store_url, "--num", num, "--out", out]
+    return shlex.join(words)

@@ -90,7 +90,7 @@ def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list
     Raises:
         ValueError: If the source holds no images.
     """
-    data = DataConfig(source=source or infoscc_gan.SYSTEM.example)
+    data = DataConfig(source=source or infoscc_gan.SYSTEM.examples["images"])
     schema = load(data, 0).schema
     if not isinstance(schema, ImageSchema):
         raise ValueError(f"InfoSCC-GAN's tables need images; {data.source} is a table")

@@ -6,8 +6,7 @@ import importlib
 import pkgutil
 
 from scgan.config import suggest
-from scgan.contract import Stage, System
-from scgan.data.dataset import Dataset
+from scgan.contract import System
 
 
 def available() -> list[str]:
@@ -25,9 +24,3 @@ def load(name: str) -> System:
         raise ValueError(f"unknown system {name!r}{suggest(name, available())}")
     system: System = importlib.import_module(f"{__name__}.{name}").SYSTEM
     return system
-
-
-def stages_of(name: str, data: Dataset) -> tuple[Stage, ...]:
-    """The stages by which a system is trained on this data: others where it is streamed."""
-    system = load(name)
-    return system.stages if data.stream is None else system.streamed

@@ -1,4 +1,4 @@
-r"""EigenGAN: an unconditional generator of images with a linear subspace at every layer; InfoSCC-GAN's baseline.
+r"""EigenGAN: images from a generator with a linear subspace a layer; InfoSCC-GAN's baseline.
 
 ::
 
@@ -12,31 +12,28 @@ Source: [EIGENGAN].
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
+from scgan.capabilities import Option
 from scgan.config import Settings
-from scgan.contract import Stage
+from scgan.contract import Stage, System, preset
 from scgan.data.dataset import Dataset
-from scgan.data.images.schema import ImageSchema, to_float
-from scgan.figures import images as image_figures
-from scgan.metrics.image_scores import image_scores
-from scgan.metrics.images import features
-from scgan.metrics.objectives import fid_of
+from scgan.figures import images
+from scgan.figures.default_figures import SUBSPACES
+from scgan.metrics.default_scores import score_images
+from scgan.metrics.images import Extractor
+from scgan.metrics.objectives import Objective, fid_of
 from scgan.metrics.scores import Score
 from scgan.nn.eigengan import TRAVERSED, traverse
 from scgan.space import Choice, Float, Space
 from scgan.stages.images import encode as image_encode
 from scgan.stages.images import generate
-from scgan.stages.images.measures import (
-    EvaluationSettings,
-    FrozenEncoder,
-    named_networks,
-    num_compared,
-)
+from scgan.stages.images.measures import EvaluationSettings, FrozenEncoder, named_networks
 from scgan.store.artifacts import Artifact
 
 if TYPE_CHECKING:
@@ -51,7 +48,7 @@ class EigenGANConfig(Settings):
     evaluation: EvaluationSettings = EvaluationSettings()
 
 
-class Model:
+class EigenGANModel:
     """A trained EigenGAN.
 
     Args:
@@ -64,10 +61,12 @@ class Model:
         self, config: EigenGANConfig, artifacts: Mapping[str, Artifact], device: torch.device
     ) -> None:
         self.config, self.device = config, device
+        self.options: tuple[Option, ...] = ()
         self.generator = generate.load_generator(config.generator, artifacts["generate"]).to(device)
         self.encoder = image_encode.load_image_encoder(config.encoder, artifacts["encode"]).to(
             device
         )
+        self.extractors: dict[str, Extractor] = {"encoder": FrozenEncoder(self.encoder)}
 
     @torch.no_grad()
     def sample(self, num: int, generator: torch.Generator, *, chunk: int = 500) -> Tensor:
@@ -79,21 +78,57 @@ class Model:
         return self.generator(*self.generator.latents(num, generator))
 
 
-class EigenGAN:
-    """The system, as the pipeline drives it."""
+STAGES = (
+    Stage(
+        "encode",
+        ("encoder",),
+        (),
+        image_encode.encode_images,
+        data_parallel=True,
+        recipe="image_encoder",
+    ),
+    Stage("generate", ("generator",), (), generate.generate, data_parallel=True),
+)
 
-    name = "eigengan"
+
+# [INFOSCC-GAN]'s code, for AFHQ at 256 pixels.
+AUTHORS: Mapping[str, Any] = {
+    "encoder.backbone": "resnet50",
+    "encoder.projection_dim": 128,
+    "encoder.views": "simclr",
+    "encoder.batch_size": 32,
+    "encoder.num_samples": 200 * 11_704,  # epochs of AFHQ's 80 %
+    "encoder.learning_rate": 3e-4,
+    "encoder.weight_decay": 1e-4,
+    "generator.code_dim": 512,
+    "generator.max_width": 512,
+    "generator.orthogonality_weight": 100 / 6**3,  # of a mean over 6 layers of 6 x 6
+    "generator.diff_augment": ("color", "translation", "cutout"),
+    "generator.ema_half_life": 10_000,
+    "generator.num_samples": 32 * 200_000,
+    "generator.learning_rate": 1e-4,
+    "generator.d_learning_rate": 1e-4,
+    "generator.schedule": "constant",
+}
+
+
+class EigenGANSystem(System):
+    """EigenGAN, as the pipeline drives it."""
+
     paper = "EIGENGAN"
-    kind: Literal["table", "images"] = "images"
-    example = "digits"
+    examples = {"images": "digits"}
     Config = EigenGANConfig
+    Model = EigenGANModel
     presets: Mapping[str, EigenGANConfig] = {
-        "smoke": EigenGANConfig(
-            encoder=image_encode.ImageEncoderSettings(num_samples=20_480),
-            generator=generate.GeneratorSettings(num_samples=19_200),
-        ),
         "default": EigenGANConfig(),
-        "paper": EigenGANConfig(encoder=image_encode.PAPER, generator=generate.PAPER),
+        "smoke": preset(
+            EigenGANConfig(),
+            {
+                "encoder.num_samples": 20_480,  # some ten seconds on one thread
+                "generator.num_samples": 19_200,  # a minute on one thread: digits are digits
+            },
+        ),
+        "paper": preset(EigenGANConfig(), AUTHORS),
     }
     search_space: Space = {
         "generator.discriminator": Choice(("global", "patch")),
@@ -101,79 +136,40 @@ class EigenGAN:
         "generator.learning_rate": Float(1e-4, 2e-3, log=True),
         "generator.d_learning_rate": Float(1e-4, 2e-3, log=True),
     }
-    metrics = {"fid_encoder": fid_of(lambda model: FrozenEncoder(model.encoder))}
-    streamed: tuple[Stage, ...] = ()
-    stages = (
-        Stage(
-            "encode",
-            ("encoder",),
-            (),
-            image_encode.encode_images,
-            data_parallel=True,
-            recipe="image_encoder",
-        ),
-        Stage("generate", ("generator",), (), generate.generate, data_parallel=True),
-    )
 
+    @override
+    def stages(self, data: Dataset) -> tuple[Stage, ...]:
+        return STAGES
+
+    @override
+    def objectives(self, data: Dataset) -> Mapping[str, Objective]:
+        return {"fid_encoder": fid_of("encoder")}
+
+    @override
     def check(self, config: EigenGANConfig, data: Dataset) -> None:
-        """Refuse settings that these images can't bear.
-
-        Raises:
-            ValueError: For such settings.
-        """
         image_encode.check_encoder(config.encoder, data)
         if (chosen := config.generator.discriminator) not in ("global", "patch"):
             raise ValueError(
-                f"generator.discriminator is {chosen}, which takes attributes, but eigengan has none; choose global or "
-                "patch"
+                f"generator.discriminator is {chosen}, which takes attributes, but eigengan has "
+                "none; choose global or patch"
             )
 
-    def model(
-        self, config: EigenGANConfig, artifacts: Mapping[str, Artifact], device: torch.device
-    ) -> Model:
-        """Build the trained system from its stages' artifacts."""
-        return Model(config, artifacts, device)
-
-    def evaluate(self, model: Model, data: Dataset, seed: int) -> dict[str, Score]:
-        """Score its images against the data's."""
+    @override
+    def evaluate(
+        self, model: EigenGANModel, data: Dataset, seed: int
+    ) -> Iterator[tuple[str, Score]]:
         c = model.config.evaluation
-        num = num_compared(c, data)
-        fake = model.sample(num, torch.Generator(model.device).manual_seed(seed)).cpu()
-        networks = [FrozenEncoder(model.encoder), *named_networks(c, model.device)]
-        return image_scores(data.train, fake, networks, seed, held_out=data.test, num_max=num)
+        more = named_networks(c, model.device)
+        yield from score_images(model, data, seed, num=c.num_images, more=more)
 
-    def figures(self, model: Model, data: Dataset, seed: int) -> dict[str, Figure]:
-        """Draw samples, the traversals of every layer's subspace, and the features of both."""
-        generator, schema = torch.Generator(model.device).manual_seed(seed), data.schema
-        assert isinstance(schema, ImageSchema)
-        fake = model.sample(1000, generator).cpu()
-        real = to_float(data.test[:1000])
+    @override
+    def figures(
+        self, model: EigenGANModel, data: Dataset, seed: int
+    ) -> Iterator[tuple[str, Figure]]:
+        yield from super().figures(model, data, seed)
+        generator = torch.Generator(model.device).manual_seed(seed)
         strips = [strip.cpu() for strip in traverse(model.generator, generator)]
-        encoder = FrozenEncoder(model.encoder)
-
-        labels = (
-            data.test_labels
-            if data.test_labels is not None and data.test_labels.ndim == 1
-            else None
-        )
-
-        y = (
-            torch.zeros(len(real), dtype=torch.long)
-            if labels is None
-            else torch.from_numpy(labels[: len(real)])
-        )
-
-        names = ("images",) if labels is None else schema.attributes
-        return {
-            "Samples. The upper rows are held-out images, the lower ones samples.": image_figures.grid(
-                torch.cat([real[:36], fake[:36]]), ["held-out"] * 3 + ["samples"] * 3
-            ),
-            "Subspaces. One panel a layer, one row a dimension, the most important first; its coefficient grows from "
-            "left to right, all else fixed.": image_figures.traversals(strips, TRAVERSED),
-            "Features. Held-out images and samples in a 2-D t-SNE of the encoder's features.": image_figures.tsne(
-                features(encoder, real), y, features(encoder, fake), None, names, seed
-            ),
-        }
+        yield SUBSPACES, images.traversals(strips, TRAVERSED)
 
 
-SYSTEM = EigenGAN()
+SYSTEM = EigenGANSystem()

@@ -1,4 +1,4 @@
-r"""InfoSCC-GAN: contrastive encoder, attributes with a linear classifier, conditional EigenGAN held to them.
+r"""InfoSCC-GAN: contrastive encoder, attributes by a linear layer, conditional EigenGAN.
 
 ::
 
@@ -11,20 +11,24 @@ Source: [INFOSCC-GAN].
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
+from scgan.capabilities import Degrees, OneOf, Option
 from scgan.config import Settings
-from scgan.contract import Stage
+from scgan.contract import Stage, System, preset
 from scgan.data.dataset import Dataset
 from scgan.data.images.schema import to_float
-from scgan.figures import images as image_figures
-from scgan.metrics.image_scores import attribute_scores, image_scores
-from scgan.metrics.images import features
-from scgan.metrics.objectives import control_error_of, diversity_error, fid_of
+from scgan.figures import images
+from scgan.figures.default_figures import SUBSPACES
+from scgan.metrics.default_scores import compared, extractors_of
+from scgan.metrics.image_scores import attribute_scores, compare_images
+from scgan.metrics.images import Extractor, features
+from scgan.metrics.objectives import Objective, control_error_of, diversity_error, fid_of
 from scgan.metrics.scores import Score, label_scores
 from scgan.nn.eigengan import TRAVERSED, traverse
 from scgan.space import Choice, Float, Space
@@ -32,13 +36,9 @@ from scgan.stages.images import encode as image_encode
 from scgan.stages.images import generate
 from scgan.stages.images.attributes import AttributeSettings, attributes, load_attributes
 from scgan.stages.images.judge import JudgeSettings, judge, load_judge
-from scgan.stages.images.measures import (
-    EvaluationSettings,
-    FrozenEncoder,
-    named_networks,
-    num_compared,
-)
+from scgan.stages.images.measures import EvaluationSettings, FrozenEncoder, named_networks
 from scgan.store.artifacts import Artifact
+from scgan.systems.eigengan import AUTHORS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +54,7 @@ class InfoSCCGANConfig(Settings):
     evaluation: EvaluationSettings = EvaluationSettings()
 
 
-class Model:
+class InfoSCCGANModel:
     """A trained InfoSCC-GAN.
 
     Args:
@@ -72,7 +72,17 @@ class Model:
         )
         self.attributes = load_attributes(artifacts["attributes"])
         self.judge = load_judge(artifacts["judge"]).to(device)
+        self.extractors: dict[str, Extractor] = {
+            "encoder": FrozenEncoder(self.encoder),
+            "judge": self.judge,
+        }
         self.generator = generate.load_generator(config.generator, artifacts["generate"]).to(device)
+
+        names = self.attributes.names
+        self.options: tuple[Option, ...] = (
+            OneOf("attribute", "images with this attribute; with all by their frequency", names),
+            Degrees("attributes", "images with so much of each attribute", names),
+        )
 
     def sample(
         self,
@@ -80,7 +90,7 @@ class Model:
         generator: torch.Generator,
         *,
         attribute: str | None = None,
-        y: Tensor | None = None,
+        attributes: Tensor | None = None,
         chunk: int = 500,
     ) -> Tensor:
         """Draw images.
@@ -90,16 +100,18 @@ class Model:
             generator: Draws attributes, latents and noise.
             attribute: Only with this attribute, by its name; None draws attributes by their
                 frequency.
-            y: Attributes of each image, ``[num, A]``, each in [0, 1], instead.
+            attributes: How much of each attribute instead, each in [0, 1]: ``[A]`` for all images,
+                or ``[num, A]``.
             chunk: Images made at once.
 
         Returns:
             Images in [-1, 1], ``[num, C, H, W]``.
 
         Raises:
-            ValueError: If there is no such attribute.
+            ValueError: If there is no such attribute, or both are given.
         """
-        return self.draw(num, generator, attribute=attribute, y=y, chunk=chunk)[0]
+        chosen = {"attribute": attribute, "attributes": attributes}
+        return self.draw(num, generator, **chosen, chunk=chunk)[0]  # type: ignore[arg-type]
 
     @torch.no_grad()
     def draw(
@@ -108,21 +120,26 @@ class Model:
         generator: torch.Generator,
         *,
         attribute: str | None = None,
-        y: Tensor | None = None,
+        attributes: Tensor | None = None,
         chunk: int = 500,
     ) -> tuple[Tensor, Tensor]:
         """As :meth:`sample`, with the attributes ``[num, A]`` that were asked for."""
-        if y is None:
+        if attribute is not None and attributes is not None:
+            raise ValueError("give attribute or attributes, not both")
+        if attributes is None:
             y = self.attributes.sample(num, generator, attribute)
+        else:
+            y = attributes.expand(num, -1)
+
         y = y.to(self.device)
-        images = [
-            self.generator(*self.generator.latents(len(rows), generator), rows)
-            for rows in y.split(chunk)
-        ]
+        images = []
+        for rows in y.split(chunk):
+            eps, z = self.generator.latents(len(rows), generator)
+            images.append(self.generator(eps, z, rows))
         return torch.cat(images), y
 
     def read(self, images: Tensor) -> Tensor:
-        """Attributes that encoder and linear classifier read off images: classes ``[N]``, or 0 and 1 ``[N, A]``."""
+        """Attributes that encoder and classifier read: classes ``[N]``, or 0 and 1 ``[N, A]``."""
         logits = [
             self.attributes.classifier(self.encoder.backbone(x))
             for x in images.to(self.device).split(500)
@@ -148,34 +165,57 @@ class Model:
         return (logits.argmax(1) if self.attributes.kind == "one" else (logits > 0).long()).cpu()
 
 
-class InfoSCCGAN:
-    """The system, as the pipeline drives it."""
+STAGES = (
+    Stage(
+        "encode",
+        ("encoder",),
+        (),
+        image_encode.encode_images,
+        data_parallel=True,
+        recipe="image_encoder",
+    ),
+    Stage("attributes", ("encoder", "attributes"), ("encode",), attributes),
+    Stage("judge", ("judge",), ("attributes",), judge),
+    Stage(
+        "generate",
+        ("encoder", "attributes", "generator"),
+        ("encode", "attributes"),
+        generate.generate_conditionally,
+        data_parallel=True,
+        version=2,
+    ),
+)
 
-    name = "infoscc_gan"
+
+class InfoSCCGANSystem(System):
+    """InfoSCC-GAN, as the pipeline drives it."""
+
     paper = "INFOSCC-GAN"
-    kind: Literal["table", "images"] = "images"
-    example = "digits"
+    examples = {"images": "digits"}
     Config = InfoSCCGANConfig
+    Model = InfoSCCGANModel
     presets: Mapping[str, InfoSCCGANConfig] = {
-        "smoke": InfoSCCGANConfig(
-            encoder=image_encode.ImageEncoderSettings(num_samples=20_480),
-            attributes=AttributeSettings(num_samples=51_200),
-            judge=JudgeSettings(num_samples=20_480),
-            generator=generate.ConditionalSettings(num_samples=19_200),
-        ),
         "default": InfoSCCGANConfig(),
-        "paper": InfoSCCGANConfig(
-            encoder=image_encode.PAPER,
-            attributes=AttributeSettings(
-                num_clusters=3,
-                space="features",
-                learning_rate=3e-4,
-                num_samples=200 * 11_704,
-                schedule="constant",
-            ),
-            generator=generate.ConditionalSettings(
-                **generate.PAPER.model_dump(), classification_weight=1.0
-            ),
+        "smoke": preset(
+            InfoSCCGANConfig(),
+            {
+                "encoder.num_samples": 20_480,  # some ten seconds on one thread
+                "attributes.num_samples": 51_200,  # a linear layer: a second
+                "judge.num_samples": 20_480,  # enough to read most digits
+                "generator.num_samples": 19_200,  # a minute on one thread: digits are digits
+            },
+        ),
+        "paper": preset(
+            InfoSCCGANConfig(),
+            {
+                **AUTHORS,
+                "attributes.num_clusters": 3,
+                "attributes.space": "features",
+                "attributes.learning_rate": 3e-4,
+                "attributes.num_samples": 200 * 11_704,
+                "attributes.schedule": "constant",
+                "generator.classification_weight": 1.0,  # [INFOSCC-GAN] Eq. (5)
+            },
         ),
     }
     search_space: Space = {
@@ -185,41 +225,23 @@ class InfoSCCGAN:
         "generator.learning_rate": Float(1e-4, 2e-3, log=True),
         "generator.d_learning_rate": Float(1e-4, 2e-3, log=True),
     }
-    metrics = {
-        "fid_judge": fid_of(lambda model: model.judge),
-        "fid_encoder": fid_of(lambda model: FrozenEncoder(model.encoder)),
-        "control_error": control_error_of("read"),
-        "judge_control_error": control_error_of("judged"),
-        "diversity_error": diversity_error,
-    }
-    streamed: tuple[Stage, ...] = ()
-    stages = (
-        Stage(
-            "encode",
-            ("encoder",),
-            (),
-            image_encode.encode_images,
-            data_parallel=True,
-            recipe="image_encoder",
-        ),
-        Stage("attributes", ("encoder", "attributes"), ("encode",), attributes),
-        Stage("judge", ("judge",), ("attributes",), judge),
-        Stage(
-            "generate",
-            ("encoder", "attributes", "generator"),
-            ("encode", "attributes"),
-            generate.generate_conditionally,
-            data_parallel=True,
-            version=2,
-        ),
-    )
 
+    @override
+    def stages(self, data: Dataset) -> tuple[Stage, ...]:
+        return STAGES
+
+    @override
+    def objectives(self, data: Dataset) -> Mapping[str, Objective]:
+        return {
+            "fid_judge": fid_of("judge"),
+            "fid_encoder": fid_of("encoder"),
+            "control_error": control_error_of("read"),
+            "judge_control_error": control_error_of("judged"),
+            "diversity_error": diversity_error,
+        }
+
+    @override
     def check(self, config: InfoSCCGANConfig, data: Dataset) -> None:
-        """Refuse settings that these images can't bear.
-
-        Raises:
-            ValueError: For such settings.
-        """
         image_encode.check_encoder(config.encoder, data)
         c = config.attributes
 
@@ -230,75 +252,77 @@ class InfoSCCGAN:
 
         if c.source == "inner" and c.num_clusters > len(data.train):
             raise ValueError(
-                f"attributes.num_clusters is {c.num_clusters}, but there are only {len(data.train)} training images"
+                f"attributes.num_clusters is {c.num_clusters}, but there are only "
+                f"{len(data.train)} training images"
             )
 
-    def model(
-        self, config: InfoSCCGANConfig, artifacts: Mapping[str, Artifact], device: torch.device
-    ) -> Model:
-        """Build the trained system from its stages' artifacts."""
-        return Model(config, artifacts, device)
-
-    def evaluate(self, model: Model, data: Dataset, seed: int) -> dict[str, Score]:
-        """Score its images against the data's, and how they follow their attributes."""
+    @override
+    def evaluate(
+        self, model: InfoSCCGANModel, data: Dataset, seed: int
+    ) -> Iterator[tuple[str, Score]]:
         c = model.config.evaluation
-        num = num_compared(c, data)
+        num = compared(data, c.num_images)
         fake, y = model.draw(num, torch.Generator(model.device).manual_seed(seed))
         fake, asked = fake.cpu(), model.asked(y)
         labels = None if data.test_labels is None else torch.from_numpy(data.test_labels)
         real_y = model.attributes_of(data.test, labels)
-        encoder = FrozenEncoder(model.encoder)
-        scores = attribute_scores(
-            fake, asked, model.read(fake), data.test, real_y, seed, (encoder,)
-        )
-        judged = attribute_scores(fake, asked, model.judged(fake), data.test, real_y, seed)
-        scores |= {
-            f"judge_{name}": value for name, value in judged.items() if name.startswith("control")
-        }
-        others = [model.judge, *named_networks(c, model.device)]
 
-        for networks, chamfer in (([encoder], True), (others, False)):
-            scores |= image_scores(
-                data.train, fake, networks, seed, held_out=data.test, num_max=num, chamfer=chamfer
-            )
+        # How samples follow their attributes, by the pipeline's own classifier and by the judge.
+        encoder = [model.extractors["encoder"]]
+        read, judged = model.read(fake), model.judged(fake)
+        yield from attribute_scores(fake, asked, read, data.test, real_y, seed, encoder).items()
+        for name, score in attribute_scores(fake, asked, judged, data.test, real_y, seed).items():
+            if name.startswith("control"):
+                yield f"judge_{name}", Score.of(f"judge_{name}", score.value)
+
+        networks = [*extractors_of(model), *named_networks(c, model.device)]
+        yield from compare_images(
+            data.train,
+            fake,
+            networks,
+            seed,
+            held_out=data.test,
+            num_max=num,
+            chamfer=["encoder"],
+        )
 
         if model.attributes.centres is not None and labels is not None and labels.ndim == 1:
-            scores |= label_scores(labels.numpy(), real_y)
+            yield from label_scores(labels.numpy(), real_y).items()
 
-        return scores
-
-    def figures(self, model: Model, data: Dataset, seed: int) -> dict[str, Figure]:
-        """Draw samples by attribute, traversals of attributes and of every subspace, and the features of both."""
+    @override
+    def figures(
+        self, model: InfoSCCGANModel, data: Dataset, seed: int
+    ) -> Iterator[tuple[str, Figure]]:
         generator = torch.Generator(model.device).manual_seed(seed)
         names = model.attributes.names
-        labels = None if data.test_labels is None else torch.from_numpy(data.test_labels)[:2000]
-        real, real_y = data.test[:2000], model.attributes_of(data.test[:2000], labels)
+        labels = None if data.test_labels is None else torch.from_numpy(data.test_labels[:2000])
+        real = data.test[:2000]
+        real_y = model.attributes_of(real, labels)
+
+        caption = (
+            "Samples by attribute. Held-out images that have it, and samples of which it was asked."
+        )
+        yield caption, _grid(model, generator, names[:SHOWN], to_float(real), real_y)
+
+        caption = (
+            "Attributes by degrees. Each row brings one attribute in from left to right, latents "
+            "and noise fixed."
+        )
+        degrees = _degrees(model, generator, len(names[:SHOWN]))
+        yield caption, images.attribute_traversal(degrees, names[:SHOWN], DEGREES)
+
         fake, y = model.draw(2000, generator)
         strips = [strip.cpu() for strip in traverse(model.generator, generator, y[:1])]
-
-        drawn = {
-            "Samples by attribute. Held-out images that have it, and samples of which it was asked.": _grid(
-                model, generator, names[:SHOWN], to_float(real), real_y
-            ),
-            "Attributes by degrees. Each row brings one attribute in from left to right, latents and noise "
-            "fixed.": image_figures.attribute_traversal(
-                _degrees(model, generator, len(names[:SHOWN])), names[:SHOWN], DEGREES
-            ),
-            "Subspaces. One panel a layer, one row a dimension, the most important first; its coefficient grows from "
-            "left to right, all else fixed.": image_figures.traversals(strips, TRAVERSED),
-        }
+        yield SUBSPACES, images.traversals(strips, TRAVERSED)
 
         if model.attributes.kind == "one":
-            encoder = FrozenEncoder(model.encoder)
-            codes = [features(encoder, images) for images in (real[:1000], fake[:1000])]
-
-            drawn[
+            encoder = model.extractors["encoder"]
+            h, h_fake = features(encoder, real[:1000]), features(encoder, fake[:1000])
+            caption = (
                 "Features. Held-out images and samples in a 2-D t-SNE of the encoder's features."
-            ] = image_figures.tsne(
-                codes[0], real_y[:1000], codes[1], model.asked(y)[:1000], names, seed
             )
-
-        return drawn
+            asked = model.asked(y)[:1000]
+            yield caption, images.tsne(h, real_y[:1000], h_fake, asked, names, seed)
 
 
 SHOWN = 12  # attributes that a picture has room for
@@ -306,18 +330,25 @@ DEGREES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def _grid(
-    model: Model, generator: torch.Generator, names: Sequence[str], real: Tensor, real_y: Tensor
+    model: InfoSCCGANModel,
+    generator: torch.Generator,
+    names: Sequence[str],
+    real: Tensor,
+    real_y: Tensor,
 ) -> Figure:
     """Eight samples of each attribute beside eight real images that have it."""
     has = {
         name: real_y == a if real_y.ndim == 1 else real_y[:, a] > 0 for a, name in enumerate(names)
     }
     fake = {name: model.sample(8, generator, attribute=name).cpu() for name in names}
-    return image_figures.by_attribute(fake, {name: real[rows][:8] for name, rows in has.items()})
+    return images.by_attribute(fake, {name: real[rows][:8] for name, rows in has.items()})
 
 
-def _degrees(model: Model, generator: torch.Generator, num: int) -> Tensor:
-    """One image, each attribute brought in by degrees, ``[num, T, C, H, W]``; out of another where it has one."""
+def _degrees(model: InfoSCCGANModel, generator: torch.Generator, num: int) -> Tensor:
+    """One image, each attribute brought in by degrees, ``[num, T, C, H, W]``.
+
+    Where an image has one attribute, it comes in as the one before goes.
+    """
     eps, z = model.generator.latents(1, generator)
     identity = torch.eye(len(model.attributes.names), device=model.device)
     degrees = torch.tensor(DEGREES, device=model.device)[:, None]
@@ -332,4 +363,4 @@ def _degrees(model: Model, generator: torch.Generator, num: int) -> Tensor:
     return torch.stack(rows)
 
 
-SYSTEM = InfoSCCGAN()
+SYSTEM = InfoSCCGANSystem()

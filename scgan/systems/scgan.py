@@ -13,21 +13,22 @@ Source: [SCGAN], whose hyper-parameters are not published: the defaults are ours
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
+from scgan.capabilities import OneOf, WholeNumber
 from scgan.clustering.in_memory import nearest_centre
 from scgan.config import Settings
-from scgan.contract import Stage
+from scgan.contract import Stage, System, preset
 from scgan.data.dataset import Dataset
-from scgan.figures import tables as figures
-from scgan.metrics import objectives
-from scgan.metrics.scores import Score, label_scores, mode_scores, score
+from scgan.figures import tables
+from scgan.figures.default_figures import NUM_ROWS, draw_samples
+from scgan.metrics.scores import Score
 from scgan.nn.mlp import by_rows
 from scgan.space import Float, Int, Space
 from scgan.stages.tables import cluster, decode, encode, latents, shards
@@ -56,7 +57,7 @@ LATENT_TITLES: Mapping[LatentName, str] = {
 }
 
 
-class Model:
+class SCGANModel:
     """A trained SC-GAN, on standardised data.
 
     Args:
@@ -71,13 +72,28 @@ class Model:
         self.device = device
         self.encoder = encode.load_encoder(config.encoder, artifacts["encode"]).to(device)
         self.centres = artifacts["cluster"].tensors["centres"].to(device)
+        self.counts = artifacts["cluster"].tensors["counts"]
         self.decoder = decode.load_decoder(config.decoder, artifacts["decode"]).to(device)
+
         self.latents = {
             name: latents.latent_model(name, config, artifacts, device) for name in LATENTS
         }
         self.trained_latent = config.decoder.latent
-        self.mapper_quality: list[float] = artifacts["map"].meta["quality"]
-        self.mapper_quality_floor: list[float] = artifacts["map"].meta["quality_floor"]
+
+        mapped = artifacts["map"].meta
+        self.mapper_distances: list[float] = mapped["quality"]
+        self.mapper_distance_floors: list[float] = mapped["quality_floor"]
+        self.cluster_columns: Mapping[str, Sequence[float]] = {
+            "mapper distance": self.mapper_distances,
+            "spread": artifacts["cluster"].tensors["spread"].tolist(),
+        }
+
+        self.options = (
+            WholeNumber(
+                "cluster", "rows of this cluster only; of all by their weights", len(self.counts)
+            ),
+            OneOf("latent", "where codes come from; as the decoder was trained", LATENTS),
+        )
 
     @torch.no_grad()
     def sample(
@@ -140,36 +156,82 @@ DECODE = Stage(
 )
 
 
-class SCGAN:
-    """The system, as the pipeline drives it."""
+IN_MEMORY = (
+    ENCODE,
+    Stage("cluster", ("encoder", "clusters"), ("encode",), cluster.cluster),
+    MAP,
+    DECODE,
+)
 
-    name = "scgan"
+STREAMED = (
+    Stage(
+        "shards",
+        (),
+        (),
+        shards.shard,
+        units=shards.part_units,
+        merge=shards.merge_tables,
+        by_file=True,
+    ),
+    replace(ENCODE, needs=("shards",)),
+    Stage(
+        "embed",
+        ("encoder",),
+        ("shards", "encode"),
+        shards.embed,
+        units=shards.shard_units,
+        merge=shards.merge_tables,
+        by_file=True,
+    ),
+    Stage("cluster", ("encoder", "clusters"), ("embed",), cluster.cluster_shards),
+    Stage(
+        "partition",
+        ("encoder", "clusters"),
+        ("embed", "cluster"),
+        shards.partition,
+        units=shards.shard_units,
+        merge=shards.merge_tables,
+        by_file=True,
+    ),
+    replace(MAP, needs=("cluster", "partition")),
+    replace(DECODE, needs=("shards", "encode", "cluster", "map")),
+)
+
+
+class SCGANSystem(System):
+    """SC-GAN, as the pipeline drives it."""
+
     paper = "SCGAN"
-    kind: Literal["table", "images"] = "table"
-    example = "checkerboard"
+    examples = {"table": "checkerboard"}
     Config = SCGANConfig
+    Model = SCGANModel
     presets: Mapping[str, SCGANConfig] = {
-        "smoke": SCGANConfig(
-            encoder=encode.EncoderSettings(num_samples=65_536),
-            clusters=cluster.ClusterSettings(num_clusters=32),
-            mappers=mapping.MapperSettings(num_samples=6_400),
-            decoder=decode.DecoderSettings(num_samples=131_072),
-        ),
         "default": SCGANConfig(),
-        # The paper names SimCLR, K-means, AAE and EigenGAN but no number: these are what its
+        "smoke": preset(
+            SCGANConfig(),
+            {
+                "encoder.num_samples": 65_536,  # an eighth of the default: a second or two
+                "clusters.num_clusters": 32,  # few enough to train all mappers in a second
+                "mappers.num_samples": 6_400,  # an eighth of the default
+                "decoder.num_samples": 131_072,  # a sixteenth: shapes are seen, edges are not sharp
+            },
+        ),
+        # The paper names SimCLR, K-means, AAE and EigenGAN, but no number: these are what its
         # authors' InfoSCC-GAN uses.
-        "paper": SCGANConfig(
-            encoder=encode.EncoderSettings(
-                contrastive="nt_xent", temperature=0.5, learning_rate=3e-4, noise_std=0.05
-            ),
-            decoder=decode.DecoderSettings(
-                adversarial="hinge",
-                r1_weight=10.0,
-                learning_rate=1e-4,
-                d_learning_rate=1e-4,
-                num_samples=12_800_000,
-                schedule="constant",
-            ),
+        "paper": preset(
+            SCGANConfig(),
+            {
+                "encoder.contrastive": "nt_xent",  # Eq. (1), cosine similarity
+                "encoder.temperature": 0.5,  # [INFOSCC-GAN] code
+                "encoder.learning_rate": 3e-4,  # [INFOSCC-GAN] code
+                "encoder.noise_std": 0.05,  # ours: two views of a row of a table
+                "decoder.adversarial": "hinge",  # [EIGENGAN] code
+                "decoder.r1_weight": 10.0,  # [EIGENGAN] code
+                "decoder.learning_rate": 1e-4,  # [EIGENGAN] code
+                "decoder.d_learning_rate": 1e-4,  # [EIGENGAN] code
+                "decoder.num_samples": 12_800_000,  # 200,000 steps of 64
+                "decoder.schedule": "constant",  # [EIGENGAN] code
+            },
         ),
     }
     search_space: Space = {
@@ -179,188 +241,56 @@ class SCGAN:
         "mappers.learning_rate": Float(1e-4, 1e-2, log=True),
         "decoder.learning_rate": Float(1e-4, 1e-2, log=True),
     }
-    metrics = objectives.TABLE
-    stages = (
-        ENCODE,
-        Stage("cluster", ("encoder", "clusters"), ("encode",), cluster.cluster),
-        MAP,
-        DECODE,
-    )
-    streamed = (
-        Stage(
-            "shards",
-            (),
-            (),
-            shards.shard,
-            units=shards.part_units,
-            merge=shards.merge_tables,
-            by_file=True,
-        ),
-        replace(ENCODE, needs=("shards",)),
-        Stage(
-            "embed",
-            ("encoder",),
-            ("shards", "encode"),
-            shards.embed,
-            units=shards.shard_units,
-            merge=shards.merge_tables,
-            by_file=True,
-        ),
-        Stage("cluster", ("encoder", "clusters"), ("embed",), cluster.cluster_shards),
-        Stage(
-            "partition",
-            ("encoder", "clusters"),
-            ("embed", "cluster"),
-            shards.partition,
-            units=shards.shard_units,
-            merge=shards.merge_tables,
-            by_file=True,
-        ),
-        replace(MAP, needs=("cluster", "partition")),
-        replace(DECODE, needs=("shards", "encode", "cluster", "map")),
-    )
 
+    @override
+    def stages(self, data: Dataset) -> tuple[Stage, ...]:
+        return IN_MEMORY if data.stream is None else STREAMED
+
+    @override
     def check(self, config: SCGANConfig, data: Dataset) -> None:
-        """Refuse more clusters than training rows.
-
-        Raises:
-            ValueError: For such a number.
-        """
         num_clusters = config.clusters.num_clusters
         if num_clusters is not None and num_clusters > data.num_train:
             raise ValueError(
-                f"clusters.num_clusters is {num_clusters}, but there are only {data.num_train} training rows; "
-                f"choose 1 to {data.num_train}"
+                f"clusters.num_clusters is {num_clusters}, but there are only {data.num_train} "
+                f"training rows; choose 1 to {data.num_train}"
             )
 
-    def model(
-        self, config: SCGANConfig, artifacts: Mapping[str, Artifact], device: torch.device
-    ) -> Model:
-        """Build the trained system from its stages' artifacts."""
-        return Model(config, artifacts, device)
+    @override
+    def evaluate(self, model: SCGANModel, data: Dataset, seed: int) -> Iterator[tuple[str, Score]]:
+        yield from super().evaluate(model, data, seed)
+        for which, of in (("median", statistics.median), ("worst", max)):
+            name = f"mapper_distance_{which}"
+            values = of(model.mapper_distances), of(model.mapper_distance_floors)
+            yield name, Score.of(name, *values)
 
-    def evaluate(self, model: Model, data: Dataset, seed: int) -> dict[str, Score]:
-        """Score reconstruction and generation on the held-out split."""
-        columns = data.table_schema.decode(
-            model.sample(40_000, torch.Generator(model.device).manual_seed(seed))
-        )
-        samples = data.table_schema.encode(columns)  # as a user gets them: integers are integers
-        error = (model.reconstruct(data.test).cpu() - data.test).square()
-        scale = torch.tensor(
-            [column.scale for column in data.table_schema.modelled], dtype=torch.float64
-        )
-        scores = {"reconstruction_mse": Score(float(error.mean()), None, "lower")}
-
-        if data.toy is not None:
-            in_units = (error.double() * scale.square()).mean()
-            scores["reconstruction_mse_data_units"] = Score(float(in_units), None, "lower")
-
-        scores |= score(samples, data.test, data.train, seed=seed)
-        for name, of in (("median", statistics.median), ("worst", max)):
-            values = (of(model.mapper_quality), of(model.mapper_quality_floor))
-            scores[f"mapper_distance_{name}"] = Score(*values, "lower")
-
-        if data.test_labels is not None:
-            scores |= label_scores(data.test_labels, model.assign(data.test).cpu())
-
-        toy = data.toy
-        if toy is not None and (modes := toy.modes()) is not None and toy.mode_std is not None:
-            raw = torch.stack([torch.from_numpy(column) for column in columns.values()], 1)
-            scores |= mode_scores(raw, modes, toy.mode_std, toy.mode_weights)
-
-        return scores
-
-    def figures(self, model: Model, data: Dataset, seed: int) -> dict[str, Figure]:
-        """Draw the latent space, and samples of the four latent models beside held-out data."""
-        x = data.test[:40_000]
+    @override
+    def figures(self, model: SCGANModel, data: Dataset, seed: int) -> Iterator[tuple[str, Figure]]:
+        x = data.test[:NUM_ROWS]
         generator = torch.Generator(model.device).manual_seed(seed)
-
         codes = {
-            title: model.latents[name].sample(len(x), generator).cpu()
-            for name, title in LATENT_TITLES.items()
+            LATENT_TITLES[name]: source.sample(len(x), generator).cpu()
+            for name, source in model.latents.items()
             if name != "real"
         }
+        caption = (
+            "Latent space. First two principal components of the codes of held-out rows: their "
+            "clusters, the codes that each latent model draws, and the codes themselves (the "
+            "paper's Figure 2)."
+        )
+        eps, k = model.encode(x).cpu(), model.assign(x).cpu()
+        yield caption, tables.latent_space(eps, k, codes)
 
         samples = {
-            title: model.sample(len(x), generator, latent=name).cpu()
-            for name, title in LATENT_TITLES.items()
+            LATENT_TITLES[name]: model.sample(len(x), generator, latent=name).cpu()
+            for name in LATENTS
         }
-        caption = (
-            "Latent space. First two principal components of the codes of held-out rows: their clusters, the codes "
-            "that each latent model draws, and the codes themselves (the paper's Figure 2)."
-        )
-        drawn = {caption: figures.latent_space(model.encode(x).cpu(), model.assign(x).cpu(), codes)}
         trained = LATENT_TITLES[model.trained_latent]
-        if data.table_schema.dim == 1:
-            return drawn | _line_figures(data, x, samples)
-
-        if data.table_schema.dim == 2:
-            return drawn | _plane_figures(data, x, samples, model.reconstruct(x).cpu(), trained)
-
-        return drawn | _table_figures(data, x, samples, trained)
-
-
-def _columns(data: Dataset, rows: Tensor) -> dict[str, np.ndarray]:
-    """The modelled columns in the user's units."""
-    decoded = data.table_schema.decode(rows)
-    return {column.name: decoded[column.name] for column in data.table_schema.modelled}
+        title = (
+            "Samples of the four latent models (the paper's Figure 3); the decoder was trained "
+            f"with codes of the {trained}"
+        )
+        x_hat = model.reconstruct(x).cpu()
+        yield from draw_samples(data, x, samples, trained, x_hat, title)
 
 
-def _line_figures(data: Dataset, x: Tensor, samples: Mapping[str, Tensor]) -> dict[str, Figure]:
-    (real,) = _columns(data, x).values()
-    drawn = {title: next(iter(_columns(data, rows).values())) for title, rows in samples.items()}
-    caption = "Samples of the four latent models. Each beside held-out data (the paper's Figure 3)."
-    return {caption: figures.marginals(dict.fromkeys(drawn, real), drawn)}
-
-
-def _plane_figures(
-    data: Dataset, x: Tensor, samples: Mapping[str, Tensor], x_hat: Tensor, trained: str
-) -> dict[str, Figure]:
-    def points(rows: Tensor) -> np.ndarray:
-        return np.stack(list(_columns(data, rows).values()), 1)
-
-    names = [column.name for column in data.table_schema.modelled]
-    clouds = {title: points(rows) for title, rows in samples.items()}
-
-    beside = (
-        "Samples of the four latent models. Share of rows in each bin, on a logarithmic scale that all panels "
-        f"share; the decoder was trained with codes of the {trained}. The last panel is held-out data (the "
-        "paper's Figure 3)."
-    )
-
-    again = (
-        "Reconstruction. Held-out rows, the same decoded from their own codes with the noise fixed, and how far "
-        "the two are apart, by place."
-    )
-    return {
-        beside: figures.data_and_latents(clouds, points(x), names, title="held-out data"),
-        again: figures.reconstructions(points(x), points(x_hat), names),
-    }
-
-
-def _table_figures(
-    data: Dataset, x: Tensor, samples: Mapping[str, Tensor], trained: str
-) -> dict[str, Figure]:
-    plane, project = figures.principal_plane(x)
-    clouds = {title: project(rows) for title, rows in samples.items()}
-    real, generated = _columns(data, x), _columns(data, samples[trained])
-
-    beside = (
-        "Samples of the four latent models. First two principal components of the standardised columns; share of "
-        "rows in each bin, on a logarithmic scale that all panels share. The last panel is held-out data (the "
-        "paper's Figure 3)."
-    )
-
-    columns = f"Columns. Held-out rows and samples ({trained}), in the table's own units."
-    together = f"Correlations. Spearman's rank correlation of each pair of columns; samples of the {trained}."
-
-    return {
-        beside: figures.data_and_latents(
-            clouds, plane, ("first component", "second component"), title="held-out data"
-        ),
-        columns: figures.marginals(real, generated),
-        together: figures.correlations(real, generated),
-    }
-
-
-SYSTEM = SCGAN()
+SYSTEM = SCGANSystem()

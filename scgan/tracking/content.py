@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scgan import systems
 from scgan.config import leaves
 from scgan.data.dataset import BUNDLED, Dataset
 from scgan.data.images.schema import ImageSchema
@@ -34,10 +33,8 @@ def run_params(spec: Spec, data: Dataset) -> dict[str, Any]:
     return {"system": spec.system, "seed": spec.seed, **about, **dict(leaves(spec.config))}
 
 
-def stage_params(spec: Spec, stage: str) -> dict[str, Any]:
+def stage_params(spec: Spec, sections: Sequence[str]) -> dict[str, Any]:
     """The settings of the sections that a stage reads, flat."""
-    system = systems.load(spec.system)
-    sections = next(s.sections for s in (*system.stages, *system.streamed) if s.name == stage)
     return {key: value for key, value in leaves(spec.config) if key.split(".")[0] in sections}
 
 
@@ -66,35 +63,6 @@ def curve_points(stage: str, artifact: Artifact) -> Iterator[tuple[str, float, i
         for name, value in point.items():
             if name != "samples":
                 yield f"{stage}/{name}", value, round(point["samples"])
-
-
-def cluster_table(artifacts: Mapping[str, Artifact]) -> dict[str, list]:
-    """The clusters, a row each, as columns; no columns for a system without clusters.
-
-    Args:
-        artifacts: Of a run's stages. That of ``cluster`` has the tensors ``counts`` (and
-            ``spread``), ``[K]``; one may have ``meta["quality"]``, K numbers.
-
-    Returns:
-        Name to K values.
-    """
-    if "cluster" not in artifacts:
-        return {}
-
-    found = artifacts["cluster"].tensors
-    counts = found["counts"]
-
-    columns: dict[str, list] = {
-        "cluster": list(range(len(counts))),
-        "rows": counts.tolist(),
-        "weight": (counts.double() / counts.sum()).tolist(),
-    }
-
-    if "spread" in found:
-        columns["spread"] = found["spread"].tolist()
-
-    quality = next((a.meta["quality"] for a in artifacts.values() if a.meta.get("quality")), None)
-    return columns if quality is None else columns | {"quality": list(quality)}
 
 
 def dataset_input(spec: Spec, data: Dataset) -> Any:

@@ -1,15 +1,14 @@
-"""A trained system as an MLflow model: a folder of its artifacts, and the code that samples. No pickle.
+"""A trained system as an MLflow model: a folder of its artifacts and the code that samples.
 
-This module imports MLflow only in functions, so that reading and sampling a saved system needs
-none.
+No pickle. This module imports MLflow only in functions, so that reading and sampling a saved
+system needs none.
 """
 
 import importlib
-import inspect
 import json
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ import safetensors.torch
 import torch
 
 from scgan import systems
-from scgan.contract import Model
+from scgan.capabilities import Model, Option, choose
 from scgan.data.images.schema import ImageSchema, schema_from_json
 from scgan.data.tables.schema import Schema
 from scgan.pipeline.spec import Spec
@@ -51,30 +50,25 @@ class TrainedSystem:
         spec: What was run.
         schema: From what the model draws to the user's columns, or to pixels.
         model: Draws standardised rows, or images in [-1, 1].
-        num_clusters: K, or None for a system without clusters.
     """
 
     spec: Spec
     schema: Schema | ImageSchema
     model: Model
-    num_clusters: int | None
 
-    def sample(
-        self, n: int, *, seed: int = 0, cluster: int | None = None, attribute: str | None = None
-    ) -> "pd.DataFrame | np.ndarray":
+    def sample(self, n: int, *, seed: int = 0, **options: Any) -> "pd.DataFrame | np.ndarray":
         """Draw rows in the user's units, names and types, or images.
 
         Args:
             n: How many, 1 to 10,000,000 rows or 100,000 images.
             seed: The same seed gives the same samples.
-            cluster: Only from this cluster; None draws from all by their weights.
-            attribute: Only images with it; None draws by their frequency.
+            **options: What the model lets choose, by ``model.options``.
 
         Returns:
             A row a sample, a column a column of the data; or uint8, ``[n, H, W, C]``.
 
         Raises:
-            ValueError: In one line, for a number, a cluster or an attribute that is not allowed.
+            ValueError: In one line, for a number or an option that is not allowed.
         """
         import pandas as pd
 
@@ -82,36 +76,13 @@ class TrainedSystem:
         if not 1 <= n <= most:
             raise ValueError(f"n is {n}, but must be 1 to {most:,}; draw more in several calls")
 
-        x = self.model.sample(
-            n, torch.Generator().manual_seed(seed), **self._how(cluster, attribute)
-        )
+        generator = torch.Generator().manual_seed(seed)
+        x = self.model.sample(n, generator, **choose(self.model, options))
         if isinstance(self.schema, Schema):
             return pd.DataFrame(self.schema.decode(x))
 
-        return self.schema.decode(x).reshape(
-            n, self.schema.size, self.schema.size, self.schema.channels
-        )
-
-    def _how(self, cluster: int | None, attribute: str | None) -> dict[str, Any]:
-        how = {
-            key: v for key, v in (("cluster", cluster), ("attribute", attribute)) if v is not None
-        }
-        for key, value in how.items():
-            if key not in inspect.signature(self.model.sample).parameters:
-                raise ValueError(
-                    f"{key} is {value}, but {self.spec.system} has no {key}s; leave it out"
-                )
-
-        if (
-            cluster is not None
-            and self.num_clusters is not None
-            and not 0 <= cluster < self.num_clusters
-        ):
-            raise ValueError(
-                f"cluster is {cluster}, but must be 0 to {self.num_clusters - 1}, or -1 for all"
-            )
-
-        return how
+        size = self.schema.size
+        return self.schema.decode(x).reshape(n, size, size, self.schema.channels)
 
 
 def write_system(
@@ -152,9 +123,7 @@ def read_system(folder: Path) -> TrainedSystem:
         for stage, meta in record["stages"].items()
     }
     model = systems.load(spec.system).model(spec.config, artifacts, torch.device("cpu"))
-    num_clusters = len(artifacts["cluster"].tensors["counts"]) if "cluster" in artifacts else None
-
-    return TrainedSystem(spec, schema_from_json(record["schema"]), model, num_clusters)
+    return TrainedSystem(spec, schema_from_json(record["schema"]), model)
 
 
 def num_samples(model_input: Any) -> int:
@@ -197,9 +166,10 @@ def num_samples(model_input: Any) -> int:
 
 
 def python_model() -> Any:
-    """What MLflow calls: ``predict(n, params={"seed": 7, "cluster": 3})`` gives a table of n samples, or images.
+    """What MLflow calls: ``predict(n, params={"seed": 7, "cluster": 3})`` gives n samples.
 
-    Those are uint8, ``[n, H, W, C]``; what can be chosen of them is ``"attribute"``.
+    They are a table, or images as uint8, ``[n, H, W, C]``; params are a seed and the model's
+    options, of which a plain value stands for none given (-1, or no text).
     """
     import pandas as pd
     from mlflow.exceptions import MlflowException
@@ -212,11 +182,11 @@ def python_model() -> Any:
         # MLflow reads the hint of the input: with this one, and no schema, it hands on whatever it
         # is given.
         def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:
-            anything = {"cluster": -1, "attribute": ""}
+            absent = {option.name: option.absent for option in self.system.model.options}
             given = {
-                name: v
-                for name, v in (params or {}).items()
-                if name not in anything or v != anything[name]
+                name: value
+                for name, value in (params or {}).items()
+                if name not in absent or value != absent[name]
             }
 
             try:
@@ -252,31 +222,29 @@ def save_model(
             folder,
             python_model=str(work / "model.py"),
             artifacts={"system": str(work / "system")},
-            signature=_signature(schema),
+            signature=_signature(schema, read_system(work / "system").model.options),
             input_example=({"n": [5]}, {"seed": 7}),
             pip_requirements=requirements(),
             mlflow_model=mlflow_model,
         )
 
 
-def _signature(schema: Schema | ImageSchema) -> Any:
-    """What ``predict`` returns and takes beside the number: -1 is any cluster, no text any attribute."""
+def _signature(schema: Schema | ImageSchema, options: Sequence[Option]) -> Any:
+    """What ``predict`` returns, and what it takes beside the number: a seed and the options."""
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, TensorSpec
     from mlflow.types import Schema as MLflowSchema
 
     if isinstance(schema, Schema):
-        outputs = MLflowSchema(
-            [ColSpec(mlflow_type(column.dtype), column.name) for column in schema.columns]
-        )
-        chosen = ParamSpec("cluster", "long", -1)
+        columns = [ColSpec(mlflow_type(column.dtype), column.name) for column in schema.columns]
+        outputs = MLflowSchema(columns)
     else:
         shape = (-1, schema.size, schema.size, schema.channels)
         outputs = MLflowSchema([TensorSpec(np.dtype("uint8"), shape)])
-        chosen = ParamSpec("attribute", "string", "")
 
-    return ModelSignature(None, outputs, ParamSchema([ParamSpec("seed", "long", 0), chosen]))
+    chosen = [ParamSpec(option.name, option.scalar, option.absent) for option in options]
+    return ModelSignature(None, outputs, ParamSchema([ParamSpec("seed", "long", 0), *chosen]))
 
 
 def _pyfunc() -> Any:

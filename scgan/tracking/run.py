@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from scgan import systems
+from scgan.capabilities import cluster_table
 from scgan.data.dataset import Dataset
 from scgan.pipeline.executor import Usage
 from scgan.pipeline.run import Outcome
@@ -16,7 +18,6 @@ from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact
 from scgan.tracking.content import (
     Points,
-    cluster_table,
     curve_points,
     dataset_input,
     origin,
@@ -26,9 +27,6 @@ from scgan.tracking.content import (
     usage_points,
 )
 from scgan.tracking.model import save_model
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 COMPLETE = "scgan.complete"  # the tag of an entry that holds all that it will ever hold
 MAX_LETTERS, MAX_PARAMS, MAX_METRICS = 6000, 100, 1000  # of a parameter; in a call: MLflow's limits
@@ -75,6 +73,7 @@ class PipelineRun:
         self._children: dict[str, Entry] = {}
         self._model: Any = None
         self._trained = False
+        self._sections: Mapping[str, Sequence[str]] = {}
 
     @property
     def id(self) -> str:
@@ -85,6 +84,8 @@ class PipelineRun:
 
     def begin(self, data: Dataset) -> None:
         """Find the entry, or make it; one that is not complete is filled up."""
+        stages = systems.load(self.spec.system).stages(data)
+        self._sections = {stage.name: stage.sections for stage in stages}
         self._find(self.parent, self.spec.run_id, {"scgan.run_id": self.spec.run_id})
         self.model_uri = self.parent.tags.get("scgan.model_uri")
         if self.parent.complete:
@@ -136,7 +137,7 @@ class PipelineRun:
                 self.parent, [("evaluate/seconds", outcome.seconds["evaluate"], 0)], timestamp
             )
 
-        self._log_table("clusters.json", cluster_table(outcome.artifacts))
+        self._log_table("clusters.json", cluster_table(outcome.model))
         if self._trained or self.model_uri is None:
             self._log_model(outcome)
 
@@ -149,12 +150,15 @@ class PipelineRun:
             if entry.status == "RUNNING":
                 self._set_status(entry, "FAILED" if isinstance(error, Exception) else "KILLED")
 
-    def log_pictures(self, figures: Mapping[str, Figure]) -> None:
-        """Log figures by file name, where something was trained or they are missing."""
+    def log_pictures(self, pictures: Mapping[str, bytes]) -> None:
+        """Log PNG files by name, where something was trained or they are missing."""
         there = self._files("pictures")
-        for name, figure in figures.items():
-            if self._trained or name not in there:
-                self._client.log_figure(self.id, figure, name)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in pictures.items():
+                if self._trained or f"pictures/{name}" not in there:
+                    path = Path(folder) / name
+                    path.write_bytes(content)
+                    self._client.log_artifact(self.id, str(path), "pictures")
 
     def log_report(self, html: str) -> None:
         """Log a page as ``report.html``, where something was trained or it is missing."""
@@ -168,7 +172,7 @@ class PipelineRun:
         child = self._children.setdefault(stage, Entry())
         if not child.id:
             self._find(child, stage, {"mlflow.parentRunId": self.id, "scgan.stage": stage})
-            self._log_params(child, stage_params(self.spec, stage))
+            self._log_params(child, stage_params(self.spec, self._sections[stage]))
         return child
 
     def _find(self, entry: Entry, name: str, tags: Mapping[str, str]) -> None:

@@ -16,20 +16,20 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from filelock import FileLock
+from typing_extensions import override
 
+from scgan import systems
 from scgan.data.dataset import Dataset
 from scgan.pipeline.executor import Usage
+from scgan.pipeline.listeners import Listener
 from scgan.pipeline.run import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact
 from scgan.tracking.run import PipelineRun
 from scgan.training.runtime import Progress
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ _HOPELESS = {
 }
 
 
-class MLflowTracker:
+class MLflowTracker(Listener):
     """A listener that logs runs to MLflow; used where the pipeline is driven, not by workers.
 
     Args:
@@ -81,6 +81,7 @@ class MLflowTracker:
         self._experiment_id = experiment_id
         self._outbox = _Outbox(self.RETRY_AFTER)
         self._run: PipelineRun | None = None
+        self._stages: set[str] = set()
         self._live: list[tuple[str, float, int]] = []
         self._latest: Mapping[str, float] = {}
         self._sent = 0.0
@@ -161,23 +162,28 @@ class MLflowTracker:
             )
         return f"mlflow ui --backend-store-uri {redacted(self.uri)}"
 
+    @override
     def run_started(self, spec: Spec, data: Dataset) -> None:
-        """Find the run or begin it, with parameters, the data and versions."""
+        # Scoring and pictures are told as stages, too, but are no children of the run.
+        self._stages = {stage.name for stage in systems.load(spec.system).stages(data)}
         self._run = run = PipelineRun(self._client, self._experiment_id, spec)
         self._live, self._latest = [], {}
         self._later(partial(run.begin, data))
 
+    @override
     def stage_started(self, stage: str, num_units: int) -> None:
-        """Find the stage's run or begin it."""
+        if stage not in self._stages:
+            return
         self._live, self._latest = [], {}
         self._later(partial(self._running.begin_stage, stage, num_units))
 
+    @override
     def progress(self, stage: str, progress: Progress) -> None:
-        """Log the latest losses as ``live/...``, a batch every five seconds.
+        if stage not in self._stages:
+            return
 
-        They have keys of their own: they are what one pack of units last said, not the stage's
-        curve.
-        """
+        # Under keys of their own, a batch every five seconds: they are what one pack of units last
+        # said, not the stage's curve.
         if progress.metrics and dict(progress.metrics) != self._latest:
             self._latest = dict(progress.metrics)
             self._live += [
@@ -186,35 +192,39 @@ class MLflowTracker:
         if time.monotonic() - self._sent >= self.LIVE_EVERY:
             self._send_live(stage)
 
+    @override
     def units_fitted(self, stage: str, done: int, num_units: int) -> None:
-        """Log how many of the stage's units are there; its parameter ``units`` is how many there will be."""
-        self._live.append(("live/units_fitted", float(done), done))
+        if stage in self._stages:
+            self._live.append(("live/units_fitted", float(done), done))
 
+    @override
     def resources_used(self, usage: Usage) -> None:
-        """Log nodes, GPUs in use and cost as ``system/...``, where MLflow shows a machine's own metrics."""
         self._later(partial(self._running.log_usage, usage, _now()))
 
+    @override
     def stage_finished(self, stage: str, artifact: Artifact, seconds: float | None) -> None:
-        """Log the stage's curve, complete, and how long it took."""
+        if stage not in self._stages:
+            return
         self._send_live(stage)
         self._later(partial(self._running.finish_stage, stage, artifact, seconds, _now()))
 
+    @override
     def run_finished(self, outcome: Outcome) -> None:
-        """Log scores, the clusters and the model, and close the run."""
         self._later(partial(self._running.finish, outcome, _now()))
         self._close()
 
+    @override
     def run_failed(self, error: BaseException) -> None:
-        """Close the run as FAILED, or as KILLED where a person or a signal ended it."""
         self._later(partial(self._running.fail, error))
         self._close()
 
-    def log_pictures(self, figures: Mapping[str, Figure]) -> None:
-        """Log figures by caption; those of a repeated run that are there stay as they are."""
+    def log_pictures(self, pictures: Mapping[str, bytes]) -> None:
+        """Log PNG files by caption; those of a repeated run that are there stay as they are."""
         files = {}
-        for number, (caption, figure) in enumerate(figures.items(), 1):
-            name = re.sub(r"[^a-z0-9]+", "-", caption.lower()).strip("-")[:80]
-            files[f"pictures/{number:02d}-{name}.png"] = figure
+        for number, (caption, content) in enumerate(pictures.items(), 1):
+            title = caption.partition(". ")[0]
+            name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60]
+            files[f"{number:02d}-{name}.png"] = content
         self._later(partial(self._running.log_pictures, files))
         self._close()
 

@@ -122,5 +122,10 @@ def test_image_metrics_tell_wrong_attributes_and_lost_diversity():
         def forward(self, images):
             return images.flatten(1)
 
-    fid = fid_of(lambda model: Pixels())
-    assert fid(Painter(), data, 0) < 0.02 < fid(Painter(spread=1.0), data, 0)
+    def painter(**how):
+        made = Painter(**how)
+        made.extractors = {"pixels": Pixels()}
+        return made
+
+    fid = fid_of("pixels")
+    assert fid(painter(), data, 0) < 0.02 < fid(painter(spread=1.0), data, 0)

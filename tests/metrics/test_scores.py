@@ -5,9 +5,13 @@ import pytest
 import torch
 
 from scgan.metrics import scores
-from scgan.metrics.scores import Score, label_scores, mode_scores, score
+from scgan.metrics.scores import Score, compare_rows, label_scores, mode_scores
 
 KEYS = {"sliced_wasserstein", "energy_distance", "off_support_fraction", "c2st_accuracy"}
+
+
+def score(*rows: torch.Tensor, seed: int) -> dict[str, Score]:
+    return dict(compare_rows(*rows, seed=seed))
 
 
 def normal(num: int, dim: int, seed: int) -> torch.Tensor:
@@ -42,7 +46,7 @@ def test_ratio_of_real_samples_is_steady_over_seeds() -> None:
     for seed in range(5):
         repeats = list(scores._repeats(samples, test, 1000, torch.Generator().manual_seed(seed)))
         entry = scores._averaged(scores._sliced_wasserstein, repeats, seed)
-        ratios.append(entry.value / entry.floor)
+        ratios.append(entry[0] / entry[1])
     assert max(ratios) - min(ratios) < 0.4
 
 
@@ -74,7 +78,7 @@ def test_value_and_floor_meet_the_same_real_part_and_projections() -> None:
     swapped = [(b, a, generated) for generated, a, b in repeats]
     entry = scores._averaged(scores._sliced_wasserstein, repeats, 3)
     mirrored = scores._averaged(scores._sliced_wasserstein, swapped, 3)
-    assert (mirrored.value, mirrored.floor) == (entry.floor, entry.value)
+    assert mirrored == entry[::-1]
 
 
 def test_parts_are_disjoint_as_far_as_the_rows_go() -> None:
@@ -120,7 +124,7 @@ def test_off_support_exactly() -> None:
     test = torch.full((40, 1), 0.5)
     samples = torch.cat([torch.full((15, 1), 0.25), torch.full((5, 1), 0.75)])
     entry = score(samples, test, train, seed=0)["off_support_fraction"]
-    assert entry == Score(0.25, 0.0, "lower")
+    assert (entry.value, entry.floor, entry.better) == (0.25, 0.0, "lower")
 
 
 @pytest.mark.usefixtures("no_classifier")
@@ -134,7 +138,7 @@ def test_off_support_refers_to_the_first_rows_of_train(monkeypatch: pytest.Monke
 
 def test_off_support_floor_is_of_rows_that_do_not_set_the_threshold() -> None:
     train, test = torch.zeros(1, 1), torch.arange(40.0)[:, None]
-    floors = {scores._off_support(test, test, train, seed).floor for seed in range(6)}
+    floors = {scores._off_support(test, test, train, seed)[1] for seed in range(6)}
     assert (
         len(floors) > 1
     )  # a half of 20 against its own quantile would have one row beyond it, whatever the seed
@@ -189,9 +193,12 @@ def test_refuses_wrong_rows() -> None:
 def test_mode_scores_flatten_the_coverage() -> None:
     modes = torch.tensor([[0.0, 0.0], [4.0, 0.0]])
     table = mode_scores(torch.tensor([[0.0, 0.0], [0.0, 0.0], [0.1, 0.0], [2.5, 0.0]]), modes, 0.1)
-    assert table["modes_captured"] == Score(1.0, None, "higher")
-    assert table["modes_total"] == Score(2.0, None, "none")
-    assert table["high_quality_share"] == Score(0.75, None, "higher")
+    assert table["modes_captured"] == Score.of("modes_captured", 1.0)
+    assert table["modes_captured"].better == "higher"
+    assert table["modes_total"] == Score.of("modes_total", 2.0)
+    assert table["modes_total"].better == "none"
+    assert table["high_quality_share"] == Score.of("high_quality_share", 0.75)
+    assert table["high_quality_share"].better == "higher"
     assert table["modes_kl_divergence"].value == pytest.approx(
         0.75 * 0.4054651 + 0.25 * -0.6931472, abs=1e-6
     )

@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
+from scgan.capabilities import Degrees, OneOf, WholeNumber
 from scgan.data.dataset import DataConfig, load
-from scgan.pipeline.sampling import degrees
 
 NAMES = ("Bald", "Black Hair", "Smiling")
 
@@ -68,7 +68,7 @@ def test_an_attribute_alone_or_by_degrees(sample, image_run, tmp_path):
     sample(tmp_path / "both.npz", "--num", 5, "--attributes", "Smiling=0.25,Bald=1")
     wanted = torch.tensor([1.0, 0.25]).expand(5, -1)
     with np.load(tmp_path / "both.npz") as archive:
-        assert np.array_equal(archive["images"], drawn(image_run, 5, y=wanted)[0])
+        assert np.array_equal(archive["images"], drawn(image_run, 5, attributes=wanted)[0])
         assert "y" not in archive and np.array_equal(archive["degrees"], wanted)
     sample(tmp_path / "whole.npz", "--num", 5, "--attributes", "Bald=1")
     with np.load(tmp_path / "whole.npz") as archive:
@@ -96,13 +96,13 @@ def test_a_grid_shows_them_row_by_row(sample, image_run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--cluster", 1), "infoscc_gan has no cluster to choose; leave --cluster out"),
-        (("--latent", "real"), "infoscc_gan has no latent to choose; leave --latent out"),
+        (("--cluster", 1), "this model has no cluster to choose; it has attribute, attributes"),
+        (("--latent", "real"), "this model has no latent to choose; it has attribute, attributes"),
         (("--attribute", "Smilng"), "unknown attribute 'Smilng'; did you mean 'Smiling'?"),
         (("--attributes", "Smilng=1"), "unknown attribute 'Smilng'; did you mean 'Smiling'?"),
         (
             ("--attributes", "Bald=1", "--attribute", "Bald"),
-            "give --attribute or --attributes, not both",
+            "give attribute or attributes, not both",
         ),
     ],
 )
@@ -129,16 +129,31 @@ def test_places_that_cannot_be_written(sample, tmp_path):
 
 
 def test_degrees_of_attributes_are_read():
-    assert degrees("Smiling=0.5,Black Hair=1", NAMES).tolist() == [0, 1, 0.5]
+    option = Degrees("attributes", "how much of each", NAMES)
+    assert option.read("Smiling=0.5,Black Hair=1").tolist() == [0, 1, 0.5]
+    assert option.read({"Bald": 0.25}).tolist() == [0.25, 0, 0]
     for text, message in {
-        "Bald": "--attributes: 'Bald' has no degree; give NAME=0.5,...",
-        "": "--attributes: '' has no degree",
-        "Bald=much": "--attributes: 'much' is no number",
-        "Bald=1.5": "--attributes: Bald=1.5 is out of range; degrees are 0 to 1",
-        "Bald=nan": "--attributes: Bald=nan is out of range",
-        "Bald=1,Bald=0": "--attributes names 'Bald' more than once",
+        "Bald": "attributes: 'Bald' has no degree; give NAME=0.5,...",
+        "": "attributes: '' has no degree",
+        "Bald=much": "attributes: 'much' is no number",
+        "Bald=1.5": "attributes: Bald=1.5 is out of range; degrees are 0 to 1",
+        "Bald=nan": "attributes: Bald=nan is out of range",
+        "Bald=1,Bald=0": "attributes names 'Bald' more than once",
         "Blad=1": "unknown attribute 'Blad'; did you mean 'Bald'?",
     }.items():
         with pytest.raises(ValueError) as caught:
-            degrees(text, NAMES)
+            option.read(text)
         assert str(caught.value).startswith(message)
+
+
+def test_whole_numbers_and_words_are_read():
+    number = WholeNumber("cluster", "of one cluster", 3)
+    assert [number.read(value) for value in ("0", 2, np.int64(1))] == [0, 2, 1]
+    for value in ("3", -1, "x", 1.5, True):
+        with pytest.raises(ValueError, match="cluster is .*, but must be 0 to 2"):
+            number.read(value)
+
+    word = OneOf("latent", "where codes come from", ("real", "mapping"))
+    assert word.read("real") == "real"
+    with pytest.raises(ValueError, match="unknown latent 'reel'; did you mean 'real'?"):
+        word.read("reel")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import re
+from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from scgan import systems
+from scgan.capabilities import WholeNumber
 from scgan.config import leaves
 from scgan.data.dataset import DataConfig, split
 from scgan.data.tables.reading import from_columns
@@ -19,14 +22,14 @@ from scgan.metrics.scores import Score
 from scgan.pipeline.run import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.report.facts import number
-from scgan.report.page import METRICS, explained_by, render_report, write_report
+from scgan.report.page import render_report, write_report
 from scgan.store.artifacts import Artifact, ArtifactStore
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}'
 SCORES = {
-    "sliced_wasserstein": Score(0.03, 0.02, "lower"),
-    "c2st_accuracy": Score(0.61, 0.499, "lower"),
-    "reconstruction_mse": Score(5.4321e-05, None, "lower"),
+    "sliced_wasserstein": Score.of("sliced_wasserstein", 0.03, 0.02),
+    "c2st_accuracy": Score.of("c2st_accuracy", 0.61, 0.499),
+    "reconstruction_mse": Score.of("reconstruction_mse", 5.4321e-05),
     "modes_total": Score(25.0, None, "none"),
     "a_new_metric": Score(0.25, 0.0, "higher"),
 }
@@ -69,25 +72,32 @@ def outcome(name="jets", column="energy", *, dropped=0, **changes):
         "data": data,
         "artifacts": {
             "encode": Artifact(meta=curve),
-            "cluster": Artifact({"counts": torch.tensor([300, 100])}, {"num_clusters": 2}),
-            "map": Artifact(meta={**curve, "quality": [0.125, 0.375]}),
+            "cluster": Artifact(),
+            "map": Artifact(meta=curve),
         },
-        "model": None,
+        "model": clustered([300, 100], {"mapper distance": [0.125, 0.375]}),
         "scores": SCORES,
         "trained": ("encode", "map"),
-        "seconds": {"encode": 12.34, "cluster": 0.01, "map": 5.0, "evaluate": 2.0},
+        "seconds": {"encode": 12.34, "cluster": 0.01, "map": 5.0, "evaluate": 2.0, "figures": 0.5},
     }
     return Outcome(**{**values, **changes})
 
 
-def picture():
-    from scgan.figures import tables as figures
+def clustered(counts, columns=None):
+    """A model with clusters and an option."""
+    return SimpleNamespace(
+        counts=torch.tensor(counts),
+        cluster_columns=columns or {},
+        assign=None,
+        options=(WholeNumber("cluster", "rows of this cluster only", len(counts)),),
+    )
 
-    return figures.clusters(torch.tensor([1, 2]))
+
+PICTURE = b"\x89PNG any"
 
 
-def render(run, figures=None):
-    html = render_report(run, figures or {}, "runs")
+def render(run, pictures=None):
+    html = render_report(replace(run, pictures=pictures or {}), "runs")
     return html, Page(html)
 
 
@@ -101,8 +111,7 @@ def test_every_score_is_there_with_its_floor_and_meaning():
     for key, score in SCORES.items():
         assert key in page.text
         assert number(score.value) in page.text
-    for key in SCORES.keys() & METRICS.keys():
-        assert METRICS[key].label in page.text and METRICS[key].meaning in page.text
+    assert "Sliced Wasserstein-1" in page.text and "How far probability must be" in page.text
     table = [cell.strip() for cell in page.text.splitlines()]
     assert "1.50 ×" in table and "+0.111" in table
     assert not re.search(r"\b(inf|nan|None)\b", page.text)
@@ -111,39 +120,27 @@ def test_every_score_is_there_with_its_floor_and_meaning():
     )
 
 
-def test_every_metric_of_the_score_table_is_explained():
-    from scgan.metrics.scores import mode_scores, score
-
-    rows = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
-    found = {**score(rows, rows, rows, seed=0), **mode_scores(rows, torch.zeros(1, 2), 1.0)}
-    assert found.keys() <= METRICS.keys()
-
-
 def test_a_score_is_explained_by_what_its_name_begins_with():
-    names = [
-        "fid_inception_50k",
-        "chamfer_sum_encoder_1k",
-        "reconstruction_mse_data_units",
-        "is_judge_898",
-        "island",
-    ]
-    entries = ["fid", "chamfer_sum", "reconstruction_mse_data_units", "is", None]
-    assert [explained_by(name) for name in names] == entries
-    _, page = render(
-        outcome(scores={name: Score(1.5, 1.0, "lower") for name in reversed(names)}), {}
-    )
-    table = [line.strip() for line in page.text.splitlines()]
-    assert (
-        "Fréchet distance (FID), inception, 50k" in table and "Inception Score, judge, 898" in table
-    )
-    assert METRICS["fid"].meaning in page.text
-    assert (
-        page.text.index("FID") < page.text.index("Chamfer") < page.text.index("island")
-    )  # in the table's order
+    entries = {
+        "fid_inception_50k": "Fréchet distance (FID), inception, 50k",
+        "chamfer_sum_encoder_1k": "Chamfer distance, real to generated, encoder, 1k",
+        "reconstruction_mse_data_units": "Reconstruction error, data units",
+        "is_judge_898": "Inception Score, judge, 898",
+    }
+    scores = {name: Score.of(name, 1.5, 1.0) for name in entries}
+    assert [score.label for score in scores.values()] == list(entries.values())
+    assert scores["is_judge_898"].better == "higher"
+    with pytest.raises(KeyError, match="no meaning .* 'island'"):
+        Score.of("island", 1.0)
+
+    _, page = render(outcome(scores=scores))
+    assert all(label in page.text for label in entries.values())
+    assert "only figures with the same extractor" in page.text
+    assert page.text.index("FID") < page.text.index("Chamfer") < page.text.index("Inception")
 
 
 def test_it_is_one_file_that_loads_nothing():
-    html, page = render(outcome(), {"Latent space. Where codes lie.": picture()})
+    html, page = render(outcome(), {"Latent space. Where codes lie.": PICTURE})
     assert not re.search(r"https?://|@import|url\(", html)
     assert {tag for tag, _ in page.tags} & {
         "script",
@@ -155,12 +152,12 @@ def test_it_is_one_file_that_loads_nothing():
     } == set()
     sources = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
     assert len(sources) == 3  # the picture, the clusters, the curves
-    assert all(source.startswith("data:image/png;base64,iVBOR") for source in sources)
+    assert all(source.startswith("data:image/png;base64,iVBO") for source in sources)
 
 
 def test_hostile_names_stay_text():
     run = outcome(HOSTILE, HOSTILE, scores={HOSTILE: Score(1.0, 1.0, "lower")})
-    html, page = render(run, {HOSTILE: picture()})
+    html, page = render(run, {HOSTILE: PICTURE})
     tags = [tag for tag, _ in page.tags]
     assert "script" not in tags and not any("onerror" in attributes for _, attributes in page.tags)
     assert "<script" not in html
@@ -199,31 +196,41 @@ def test_settings_are_all_there_and_changed_ones_marked():
 
 def test_times_tell_what_was_trained():
     text = re.sub(r"\n+", "\n", plain()[1].text)
-    assert "encode\n12.3 s\ncluster\nfrom the store\nmap\n5.0 s\nevaluate\n2.0 s" in text
-    text = re.sub(r"\n+", "\n", render(outcome(trained=(), seconds={}))[1].text)
+    assert "encode\n12.3 s\ncluster\nfrom the store\nmap\n5.0 s\nevaluate\n2.0 s\nfigures" in text
+    text = re.sub(
+        r"\n+",
+        "\n",
+        render(outcome(trained=(), seconds={"encode": 0.1, "cluster": 0.1, "map": 0.1}))[1].text,
+    )
     assert (
         "encode\nfrom the store\ncluster\nfrom the store\nmap\nfrom the store\nWritten with" in text
     )
     assert f"torch {torch.__version__}" in text
 
 
-def test_clusters_with_and_without_mapper_quality():
+def test_clusters_with_and_without_more_columns():
     text = re.sub(r"\n+", "\n", plain()[1].text)
-    assert "Mapper quality\n0\n300\n75.00%\n0.125\n1\n100\n25.00%\n0.375\n" in text
-    artifacts = {"cluster": Artifact({"counts": torch.tensor([300, 100])})}
-    text = re.sub(r"\n+", "\n", render(outcome(artifacts=artifacts))[1].text)
-    assert "Mapper quality" not in text and "1\n100\n25.00%\n" in text
+    assert "Mapper distance\n0\n300\n75.00%\n0.125\n1\n100\n25.00%\n0.375\n" in text
+    text = re.sub(r"\n+", "\n", render(outcome(model=clustered([300, 100])))[1].text)
+    assert "Mapper distance" not in text and "1\n100\n25.00%\n" in text
 
 
 def test_of_very_many_clusters_the_smallest_are_left_out():
-    artifacts = {"cluster": Artifact({"counts": torch.arange(1, 1004)})}
-    text = re.sub(r"\n+", "\n", render(outcome(artifacts=artifacts))[1].text)
+    run = outcome(model=clustered(list(range(1, 1004))))
+    text = re.sub(r"\n+", "\n", render(run)[1].text)
     assert "Weight in sampling\n3\n4\n" in text and "\n1002\n1,003\n" in text
     assert "\n3 smaller clusters are left out here.\n" in text
 
 
+def test_what_may_be_chosen_is_listed():
+    text = re.sub(r"\n+", "\n", plain()[1].text)
+    assert "--cluster\nrows of this cluster only\n0 to 1\n" in text
+
+
 def test_a_system_without_clusters_curves_or_pictures_has_no_such_section():
-    html, page = render(outcome(artifacts={"train": Artifact()}))
+    html, page = render(
+        outcome(artifacts={"train": Artifact()}, model=SimpleNamespace(options=()), seconds={})
+    )
     links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert (
@@ -235,14 +242,14 @@ def test_a_system_without_clusters_curves_or_pictures_has_no_such_section():
 
 def test_the_sampling_command_is_what_a_shell_takes():
     run = outcome("my jets")
-    page = Page(render_report(run, {}, "my runs"))
+    page = Page(render_report(run, "my runs"))
     name = run.spec.run_id
     assert name.startswith("scgan-my-jets-")
     assert f"scgan sample {name} --store 'my runs' --num 100000 --out samples.parquet" in page.text
 
 
 def test_a_captions_first_sentence_is_its_title():
-    html, _ = render(outcome(), {"Latent space. Codes of 2.5 k rows. And more.": picture()})
+    html, _ = render(outcome(), {"Latent space. Codes of 2.5 k rows. And more.": PICTURE})
     assert "<b>Latent space.</b> Codes of 2.5 k rows. And more." in html
     assert 'alt="Latent space"' in html
 
@@ -256,25 +263,16 @@ def test_numbers_are_short(value, text):
     assert number(value) == text
 
 
-def test_it_is_written_into_the_store_with_the_systems_own_pictures(tmp_path, monkeypatch):
-    run, store = outcome(), ArtifactStore(str(tmp_path))
-    asked = []
-
-    def figures(model, data, seed):
-        asked.append((model, data, seed))
-        return {"Only picture": picture()}
-
-    monkeypatch.setattr(systems.load("scgan"), "figures", figures, raising=False)
-    path = write_report(run, store)
+def test_it_is_written_into_the_store_with_its_pictures(tmp_path):
+    run, store = outcome(pictures={"Only picture": PICTURE}), ArtifactStore(str(tmp_path))
+    path, html = write_report(run, store)
     assert path == f"{tmp_path}/{run.spec.run_id}/report.html"
-    assert "<b>Only picture.</b>" in (tmp_path / run.spec.run_id / "report.html").read_text(
-        encoding="utf-8"
-    )
-    assert asked == [(run.model, run.data, 3)]
+    written = (tmp_path / run.spec.run_id / "report.html").read_text(encoding="utf-8")
+    assert written == html and "<b>Only picture.</b>" in html
 
 
 def test_images_have_attributes_and_no_columns(image_run):
-    html = render_report(image_run.outcome, {}, "runs")
+    html = render_report(image_run.outcome, "runs")
     text = Page(html).text
     assert "48 training images, 12 held out · 32 x 32 pixels, colour, 2 attributes" in text
     assert (

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from scgan import systems
+from scgan.capabilities import Degrees, OneOf, WholeNumber, choose
 from scgan.config import leaves, override
+from scgan.contract import UndeclaredRead
 from scgan.data.dataset import DataConfig
 from scgan.pipeline.executor import LocalExecutor
-from scgan.pipeline.run import fit_stages, prepare, run
+from scgan.pipeline.run import drawn, fit_stages, prepare, run
 from scgan.pipeline.spec import Spec
 from scgan.pipeline.stored import open_run
 from scgan.store.artifacts import ArtifactStore
@@ -21,20 +25,23 @@ DATA = {
 SYSTEMS = systems.available()
 
 
-def tiny(name):
+def kinds(names=SYSTEMS):
+    return [(name, kind) for name in names for kind in systems.load(name).examples]
+
+
+def tiny(name, kind):
     """The smoke preset, every training cut to a few steps."""
-    system = systems.load(name)
-    config = system.presets["smoke"]
-    few = 512 if system.kind == "images" else 2048
+    config = systems.load(name).presets["smoke"]
+    few = 512 if kind == "images" else 2048
     changes = {key: few for key, _ in leaves(config) if key.endswith(".num_samples")}
     changes |= {key: 200 for key, _ in leaves(config) if key == "evaluation.num_images"}
-    return Spec(name, DATA[system.kind], override(config, changes))
+    return Spec(name, DATA[kind], override(config, changes))
 
 
-@pytest.fixture(scope="module", params=SYSTEMS)
+@pytest.fixture(scope="module", params=kinds(), ids="-".join)
 def outcome(request, tmp_path_factory):
-    store = ArtifactStore(str(tmp_path_factory.mktemp(request.param)))
-    spec = tiny(request.param)
+    store = ArtifactStore(str(tmp_path_factory.mktemp(request.param[0])))
+    spec = tiny(*request.param)
     return run(spec, prepare(spec), store, LocalExecutor()), store
 
 
@@ -43,22 +50,30 @@ def test_presets_have_what_every_command_offers():
         assert {"smoke", "default"} <= systems.load(name).presets.keys()
 
 
-@pytest.mark.parametrize("how", ["stages", "streamed"])
-def test_stages_read_only_what_earlier_ones_made(how):
-    for name in SYSTEMS:
-        stages = getattr(systems.load(name), how)
-        sections = set(systems.load(name).Config.model_fields)
+def streamed(data):
+    """The same data, as if it were larger than memory."""
+    return replace(data, stream=object())
+
+
+@pytest.mark.parametrize(("name", "kind"), kinds())
+def test_stages_read_only_what_earlier_ones_made(name, kind):
+    system, data = systems.load(name), prepare(tiny(name, kind))
+    sections = set(system.Config.model_fields)
+
+    for stages in (system.stages(data), system.stages(streamed(data))):
         for i, stage in enumerate(stages):
             assert set(stage.needs) <= {earlier.name for earlier in stages[:i]}
             assert set(stage.sections) <= sections
-        assert not stages or sections - set().union(*(stage.sections for stage in stages)) <= {
-            "evaluation"
-        }
+
+        read = set().union(*(stage.sections for stage in stages))
+        assert not stages or sections - read <= {"evaluation"}
 
 
 def test_every_stage_is_trained_and_finite(outcome):
     result, _ = outcome
-    assert result.trained == tuple(stage.name for stage in systems.load(result.spec.system).stages)
+    assert result.trained == tuple(
+        stage.name for stage in systems.load(result.spec.system).stages(result.data)
+    )
     for artifact in result.artifacts.values():
         assert all(t.isfinite().all() for t in artifact.tensors.values() if t.is_floating_point())
 
@@ -95,8 +110,8 @@ def test_another_seed_gives_other_artifacts(outcome):
     assert spec.run_id != result.spec.run_id
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
-def test_every_parameter_is_trained(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "kind"), kinds())
+def test_every_parameter_is_trained(name, kind, tmp_path, monkeypatch):
     """Each optimiser's every parameter gets a finite gradient that is not zero everywhere, within a training."""
     touched = {}
     step = torch.optim.Adam.step
@@ -111,15 +126,15 @@ def test_every_parameter_is_trained(name, tmp_path, monkeypatch):
         return step(optimizer, *args, **kwargs)
 
     monkeypatch.setattr(torch.optim.Adam, "step", watched)
-    spec = tiny(name)
+    spec = tiny(name, kind)
     fit_stages(spec, prepare(spec), ArtifactStore(str(tmp_path)), LocalExecutor())
     assert touched and all(touched.values())
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
-def test_a_stage_is_a_function_of_its_inputs(name, tmp_path):
+@pytest.mark.parametrize(("name", "kind"), kinds())
+def test_a_stage_is_a_function_of_its_inputs(name, kind, tmp_path):
     """The global random state has no say."""
-    spec, made = tiny(name), []
+    spec, made = tiny(name, kind), []
     for seed in (0, 1):
         torch.manual_seed(seed)
         made.append(
@@ -133,17 +148,84 @@ def test_a_stage_is_a_function_of_its_inputs(name, tmp_path):
 
 
 def test_a_recipe_is_one_fit():
-    """Stages that share a name in the store's keys are the same: what one makes, the others may take."""
+    """Stages that share a name in the store's keys are the same: what one makes, all may take."""
     recipes = {}
-    for name in SYSTEMS:
-        system = systems.load(name)
-        for stage in (*system.stages, *system.streamed):
+    for name, kind in kinds():
+        system, data = systems.load(name), prepare(tiny(name, kind))
+        for stage in (*system.stages(data), *system.stages(streamed(data))):
             if stage.recipe is not None:
-                recipes.setdefault(stage.recipe, set()).add(
-                    (
-                        stage.fit,
-                        stage.version,
-                        system.Config.model_fields[stage.sections[0]].annotation,
-                    )
-                )
+                settings = [system.Config.model_fields[s].annotation for s in stage.sections]
+                fit = (stage.fit, stage.version, *settings)
+                recipes.setdefault(stage.recipe, set()).add(fit)
+
     assert recipes and all(len(fits) == 1 for fits in recipes.values())
+
+
+@pytest.mark.parametrize(("name", "kind"), kinds())
+def test_every_setting_is_described(name, kind):
+    def undescribed(config, prefix=""):
+        for key, field in type(config).model_fields.items():
+            value = getattr(config, key)
+            if hasattr(type(value), "model_fields"):
+                yield from undescribed(value, f"{prefix}{key}.")
+            elif not (field.description or "").strip():
+                yield prefix + key
+
+    assert not list(undescribed(systems.load(name).presets["default"]))
+
+
+def test_every_option_of_a_model_is_taken_by_its_sample(outcome):
+    result, _ = outcome
+    for option in result.model.options:
+        assert option.meaning and option.allowed
+        value = {WholeNumber: 0, OneOf: None, Degrees: None}[type(option)]
+        if isinstance(option, OneOf):
+            value = option.choices[-1]
+        if isinstance(option, Degrees):
+            value = {option.names[0]: 0.5}
+        chosen = choose(result.model, {option.name: value})
+        drawn = result.model.sample(8, torch.Generator().manual_seed(0), **chosen)
+        assert drawn.shape == (8, *result.data.train.shape[1:])
+
+    with pytest.raises(ValueError, match="no nonsense to choose"):
+        choose(result.model, {"nonsense": 1})
+
+
+def test_scores_and_pictures_are_explained(outcome):
+    result, store = outcome
+    for score in result.scores.values():
+        assert score.label and score.meaning
+
+    pictures = drawn(result, store, LocalExecutor()).pictures
+    assert pictures
+    for caption, content in pictures.items():
+        assert ". " in caption and content.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("section", "artifact", "words"),
+    [
+        ("clusters", None, "the stage 'encode' reads the section 'clusters' .* declares encoder"),
+        (None, "cluster", "the stage 'encode' reads the artifact of 'cluster', but declares none"),
+    ],
+)
+def test_an_undeclared_read_is_an_error_that_names_both(tmp_path, section, artifact, words):
+    """It would make a stale artifact: the key knows of what is declared, and of nothing else."""
+    spec = tiny("scgan", "table")
+    system, data = systems.load("scgan"), prepare(spec)
+    encode, *others = system.stages(data)
+
+    def fit(config, units, inputs, runtime):
+        if section is not None:
+            getattr(config, section)
+        return inputs.artifacts[artifact]
+
+    class Changed(type(system)):
+        def stages(self, data):
+            return (replace(encode, fit=fit), *others)
+
+    store = ArtifactStore(str(tmp_path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(systems, "load", lambda name: Changed())
+        with pytest.raises(UndeclaredRead, match=words):
+            fit_stages(spec, data, store, LocalExecutor(), only=["encode"])

@@ -36,7 +36,7 @@ def test_draws_have_the_attribute_that_was_asked_for(outcome):
     x, y = model.draw(6, torch.Generator().manual_seed(0), attribute="cluster 2")
     assert x.shape == (6, 1, 28, 28) and torch.equal(y, torch.eye(4)[[2] * 6])
     half = torch.full((3, 4), 0.5)
-    x, y = model.draw(3, torch.Generator().manual_seed(0), y=half)
+    x, y = model.draw(3, torch.Generator().manual_seed(0), attributes=half)
     assert torch.equal(y, half) and x.isfinite().all()
     with pytest.raises(ValueError, match="unknown attribute 'cluster 7'; did you mean"):
         model.sample(1, torch.Generator(), attribute="cluster 7")
@@ -68,7 +68,7 @@ def test_the_two_judges_are_two(outcome):
 
 
 def test_every_figure_is_drawn(outcome):
-    figures = systems.load("infoscc_gan").figures(outcome.model, outcome.data, 0)
+    figures = dict(systems.load("infoscc_gan").figures(outcome.model, outcome.data, 0))
     assert len(figures) == 4
 
 

@@ -8,12 +8,14 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from scgan.capabilities import cluster_table
 from scgan.config import leaves, override
 from scgan.data.dataset import DataConfig
 from scgan.metrics.scores import Score
@@ -21,12 +23,11 @@ from scgan.pipeline import run as pipeline
 from scgan.pipeline.executor import LocalExecutor, Usage
 from scgan.pipeline.run import Outcome
 from scgan.pipeline.spec import Spec
-from scgan.store.artifacts import Artifact, ArtifactStore
-from scgan.systems.scgan import SCGAN, SYSTEM
+from scgan.store.artifacts import ArtifactStore
+from scgan.systems.scgan import SYSTEM, SCGANSystem
 from scgan.tracking import content as mlflow_content
 from scgan.tracking import model as serving
 from scgan.tracking import tracker as tracking
-from scgan.tracking.content import cluster_table
 from scgan.tracking.tracker import MLflowTracker, redacted
 from scgan.training.runtime import Progress
 
@@ -54,7 +55,7 @@ def outcome(tmp_path_factory) -> Outcome:
     spec = Spec("scgan", data, override(SYSTEM.presets["smoke"], sizes))
     store = ArtifactStore(str(tmp_path_factory.mktemp("runs")))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SCGAN, "evaluate", lambda *args: SCORES)
+        patch.setattr(SCGANSystem, "evaluate", lambda *args: iter(SCORES.items()))
         return pipeline.run(spec, pipeline.prepare(spec), store, LocalExecutor(torch.device("cpu")))
 
 
@@ -497,26 +498,22 @@ def test_the_clusters_are_one_table(uri, outcome, monkeypatch):
 
 
 def test_cluster_table_takes_quality_and_does_without_clusters():
-    counts = torch.tensor([1, 3])
-    artifacts = {
-        "cluster": Artifact({"counts": counts}),
-        "map": Artifact(meta={"quality": [0.5, 0.25]}),
-    }
-    assert cluster_table(artifacts) == {
+    model = SimpleNamespace(
+        counts=torch.tensor([1, 3]), cluster_columns={"quality": [0.5, 0.25]}, assign=None
+    )
+    assert cluster_table(model) == {
         "cluster": [0, 1],
         "rows": [1, 3],
         "weight": [0.25, 0.75],
         "quality": [0.5, 0.25],
     }
-    assert cluster_table({"encode": Artifact()}) == {}
+    assert cluster_table(SimpleNamespace(encode=None)) == {}
 
 
 def test_pictures_and_report_are_kept_by_a_repeated_run(uri, outcome):
-    from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
-    figure = Figure(figsize=(1, 1))
-    pictures = {"Samples. Beside the data": figure, "samples - beside the data": figure}
+    pictures = {"Samples. Beside the data": b"\x89PNG 1", "samples, again": b"\x89PNG 2"}
     tracker = MLflowTracker.open(uri)
     play(tracker, outcome)
     tracker.log_pictures(pictures)
@@ -524,14 +521,14 @@ def test_pictures_and_report_are_kept_by_a_repeated_run(uri, outcome):
     client = MlflowClient(tracking_uri=uri)
     files = [file.path for file in client.list_artifacts(tracker.run_id, "pictures")]
     assert files == [
-        "pictures/01-samples-beside-the-data.png",
-        "pictures/02-samples-beside-the-data.png",
+        "pictures/01-samples.png",
+        "pictures/02-samples-again.png",
     ]
     again, server = tracker_of(uri)
     play(again, repeated(outcome))
     again.log_pictures(pictures)
     again.log_report("<p>second</p>")
-    assert not server.calls.keys() & {"log_figure", "log_text"}
+    assert not server.calls.keys() & {"log_artifact", "log_text"}
     play(again, outcome)
     again.log_report("<p>third</p>")
     report = Path(uri.removeprefix("sqlite:///")).parent.glob("mlartifacts/**/report.html")
@@ -539,7 +536,7 @@ def test_pictures_and_report_are_kept_by_a_repeated_run(uri, outcome):
 
 
 def test_a_pipeline_tells_it_all(uri, outcome, tmp_path, monkeypatch):
-    monkeypatch.setattr(SCGAN, "evaluate", lambda *args: SCORES)
+    monkeypatch.setattr(SCGANSystem, "evaluate", lambda *args: iter(SCORES.items()))
     store = ArtifactStore(str(tmp_path / "runs"))
     executor = LocalExecutor(torch.device("cpu"))
     for trained in (STAGES, ()):
@@ -671,4 +668,4 @@ def test_images_are_logged_as_such(image_run):
     )
     digits = replace(spec, data=DataConfig(source="digits"))
     assert mlflow_content.dataset_input(digits, data).dataset.source_type == "code"
-    assert cluster_table(image_run.outcome.artifacts) == {}
+    assert cluster_table(image_run.outcome.model) == {}

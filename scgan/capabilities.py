@@ -1,0 +1,264 @@
+"""What a trained model can do beside drawing samples, and what may be chosen when it draws.
+
+A capability is found by ``isinstance``: whoever serves, scores or reports a model asks what it can
+do, and never which system it is of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from scgan.config import suggest
+
+Kind = Literal["table", "images"]
+"""What the data is: rows of a table, or images."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """Something that can be chosen when sampling: a keyword of the model's ``sample``.
+
+    Args:
+        name: The keyword.
+        meaning: In a line, what is drawn if it is given, and if it is not.
+    """
+
+    name: str
+    meaning: str
+
+    scalar: ClassVar[Literal["long", "string"]] = "string"
+    """Type of its plain value, in MLflow's word."""
+    absent: ClassVar[int | str] = ""
+    """The plain value that stands for none given."""
+
+    @property
+    def allowed(self) -> str:
+        """What may be given, in words."""
+        raise NotImplementedError
+
+    def read(self, value: Any) -> Any:
+        """Check a value, or the text of one.
+
+        Returns:
+            What ``sample`` takes.
+
+        Raises:
+            ValueError: In one line, for a value that is not allowed.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class WholeNumber(Option):
+    """A number from 0 up to, not including, ``below``."""
+
+    below: int
+    scalar = "long"
+    absent = -1
+
+    @property
+    @override
+    def allowed(self) -> str:
+        return f"0 to {self.below - 1}"
+
+    @override
+    def read(self, value: Any) -> int:
+        try:
+            number = int(str(value))
+        except ValueError:
+            raise ValueError(f"{self.name} is {value!r}, but must be {self.allowed}") from None
+        if not 0 <= number < self.below:
+            raise ValueError(f"{self.name} is {number}, but must be {self.allowed}")
+        return number
+
+
+@dataclass(frozen=True)
+class OneOf(Option):
+    """One of some words."""
+
+    choices: tuple[str, ...]
+
+    @property
+    @override
+    def allowed(self) -> str:
+        return ", ".join(self.choices)
+
+    @override
+    def read(self, value: Any) -> str:
+        if value not in self.choices:
+            raise ValueError(f"unknown {self.name} {value!r}{suggest(str(value), self.choices)}")
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Degrees(Option):
+    """How much of each of some names, ``NAME=DEGREE,...`` or a mapping, degrees from 0 to 1."""
+
+    names: tuple[str, ...]
+
+    @property
+    @override
+    def allowed(self) -> str:
+        return f"NAME=DEGREE,... of {', '.join(self.names)}; degrees 0 to 1"
+
+    @override
+    def read(self, value: Any) -> Tensor:
+        """The degrees of all names, ``[A]``, 0 for those that are not given."""
+        pairs = list(value.items()) if isinstance(value, Mapping) else self._pairs(str(value))
+        y = torch.zeros(len(self.names))
+        seen = set()
+
+        for name, degree in pairs:
+            if name not in self.names:
+                raise ValueError(f"unknown attribute {name!r}{suggest(name, self.names)}")
+            if name in seen:
+                raise ValueError(f"{self.name} names {name!r} more than once")
+            seen.add(name)
+            y[self.names.index(name)] = self._degree(name, degree)
+
+        return y
+
+    def _pairs(self, text: str) -> list[tuple[str, str]]:
+        pairs = []
+        for part in text.split(","):
+            name, equals, degree = part.rpartition("=")
+            if not equals:
+                raise ValueError(f"{self.name}: {part!r} has no degree; give NAME=0.5,...")
+            pairs.append((name, degree))
+        return pairs
+
+    def _degree(self, name: str, degree: Any) -> float:
+        try:
+            number = float(degree)
+        except (TypeError, ValueError):
+            raise ValueError(f"{self.name}: {degree!r} is no number; give NAME=0.5,...") from None
+        if not 0 <= number <= 1:
+            raise ValueError(f"{self.name}: {name}={degree} is out of range; degrees are 0 to 1")
+        return number
+
+
+class Model(Protocol):
+    """A trained system, on standardised rows or on images in [-1, 1].
+
+    Attributes:
+        device: Where it lies.
+    """
+
+    device: torch.device
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """What can be chosen when sampling."""
+
+    @property
+    def sample(self) -> Callable[..., Tensor]:
+        """Draws samples, ``(num, generator, **chosen) -> [num, D]`` or ``[num, C, H, W]``.
+
+        What is chosen are values of its options.
+        """
+
+
+@runtime_checkable
+class Clustering(Protocol):
+    """A model whose data falls into clusters.
+
+    Attributes:
+        counts: Training rows of each cluster, ``[K]``.
+        cluster_columns: What else is known of each cluster, K figures by a column's name.
+    """
+
+    counts: Tensor
+    cluster_columns: Mapping[str, Sequence[float]]
+
+    def assign(self, x: Tensor) -> Tensor:
+        """Cluster of each row or image, ``[N]``."""
+
+
+@runtime_checkable
+class Reconstructing(Protocol):
+    """A model that decodes what it encodes."""
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Rows ``[N, D]`` from their own codes, noise fixed."""
+
+
+class Names(Protocol):
+    """Attributes by name."""
+
+    names: tuple[str, ...]
+
+
+@runtime_checkable
+class Conditional(Protocol):
+    """A model of images that have attributes."""
+
+    attributes: Names
+
+    def draw(self, num: int, generator: torch.Generator, **chosen: Any) -> tuple[Tensor, Tensor]:
+        """Images ``[num, C, H, W]`` and the attributes ``[num, A]`` that were asked for."""
+
+    def asked(self, y: Tensor) -> Tensor:
+        """Attributes ``[N, A]`` as classes ``[N]`` where each has one, else as 0 and 1."""
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A model of images that brings networks in whose features its images are compared.
+
+    Attributes:
+        extractors: The networks by the word that stands for them, ``encoder``, ``judge``.
+    """
+
+    extractors: Mapping[str, Any]
+
+
+def choose(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check what a caller wants to choose when sampling.
+
+    Args:
+        model: The model.
+        given: Option's name to its value or text; None for one that is left out.
+
+    Returns:
+        Keywords for ``model.sample``.
+
+    Raises:
+        ValueError: In one line, for an option that the model doesn't have, or a value that it does
+            not allow.
+    """
+    options = {option.name: option for option in model.options}
+    chosen = {}
+
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name not in options:
+            known = ", ".join(options) or "nothing"
+            raise ValueError(f"this model has no {name} to choose; it has {known}")
+        chosen[name] = options[name].read(value)
+
+    return chosen
+
+
+def cluster_table(model: Any) -> dict[str, list[Any]]:
+    """The clusters of a model, a row each, as columns; no columns for a model without clusters.
+
+    Returns:
+        ``cluster`` (its number), ``rows`` (of training), ``weight`` (in sampling), and what else
+        the model knows of each.
+    """
+    if not isinstance(model, Clustering):
+        return {}
+    weights = model.counts.double() / model.counts.sum()
+    return {
+        "cluster": list(range(len(model.counts))),
+        "rows": model.counts.tolist(),
+        "weight": weights.tolist(),
+        **{name: list(values) for name, values in model.cluster_columns.items()},
+    }

@@ -1,0 +1,171 @@
+"""What each score says, in one place: its label, its meaning, which direction is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Better = Literal["lower", "higher", "none"]
+Against = Literal["ratio", "difference"]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """How a score is read.
+
+    Args:
+        label: For a table.
+        text: What it says, in plain words.
+        better: Which direction is better; "none" for a figure that only informs.
+        against: How it is compared with its floor.
+    """
+
+    label: str
+    text: str
+    better: Better = "lower"
+    against: Against = "ratio"
+
+
+# By name, or by what a name begins with: scores of images say with what extractor and how many
+# images, fid_encoder_10k.
+MEANINGS: Mapping[str, Meaning] = {
+    "sliced_wasserstein": Meaning(
+        "Sliced Wasserstein-1",
+        "How far probability must be moved to turn the samples into the data, averaged "
+        "over directions, in standard deviations.",
+    ),
+    "energy_distance": Meaning(
+        "Energy distance",
+        "A distance between two distributions, by distances between their rows; 0 only if "
+        "they are equal.",
+    ),
+    "off_support_fraction": Meaning(
+        "Off-support fraction",
+        "Share of samples farther from the data than 99.9 % of real rows: samples where "
+        "none should be.",
+    ),
+    "c2st_accuracy": Meaning(
+        "Classifier accuracy (C2ST)",
+        "How often a classifier tells samples from data: 0.5 is guessing, 1 is always.",
+        "lower",
+        "difference",
+    ),
+    "modes_captured": Meaning(
+        "Modes captured",
+        "Modes with at least one sample within 3 of their standard deviations.",
+        "higher",
+    ),
+    "modes_total": Meaning(
+        "Modes in all",
+        "Modes of the true distribution.",
+        "none",
+    ),
+    "high_quality_share": Meaning(
+        "High-quality share",
+        "Share of samples within 3 standard deviations of their nearest mode.",
+        "higher",
+    ),
+    "modes_kl_divergence": Meaning(
+        "Divergence over modes",
+        "How far the samples' shares of the modes are from the true ones: KL divergence, in nats.",
+    ),
+    "mapper_distance_median": Meaning(
+        "Mapper distance, median",
+        "How far a mapper's codes are from its cluster's: sliced Wasserstein-1 in the "
+        "cluster's own coordinates.",
+    ),
+    "mapper_distance_worst": Meaning(
+        "Mapper distance, worst",
+        "The same of the worst cluster.",
+    ),
+    "label_nmi": Meaning(
+        "Clusters and labels, NMI",
+        "How much of the labels the clusters tell, normalised mutual information: 0 "
+        "nothing, 1 the same partition.",
+        "higher",
+    ),
+    "label_purity": Meaning(
+        "Clusters and labels, purity",
+        "Share of held-out rows whose label is the commonest of their cluster.",
+        "higher",
+    ),
+    "reconstruction_mse": Meaning(
+        "Reconstruction error",
+        "Mean square difference between held-out rows and their reconstructions, in "
+        "standardised columns.",
+    ),
+    "reconstruction_mse_data_units": Meaning(
+        "Reconstruction error, data units",
+        "The same in the data's own units, as papers give it for toy sets.",
+    ),
+    "fid": Meaning(
+        "Fréchet distance (FID)",
+        "How far means and covariances of the samples' features are from real images'; "
+        "only figures with the same extractor and number of images compare.",
+    ),
+    "kid": Meaning(
+        "Kernel distance (KID)",
+        "Squared maximum mean discrepancy of the features, without bias: around 0 for real images.",
+        "lower",
+        "difference",
+    ),
+    "is": Meaning(
+        "Inception Score",
+        "How sure a classifier is of each sample, and how evenly its classes are met: "
+        "from 1 to their number.",
+        "higher",
+    ),
+    "chamfer_sum": Meaning(
+        "Chamfer distance, real to generated",
+        "Sum over real images of the squared distance to the nearest sample, in a common "
+        "3-D t-SNE: as published.",
+    ),
+    "chamfer_mean": Meaning(
+        "Chamfer distance, both ways",
+        "The mean instead, and from samples to real images, too.",
+    ),
+    "control_accuracy": Meaning(
+        "Attribute control accuracy",
+        "How often a classifier finds in a sample the attribute that was asked for.",
+        "higher",
+    ),
+    "control_accuracy_worst": Meaning(
+        "Attribute control accuracy, worst",
+        "The same of the worst attribute.",
+        "higher",
+    ),
+    "judge_control_accuracy": Meaning(
+        "Attribute control accuracy, judge",
+        "The same by a classifier of its own, trained on real images, that the generator "
+        "never saw.",
+        "higher",
+    ),
+    "judge_control_accuracy_worst": Meaning(
+        "Attribute control accuracy, judge, worst",
+        "The same of the worst attribute.",
+        "higher",
+    ),
+    "diversity": Meaning(
+        "Diversity in an attribute",
+        "Root mean square difference of two samples with the same attribute, beside that "
+        "of real images: less is a collapse, more is noise.",
+        "none",
+    ),
+}
+
+
+def meaning_of(name: str) -> tuple[Meaning, str]:
+    """The longest entry of MEANINGS that a score's name is or begins with, up to an underscore.
+
+    Returns:
+        The entry, and the rest of the name: ``encoder_10k``.
+
+    Raises:
+        KeyError: If there is none.
+    """
+    known = [entry for entry in MEANINGS if f"{name}_".startswith(f"{entry}_")]
+    if not known:
+        raise KeyError(f"no meaning is written down for the score {name!r}")
+    entry = max(known, key=len)
+    return MEANINGS[entry], name.removeprefix(entry).strip("_")
