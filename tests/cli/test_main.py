@@ -133,7 +133,7 @@ def test_the_same_command_again_trains_nothing_and_says_how_to_go_on(
     before = report.read_bytes()
     said = scgan_command(*words)
     assert said.code == 0, said.err
-    assert said.err.count("from the store") == 4 and report.read_bytes() == before
+    assert said.err.count("from the store") == 6 and report.read_bytes() == before
     table, _, after = said.out.partition("report:")
     for name, score in scores_of(fit[0]).items():
         assert name in table and f"{score['value']:.4g}" in table

@@ -212,7 +212,7 @@ OTHERS = [
         "/dev/null/s.csv: can't be written: /dev/null is no folder",
     ),
     ("sample scgan-x --out {}/s.csv --num 0", "'--num': 0 is not in the range"),
-    ("sample scgan-x --out {}/s.csv --cluster -1", "'--cluster': -1 is not in the range"),
+    ("sample scgan-x --out {}/s.csv --cluster", "--cluster needs a value"),
     (
         "sample scgan-x --out {}/s.csv --store {}/none",
         "there is no store '{}/none'; name the folder or s3:// address",

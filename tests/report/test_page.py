@@ -88,7 +88,7 @@ def clustered(counts, columns=None):
     return SimpleNamespace(
         counts=torch.tensor(counts),
         cluster_columns=columns or {},
-        assign=None,
+        assign=len,
         options=(WholeNumber("cluster", "rows of this cluster only", len(counts)),),
     )
 

@@ -184,13 +184,15 @@ def test_a_wrong_cluster_is_said(model, params, said):
 
 def test_a_system_without_clusters_says_so(outcome):
     class Plain:
+        options = ()
+
         def sample(self, num: int, generator: torch.Generator) -> torch.Tensor:
             return torch.zeros(num, 1)
 
     schema = Schema.fit({"a": np.array([0.0, 1.0])})
-    system = serving.TrainedSystem(outcome.spec, schema, Plain(), None)
+    system = serving.TrainedSystem(outcome.spec, schema, Plain())
     assert len(system.sample(3)) == 3
-    with pytest.raises(ValueError, match="cluster is 0, but scgan has no clusters; leave it out"):
+    with pytest.raises(ValueError, match="this model has no cluster to choose; it has nothing"):
         system.sample(3, cluster=0)
 
 
@@ -230,6 +232,7 @@ def test_the_signature_names_what_comes_back(folder):
     assert [(param.name, param.default) for param in signature.params] == [
         ("seed", 0),
         ("cluster", -1),
+        ("latent", ""),
     ]
 
 
@@ -368,16 +371,12 @@ def test_grey_images_have_a_last_dimension_too(image_run, tmp_path):
     system = read_system(tmp_path)
     grey = replace(system, schema=ImageSchema(1, 32, (), "none"), model=GreyModel())
     assert grey.sample(3).shape == (3, 32, 32, 1)
-    with pytest.raises(
-        ValueError, match="^attribute is a, but infoscc_gan has no attributes; leave it out$"
-    ):
+    with pytest.raises(ValueError, match="^this model has no attribute to choose; it has nothing$"):
         grey.sample(3, attribute="a")
-    with pytest.raises(
-        ValueError, match="^cluster is 1, but infoscc_gan has no clusters; leave it out$"
-    ):
-        grey.sample(3, cluster=1)
 
 
 class GreyModel:
+    options = ()
+
     def sample(self, num, generator):
         return torch.zeros(num, 1, 32, 32)

@@ -499,7 +499,7 @@ def test_the_clusters_are_one_table(uri, outcome, monkeypatch):
 
 def test_cluster_table_takes_quality_and_does_without_clusters():
     model = SimpleNamespace(
-        counts=torch.tensor([1, 3]), cluster_columns={"quality": [0.5, 0.25]}, assign=None
+        counts=torch.tensor([1, 3]), cluster_columns={"quality": [0.5, 0.25]}, assign=len
     )
     assert cluster_table(model) == {
         "cluster": [0, 1],
