@@ -245,7 +245,8 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         if _kind(X) == "array" and len(table.names) != self.n_features_in_:
             raise ValueError(
-                f"X has {len(table.names)} columns, but the model was fitted on {self.n_features_in_}"
+                f"X has {len(table.names)} columns, but the model was fitted on "
+                f"{self.n_features_in_}"
             )
 
         columns = (

@@ -1,4 +1,4 @@
-"""What the commands share: options to a spec, a run with everything around it, errors in one line."""
+"""What the commands share: options to a spec, a run and what is around it, errors in a line."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--system", default="scgan", show_default=True, help="Which paper's system."),
         click.option(
             "--data",
-            help="A bundled set's name, or path or s3:// address of a table (.npy, .npz, .csv, .parquet, a folder) or "
-            "of images (a folder, .npz, .parquet, IDX files); the system's example if not given.",
+            help="A bundled set's name, or path or s3:// address of a table (.npy, .npz, .csv, "
+            ".parquet, a folder) or of images (a folder, .npz, .parquet, IDX files); the system's example if not given.",
         ),
         click.option(
             "--preset", default="default", show_default=True, help="Settings to start from."
@@ -152,8 +152,8 @@ def check_scorable(data: Dataset) -> None:
     """
     if len(data.test) < 2 * NUM_ROWS_MIN:
         raise ValueError(
-            f"{data.name}: {len(data.test)} test rows are too few to score a run; give more rows, or another "
-            f"--data.test_fraction or --data.num_test, that leaves at least {2 * NUM_ROWS_MIN}"
+            f"{data.name}: {len(data.test)} test rows are too few to score a run; give more rows, "
+            f"or another --data.test_fraction or --data.num_test, that leaves at least {2 * NUM_ROWS_MIN}"
         )
 
 

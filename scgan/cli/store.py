@@ -36,7 +36,8 @@ def show(*, store: str, as_json: bool) -> None:
     console.print_table(_table(items))
     runs = {run for item in items for run in item.runs}
     click.echo(
-        f"{len(items)} keys, {console.size(sum(item.bytes for item in items))}, {len(runs)} runs in {opened.url}"
+        f"{len(items)} keys, {console.size(sum(item.bytes for item in items))}, "
+        f"{len(runs)} runs in {opened.url}"
     )
 
 
@@ -62,7 +63,7 @@ def _table(items: list[Item]) -> Table:
 @commands.STORE
 @_JSON
 def verify(*, store: str, as_json: bool) -> None:
-    """Read every artifact, check its sha256, and name those that are damaged; exit code 1 if there are any.
+    """Read every artifact, check its sha256, and name those that are damaged; exit code 1 if any.
 
     A damaged artifact counts as missing: the run that made it, started again, trains it anew.
     """
@@ -78,7 +79,8 @@ def verify(*, store: str, as_json: bool) -> None:
 
     if bad:
         raise RuntimeError(
-            f"damaged in {opened.url}, of {num} keys and their runs: {len(bad)}; start those runs again"
+            f"damaged in {opened.url}, of {num} keys and their runs: {len(bad)}; start those runs "
+            "again"
         )
 
     if not as_json:
@@ -98,7 +100,7 @@ def verify(*, store: str, as_json: bool) -> None:
 @commands.STORE
 @_JSON
 def gc(*, hours: float, yes: bool, store: str, as_json: bool) -> None:
-    """Remove what nobody needs: artifacts of no run, parts, checkpoints and uploads that were never ended.
+    """Remove what nobody needs: artifacts of no run, and parts and uploads that never ended.
 
     What was written to within --older-than hours, and all that it was made from, is kept, as it may
     be a running job's: choose more than the longest time in which a job of yours writes nothing.

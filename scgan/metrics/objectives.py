@@ -108,7 +108,7 @@ IMAGES: Mapping[str, Objective] = {"fid_pixels": _fid_pixels}
 
 
 def control_error_of(reader: str) -> Objective:
-    """Share of images whose attributes a classifier of the model's does not find, by the method's name."""
+    """Share of images whose attributes a classifier does not find: the model's method of a name."""
 
     def objective(model: Any, data: Dataset, seed: int) -> float:
         x, y = _asked(model, data, seed)
@@ -118,7 +118,7 @@ def control_error_of(reader: str) -> Objective:
 
 
 def diversity_error(model: Any, data: Dataset, seed: int) -> float:
-    """How far diversity inside attributes, in pixels, is from the real images', as a share of theirs."""
+    """How far diversity inside attributes, in pixels, is from real images', as a share of theirs."""
     x, y = _asked(model, data, seed)
     labels = None if data.test_labels is None else torch.from_numpy(data.test_labels[:NUM_IMAGES])
     real = data.test[:NUM_IMAGES]

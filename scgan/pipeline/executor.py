@@ -79,7 +79,7 @@ def fit_part(job: Job, units: Units, runtime: Runtime) -> None:
 
 @contextlib.contextmanager
 def _one_thread(device: torch.device) -> Iterator[None]:
-    """One thread on a CPU: small networks crawl with more, and sums come in the same order on any machine."""
+    """One thread on a CPU: small networks crawl with more, and sums keep their order."""
     before = torch.get_num_threads()
     if device.type == "cpu":
         torch.set_num_threads(1)
@@ -142,7 +142,7 @@ class Executor(Protocol):
         """Begin whatever takes time before the first fit, without waiting for it."""
 
     def fit(self, job: Job, units: Units, report: Reporter) -> None:
-        """Have every unit fitted by :func:`fit_part`, in packs of its choice, reporting each pack by a name."""
+        """Have every unit fitted by :func:`fit_part`, in packs of its choice, each reported by name."""
 
 
 class LocalExecutor:

@@ -70,7 +70,8 @@ def score_files(
 
         if columns is not None or label is not None or missing != "error":
             raise ValueError(
-                f"{reference} holds images: leave --data.columns, --data.label and --data.missing out"
+                f"{reference} holds images: leave --data.columns, --data.label and --data.missing "
+                "out"
             )
 
         if generated is None:
@@ -85,7 +86,8 @@ def _score_images(
     """Both in one size, that of a run's encoder where one measures, else the real images' own."""
     if not extractors:
         raise ValueError(
-            "images are compared in a network's features: give --extractor inception:PATH or encoder:RUN"
+            "images are compared in a network's features: give --extractor inception:PATH or "
+            "encoder:RUN"
         )
 
     networks, size, channels = [], None, None

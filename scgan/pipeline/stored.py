@@ -59,7 +59,8 @@ class StoredRun:
         data = prepare(self.spec)
         if data.fingerprint != self.fingerprint:
             raise ValueError(
-                f"{self.spec.data.source} has changed since the run {self.spec.run_id}; run it again"
+                f"{self.spec.data.source} has changed since the run {self.spec.run_id}; run it "
+                "again"
             )
         return Outcome(
             self.spec, data, self.artifacts, self.model, self.scores, trained=(), seconds={}

@@ -152,7 +152,7 @@ class MLflowTracker(Listener):
 
     @property
     def address(self) -> str:
-        """Where a person can look: the run's page on a server, else the command that opens the UI."""
+        """Where a person can look: the run's page on a server, else the command for the UI."""
         if self.uri.startswith(("http://", "https://")):
             page = f"/#/experiments/{self._experiment_id}"
             return (
@@ -256,13 +256,14 @@ class MLflowTracker(Listener):
         self._outbox.flush(at_once=True)
         if self._outbox.calls:
             _log.warning(
-                "MLflow at %s has not taken all of the run: the same command again logs what is missing",
+                "MLflow at %s has not taken all of the run: the same command again logs what is "
+                "missing",
                 redacted(self.uri),
             )
 
 
 class _Outbox:
-    """Calls to a server that may be away, made in order; one that fails is kept, with all after it."""
+    """Calls to a server that may be away, in order; one that fails is kept, with all after it."""
 
     def __init__(self, retry_after: float) -> None:
         self.calls: deque[Callable[[], None]] = deque()
@@ -353,5 +354,5 @@ def _one_line(error: BaseException) -> str:
 
 
 def _now() -> int:
-    """Milliseconds, as MLflow counts time; taken with the value, so that sending twice makes one entry."""
+    """Milliseconds, as MLflow counts; taken with the value, so that sending twice is once."""
     return int(time.time() * 1000)

@@ -143,7 +143,8 @@ def test_the_same_command_again_trains_nothing_and_says_how_to_go_on(
         lines[1]
         == f"sample:  scgan sample {fit[1]} --store '{store}' --num 100000 --out samples.parquet"
     )
-    assert lines[2].startswith("compare: mlflow ui --backend-store-uri sqlite:///")
+    assert [line.split()[0] for line in lines[2:4]] == ["--cluster:", "--latent:"]
+    assert lines[4].startswith("compare: mlflow ui --backend-store-uri sqlite:///")
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".npz"])
