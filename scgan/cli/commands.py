@@ -45,7 +45,8 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--data",
             help="A bundled set's name, or path or s3:// address of a table (.npy, .npz, .csv, "
-            ".parquet, a folder) or of images (a folder, .npz, .parquet, IDX files); the system's example if not given.",
+            ".parquet, a folder) or of images (a folder, .npz, .parquet, IDX files); the "
+            "system's example if not given.",
         ),
         click.option(
             "--preset", default="default", show_default=True, help="Settings to start from."
@@ -153,7 +154,8 @@ def check_scorable(data: Dataset) -> None:
     if len(data.test) < 2 * NUM_ROWS_MIN:
         raise ValueError(
             f"{data.name}: {len(data.test)} test rows are too few to score a run; give more rows, "
-            f"or another --data.test_fraction or --data.num_test, that leaves at least {2 * NUM_ROWS_MIN}"
+            "or another --data.test_fraction or --data.num_test, that leaves at least "
+            f"{2 * NUM_ROWS_MIN}"
         )
 
 

@@ -118,7 +118,7 @@ def control_error_of(reader: str) -> Objective:
 
 
 def diversity_error(model: Any, data: Dataset, seed: int) -> float:
-    """How far diversity inside attributes, in pixels, is from real images', as a share of theirs."""
+    """How far diversity inside attributes, in pixels, is from real images', as their share."""
     x, y = _asked(model, data, seed)
     labels = None if data.test_labels is None else torch.from_numpy(data.test_labels[:NUM_IMAGES])
     real = data.test[:NUM_IMAGES]

@@ -142,7 +142,7 @@ class Executor(Protocol):
         """Begin whatever takes time before the first fit, without waiting for it."""
 
     def fit(self, job: Job, units: Units, report: Reporter) -> None:
-        """Have every unit fitted by :func:`fit_part`, in packs of its choice, each reported by name."""
+        """Have every unit fitted by :func:`fit_part`, in packs of its choice, reported by name."""
 
 
 class LocalExecutor:

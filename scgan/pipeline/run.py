@@ -277,7 +277,7 @@ def _stored(job: Job, store: ArtifactStore) -> Artifact:
 
 
 def _parts(job: Job, store: ArtifactStore) -> dict[str, Artifact]:
-    """The stored parts of a stage, no unit in two; large ones first, if two runs packed otherwise."""
+    """The stored parts of a stage, no unit in two; large ones first if two runs packed it."""
     keys = [key for key in store.keys(f"{job.key}.part-") if not key.endswith(".checkpoint")]
     found = [(key, part) for key in keys if (part := store.load(key)) is not None]
     parts: dict[str, Artifact] = {}

@@ -12,7 +12,6 @@ import logging
 import os
 import re
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,7 @@ from scgan.pipeline.listeners import Listener
 from scgan.pipeline.run import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact
+from scgan.tracking.outbox import Outbox, one_line, redacted
 from scgan.tracking.run import PipelineRun
 from scgan.training.runtime import Progress
 
@@ -50,18 +50,6 @@ FIRST_TIMEOUT = "5"  # seconds, of the request that asks whether there is a serv
 # language model.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 
-# Errors that another try will not mend.
-_HOPELESS = {
-    "BAD_REQUEST",
-    "ENDPOINT_NOT_FOUND",
-    "INVALID_PARAMETER_VALUE",
-    "INVALID_STATE",
-    "MALFORMED_REQUEST",
-    "NOT_IMPLEMENTED",
-    "RESOURCE_ALREADY_EXISTS",
-    "RESOURCE_DOES_NOT_EXIST",
-}
-
 
 class MLflowTracker(Listener):
     """A listener that logs runs to MLflow; used where the pipeline is driven, not by workers.
@@ -79,7 +67,7 @@ class MLflowTracker(Listener):
         self.uri = uri
         self._client = client
         self._experiment_id = experiment_id
-        self._outbox = _Outbox(self.RETRY_AFTER)
+        self._outbox = Outbox(self.RETRY_AFTER)
         self._run: PipelineRun | None = None
         self._stages: set[str] = set()
         self._live: list[tuple[str, float, int]] = []
@@ -124,7 +112,7 @@ class MLflowTracker(Listener):
                 return cls(client, uri, _experiment(client, uri, experiment))
         except Exception as error:
             raise ValueError(
-                f"MLflow at {redacted(uri)} can't be used ({_one_line(error)}); start it, or set "
+                f"MLflow at {redacted(uri)} can't be used ({one_line(error)}); start it, or set "
                 "MLFLOW_TRACKING_URI to another, or to sqlite:///mlflow.db"
             ) from None
         finally:
@@ -262,57 +250,6 @@ class MLflowTracker(Listener):
             )
 
 
-class _Outbox:
-    """Calls to a server that may be away, in order; one that fails is kept, with all after it."""
-
-    def __init__(self, retry_after: float) -> None:
-        self.calls: deque[Callable[[], None]] = deque()
-        self._retry_after = retry_after
-        self._wait_until = 0.0
-        self._warned = False
-
-    def put(self, call: Callable[[], None]) -> None:
-        self.calls.append(call)
-
-    def flush(self, *, at_once: bool = False) -> None:
-        if time.monotonic() < self._wait_until and not at_once:
-            return
-
-        while self.calls:
-            start = time.monotonic()
-            try:
-                self.calls[0]()
-            except Exception as error:
-                if not self._hopeless(error):
-                    now = (
-                        time.monotonic()
-                    )  # waiting for a silent server takes a sixth of a run's time at most
-                    self._wait_until = now + max(self._retry_after, 5 * (now - start))
-                    return
-
-            self.calls.popleft()
-
-        self._wait_until, self._warned = 0.0, False
-
-    def _hopeless(self, error: Exception) -> bool:
-        """Whether a call is given up; said once an outage, and for each call that is given up."""
-        given_up = getattr(error, "error_code", None) in _HOPELESS
-        if given_up:
-            _log.warning("MLflow refused an entry, which is left out: %s", _one_line(error))
-        elif not self._warned:
-            _log.warning(
-                "MLflow can't be reached; the run goes on, and logs later (%s)", _one_line(error)
-            )
-            self._warned = True
-
-        return given_up
-
-
-def redacted(uri: str) -> str:
-    """An address without the password in it."""
-    return re.sub(r"(://[^/:@]*):[^/@]*@", r"\1:***@", uri)
-
-
 def _experiment(client: Any, uri: str, name: str) -> str:
     """The experiment's id; a new one beside a SQLite file has its artifacts beside it too."""
     found = client.get_experiment_by_name(name)
@@ -344,13 +281,6 @@ def _alone(uri: str) -> Iterator[None]:
 
 def _database(uri: str) -> Path:
     return Path(uri.removeprefix("sqlite:///")).absolute()
-
-
-def _one_line(error: BaseException) -> str:
-    text = redacted(" ".join(str(error).split()))
-    if "Max retries exceeded" in text:  # in a paragraph about a pool of connections
-        return "no server answers there"
-    return f"{text[:240]}..." if len(text) > 240 else text or type(error).__name__
 
 
 def _now() -> int:
