@@ -12,7 +12,6 @@ command line change it::
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import itertools
 import math
 import re
@@ -20,10 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import torch
-
 from scgan.config import Settings, leaves, override, suggest
-from scgan.data.dataset import Dataset
 
 C = TypeVar("C", bound=Settings)
 
@@ -287,45 +283,3 @@ def shortened(config: C, share: float) -> C:
     """The settings with every training length (``*.num_samples``) cut to ``share`` of it."""
     lengths = {key: value for key, value in leaves(config) if key.endswith(".num_samples")}
     return override(config, {key: max(1, round(share * value)) for key, value in lengths.items()})
-
-
-def validation_split(data: Dataset, share: float, seed: int) -> Dataset:
-    """Hold a part of the training rows out for scoring trials; the test rows are out of reach.
-
-    Args:
-        data: The rows.
-        share: Of the training rows that is held out, in (0, 1).
-        seed: Of the permutation.
-
-    Returns:
-        The remaining training rows, with the held-out ones in the place of the test rows.
-        Standardisation is that of all training rows.
-
-    Raises:
-        ValueError: If a part has fewer than 20 rows, or the data is streamed.
-    """
-    if data.stream is not None:
-        raise ValueError(
-            f"{data.name} is larger than memory, and a search is not: give --data.stream false or fewer rows"
-        )
-
-    num = round(share * len(data.train))
-    if min(num, len(data.train) - num) < 20:
-        raise ValueError(
-            f"--validation {share:g} of {len(data.train)} training rows leaves {len(data.train) - num} to train on and "
-            f"{num} to score; each needs at least 20"
-        )
-
-    order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))
-    held_out, rest = order[:num], order[num:]
-    labels = data.train_labels
-    name = f"{data.fingerprint}/validation/{share!r}/{seed}"
-
-    return dataclasses.replace(
-        data,
-        train=data.train[rest],
-        test=data.train[held_out],
-        train_labels=None if labels is None else labels[rest.numpy()],
-        test_labels=None if labels is None else labels[held_out.numpy()],
-        fingerprint=hashlib.sha256(name.encode()).hexdigest(),
-    )

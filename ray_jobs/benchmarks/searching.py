@@ -23,12 +23,13 @@ from ray_jobs.tuning.study import best
 from scgan import systems
 from scgan.config import override
 from scgan.data.dataset import DataConfig
+from scgan.data.split import validation_split
 from scgan.metrics.distributions import sliced_wasserstein
 from scgan.metrics.objectives import NUM_PROJECTIONS, measure, sliced_wasserstein_to
 from scgan.pipeline import run as pipeline
 from scgan.pipeline.executor import LocalExecutor
 from scgan.pipeline.spec import Spec
-from scgan.space import change, shortened, validation_split
+from scgan.space import change, shortened
 from scgan.store.artifacts import ArtifactStore
 
 METRIC = "sliced_wasserstein"

@@ -18,8 +18,8 @@ import torch
 from scgan import systems
 from scgan.contract import Inputs, Model, Stage, System, Units
 from scgan.data.dataset import Dataset
-from scgan.data.dataset import load as load_data
 from scgan.data.images.schema import ImageSchema
+from scgan.data.loading import load as load_data
 from scgan.metrics.scores import Score
 from scgan.pipeline.executor import Executor, Job, Usage
 from scgan.pipeline.spec import Spec

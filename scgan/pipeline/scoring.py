@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from scgan.data.dataset import split
 from scgan.data.images.reading import decode_images, find_images
 from scgan.data.images.schema import ImageSchema
 from scgan.data.images.sources import Source
 from scgan.data.remote import on_disk
+from scgan.data.split import split
 from scgan.data.tables.reading import Missing, read_table
 from scgan.metrics.image_scores import image_scores
 from scgan.metrics.images import Extractor, load_extractor

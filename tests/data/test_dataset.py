@@ -8,7 +8,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from scgan.data.dataset import DataConfig, Dataset, load, split
+from scgan.data.dataset import DataConfig, Dataset
+from scgan.data.loading import load
+from scgan.data.split import split, validation_split
 from scgan.data.tables.reading import Table, from_columns
 from scgan.data.toy import TOYS
 
@@ -168,3 +170,19 @@ def test_rows_that_cannot_be_used() -> None:
 def test_config_refuses(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         DataConfig(**wrong)
+
+
+def test_validation_rows_are_training_rows_and_the_test_rows_are_out_of_reach() -> None:
+    whole = load(DataConfig(source="two_spirals", num_train=1000, num_test=500), seed=0)
+    part = validation_split(whole, 0.2, seed=3)
+    assert (len(part.train), len(part.test)) == (800, 200)
+    rows = torch.cat([part.train, part.test])
+    assert torch.equal(
+        rows[np.lexsort(rows.T.numpy())], whole.train[np.lexsort(whole.train.T.numpy())]
+    )
+    again, other = validation_split(whole, 0.2, seed=3), validation_split(whole, 0.2, seed=4)
+    assert torch.equal(part.test, again.test) and part.fingerprint == again.fingerprint
+    assert not torch.equal(part.test, other.test)
+    assert len({part.fingerprint, other.fingerprint, whole.fingerprint}) == 3
+    with pytest.raises(ValueError, match="--validation 0.001 of 1000"):
+        validation_split(whole, 0.001, seed=0)

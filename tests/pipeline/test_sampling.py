@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from scgan.data.dataset import DataConfig, load
+from scgan.data.dataset import DataConfig
+from scgan.data.loading import load
 from scgan.pipeline.sampling import degrees
 
 NAMES = ("Bald", "Black Hair", "Smiling")

@@ -1,13 +1,12 @@
-"""The schema of a table: how its columns become standardised floats, and those its columns again."""
+"""The schema of a table: how columns become standardised floats, and those columns again."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -75,7 +74,7 @@ class Column:
         return np.clip((distance - self.center) / self.spread, -FARTHEST, FARTHEST)
 
     def restore(self, z: np.ndarray) -> np.ndarray:
-        """z, float64 ``[N]``, to the column's type; integers rounded and clipped to the observed range."""
+        """z, float64 ``[N]``, to the column's type; integers rounded, within the observed range."""
         dtype = np.dtype(self.dtype)
         distance = z * self.spread + self.center
         if self.is_integer:
@@ -110,17 +109,10 @@ class Schema:
         columns: list[Column] = []
         for name, array in values.items():
             column = _measure(name, array)
-            twin = next(
-                (
-                    c.name
-                    for c in columns
-                    if _same(c, column) and np.array_equal(values[c.name], array)
-                ),
-                None,
-            )
-
-            if twin is not None:
-                column = Column(**{**asdict(column), "kind": "duplicate", "source": twin})
+            for before in columns:
+                if _same(before, column) and np.array_equal(values[before.name], array):
+                    column = replace(column, kind="duplicate", source=before.name)
+                    break
 
             columns.append(column)
 
@@ -141,6 +133,22 @@ class Schema:
         """Number of modelled columns, D."""
         return len(self.modelled)
 
+    def learnable(self, source: str) -> Schema:
+        """The schema itself.
+
+        Args:
+            source: What messages call the table.
+
+        Raises:
+            ValueError: If there is nothing to learn, as every column is constant.
+        """
+        if self.dim == 0:
+            names = ", ".join(self.names[:8])
+            raise ValueError(
+                f"{source}: all columns are constant ({names}); there is nothing to learn"
+            )
+        return self
+
     def encode(self, columns: Mapping[str, np.ndarray]) -> Tensor:
         """Standardise the modelled columns.
 
@@ -156,9 +164,8 @@ class Schema:
         """
         missing = [c.name for c in self.modelled if c.name not in columns]
         if missing:
-            raise ValueError(
-                f"columns {', '.join(map(repr, missing))} are missing; needed: {', '.join(self.names)}"
-            )
+            listed = ", ".join(map(repr, missing))
+            raise ValueError(f"columns {listed} are missing; needed: {', '.join(self.names)}")
 
         rows = len(next(iter(columns.values()))) if columns else 0
         encoded = np.empty((rows, self.dim), dtype=np.float32)
@@ -206,15 +213,11 @@ class Schema:
 
     def describe(self) -> dict[str, Any]:
         """Plain values for a log: the columns, and which are not modelled."""
-        kinds = {
-            kind: [c.name for c in self.columns if c.kind == kind]
-            for kind in ("constant", "duplicate")
-        }
         return {
             "columns": list(self.names),
             "modelled_columns": self.dim,
-            "constant_columns": kinds["constant"],
-            "duplicate_columns": kinds["duplicate"],
+            "constant_columns": [c.name for c in self.columns if c.kind == "constant"],
+            "duplicate_columns": [c.name for c in self.columns if c.kind == "duplicate"],
         }
 
     def to_json(self) -> str:
@@ -238,11 +241,11 @@ class Moments:
     """
 
     def __init__(self) -> None:
-        self.origins: dict[
-            str, tuple[str, int | float, int]
-        ] = {}  # type, lowest and exponent of the first batch
+        # Type, lowest value and exponent of the first batch.
+        self.origins: dict[str, tuple[str, int | float, int]] = {}
         self.ranges: dict[str, tuple[int | float, int | float]] = {}
-        self.sums: dict[str, tuple[int, float, float]] = {}  # rows, mean, sum of squared deviations
+        # Rows, mean, sum of squared deviations.
+        self.sums: dict[str, tuple[int, float, float]] = {}
         self.digests: dict[str, hashlib._Hash] = {}
 
     def add(self, values: Mapping[str, np.ndarray]) -> None:
@@ -279,6 +282,10 @@ class Moments:
 
             self.digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(array).data)
 
+    def hashes(self) -> list[str]:
+        """sha256 of all values of each column so far."""
+        return [digest.hexdigest() for digest in self.digests.values()]
+
     def schema(self) -> Schema:
         """The schema of the rows so far, at least one.
 
@@ -292,7 +299,7 @@ class Moments:
             column = self._column(name)
             source = first.setdefault((column.dtype, digest.hexdigest()), name)
             if column.kind == "modelled" and source != name:
-                column = dataclasses.replace(column, kind="duplicate", source=source)
+                column = replace(column, kind="duplicate", source=source)
 
             columns.append(column)
 
@@ -303,32 +310,24 @@ class Moments:
         if low == high:
             return Column(name, dtype, "constant", low, high, 0, 0.0, 1.0)
 
-        exponent = _exponent(np.dtype(dtype), low, high)
         num, mean, squares = self.sums[name]
-
         if not math.isfinite(squares):
             raise ValueError(
-                f"column {name!r} goes from {low:g} to {high:g}: too far to be measured; leave it out"
+                f"column {name!r} goes from {low:g} to {high:g}: too far to be measured; leave it "
+                "out"
             )
 
+        # From the first batch's unit and origin to those of all rows.
+        exponent = _exponent(np.dtype(dtype), low, high)
         shift = origin_exponent - exponent
-        offset = (
-            origin - low
-            if exponent == 0
-            else math.ldexp(origin, -exponent) - math.ldexp(low, -exponent)
-        )
+        if exponent == 0:
+            offset = float(origin - low)
+        else:
+            offset = math.ldexp(origin, -exponent) - math.ldexp(low, -exponent)
 
         center = math.ldexp(mean, shift) + offset
-        return Column(
-            name,
-            dtype,
-            "modelled",
-            low,
-            high,
-            exponent,
-            center,
-            math.ldexp(math.sqrt(squares / num), shift),
-        )
+        spread = math.ldexp(math.sqrt(squares / num), shift)
+        return Column(name, dtype, "modelled", low, high, exponent, center, spread)
 
 
 def _joined(
@@ -349,9 +348,8 @@ def _measure(name: str, values: np.ndarray) -> Column:
 
     exponent = _exponent(values.dtype, low, high)
     distance = _distance(values, low, exponent)
-    return Column(
-        name, dtype, "modelled", low, high, exponent, float(distance.mean()), float(distance.std())
-    )
+    center, spread = float(distance.mean()), float(distance.std())
+    return Column(name, dtype, "modelled", low, high, exponent, center, spread)
 
 
 def _range(values: np.ndarray) -> tuple[int | float, int | float]:
@@ -372,9 +370,8 @@ def _distance(values: np.ndarray, low: int | float, exponent: int) -> np.ndarray
     # Differences modulo 2^64 are exact for every 64-bit type. Rows below ``low`` (not among those
     # fitted) are counted down.
     offset = _wrap(values) - np.uint64(int(low) % 2**64)
-    return np.where(
-        values >= low, offset.astype(np.float64), -(~offset + np.uint64(1)).astype(np.float64)
-    )
+    below = -(~offset + np.uint64(1)).astype(np.float64)
+    return np.where(values >= low, offset.astype(np.float64), below)
 
 
 def _wrap(values: np.ndarray) -> np.ndarray:
@@ -392,10 +389,5 @@ def _add_steps(low: int | float, high: int | float, distance: np.ndarray) -> np.
 
 
 def _same(a: Column, b: Column) -> bool:
-    return (a.kind, a.dtype, a.low, a.high, a.center) == (
-        "modelled",
-        b.dtype,
-        b.low,
-        b.high,
-        b.center,
-    )
+    """Whether ``b`` may repeat the modelled column ``a``, by all that was measured of them."""
+    return a.kind == "modelled" and replace(a, name=b.name) == b

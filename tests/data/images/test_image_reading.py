@@ -16,9 +16,10 @@ import torch
 from PIL import Image
 from pyarrow import parquet
 
-from scgan.data.dataset import DataConfig, Dataset, load
+from scgan.data.dataset import DataConfig, Dataset
 from scgan.data.images.reading import decode_images
 from scgan.data.images.sources import read_digits
+from scgan.data.loading import load
 
 Layout = Callable[[Path], Path]
 

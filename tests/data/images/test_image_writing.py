@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scgan.data.dataset import DataConfig, load
+from scgan.data.dataset import DataConfig
 from scgan.data.images import writing as image_export
 from scgan.data.images.writing import Sampled, write_images
+from scgan.data.loading import load
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
 CLASSES = Sampled(IMAGES, np.arange(12) % 3, ("cat", "dog / wolf", "../wild"))
