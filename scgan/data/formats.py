@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -187,6 +189,35 @@ READERS: dict[str, Callable[[Path], Raw]] = {
     ".parquet": read_parquet,
 }
 """A reader for every suffix that is allowed."""
+
+
+def table_files(path: Path) -> list[Path]:
+    """The file at a path, or the tables in the folder there, in the order of their names.
+
+    Raises:
+        ValueError: In one line, if there is none, or there are several kinds.
+    """
+    allowed = f"allowed are {', '.join(READERS)}, or a folder of .parquet, of .csv or of images"
+    if path.is_dir():
+        found = files_of(path, *FOLDER_SUFFIXES)
+        if not found:
+            raise ValueError(f"{path}: no table and no images in this folder; {allowed}")
+
+        if found != files_of(path, found[0].suffix):
+            raise ValueError(f"{path}: both .parquet and .csv files in this folder; keep one kind")
+
+        return found
+
+    if not path.exists():
+        beside = os.listdir(path.parent) if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, beside, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{path}: there is no such file or folder{hint}")
+
+    if path.suffix not in READERS:
+        raise ValueError(f"{path}: unknown kind of file {path.suffix!r}; {allowed}")
+
+    return [path]
 
 
 def load_numpy(path: Path) -> np.ndarray | dict[str, np.ndarray]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from scgan.config import suggest
-from scgan.data.formats import FOLDER_SUFFIXES, READERS, Raw, files_of
+from scgan.data.formats import READERS, Raw, table_files
 from scgan.data.remote import on_disk
 
 Missing = Literal["error", "drop"]
@@ -107,35 +105,6 @@ def from_columns(
     """
     raw = Raw(tuple(columns), {name: np.asarray(array) for name, array in columns.items()}, {})
     return checked("the data", raw, None, None, missing, labels=labels)
-
-
-def table_files(path: Path) -> list[Path]:
-    """The file at a path, or the tables in the folder there, in the order of their names.
-
-    Raises:
-        ValueError: In one line, if there is none, or there are several kinds.
-    """
-    allowed = f"allowed are {', '.join(READERS)}, or a folder of .parquet, of .csv or of images"
-    if path.is_dir():
-        found = files_of(path, *FOLDER_SUFFIXES)
-        if not found:
-            raise ValueError(f"{path}: no table and no images in this folder; {allowed}")
-
-        if found != files_of(path, found[0].suffix):
-            raise ValueError(f"{path}: both .parquet and .csv files in this folder; keep one kind")
-
-        return found
-
-    if not path.exists():
-        beside = os.listdir(path.parent) if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, beside, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"{path}: there is no such file or folder{hint}")
-
-    if path.suffix not in READERS:
-        raise ValueError(f"{path}: unknown kind of file {path.suffix!r}; {allowed}")
-
-    return [path]
 
 
 def _read(path: Path) -> Raw:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -70,7 +69,7 @@ class Column:
     def standardise(self, values: np.ndarray) -> np.ndarray:
         """Values in the user's units to z, float64, shape ``[N]``."""
         exact = values if self.is_integer else values.astype(np.float64)
-        distance = _distance(exact, self.low, self.exponent)
+        distance = distance_from(exact, self.low, self.exponent)
         return np.clip((distance - self.center) / self.spread, -FARTHEST, FARTHEST)
 
     def restore(self, z: np.ndarray) -> np.ndarray:
@@ -231,140 +230,33 @@ class Schema:
         return cls(tuple(Column(**entry) for entry in entries))
 
 
-class Moments:
-    """Measures columns batch by batch: what :meth:`Schema.fit` finds at once, but for rounding.
-
-    Distances are taken from the lowest value of the first batch; means and squared deviations are
-    joined pairwise. Of two columns whose bytes are all equal, the second is a duplicate.
-
-    Source: [CHAN].
-    """
-
-    def __init__(self) -> None:
-        # Type, lowest value and exponent of the first batch.
-        self.origins: dict[str, tuple[str, int | float, int]] = {}
-        self.ranges: dict[str, tuple[int | float, int | float]] = {}
-        # Rows, mean, sum of squared deviations.
-        self.sums: dict[str, tuple[int, float, float]] = {}
-        self.digests: dict[str, hashlib._Hash] = {}
-
-    def add(self, values: Mapping[str, np.ndarray]) -> None:
-        """Measure some more rows.
-
-        Args:
-            values: Name to finite values ``[N]``, the same names in every call.
-
-        Raises:
-            ValueError: If a column's type is another than in the first call.
-        """
-        for name, array in values.items():
-            if not len(array):
-                continue
-
-            low, high = _range(array)
-            origin = (array.dtype.name, low, _exponent(array.dtype, low, high))
-            dtype, origin_low, exponent = self.origins.setdefault(name, origin)
-
-            if array.dtype.name != dtype:
-                raise ValueError(
-                    f"column {name!r} is {array.dtype.name}, but {dtype} before; make it one type"
-                )
-
-            before = self.ranges.get(name, (low, high))
-            self.ranges[name] = (min(low, before[0]), max(high, before[1]))
-
-            with np.errstate(over="ignore", invalid="ignore"):  # refused in `_column`
-                d = _distance(array, origin_low, exponent)
-                mean = float(d.mean())
-                self.sums[name] = _joined(
-                    self.sums.get(name), (len(d), mean, float(np.square(d - mean).sum()))
-                )
-
-            self.digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(array).data)
-
-    def hashes(self) -> list[str]:
-        """sha256 of all values of each column so far."""
-        return [digest.hexdigest() for digest in self.digests.values()]
-
-    def schema(self) -> Schema:
-        """The schema of the rows so far, at least one.
-
-        Raises:
-            ValueError: If a column's values lie more than 150 orders of magnitude apart.
-        """
-        columns: list[Column] = []
-        first: dict[tuple[str, str], str] = {}
-
-        for name, digest in self.digests.items():
-            column = self._column(name)
-            source = first.setdefault((column.dtype, digest.hexdigest()), name)
-            if column.kind == "modelled" and source != name:
-                column = replace(column, kind="duplicate", source=source)
-
-            columns.append(column)
-
-        return Schema(tuple(columns))
-
-    def _column(self, name: str) -> Column:
-        (dtype, origin, origin_exponent), (low, high) = self.origins[name], self.ranges[name]
-        if low == high:
-            return Column(name, dtype, "constant", low, high, 0, 0.0, 1.0)
-
-        num, mean, squares = self.sums[name]
-        if not math.isfinite(squares):
-            raise ValueError(
-                f"column {name!r} goes from {low:g} to {high:g}: too far to be measured; leave it "
-                "out"
-            )
-
-        # From the first batch's unit and origin to those of all rows.
-        exponent = _exponent(np.dtype(dtype), low, high)
-        shift = origin_exponent - exponent
-        if exponent == 0:
-            offset = float(origin - low)
-        else:
-            offset = math.ldexp(origin, -exponent) - math.ldexp(low, -exponent)
-
-        center = math.ldexp(mean, shift) + offset
-        spread = math.ldexp(math.sqrt(squares / num), shift)
-        return Column(name, dtype, "modelled", low, high, exponent, center, spread)
-
-
-def _joined(
-    a: tuple[int, float, float] | None, b: tuple[int, float, float]
-) -> tuple[int, float, float]:
-    """Rows, mean and sum of squared deviations of two sets together."""
-    if a is None:
-        return b
-    num, step = a[0] + b[0], b[1] - a[1]
-    return num, a[1] + step * b[0] / num, a[2] + b[2] + step * step * a[0] * b[0] / num
-
-
 def _measure(name: str, values: np.ndarray) -> Column:
-    low, high = _range(values)
+    low, high = value_range(values)
     dtype = values.dtype.name
     if low == high:
         return Column(name, dtype, "constant", low, high, 0, 0.0, 1.0)
 
-    exponent = _exponent(values.dtype, low, high)
-    distance = _distance(values, low, exponent)
+    exponent = exponent_of(values.dtype, low, high)
+    distance = distance_from(values, low, exponent)
     center, spread = float(distance.mean()), float(distance.std())
     return Column(name, dtype, "modelled", low, high, exponent, center, spread)
 
 
-def _range(values: np.ndarray) -> tuple[int | float, int | float]:
+def value_range(values: np.ndarray) -> tuple[int | float, int | float]:
+    """Lowest and highest of at least one value, ints for integers and bool."""
     low, high = values.min().item(), values.max().item()
     if values.dtype.kind == "f":
         return low + 0.0, high + 0.0  # -0.0 to 0.0, so that one constant has one value
     return int(low), int(high)
 
 
-def _exponent(dtype: np.dtype, low: int | float, high: int | float) -> int:
+def exponent_of(dtype: np.dtype, low: int | float, high: int | float) -> int:
     """Of floats, the power of two that brings them into [-1, 1]; 0 for integers."""
     return math.frexp(max(abs(low), abs(high)))[1] if dtype.kind == "f" else 0
 
 
-def _distance(values: np.ndarray, low: int | float, exponent: int) -> np.ndarray:
+def distance_from(values: np.ndarray, low: int | float, exponent: int) -> np.ndarray:
+    """Distances d from ``low``, float64 ``[N]``: see :class:`Column`."""
     if values.dtype.kind == "f":
         return np.ldexp(values.astype(np.float64), -exponent) - math.ldexp(low, -exponent)
     # Differences modulo 2^64 are exact for every 64-bit type. Rows below ``low`` (not among those

@@ -11,18 +11,18 @@ import numpy as np
 
 from scgan.config import suggest
 from scgan.data.fingerprint import fingerprint
-from scgan.data.formats import files_of, parquet_batches, parquet_names
+from scgan.data.formats import files_of, parquet_batches, parquet_names, table_files
 from scgan.data.images.parquet import has_images
 from scgan.data.remote import list_parquet, on_disk
+from scgan.data.tables.moments import Moments
 from scgan.data.tables.reading import (
     Missing,
     Table,
     check_names,
     checked,
     concatenated,
-    table_files,
 )
-from scgan.data.tables.schema import Moments, Schema
+from scgan.data.tables.schema import Schema
 
 # Part of every fingerprint: raise it when the same files come to give other rows.
 STREAM_VERSION = 1
@@ -57,9 +57,7 @@ def find_parts(source: str, stream: bool | None) -> tuple[str, ...]:
     sizes = list_parquet(source) if source.startswith("s3://") else _sizes(Path(source))
     if stream and not sizes:
         if not source.startswith("s3://"):
-            table_files(
-                Path(source).expanduser()
-            )  # says what is wrong with a path that isn't there
+            table_files(Path(source).expanduser())  # a path that isn't there has its own error
         raise ValueError(
             f"{source}: only .parquet, or a folder of such files, can be streamed; convert it"
         )

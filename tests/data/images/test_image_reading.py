@@ -51,7 +51,7 @@ def refused(source: Path | str, **settings: Any) -> str:
 
 
 def whole(data: Dataset) -> tuple[np.ndarray, list[Any]]:
-    """Both parts together, in an order that no split changes: images as the user has them, labels."""
+    """Both parts together, in an order that no split changes: the user's images, labels."""
     schema = data.image_schema
     shape = (
         (-1, schema.size, schema.size, 3)

@@ -236,7 +236,7 @@ def test_pickles_are_never_loaded(tmp_path: Path) -> None:
     [
         (
             "a,b\n1,2\n3,n/k\n",
-            "column 'b' holds text ('n/k' in row 2); leave it out with --data.columns, or name it as",
+            "column 'b' holds text ('n/k' in row 2); leave it out with --data.columns, or name it",
         ),
         ("a,b\n1,\n3,n/k\n", "column 'b' holds text ('n/k' in row 2)"),
         ("a,b\n1,2\n3\n", "can't be read as .csv"),

@@ -15,7 +15,7 @@ def rng() -> np.random.Generator:
 
 
 def assert_round_trip(columns: Mapping[str, np.ndarray], rtol: float = 1e-6) -> Schema:
-    """Decoding what was encoded gives names, order, types and (to float32) values back, through JSON too."""
+    """Decoding gives names, order, types and (to float32) values back, through JSON too."""
     schema = Schema.fit(columns)
     assert Schema.from_json(schema.to_json()) == schema
     x = schema.encode(columns)

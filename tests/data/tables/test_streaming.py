@@ -1,4 +1,4 @@
-"""A table read part by part: the same rows, schema and errors as read whole, and samples that are random."""
+"""A table read part by part: rows, schema and errors as read whole, and random samples."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from torch.testing import assert_close
 from scgan.data.dataset import DataConfig
 from scgan.data.loading import load
 from scgan.data.tables import streaming as stream
+from scgan.data.tables.moments import Moments
 from scgan.data.tables.reading import Table, read_table
-from scgan.data.tables.schema import Moments, Schema
+from scgan.data.tables.schema import Schema
 from scgan.data.tables.streaming import Sample
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Five files sorted by their first column, with text labels, a constant, a duplicate, and three bad rows."""
+    """Five files sorted by their first column: text labels, a constant, a duplicate, three bad rows."""
     rng, a = np.random.default_rng(0), np.sort(np.random.default_rng(1).normal(1e6, 3.0, 5000))
     for part in range(5):
         rows = slice(1000 * part, 1000 * part + 1000)
@@ -169,6 +170,8 @@ def test_a_column_of_two_types_and_files_that_are_no_parquet_are_refused(folder,
         ValueError, match=r"only \.parquet, or a folder of such files, can be streamed"
     ):
         load(DataConfig(source=str(tmp_path / "t.csv"), stream=True), 0)
+    with pytest.raises(ValueError, match=r"gone\.parquet: there is no such file"):
+        load(DataConfig(source=str(tmp_path / "gone.parquet"), stream=True), 0)
     (folder / "part-2.parquet").write_bytes(b"PAR1" + bytes(100))
     with pytest.raises(ValueError, match=r"part-2\.parquet: can't be read as \.parquet"):
         load(config(folder), 0)
