@@ -39,7 +39,8 @@ class StackedLinear(nn.Module):
 
     def forward(self, x: Tensor, which: Tensor | None = None) -> Tensor:
         """Apply network k to ``x[k]``, or network ``which[t]`` to ``x[t]``."""
-        weight, bias = self.weight, self.bias
+        weight: Tensor = self.weight
+        bias: Tensor = self.bias
         if which is not None:
             weight, bias = weight[which], bias[which]
 

@@ -19,7 +19,7 @@ from scgan.data.tables.streaming import Sample
 
 @pytest.fixture
 def folder(tmp_path):
-    """Five files sorted by their first column: text labels, a constant, a duplicate, three bad rows."""
+    """Five files sorted by their first column: labels, a constant, a duplicate, bad rows."""
     rng, a = np.random.default_rng(0), np.sort(np.random.default_rng(1).normal(1e6, 3.0, 5000))
     for part in range(5):
         rows = slice(1000 * part, 1000 * part + 1000)
