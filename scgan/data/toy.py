@@ -308,15 +308,12 @@ def _ring(radius: float, phase: float) -> tuple[tuple[float, float], ...]:
     return tuple((radius * math.cos(a), radius * math.sin(a)) for a in angles)
 
 
-def _lattice(*axis: float) -> tuple[tuple[float, float], ...]:
-    return tuple((x, y) for x, y in itertools.product(axis, repeat=2))
-
-
 def _equal(name: str, centers: tuple[tuple[float, float], ...], std: float) -> GaussianMixture:
     num = len(centers)
     return GaussianMixture(name, centers, (std,) * num, (1 / num,) * num)
 
 
+_LATTICE = tuple((x, y) for x, y in itertools.product((-4.0, -2.0, 0.0, 2.0, 4.0), repeat=2))
 _SETS: tuple[Toy, ...] = (
     # (4 (cos, sin)(pi/8 + k pi/4) + 0.5 N2) / 1.414, with k uniform on 0..7. Source: [SURVAE] toy
     # data, EightGaussians.
@@ -335,7 +332,7 @@ _SETS: tuple[Toy, ...] = (
     # Eight modes on the unit circle, and 25 on a lattice. Source: [VEEGAN] Sec. 4, the synthetic
     # data sets.
     _equal("ring", _ring(1.0, 0.0), 0.01),
-    _equal("grid", _lattice(-4.0, -2.0, 0.0, 2.0, 4.0), 0.05),
+    _equal("grid", _LATTICE, 0.05),
     # Our own: weights over a factor of 16 and widths over a factor of 8, the lightest mode neither
     # the widest nor apart.
     GaussianMixture(

@@ -37,14 +37,14 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ),
     (
         "scgan/data/tables/schema.py",
-        "np.rint(np.clip(distance, 0.0, float(span)))",
-        "np.floor(np.clip(distance, 0.0, float(span)))",
+        "np.rint(np.maximum(distance, 0.0))",
+        "np.floor(np.maximum(distance, 0.0))",
         SCHEMA,
     ),
     (
         "scgan/data/tables/schema.py",
-        "np.rint(np.clip(distance, 0.0, float(span)))",
         "np.rint(np.maximum(distance, 0.0))",
+        "np.rint(distance)",
         SCHEMA,
     ),
     (

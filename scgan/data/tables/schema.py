@@ -273,7 +273,7 @@ def _wrap(values: np.ndarray) -> np.ndarray:
 
 def _add_steps(low: int | float, high: int | float, distance: np.ndarray) -> np.ndarray:
     span = int(high) - int(low)
-    steps = np.rint(np.clip(distance, 0.0, float(span)))
+    steps = np.rint(np.maximum(distance, 0.0))
     # float(span) may round above the span, and above 2^64 where no integer type follows.
     at_end = steps >= float(span)
     offset = np.where(at_end, np.uint64(span), np.where(at_end, 0.0, steps).astype(np.uint64))
