@@ -70,6 +70,15 @@ def override(config: C, changes: Mapping[str, Any], section: str = "") -> C:
     return build(type(config), tree, section)
 
 
+def shortened(config: C, share: float) -> C:
+    """The settings with every training length (``*.num_samples``) cut to ``share`` of it."""
+    lengths: dict[str, int] = {}
+    for key, value in leaves(config):
+        if key.endswith(".num_samples"):
+            lengths[key] = max(1, round(share * value))
+    return override(config, lengths)
+
+
 def build(kind: type[C], tree: Mapping[str, Any], section: str = "") -> C:
     """Validate a tree of plain values as ``kind``.
 

@@ -279,12 +279,3 @@ def every_point(space: Space, most: int) -> list[dict[str, Any]]:
         return []
 
     return [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
-
-
-def shortened(config: C, share: float) -> C:
-    """The settings with every training length (``*.num_samples``) cut to ``share`` of it."""
-    lengths: dict[str, int] = {}
-    for key, value in leaves(config):
-        if key.endswith(".num_samples"):
-            lengths[key] = max(1, round(share * value))
-    return override(config, lengths)

@@ -203,3 +203,15 @@ def test_a_sample_keeps_the_lowest_ranks_in_order():
     assert sample.seen == masks.sum()
     table = sample.table()
     assert np.array_equal(table.columns["row"], expected) and np.array_equal(table.labels, expected)
+
+
+def test_the_fingerprint_is_also_of_rows_that_are_not_in_memory(folder):
+    settings = config(folder, num_train=2, num_test=2)
+    first = load(settings, 0)
+    frame = pd.read_parquet(folder / "part-2.parquet")
+    frame.loc[10:20, "small"] *= 0.999
+    frame.to_parquet(folder / "part-2.parquet")
+
+    second = load(settings, 0)
+    assert_close(second.train, first.train, rtol=1e-4, atol=1e-4)
+    assert second.fingerprint != first.fingerprint
