@@ -55,13 +55,11 @@ def read_image_parquet(files: Sequence[Path], label: str | None) -> Source:
 
     # Files of one part alone are all there is, whatever its name.
     test = next(filter(parts.__contains__, TEST_NAMES), None) if len(parts) > 1 else None
-    images, values, names = _table(files if test is None else parts["train"], label)
+    training = files if test is None else parts.get("train", [])
+    images, values, names = _table(training, label)
+    test_images, test_values, _ = (None, None, None) if test is None else _table(parts[test], label)
 
     try:
-        if test is None:
-            return labelled(images, values, names=names)
-
-        test_images, test_values, _ = _table(parts[test], label)
         return labelled(images, values, test_images, test_values, names)
     except ValueError as error:
         raise ValueError(f"{files[0].parent if len(files) > 1 else files[0]}: {error}") from None

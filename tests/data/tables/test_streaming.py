@@ -215,3 +215,15 @@ def test_the_fingerprint_is_also_of_rows_that_are_not_in_memory(folder):
     second = load(settings, 0)
     assert_close(second.train, first.train, rtol=1e-4, atol=1e-4)
     assert second.fingerprint != first.fingerprint
+
+
+def test_labels_and_values_stay_with_their_rows(tmp_path):
+    for part in range(2):
+        n = np.arange(500) + 500 * part
+        pd.DataFrame({"n": n, "kind": n % 7}).to_parquet(tmp_path / f"{part}.parquet")
+
+    data = load(config(tmp_path, num_train=100, num_test=50), 0)
+    train, test = (data.table_schema.decode(part)["n"] for part in (data.train, data.test))
+    assert (len(train), len(test)) == (100, 50) and not set(train) & set(test)
+    assert np.array_equal(train % 7, data.train_labels)
+    assert np.array_equal(test % 7, data.test_labels)
