@@ -324,8 +324,7 @@ _SETS: tuple[Toy, ...] = (
     NoisyCurve("abs", _abs, math.exp(-1.5)),
     # (t, sin 5t + exp(-1) N): the first reading of the paper's "sinewaved cube".
     NoisyCurve("sine_wave", _sine, math.exp(-1)),
-    # (0.2 t^3 + N, t): the second reading.
-    NoisyCurve("crescent_cubed", _cube, 1.0, flip=True),
+    NoisyCurve("crescent_cubed", _cube, 1.0, flip=True),  # (0.2 t^3 + N, t): the second reading
     Circles(
         "four_circles", ((-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0)), radius=2.0, std=0.1
     ),

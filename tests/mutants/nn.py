@@ -75,24 +75,14 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         "return torch.bmm(eps - self.centre, self.axes)",
         NETWORKS,
     ),
-    (
-        "scgan/nn/mappers.py",
-        "self.axes[k] = axes.flip(1)",
-        "self.axes[k] = axes",
-        NETWORKS,
-    ),
+    ("scgan/nn/mappers.py", "self.axes[k] = axes.flip(1)", "self.axes[k] = axes", NETWORKS),
     (
         "scgan/nn/mappers.py",
         "self.axes[k] = axes.flip(1)",
         "self.axes[k] = axes.flip(1).T",
         NETWORKS,
     ),
-    (
-        "scgan/nn/mappers.py",
-        "max(float(std[0]) * floor, 1e-12)",
-        "1e-12",
-        NETWORKS,
-    ),
+    ("scgan/nn/mappers.py", "max(float(std[0]) * floor, 1e-12)", "1e-12", NETWORKS),
     (
         "scgan/nn/mappers.py",
         "torch.bmm(v * self.scale[which], self.axes[which].mT)",
@@ -123,24 +113,9 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         "torch.rand(shape, generator=generator",
         NETWORKS,
     ),
-    (
-        "scgan/nn/subspace.py",
-        "basis = torch.linalg.qr(drawn).Q.T",
-        "basis = drawn.T",
-        NETWORKS,
-    ),
-    (
-        "scgan/nn/subspace.py",
-        "(self.L * z) @ self.U + self.mu",
-        "z @ self.U + self.mu",
-        NETWORKS,
-    ),
-    (
-        "scgan/nn/subspace.py",
-        "(self.L * z) @ self.U + self.mu",
-        "(self.L * z) @ self.U",
-        NETWORKS,
-    ),
+    ("scgan/nn/subspace.py", "basis = torch.linalg.qr(drawn).Q.T", "basis = drawn.T", NETWORKS),
+    ("scgan/nn/subspace.py", "(self.L * z) @ self.U + self.mu", "z @ self.U + self.mu", NETWORKS),
+    ("scgan/nn/subspace.py", "(self.L * z) @ self.U + self.mu", "(self.L * z) @ self.U", NETWORKS),
     (
         "scgan/nn/subspace.py",
         "scale * torch.arange(noise_dim, 0, -1) / noise_dim",
@@ -207,12 +182,7 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         "eps = torch.rand(num, self.code_dim",
         IMAGE_NETWORKS,
     ),
-    (
-        "scgan/nn/eigengan.py",
-        "return eps, torch.randn(",
-        "return eps, torch.rand(",
-        IMAGE_NETWORKS,
-    ),
+    ("scgan/nn/eigengan.py", "return eps, torch.randn(", "return eps, torch.rand(", IMAGE_NETWORKS),
     (
         "scgan/nn/eigengan.py",
         "return torch.tanh(self.output(F.leaky_relu(h, SLOPE)))",
@@ -285,12 +255,7 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         "weight[rows, None] * member(x[: len(rows)])",
         IMAGE_NETWORKS,
     ),
-    (
-        "scgan/nn/discriminators.py",
-        "num_logits=num_attributes + 1",
-        "num_logits=1",
-        IMAGE_NETWORKS,
-    ),
+    ("scgan/nn/discriminators.py", "num_logits=num_attributes + 1", "num_logits=1", IMAGE_NETWORKS),
     (
         "scgan/nn/discriminators.py",
         "    initialise(discriminator, generator)\n",
@@ -315,18 +280,8 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         "all_u.append(h[:, :8].cpu())",
         IMAGE_NETWORKS,
     ),
-    (
-        "scgan/nn/image_encoder.py",
-        "small_images=size <= 32",
-        "small_images=False",
-        IMAGE_NETWORKS,
-    ),
-    (
-        "scgan/nn/image_encoder.py",
-        '18 if backbone == "resnet18" else 50',
-        "50",
-        IMAGE_NETWORKS,
-    ),
+    ("scgan/nn/image_encoder.py", "small_images=size <= 32", "small_images=False", IMAGE_NETWORKS),
+    ("scgan/nn/image_encoder.py", '18 if backbone == "resnet18" else 50', "50", IMAGE_NETWORKS),
     (
         "scgan/nn/pretrained/resnet.py",
         "self.relu(self.bn2(self.conv2(out)) + self.downsample(x))",
