@@ -63,13 +63,20 @@ def override(config: C, changes: Mapping[str, Any], section: str = "") -> C:
         for parent in parents:
             node, owner = node[parent], owner.model_fields[parent].annotation
 
-        node[leaf] = (
-            _from_text(value, owner.model_fields[leaf].annotation)
-            if isinstance(value, str)
-            else value
-        )
+        if isinstance(value, str):
+            value = _from_text(value, owner.model_fields[leaf].annotation)
+        node[leaf] = value
 
     return build(type(config), tree, section)
+
+
+def shortened(config: C, share: float) -> C:
+    """The settings with every training length (``*.num_samples``) cut to ``share`` of it."""
+    lengths: dict[str, int] = {}
+    for key, value in leaves(config):
+        if key.endswith(".num_samples"):
+            lengths[key] = max(1, round(share * value))
+    return override(config, lengths)
 
 
 def build(kind: type[C], tree: Mapping[str, Any], section: str = "") -> C:
@@ -90,34 +97,36 @@ def build(kind: type[C], tree: Mapping[str, Any], section: str = "") -> C:
         return kind.model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
-        path = [str(part) for part in first["loc"]]
+        path = list(map(str, first["loc"]))
         key = ".".join([section, *path] if section else path)
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             raise _unknown(".".join(path), _schema_keys(kind), section) from None
 
         given = "" if isinstance(first["input"], Mapping) else f" (given: {first['input']!r})"
-        raise ValueError(
-            f"{key}: {message[:1].lower()}{message[1:]}{given}" if key else message
-        ) from None
+        text = f"{key}: {message[:1].lower()}{message[1:]}{given}" if key else message
+        raise ValueError(text) from None
 
 
 def _unknown(key: str, known: typing.Iterable[str], section: str) -> ValueError:
     prefix = f"{section}." if section else ""
-    return ValueError(
-        f"unknown setting {prefix + key!r}{suggest(prefix + key, [prefix + name for name in known])}"
-    )
+    names = [prefix + name for name in known]
+    return ValueError(f"unknown setting {prefix + key!r}{suggest(prefix + key, names)}")
 
 
 def suggest(name: str, allowed: typing.Iterable[str]) -> str:
-    """Say which allowed names are nearest: ``"; did you mean 'x'?"``, or list them where there are few."""
+    """Say which allowed name is nearest, ``"; did you mean 'x'?"``, or list a few that are not."""
     names = list(allowed)
-    lowered = {n.lower(): n for n in names}
-    near = [lowered[m] for m in difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)]
+    lowered = dict(zip(map(str.lower, names), names, strict=True))
+    for match in difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5):
+        return f"; did you mean {lowered[match]!r}?"
+
+    # A setting's name without its section will do, too.
     last = name.rsplit(".", 1)[-1]
-    near = near or [n for n in names if n.rsplit(".", 1)[-1] == last][:1]
-    if near:
-        return f"; did you mean {near[0]!r}?"
+    for other in names:
+        if other.rsplit(".", 1)[-1] == last:
+            return f"; did you mean {other!r}?"
+
     return f"; allowed: {', '.join(names)}" if 0 < len(names) <= 12 else ""
 
 
@@ -133,22 +142,19 @@ def _schema_keys(kind: type[Settings], prefix: str = "") -> list[str]:
 
 def _from_text(text: str, annotation: Any) -> Any:
     """Turn a command line's text into something pydantic can check against ``annotation``."""
-    options = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
+    is_union = typing.get_origin(annotation) in {typing.Union, types.UnionType}
+    options = typing.get_args(annotation) if is_union else (annotation,)
     if text.lower() in {"none", "null"} and type(None) in options:
         return None
 
-    if any(typing.get_origin(option) is tuple for option in options):
-        return tuple(part for part in text.split(",") if part)
+    for option in options:
+        if typing.get_origin(option) is tuple:
+            return tuple(filter(None, text.split(",")))
 
-    literals = [
-        value
-        for option in options
-        if typing.get_origin(option) is typing.Literal
-        for value in option.__args__
-    ]
+        # Of a choice that has numbers, the one that is written so.
+        if typing.get_origin(option) is typing.Literal:
+            for value in option.__args__:
+                if str(value) == text:
+                    return value
 
-    return {str(value): value for value in literals}.get(text, text)
-
-
-def _is_union(annotation: Any) -> bool:
-    return typing.get_origin(annotation) in {typing.Union, types.UnionType}
+    return text

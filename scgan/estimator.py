@@ -17,7 +17,8 @@ from sklearn.utils.validation import check_is_fitted
 from scgan.capabilities import choose
 from scgan.cli.console import Terminal
 from scgan.config import override
-from scgan.data.dataset import DataConfig, whole
+from scgan.data.dataset import DataConfig
+from scgan.data.split import whole
 from scgan.data.tables.reading import Table, from_columns
 from scgan.data.tables.schema import Schema
 from scgan.pipeline import executor as execution

@@ -17,7 +17,8 @@ PAPERS: dict[str, Paper] = {
     "SCGAN": Paper(
         "Drozdova, Kinakh, Quétant, Golling, Voloshynovskiy",
         2021,
-        "Generation of data on discontinuous manifolds via continuous stochastic non-invertible networks",
+        "Generation of data on discontinuous manifolds via continuous stochastic non-invertible "
+        "networks",
     ),
     "INFOSCC-GAN": Paper(
         "Kinakh, Drozdova, Quétant, Golling, Voloshynovskiy",

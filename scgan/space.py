@@ -3,16 +3,15 @@
 A space maps a setting's dotted key to a domain. A system's file declares one; the words of a
 command line change it::
 
-    decoder.lambda_x=loguniform(0.01,10)                            another range, or one more
-    setting clusters.num_clusters=choice(4,8,16,32)                         other choices
-    decoder.lambda_x=0.5                                            no longer searched: fixed
+    decoder.lambda_x=loguniform(0.01,10)      another range, or one more setting
+    clusters.num_clusters=choice(4,8,16,32)   other choices
+    decoder.lambda_x=0.5                      no longer searched: fixed
     "decoder.r1_weight=uniform(0,1) if decoder.adversarial=hinge"   searched only then
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import itertools
 import math
 import re
@@ -20,15 +19,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import torch
-
 from scgan.config import Settings, leaves, override, suggest
-from scgan.data.dataset import Dataset
 
 C = TypeVar("C", bound=Settings)
 
 _WORD = re.compile(
-    r"(?P<key>[\w.]+)=(?P<kind>[A-Za-z]+)\((?P<args>.*)\)(?:\s+if\s+(?P<other>[\w.]+)=(?P<values>\S+))?"
+    r"(?P<key>[\w.]+)=(?P<kind>[A-Za-z]+)\((?P<args>.*)\)"
+    r"(?:\s+if\s+(?P<other>[\w.]+)=(?P<values>\S+))?"
 )
 KINDS = {"uniform": 2, "loguniform": 2, "int": 2, "logint": 2, "choice": None}
 OFF_GRID = 0.3719  # a place within a range that no whole number is at
@@ -65,16 +62,19 @@ class Range:
     def __post_init__(self) -> None:
         if not self.low < self.high:
             raise ValueError(
-                f"the range from {self.low:g} to {self.high:g} is empty; the first must be the smaller"
+                f"the range from {self.low:g} to {self.high:g} is empty; the first must be the "
+                "smaller"
             )
         if self.log and self.low <= 0:
             raise ValueError(f"a logarithmic range must begin above 0, not at {self.low:g}")
 
     def nearest(self, value: Any) -> Any:
-        """The value of the range that is nearest; its middle where there is nothing to be near to."""
+        """The value of the range that is nearest; where to start if there is none to be near to."""
         if not isinstance(value, (int, float)):
-            middle = math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
-            value = middle if self.start is None else self.start
+            value = self.start
+        if value is None:
+            value = math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
+
         value = min(max(value, self.low), self.high)
         return round(value) if self.whole else float(value)
 
@@ -103,11 +103,12 @@ class Choice:
             raise ValueError("a choice needs at least one value")
 
     def nearest(self, value: Any) -> Any:
-        """The value itself where it is an option, else the nearest number, else the first option."""
+        """The value itself if it is an option, else the nearest number, else the first option."""
         value = self.start if value is None and None not in self.options else value
-        numbers = [option for option in self.options if isinstance(option, (int, float))]
         if value in self.options:
             return value
+
+        numbers = [option for option in self.options if isinstance(option, (int, float))]
         if isinstance(value, (int, float)) and numbers:
             return min(numbers, key=lambda option: abs(option - value))
         return self.options[0]
@@ -187,7 +188,8 @@ def check(space: Space, config: Settings) -> None:
             other = space.get(domain.when.key)
             if other is None or other.when is not None:
                 raise ValueError(
-                    f"{key} depends on {domain.when.key}, which must be searched itself, unconditionally"
+                    f"{key} depends on {domain.when.key}, which must be searched itself, "
+                    "unconditionally"
                 )
 
 
@@ -199,25 +201,20 @@ def _domain(word: str, config: Settings) -> Domain:
             f"don't know {kind!r} in {word!r}{suggest(kind, KINDS)}; write KEY=loguniform(0.01,10)"
         )
 
-    key, kind = match["key"], match["kind"]
-    parts = [part.strip() for part in match["args"].split(",") if part.strip()]
-    when = None
-
-    if match["other"]:
-        when = When(
-            match["other"],
-            tuple(_value(config, match["other"], v) for v in match["values"].split("|")),
-        )
+    key, kind, other = match["key"], match["kind"], match["other"]
+    parts = list(filter(None, map(str.strip, match["args"].split(","))))
+    when = When(other, _values(config, other, match["values"].split("|"))) if other else None
 
     try:
         if kind == "choice":
-            return Choice(tuple(_value(config, key, part) for part in parts), when)
+            return Choice(_values(config, key, parts), when)
 
         if len(parts) != KINDS[kind]:
             raise ValueError(f"{kind} takes two numbers, the least and the largest")
 
-        low, high = (_number(part, whole="int" in kind) for part in parts)
-        return Range(low, high, log=kind.startswith("log"), whole="int" in kind, when=when)
+        whole = "int" in kind
+        low, high = _number(parts[0], whole=whole), _number(parts[1], whole=whole)
+        return Range(low, high, log=kind.startswith("log"), whole=whole, when=when)
     except ValueError as error:
         raise ValueError(f"{word!r}: {error}") from None
 
@@ -232,12 +229,14 @@ def _number(text: str, *, whole: bool) -> float:
     return number
 
 
-def _value(config: Settings, key: str, text: str) -> Any:
-    """A text as the value that the setting takes it for."""
-    value = dict(leaves(override(config, {key: text})))[key]
-    if not isinstance(value, (str, int, float, bool, type(None))):
-        raise ValueError(f"{key} is a list and can't be searched")
-    return value
+def _values(config: Settings, key: str, texts: Sequence[str]) -> tuple[Any, ...]:
+    """Texts as the values that the setting takes them for."""
+    values: list[Any] = []
+    for text in texts:
+        values.append(dict(leaves(override(config, {key: text})))[key])
+        if not isinstance(values[-1], (str, int, float, bool, type(None))):
+            raise ValueError(f"{key} is a list and can't be searched")
+    return tuple(values)
 
 
 def describe(space: Space) -> dict[str, Any]:
@@ -264,12 +263,11 @@ def start_point(space: Space, config: Settings) -> dict[str, Any]:
 
 
 def every_point(space: Space, most: int) -> list[dict[str, Any]]:
-    """Every combination of a space of choices and whole numbers; none where there are more than ``most``."""
-    if any(domain.when is not None for domain in space.values()):
-        return []
-
+    """Every combination of a space of choices and whole numbers; none if more than ``most``."""
     values: dict[str, Sequence[Any]] = {}
     for key, domain in space.items():
+        if domain.when is not None:
+            return []
         if isinstance(domain, Choice):
             values[key] = domain.options
         elif domain.whole:
@@ -277,55 +275,7 @@ def every_point(space: Space, most: int) -> list[dict[str, Any]]:
         else:
             return []
 
-    if math.prod(len(options) for options in values.values()) > most:
+    if math.prod(map(len, values.values())) > most:
         return []
 
     return [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
-
-
-def shortened(config: C, share: float) -> C:
-    """The settings with every training length (``*.num_samples``) cut to ``share`` of it."""
-    lengths = {key: value for key, value in leaves(config) if key.endswith(".num_samples")}
-    return override(config, {key: max(1, round(share * value)) for key, value in lengths.items()})
-
-
-def validation_split(data: Dataset, share: float, seed: int) -> Dataset:
-    """Hold a part of the training rows out for scoring trials; the test rows are out of reach.
-
-    Args:
-        data: The rows.
-        share: Of the training rows that is held out, in (0, 1).
-        seed: Of the permutation.
-
-    Returns:
-        The remaining training rows, with the held-out ones in the place of the test rows.
-        Standardisation is that of all training rows.
-
-    Raises:
-        ValueError: If a part has fewer than 20 rows, or the data is streamed.
-    """
-    if data.stream is not None:
-        raise ValueError(
-            f"{data.name} is larger than memory, and a search is not: give --data.stream false or fewer rows"
-        )
-
-    num = round(share * len(data.train))
-    if min(num, len(data.train) - num) < 20:
-        raise ValueError(
-            f"--validation {share:g} of {len(data.train)} training rows leaves {len(data.train) - num} to train on and "
-            f"{num} to score; each needs at least 20"
-        )
-
-    order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))
-    held_out, rest = order[:num], order[num:]
-    labels = data.train_labels
-    name = f"{data.fingerprint}/validation/{share!r}/{seed}"
-
-    return dataclasses.replace(
-        data,
-        train=data.train[rest],
-        test=data.train[held_out],
-        train_labels=None if labels is None else labels[rest.numpy()],
-        test_labels=None if labels is None else labels[held_out.numpy()],
-        fingerprint=hashlib.sha256(name.encode()).hexdigest(),
-    )

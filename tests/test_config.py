@@ -8,7 +8,7 @@ import pydantic
 import pytest
 from pydantic import Field
 
-from scgan.config import Settings, build, leaves, override, suggest
+from scgan.config import Settings, build, leaves, override, shortened, suggest
 
 
 class Inner(Settings):
@@ -131,3 +131,25 @@ def test_suggestions():
         suggest("lambda_x", ["mappers.lambda_eps", "decoder.lambda_x"])
         == "; did you mean 'decoder.lambda_x'?"
     )
+
+
+class Stage(Settings):
+    num_samples: int = Field(1000, ge=1)
+    width: int = 100
+
+
+class Run(Settings):
+    encoder: Stage = Stage()
+    decoder: Stage = Stage(num_samples=7)
+    num_samples: int = 3
+
+
+def test_shortened_cuts_every_training_and_nothing_else():
+    assert dict(leaves(shortened(Run(), 0.25))) == {
+        "encoder.num_samples": 250,
+        "encoder.width": 100,
+        "decoder.num_samples": 2,
+        "decoder.width": 100,
+        "num_samples": 3,
+    }
+    assert shortened(Run(), 1e-9).encoder.num_samples == 1

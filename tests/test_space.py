@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
-import torch
 
 from scgan import space as search
 from scgan import systems
-from scgan.config import leaves, override
-from scgan.data.dataset import DataConfig, load
+from scgan.config import override
 from scgan.space import (
     Choice,
     Float,
@@ -21,7 +18,6 @@ from scgan.space import (
     change,
     describe,
     start_point,
-    validation_split,
 )
 
 CONFIG = systems.load("scgan").presets["smoke"]
@@ -116,28 +112,6 @@ def test_a_description_tells_spaces_apart_and_is_plain():
         json.dumps(describe(dict(reversed(SPACE.items()))))
     )
     assert one != other
-
-
-def test_shortened_cuts_every_length_and_nothing_else():
-    before, after = dict(leaves(CONFIG)), dict(leaves(search.shortened(CONFIG, 0.25)))
-    for key, value in before.items():
-        assert after[key] == (round(value / 4) if key.endswith(".num_samples") else value)
-
-
-def test_validation_rows_are_training_rows_and_the_test_rows_are_out_of_reach():
-    whole = load(DataConfig(source="two_spirals", num_train=1000, num_test=500), seed=0)
-    part = validation_split(whole, 0.2, seed=3)
-    assert (len(part.train), len(part.test)) == (800, 200)
-    rows = torch.cat([part.train, part.test])
-    assert torch.equal(
-        rows[np.lexsort(rows.T.numpy())], whole.train[np.lexsort(whole.train.T.numpy())]
-    )
-    again, other = validation_split(whole, 0.2, seed=3), validation_split(whole, 0.2, seed=4)
-    assert torch.equal(part.test, again.test) and part.fingerprint == again.fingerprint
-    assert not torch.equal(part.test, other.test)
-    assert len({part.fingerprint, other.fingerprint, whole.fingerprint}) == 3
-    with pytest.raises(ValueError, match="--validation 0.001 of 1000"):
-        validation_split(whole, 0.001, seed=0)
 
 
 def test_every_point_of_a_small_space():

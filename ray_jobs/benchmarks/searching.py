@@ -21,14 +21,15 @@ from ray_jobs.tuning.driver import join, search
 from ray_jobs.tuning.request import Request
 from ray_jobs.tuning.study import best
 from scgan import systems
-from scgan.config import override
+from scgan.config import override, shortened
 from scgan.data.dataset import DataConfig
+from scgan.data.split import validation_split
 from scgan.metrics.distributions import sliced_wasserstein
 from scgan.metrics.objectives import NUM_PROJECTIONS, measure, sliced_wasserstein_to
 from scgan.pipeline import run as pipeline
 from scgan.pipeline.executor import LocalExecutor
 from scgan.pipeline.spec import Spec
-from scgan.space import change, shortened, validation_split
+from scgan.space import change
 from scgan.store.artifacts import ArtifactStore
 
 METRIC = "sliced_wasserstein"

@@ -31,9 +31,10 @@ from scgan.cli import commands
 from scgan.config import leaves
 from scgan.contract import Units
 from scgan.data.dataset import Dataset
+from scgan.data.split import validation_split
 from scgan.pipeline import executor as execution
 from scgan.pipeline import run as pipeline
-from scgan.space import Space, describe, validation_split
+from scgan.space import Space, describe
 from scgan.store.artifacts import ArtifactStore
 from scgan.tracking.tracker import MLflowTracker
 

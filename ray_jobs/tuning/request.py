@@ -12,10 +12,10 @@ from ray_jobs.cluster.resources import Resources
 from ray_jobs.tuning.trials import TrialPlan
 from scgan import systems
 from scgan.cli import commands
-from scgan.config import leaves, override
+from scgan.config import leaves, override, shortened
 from scgan.data.dataset import Dataset
 from scgan.pipeline.spec import Spec
-from scgan.space import Space, describe, shortened
+from scgan.space import Space, describe
 
 RUNG_FACTOR = 3  # ASHA's: a third of the trials goes on from each rung, three times as long
 NUM_RUNGS = 2  # before the end

@@ -15,7 +15,7 @@ from ray.tune.search.optuna import OptunaSearch
 from scgan.config import Settings
 from scgan.space import Domain, Range, Space, every_point, ordered, start_point
 from scgan.store.artifacts import digest
-from scgan.tracking.tracker import redacted
+from scgan.tracking.outbox import redacted
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 # of a trial whose worker died; what fails in it otherwise would fail again, and is not repeated

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +17,12 @@ import numpy as np
 if TYPE_CHECKING:
     import pyarrow as pa
 
+
+FOLDER_SUFFIXES = (".parquet", ".csv")
+"""Of files that a folder can hold as the parts of one table."""
+
+HIDDEN = (".", "_")
+"""How the names of files begin that other programs leave in such a folder."""
 
 _INDEX = "__index_level_"
 _BUFFER = 2**20  # bytes of a column that are read at once
@@ -35,6 +44,17 @@ class Raw:
     columns: Mapping[str, np.ndarray]
     missing: Mapping[str, np.ndarray]
     label: str | None = None
+
+    @property
+    def num_rows(self) -> int:
+        """Rows, N, of a file with columns of one length."""
+        return len(self.columns[self.names[0]])
+
+
+def files_of(folder: Path, *suffixes: str) -> list[Path]:
+    """The files of these kinds in a folder and below, in the order of names, hidden ones not."""
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix in suffixes]
+    return [path for path in found if path.is_file() and not path.name.startswith(HIDDEN)]
 
 
 def read_npy(path: Path) -> Raw:
@@ -63,22 +83,20 @@ def read_npz(path: Path) -> Raw:
     if isinstance(arrays, np.ndarray):
         raise ValueError(f"{path}: this is a single array; rename it to .npy")
 
-    lengths = {name: a.shape[0] if a.ndim else 0 for name, a in arrays.items()}
-    shapes = ", ".join(f"{name} {list(a.shape)}" for name, a in list(arrays.items())[:8])
-    flat = {name: a for name, a in arrays.items() if a.ndim == 1}
-    matrices = [name for name, a in arrays.items() if a.ndim == 2]
-    key = next(
-        (name for name in ("X", "x") if name in matrices),
-        matrices[0] if len(matrices) == 1 else None,
-    )
+    flat = {name: array for name, array in arrays.items() if array.ndim == 1}
+    matrices = [name for name, array in arrays.items() if array.ndim == 2]
 
-    if key is not None:
-        beside = {name: a for name, a in flat.items() if lengths[name] == lengths[key]}
-        return _from_matrix(arrays[key], beside, "y" if "y" in beside else None)
+    for key in ("X", "x", *(matrices if len(matrices) == 1 else ())):
+        if key in matrices:
+            num = len(arrays[key])
+            beside = {name: array for name, array in flat.items() if len(array) == num}
+            return _from_matrix(arrays[key], beside, "y" if "y" in beside else None)
 
-    if not flat or len(flat) < len(arrays) or len(set(lengths.values())) > 1:
+    if not flat or len(flat) < len(arrays) or len(set(map(len, flat.values()))) > 1:
+        shapes = [f"{name} {list(array.shape)}" for name, array in arrays.items()]
         raise ValueError(
-            f"{path}: a table needs a 2-D array X, or 1-D arrays of one length; found {shapes or 'nothing'}"
+            f"{path}: a table needs a 2-D array X, or 1-D arrays of one length; found "
+            f"{', '.join(shapes[:8]) or 'nothing'}"
         )
 
     return Raw(tuple(flat), flat, {})
@@ -90,14 +108,11 @@ def read_csv(path: Path) -> Raw:
     Raises:
         ValueError: If it can't be read so.
     """
-    import pyarrow as pa
     from pyarrow import csv
 
     empty = csv.ConvertOptions(strings_can_be_null=True)
-    try:
+    with arrow_errors(path):
         table = csv.read_csv(path, convert_options=empty)
-    except (pa.ArrowException, ValueError) as error:
-        raise _unreadable(path, error) from None
 
     names = table.column_names
     if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
@@ -105,9 +120,10 @@ def read_csv(path: Path) -> Raw:
             f"{path}: one column named {names[0][:40]!r}; separate the columns by commas"
         )
 
-    if all(_is_number(name) for name in names):
+    if all(map(_is_number, names)):
         raise ValueError(
-            f"{path}: the first line holds numbers ({', '.join(names[:3])}); it must name the columns"
+            f"{path}: the first line holds numbers ({', '.join(names[:3])}); it must name the "
+            "columns"
         )
 
     return _from_arrow(table)
@@ -119,32 +135,25 @@ def read_parquet(path: Path) -> Raw:
     Raises:
         ValueError: If it can't be read.
     """
-    import pyarrow as pa
     from pyarrow import parquet
 
-    try:
-        with parquet.ParquetFile(path) as file:
-            table = file.read()
-    except (pa.ArrowException, ValueError, OSError) as error:
-        raise _unreadable(path, error) from None
+    with arrow_errors(path), parquet.ParquetFile(path) as file:
+        table = file.read()
 
     index = [name for name in table.column_names if name.startswith(_INDEX)]
     return _from_arrow(table.drop_columns(index) if index else table)
 
 
 def parquet_names(path: Path) -> tuple[str, ...]:
-    """Names of a parquet file's columns, without the index that pandas adds; reads its footer alone.
+    """Names of a parquet file's columns, by its footer, without the index that pandas adds.
 
     Raises:
         ValueError: If it can't be read.
     """
-    import pyarrow as pa
     from pyarrow import parquet
 
-    try:
+    with arrow_errors(path):
         names = parquet.read_schema(path).names
-    except (pa.ArrowException, ValueError, OSError) as error:
-        raise _unreadable(path, error) from None
     return tuple(name for name in names if not name.startswith(_INDEX))
 
 
@@ -165,14 +174,12 @@ def parquet_batches(path: Path, names: Sequence[str], num_rows: int) -> Iterator
     import pyarrow as pa
     from pyarrow import parquet
 
-    try:
-        with parquet.ParquetFile(
-            path, buffer_size=_BUFFER, page_checksum_verification=True
-        ) as file:
-            for batch in file.iter_batches(num_rows, columns=list(names), use_threads=False):
-                yield _from_arrow(pa.Table.from_batches([batch]))
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from None
+    with (
+        arrow_errors(path),
+        parquet.ParquetFile(path, buffer_size=_BUFFER, page_checksum_verification=True) as file,
+    ):
+        for batch in file.iter_batches(num_rows, columns=list(names), use_threads=False):
+            yield _from_arrow(pa.Table.from_batches([batch]))
 
 
 READERS: dict[str, Callable[[Path], Raw]] = {
@@ -182,6 +189,35 @@ READERS: dict[str, Callable[[Path], Raw]] = {
     ".parquet": read_parquet,
 }
 """A reader for every suffix that is allowed."""
+
+
+def table_files(path: Path) -> list[Path]:
+    """The file at a path, or the tables in the folder there, in the order of their names.
+
+    Raises:
+        ValueError: In one line, if there is none, or there are several kinds.
+    """
+    allowed = f"allowed are {', '.join(READERS)}, or a folder of .parquet, of .csv or of images"
+    if path.is_dir():
+        found = files_of(path, *FOLDER_SUFFIXES)
+        if not found:
+            raise ValueError(f"{path}: no table and no images in this folder; {allowed}")
+
+        if found != files_of(path, found[0].suffix):
+            raise ValueError(f"{path}: both .parquet and .csv files in this folder; keep one kind")
+
+        return found
+
+    if not path.exists():
+        beside = os.listdir(path.parent) if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, beside, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{path}: there is no such file or folder{hint}")
+
+    if path.suffix not in READERS:
+        raise ValueError(f"{path}: unknown kind of file {path.suffix!r}; {allowed}")
+
+    return [path]
 
 
 def load_numpy(path: Path) -> np.ndarray | dict[str, np.ndarray]:
@@ -197,6 +233,17 @@ def load_numpy(path: Path) -> np.ndarray | dict[str, np.ndarray]:
             return loaded if isinstance(loaded, np.ndarray) else dict(loaded)
         except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
             raise _unreadable(path, error) from None
+
+
+@contextlib.contextmanager
+def arrow_errors(path: Path) -> Iterator[None]:
+    """Within it, whatever pyarrow says of a file becomes a ValueError of one line."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise _unreadable(path, error) from None
 
 
 def _unreadable(path: Path, error: Exception) -> ValueError:

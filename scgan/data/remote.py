@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from scgan.data.formats import READERS
+from scgan.data.formats import FOLDER_SUFFIXES, HIDDEN, READERS
 from scgan.data.images.folders import CELEBA_ATTRIBUTES, CELEBA_PARTITION, SUFFIXES
 from scgan.data.images.sources import IDX_NAME
 
@@ -62,18 +62,15 @@ def list_parquet(url: str) -> dict[str, int]:
     """
     bucket, key = _bucket_and_key(url)
     with _explained(url):
-        client = _first(bucket)
-        if PurePosixPath(key).suffix in READERS:
-            sizes = {key: client.head_object(Bucket=bucket, Key=key)["ContentLength"]}
-        else:
-            sizes = _wanted(client, bucket, key.rstrip("/") + "/")
+        _, found = _find(bucket, key)
 
-    names = {key: PurePosixPath(key) for key in sorted(sizes)}
-    return {
-        f"s3://{bucket}/{key}": sizes[key]
-        for key, path in names.items()
-        if path.suffix == ".parquet" and not path.name.startswith((".", "_"))
-    }
+    sizes: dict[str, int] = {}
+    for name in sorted(found):
+        path = PurePosixPath(name)
+        if path.suffix == ".parquet" and not path.name.startswith(HIDDEN):
+            sizes[f"s3://{bucket}/{name}"] = found[name]
+
+    return sizes
 
 
 def _bucket_and_key(url: str) -> tuple[str, str]:
@@ -83,11 +80,24 @@ def _bucket_and_key(url: str) -> tuple[str, str]:
     return bucket, key
 
 
-def _first(bucket: str) -> Any:
-    """A client for the first look: a wrong address is said at once, without the patience that outlasts outages."""
+def _find(bucket: str, key: str) -> tuple[str, dict[str, int]]:
+    """The folder of an object, or of all tables and images under a prefix; and each one's bytes."""
     from scgan.store.s3 import S3
 
-    return S3(f"s3://{bucket}", timeout=FIRST_TIMEOUT).client
+    # Without the patience that outlasts outages, so that a wrong address is said at once.
+    client = S3(f"s3://{bucket}", timeout=FIRST_TIMEOUT).client
+    if PurePosixPath(key).suffix in READERS:
+        size = client.head_object(Bucket=bucket, Key=key)["ContentLength"]
+        return key.removesuffix(PurePosixPath(key).name), {key: size}
+
+    prefix = key.rstrip("/") + "/"
+    sizes: dict[str, int] = {}
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for entry in page.get("Contents", ()):
+            if _is_data(PurePosixPath(entry["Key"].removeprefix(prefix))):
+                sizes[entry["Key"]] = entry["Size"]
+
+    return prefix, sizes
 
 
 @contextmanager
@@ -101,13 +111,8 @@ def _explained(url: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        reason = (
-            "there is no such object"
-            if code in {"404", "NoSuchKey"}
-            else " ".join(str(error).split())
-        )
-
+        absent = error.response.get("Error", {}).get("Code", "") in {"404", "NoSuchKey"}
+        reason = "there is no such object" if absent else " ".join(str(error).split())
         raise ValueError(f"{url}: {reason}") from None
     except (Boto3Error, BotoCoreError, StorageError) as error:
         raise ValueError(f"{url}: S3 can't be reached: {' '.join(str(error).split())}") from None
@@ -116,36 +121,18 @@ def _explained(url: str) -> Iterator[None]:
 def _download(url: str, bucket: str, key: str, folder: Path) -> Path:
     from scgan.store.s3 import S3
 
-    single = PurePosixPath(key).suffix in READERS
     with _explained(url):
-        client = _first(bucket)
-        if single:
-            client.head_object(Bucket=bucket, Key=key)
-            names = {key: PurePosixPath(key).name}
-        else:
-            prefix = key.rstrip("/") + "/"
-            names = {found: found.removeprefix(prefix) for found in _wanted(client, bucket, prefix)}
-
+        prefix, found = _find(bucket, key)
+        names = {name: name.removeprefix(prefix) for name in found}
         _fetch(S3(f"s3://{bucket}"), names, folder)
 
     if not names:
         raise ValueError(
-            f"{url}: no tables and no images there; allowed are {', '.join(READERS)}, or a folder of .parquet, of "
-            ".csv or of images"
+            f"{url}: no tables and no images there; allowed are {', '.join(READERS)}, or a folder "
+            "of .parquet, of .csv or of images"
         )
 
-    return folder / PurePosixPath(key).name if single else folder
-
-
-def _wanted(client: Any, bucket: str, prefix: str) -> dict[str, int]:
-    """Keys of tables and images under a prefix, and their sizes."""
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    sizes = {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", ())}
-    return {
-        key: size
-        for key, size in sizes.items()
-        if _is_data(PurePosixPath(key.removeprefix(prefix)))
-    }
+    return folder / names.get(key, "")
 
 
 def _is_data(path: PurePosixPath) -> bool:
@@ -153,7 +140,7 @@ def _is_data(path: PurePosixPath) -> bool:
     if path.is_absolute() or ".." in path.parts:
         return False
 
-    suffixes = {".parquet", ".csv"} | SUFFIXES
+    suffixes = {*FOLDER_SUFFIXES, *SUFFIXES}
     lists = {CELEBA_ATTRIBUTES, CELEBA_PARTITION}
 
     return (

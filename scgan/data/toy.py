@@ -1,27 +1,29 @@
 r"""Two-dimensional toy distributions, each with a sampler and its exact density.
 
 Symbols: ``U`` uniform on [0, 1), ``N`` standard normal, ``N2`` a pair of them; other numbers are
-    part of a
-definition. Rows are independent draws, also where the original code takes equal parts of each half
-or circle in order, so that any number of rows can be asked for and ``log_prob`` is the law of every
-row.
+part of a definition. Rows are independent draws, also where the original code takes equal parts of
+each half or circle in order, so that any number of rows can be asked for and ``log_prob`` is the
+law of every row.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 LOG_2PI = math.log(2 * math.pi)
 
 
 @dataclass(frozen=True)
-class Toy:
+class Toy(ABC):
     """A distribution in the plane.
 
     Attributes:
@@ -30,6 +32,7 @@ class Toy:
 
     name: str
 
+    @abstractmethod
     def sample(self, num: int, generator: torch.Generator) -> Tensor:
         """Draw independent points.
 
@@ -40,7 +43,6 @@ class Toy:
         Returns:
             Points, shape ``[num, 2]``, float32.
         """
-        raise NotImplementedError
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log density, computed in float64.
@@ -50,8 +52,11 @@ class Toy:
 
         Returns:
             Shape ``[N]``, float64, in nats; ``-inf`` outside the support.
+
+        Raises:
+            ValueError: If the set has no known density.
         """
-        raise NotImplementedError
+        raise ValueError(f"{self.name} has no known density")
 
     @property
     def has_density(self) -> bool:
@@ -59,17 +64,17 @@ class Toy:
         return type(self).log_prob is not Toy.log_prob
 
     def modes(self) -> Tensor | None:
-        """Centres of the modes, shape ``[M, 2]``, float32; None where the set has no separate modes."""
+        """Centres of the modes, shape ``[M, 2]``, float32; None without separate modes."""
         return None
 
     @property
     def mode_std(self) -> Tensor | None:
-        """Standard deviation of each mode, shape ``[M]``, float32; None where there are no modes."""
+        """Standard deviation of each mode, shape ``[M]``, float32; None without modes."""
         return None
 
     @property
     def mode_weights(self) -> Tensor | None:
-        """Probability of each mode, shape ``[M]``, float32, sums to 1; None where there are no modes."""
+        """Probability of each mode, shape ``[M]``, float32, sums to 1; None without modes."""
         return None
 
 
@@ -89,42 +94,40 @@ class GaussianMixture(Toy):
     stds: tuple[float, ...]
     weights: tuple[float, ...]
 
+    @override
     def sample(self, num: int, generator: torch.Generator) -> Tensor:
-        """Draw a mode by weight, then a point of it; see :meth:`Toy.sample`."""
         device = generator.device
         weights = torch.tensor(self.weights, dtype=torch.float64, device=device)
         uniform = torch.rand(num, generator=generator, device=device, dtype=torch.float64)
 
-        # The clamp is for a last cumulative weight that rounding left below 1.
-        k = torch.searchsorted(weights.cumsum(0), uniform, right=True).clamp_max(
-            len(self.weights) - 1
-        )
+        # A mode by its weight, the last one for what rounding left of 1; then a point of it.
+        k = torch.searchsorted(weights.cumsum(0), uniform, right=True)
+        k = k.clamp_max(len(self.weights) - 1)
         centers = torch.tensor(self.centers, device=device)[k]
         stds = torch.tensor(self.stds, device=device)[k, None]
 
         return centers + stds * torch.randn(num, 2, generator=generator, device=device)
 
+    @override
     def log_prob(self, x: Tensor) -> Tensor:
-        """Log density in nats; see :meth:`Toy.log_prob`."""
-        centers, stds, weights = (
-            torch.tensor(v, dtype=torch.float64, device=x.device)
-            for v in (self.centers, self.stds, self.weights)
-        )
+        centers = x.new_tensor(self.centers, dtype=torch.float64)
+        stds = x.new_tensor(self.stds, dtype=torch.float64)
+        weights = x.new_tensor(self.weights, dtype=torch.float64)
         squared = ((x.double()[:, None] - centers) / stds[:, None]).square().sum(-1)  # [N, M]
         return torch.logsumexp(weights.log() - LOG_2PI - 2 * stds.log() - squared / 2, dim=1)
 
+    @override
     def modes(self) -> Tensor:
-        """Centres, shape ``[M, 2]``."""
         return torch.tensor(self.centers)
 
     @property
+    @override
     def mode_std(self) -> Tensor:
-        """Widths, shape ``[M]``."""
         return torch.tensor(self.stds)
 
     @property
+    @override
     def mode_weights(self) -> Tensor:
-        """Weights, shape ``[M]``."""
         return torch.tensor(self.weights)
 
 
@@ -141,8 +144,8 @@ class Checkerboard(Toy):
     Source: [SURVAE] toy data, CheckerboardDataset.
     """
 
+    @override
     def sample(self, num: int, generator: torch.Generator) -> Tensor:
-        """Draw points; see :meth:`Toy.sample`."""
         uniform = torch.rand(3, num, generator=generator, device=generator.device)
         # float32 rounds the last steps below 1 up into the next cell, where the density is 0.
         uniform[:2].clamp_(max=1 - 2**-22)
@@ -150,8 +153,8 @@ class Checkerboard(Toy):
         b = uniform[1] - 2 * (uniform[2] < 0.5).float() + a.floor().remainder(2)
         return 2 * torch.stack((a, b), dim=1)
 
+    @override
     def log_prob(self, x: Tensor) -> Tensor:
-        """``-log 32`` on the board, ``-inf`` off it; see :meth:`Toy.log_prob`."""
         cell = (x.double() / 2).floor()
         inside = ((cell >= -2) & (cell < 2)).all(1) & (cell.sum(1).remainder(2) == 0)
         return torch.full_like(cell[:, 0], -math.log(32.0)).masked_fill(~inside, -math.inf)
@@ -176,19 +179,18 @@ class TwoSpirals(Toy):
     std: float = 0.1
     nodes: int = 256
 
+    @override
     def sample(self, num: int, generator: torch.Generator) -> Tensor:
-        """Draw points; see :meth:`Toy.sample`."""
         device = generator.device
         uniform = torch.rand(num, 4, generator=generator, device=device)
         points = self._arm(self.turn * uniform[:, 0].sqrt()) + self.width * uniform[:, 1:3]
         sign = torch.where(uniform[:, 3:] < 0.5, -1.0, 1.0)
         return sign * points + self.std * torch.randn(num, 2, generator=generator, device=device)
 
+    @override
     def log_prob(self, x: Tensor) -> Tensor:
-        """Log density in nats by quadrature; see :meth:`Toy.log_prob`."""
-        nodes, weights = (
-            torch.from_numpy(v).to(x.device) for v in np.polynomial.legendre.leggauss(self.nodes)
-        )
+        nodes, weights = map(torch.from_numpy, np.polynomial.legendre.leggauss(self.nodes))
+        nodes, weights = nodes.to(x.device), weights.to(x.device)
         fraction = (nodes + 1) / 2
         arm = self._arm(self.turn * fraction)  # [nodes, 2]
         log_weight = (weights * fraction).log()  # n / turn has density 2t on [0, 1]
@@ -200,9 +202,8 @@ class TwoSpirals(Toy):
         return torch.stack((-n * n.cos(), n * n.sin()), dim=1) / 3
 
     def _integral(self, x: Tensor, arm: Tensor, log_weight: Tensor) -> Tensor:
-        both = torch.stack((x, -x))[
-            :, :, None
-        ]  # [2, N, 1, 2]: the mirrored arm at x is the arm at -x
+        # The mirrored arm at x is the arm at -x.
+        both = torch.stack((x, -x))[:, :, None]  # [2, N, 1, 2]
 
         # log of (Phi(t / std) - Phi((t - width) / std)) / width, folded to the tail where it loses
         # no digits.
@@ -233,14 +234,14 @@ class NoisyCurve(Toy):
     std: float
     flip: bool = False
 
+    @override
     def sample(self, num: int, generator: torch.Generator) -> Tensor:
-        """Draw points; see :meth:`Toy.sample`."""
         t, noise = torch.randn(2, num, generator=generator, device=generator.device)
         pair = torch.stack((t, self.curve(t) + self.std * noise), dim=1)
         return pair.flip(1) if self.flip else pair
 
+    @override
     def log_prob(self, x: Tensor) -> Tensor:
-        """Log density in nats; see :meth:`Toy.log_prob`."""
         t, v = x.double().flip(1).unbind(1) if self.flip else x.double().unbind(1)
         across = (v - self.curve(t)) / self.std
         return -(t.square() + across.square()) / 2 - LOG_2PI - math.log(self.std)
@@ -267,18 +268,17 @@ class Circles(Toy):
     radius: float
     std: float
 
+    @override
     def sample(self, num: int, generator: torch.Generator) -> Tensor:
-        """Draw points; see :meth:`Toy.sample`."""
         device = generator.device
         k = torch.randint(len(self.centers), (num,), generator=generator, device=device)
         angle = 2 * math.pi * torch.rand(num, generator=generator, device=device)
-        points = torch.tensor(self.centers, device=device)[k] + self.radius * torch.stack(
-            (angle.cos(), angle.sin()), dim=1
-        )
+        direction = torch.stack((angle.cos(), angle.sin()), dim=1)
+        points = torch.tensor(self.centers, device=device)[k] + self.radius * direction
         return points + self.std * torch.randn(num, 2, generator=generator, device=device)
 
+    @override
     def log_prob(self, x: Tensor) -> Tensor:
-        """Log density in nats; see :meth:`Toy.log_prob`."""
         centers = torch.tensor(self.centers, dtype=torch.float64, device=x.device)
         rho = (x.double()[:, None] - centers).norm(dim=-1)  # [N, M]
 
@@ -287,12 +287,8 @@ class Circles(Toy):
         log_bessel = torch.special.i0e(rho * self.radius / self.std**2).log()
         across = ((rho - self.radius) / self.std).square() / 2
 
-        return (
-            torch.logsumexp(log_bessel - across, dim=1)
-            - LOG_2PI
-            - 2 * math.log(self.std)
-            - math.log(len(self.centers))
-        )
+        log_sum = torch.logsumexp(log_bessel - across, dim=1)
+        return log_sum - LOG_2PI - math.log(self.std**2 * len(self.centers))
 
 
 def _abs(t: Tensor) -> Tensor:
@@ -317,6 +313,7 @@ def _equal(name: str, centers: tuple[tuple[float, float], ...], std: float) -> G
     return GaussianMixture(name, centers, (std,) * num, (1 / num,) * num)
 
 
+_LATTICE = tuple((x, y) for x, y in itertools.product((-4.0, -2.0, 0.0, 2.0, 4.0), repeat=2))
 _SETS: tuple[Toy, ...] = (
     # (4 (cos, sin)(pi/8 + k pi/4) + 0.5 N2) / 1.414, with k uniform on 0..7. Source: [SURVAE] toy
     # data, EightGaussians.
@@ -327,15 +324,14 @@ _SETS: tuple[Toy, ...] = (
     NoisyCurve("abs", _abs, math.exp(-1.5)),
     # (t, sin 5t + exp(-1) N): the first reading of the paper's "sinewaved cube".
     NoisyCurve("sine_wave", _sine, math.exp(-1)),
-    # (0.2 t^3 + N, t): the second reading.
-    NoisyCurve("crescent_cubed", _cube, 1.0, flip=True),
+    NoisyCurve("crescent_cubed", _cube, 1.0, flip=True),  # (0.2 t^3 + N, t): the second reading
     Circles(
         "four_circles", ((-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0)), radius=2.0, std=0.1
     ),
     # Eight modes on the unit circle, and 25 on a lattice. Source: [VEEGAN] Sec. 4, the synthetic
     # data sets.
     _equal("ring", _ring(1.0, 0.0), 0.01),
-    _equal("grid", tuple((2.0 * i, 2.0 * j) for i in range(-2, 3) for j in range(-2, 3)), 0.05),
+    _equal("grid", _LATTICE, 0.05),
     # Our own: weights over a factor of 16 and widths over a factor of 8, the lightest mode neither
     # the widest nor apart.
     GaussianMixture(
@@ -349,12 +345,6 @@ _SETS: tuple[Toy, ...] = (
 TOYS: dict[str, Toy] = {toy.name: toy for toy in _SETS}
 """Every toy set by name."""
 
-PAPER_TOYS: tuple[str, ...] = (
-    "eight_gaussians",
-    "checkerboard",
-    "two_spirals",
-    "abs",
-    "sine_wave",
-    "four_circles",
-)
-"""The six sets of [SCGAN] Table 1; ``crescent_cubed`` is the other reading of its "sinewaved cube"."""
+_SIX = "eight_gaussians checkerboard two_spirals abs sine_wave four_circles"
+PAPER_TOYS: tuple[str, ...] = tuple(_SIX.split())
+"""The six sets of [SCGAN] Table 1; ``crescent_cubed`` is another reading of "sinewaved cube"."""

@@ -36,7 +36,7 @@ def base_size(size: int) -> int:
 
 
 class AttributeMapper(nn.Module):
-    r"""Linear mapper :math:`r_\psi(\varepsilon \mid y, \varepsilon_0)`: no activation between its layers.
+    r"""Linear mapper :math:`r_\psi(\varepsilon \mid y, \varepsilon_0)`, without activation.
 
     Args:
         num_attributes: A.
@@ -44,8 +44,7 @@ class AttributeMapper(nn.Module):
         generator: Draws the initial weights.
 
     Source: [INFOSCC-GAN] Sec. 2.3, and its code. Differs: an attribute starts with as much weight
-        as all of eps, where
-    it would have one E-th of that.
+        as all of eps, where it would have one E-th of that.
     """
 
     def __init__(self, num_attributes: int, code_dim: int, generator: torch.Generator) -> None:
@@ -134,19 +133,16 @@ class ImageGenerator(nn.Module):
         count, base = num_blocks(size), base_size(size)
         widths = [min(max_width, width * 2 ** (count - i)) for i in range(count + 1)]
 
-        self.code_dim, self.noise_shape, self.num_attributes = (
-            code_dim,
-            (count, noise_dim),
-            num_attributes,
-        )
-
+        self.code_dim, self.num_attributes = code_dim, num_attributes
+        self.noise_shape = (count, noise_dim)
         self.base = (widths[0], base, base)
         self.input = nn.Linear(code_dim, widths[0] * base * base)
         self.output = nn.Conv2d(widths[-1], channels, 7, 1, 3)
         initialise(self, generator)
-        self.mapper = (
-            AttributeMapper(num_attributes, code_dim, generator) if num_attributes else None
-        )
+        self.mapper: AttributeMapper | None = None
+        if num_attributes:
+            self.mapper = AttributeMapper(num_attributes, code_dim, generator)
+
         self.blocks = nn.ModuleList(
             EigenBlock(widths[i], widths[i + 1], base * 2**i, noise_dim, noise_scale, generator)
             for i in range(count)
@@ -179,11 +175,10 @@ class ImageGenerator(nn.Module):
         return torch.tanh(self.output(F.leaky_relu(h, SLOPE)))
 
     def latents(self, num: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw eps ``[num, E]`` and z ``[num, num_blocks, q]`` from N(0, I), on the generator's device."""
-        eps = torch.randn(num, self.code_dim, generator=generator, device=generator.device)
-        return eps, torch.randn(
-            num, *self.noise_shape, generator=generator, device=generator.device
-        )
+        """Draw eps ``[num, E]`` and z ``[num, num_blocks, q]`` from N(0, I), on its device."""
+        device = generator.device
+        eps = torch.randn(num, self.code_dim, generator=generator, device=device)
+        return eps, torch.randn(num, *self.noise_shape, generator=generator, device=device)
 
 
 TRAVERSED = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0)
@@ -214,13 +209,15 @@ def traverse(
     steps = torch.tensor(values, device=z.device)
     strips = []
 
+    eps = eps.expand(len(steps), -1)
+    y = None if y is None else y.expand(len(steps), -1)
+
     for layer, importance in enumerate(network.importances()):
         rows = []
         for dimension in importance.abs().argsort(descending=True).tolist():
             moved = z.repeat(len(steps), 1, 1)
             moved[:, layer, dimension] = steps
-            attributes = None if y is None else y.expand(len(steps), -1)
-            rows.append(network(eps.expand(len(steps), -1), moved, attributes))
+            rows.append(network(eps, moved, y))
 
         strips.append(torch.stack(rows))
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from scgan.data.images.schema import to_float
 from scgan.nn.mlp import initialise
-from scgan.nn.pretrained.resnet import ResNet
+from scgan.nn.pretrained.resnet import Depth, ResNet
 
 BackboneName = Literal["small", "resnet18", "resnet50"]
 
@@ -60,15 +60,12 @@ class ImageEncoder(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        small = size <= 32
         self.backbone: nn.Module
-
         if backbone == "small":
             self.backbone = SmallBackbone(in_channels, size)
         else:
-            self.backbone = ResNet(
-                18 if backbone == "resnet18" else 50, in_channels, small_images=small
-            )
+            depth: Depth = 18 if backbone == "resnet18" else 50
+            self.backbone = ResNet(depth, in_channels, small_images=size <= 32)
 
         self.num_features: int = self.backbone.num_features
         self.projector = nn.Sequential(
@@ -85,9 +82,12 @@ class ImageEncoder(nn.Module):
 
     @torch.no_grad()
     def embed(self, images: Tensor, chunk: int = 512) -> tuple[Tensor, Tensor]:
-        """Features h ``[N, F]`` and projections u ``[N, Q]`` of uint8 images, chunk by chunk, on the CPU."""
+        """Features h ``[N, F]`` and projections u ``[N, Q]`` of uint8 images, on the CPU."""
         device = next(self.parameters()).device
-        h = [self.backbone(to_float(rows.to(device))) for rows in images.split(chunk)]
-        return torch.cat([rows.cpu() for rows in h]), torch.cat(
-            [self.projector(rows).cpu() for rows in h]
-        )
+        all_h, all_u = [], []
+        for rows in images.split(chunk):
+            h = self.backbone(to_float(rows.to(device)))
+            all_h.append(h.cpu())
+            all_u.append(self.projector(h).cpu())
+
+        return torch.cat(all_h), torch.cat(all_u)

@@ -43,7 +43,7 @@ class Whitening(nn.Module):
 
     @torch.no_grad()
     def fit(self, clusters: Sequence[Tensor], floor: float) -> None:
-        """Take centre, principal axes (largest first) and standard deviations from each cluster's rows.
+        """Take each cluster's centre, principal axes (largest first) and standard deviations.
 
         Args:
             clusters: Each cluster's codes, ``[n_k, d]``.
@@ -121,9 +121,10 @@ class Mappers(nn.Module):
         Returns:
             Codes, ``[N, d]``, in the order of ``k``.
         """
-        omega = torch.randn(len(k), self.code_dim, generator=generator, device=generator.device).to(
-            k.device
-        )
+        shape = (len(k), self.code_dim)
+        omega = torch.randn(shape, generator=generator, device=generator.device).to(k.device)
+
+        # Where each row goes: the tiles of its cluster, one row after the other.
         order = k.argsort(stable=True)
         counts = torch.bincount(k, minlength=len(self.whitening.centre))
         tiles = (counts + tile - 1) // tile
@@ -131,6 +132,7 @@ class Mappers(nn.Module):
         start = (counts.cumsum(0) - counts)[k[order]]
         first_tile = (tiles.cumsum(0) - tiles)[k[order]]
         slot = first_tile * tile + torch.arange(len(k), device=k.device) - start
+
         padded = omega.new_zeros(len(which) * tile, self.code_dim)
         padded[slot] = omega[order]
         v = self.decode(padded.view(len(which), tile, -1), which)

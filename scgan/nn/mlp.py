@@ -23,22 +23,20 @@ def by_rows(network: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         Its outputs, ``[N, ...]``.
     """
     num = ROWS_AT_ONCE.get(inputs[0].device.type, ROWS_AT_ONCE_ELSEWHERE)
-    return torch.cat(
-        [network(*batch) for batch in zip(*(x.split(num) for x in inputs), strict=True)]
-    )
+    batches = [x.split(num) for x in inputs]
+    return torch.cat(list(map(network, *batches)))
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """Draw the weights and biases of linear and convolutional layers anew, U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+    """Draw the weights and biases of linear and convolutional layers anew.
 
-    PyTorch's constructors draw from the global generator; this makes a network a function of its
-    seed alone.
+    They are uniform between -1 and 1 over the root of the fan-in. PyTorch's constructors draw from
+    the global generator; this makes a network a function of its seed alone.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            bound = 1 / math.sqrt(
-                layer.weight[0].numel()
-            )  # PyTorch's own fan-in, transposed layers included
+            # PyTorch's own fan-in, transposed layers included.
+            bound = 1 / math.sqrt(layer.weight[0].numel())
             for parameter in (layer.weight, layer.bias):
                 if parameter is not None:
                     nn.init.uniform_(parameter, -bound, bound, generator=generator)

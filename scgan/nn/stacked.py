@@ -1,4 +1,4 @@
-"""Many small networks of one shape trained as one: a leading dimension K, one batched product a layer."""
+"""Many small networks of one shape trained as one: a leading dimension K, one product a layer."""
 
 from __future__ import annotations
 
@@ -39,12 +39,13 @@ class StackedLinear(nn.Module):
 
     def forward(self, x: Tensor, which: Tensor | None = None) -> Tensor:
         """Apply network k to ``x[k]``, or network ``which[t]`` to ``x[t]``."""
-        weight, bias = (
-            (self.weight, self.bias) if which is None else (self.weight[which], self.bias[which])
-        )
+        weight: Tensor = self.weight
+        bias: Tensor = self.bias
+        if which is not None:
+            weight, bias = weight[which], bias[which]
+
+        # A batched product with one column takes another routine, with other rounding, if K is 1.
         if weight.shape[2] == 1:
-            # A batched product with one column takes another routine, with other rounding, when K
-            # is 1.
             return (x * weight.mT).sum(2, keepdim=True) + bias
         return torch.baddbmm(bias, x, weight)
 

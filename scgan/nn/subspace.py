@@ -34,9 +34,8 @@ class SubspaceLayer(nn.Module):
         self, width: int, noise_dim: int, scale: float, generator: torch.Generator
     ) -> None:
         super().__init__()
-        basis = torch.linalg.qr(
-            torch.randn(width, noise_dim, generator=generator)
-        ).Q.T  # [q, width]
+        drawn = torch.randn(width, noise_dim, generator=generator)
+        basis = torch.linalg.qr(drawn).Q.T  # [q, width]
         self.U = nn.Parameter(basis.contiguous())
         self.L = nn.Parameter(scale * torch.arange(noise_dim, 0, -1) / noise_dim)
         self.mu = nn.Parameter(torch.zeros(width))

@@ -19,7 +19,7 @@ from scgan import systems
 from scgan.capabilities import Model
 from scgan.contract import Declared, Inputs, Stage, Units
 from scgan.data.dataset import Dataset
-from scgan.data.dataset import load as load_data
+from scgan.data.loading import load as load_data
 from scgan.metrics.scores import Score
 from scgan.pipeline.executor import Executor, Job, Reporter, Usage
 from scgan.pipeline.finishing import EVALUATE, FIGURES, pictures_of, scores_of, stages_of

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from scgan.capabilities import Measured
-from scgan.data.dataset import split
 from scgan.data.images.reading import decode_images, find_images
 from scgan.data.images.schema import ImageSchema
 from scgan.data.images.sources import Source
 from scgan.data.remote import on_disk
+from scgan.data.split import split
 from scgan.data.tables.reading import Missing, read_table
 from scgan.metrics.image_scores import compare_images
 from scgan.metrics.images import Extractor, load_extractor

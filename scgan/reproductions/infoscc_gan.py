@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from scgan.config import Settings, override
-from scgan.data.dataset import DataConfig, load
+from scgan.data.dataset import DataConfig
 from scgan.data.images.schema import ImageSchema
+from scgan.data.loading import load
 from scgan.figures import images as image_figures
 from scgan.metrics.scores import Score
 from scgan.pipeline.spec import Spec

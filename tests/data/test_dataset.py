@@ -8,7 +8,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from scgan.data.dataset import DataConfig, Dataset, load, split
+from scgan.data.dataset import DataConfig, Dataset
+from scgan.data.loading import load
+from scgan.data.split import split, validation_split, whole
 from scgan.data.tables.reading import Table, from_columns
 from scgan.data.toy import TOYS
 
@@ -168,3 +170,56 @@ def test_rows_that_cannot_be_used() -> None:
 def test_config_refuses(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         DataConfig(**wrong)
+
+
+def test_validation_rows_are_training_rows_and_the_test_rows_are_out_of_reach() -> None:
+    whole = load(DataConfig(source="two_spirals", num_train=1000, num_test=500), seed=0)
+    part = validation_split(whole, 0.2, seed=3)
+    assert (len(part.train), len(part.test)) == (800, 200)
+    rows = torch.cat([part.train, part.test])
+    assert torch.equal(
+        rows[np.lexsort(rows.T.numpy())], whole.train[np.lexsort(whole.train.T.numpy())]
+    )
+    again, other = validation_split(whole, 0.2, seed=3), validation_split(whole, 0.2, seed=4)
+    assert torch.equal(part.test, again.test) and part.fingerprint == again.fingerprint
+    assert not torch.equal(part.test, other.test)
+    assert len({part.fingerprint, other.fingerprint, whole.fingerprint}) == 3
+    with pytest.raises(ValueError, match="--validation 0.001 of 1000"):
+        validation_split(whole, 0.001, seed=0)
+
+
+def test_what_the_settings_say_of_a_file_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "t.npz"
+    values = np.arange(20.0)
+    values[3] = np.nan
+    np.savez(path, a=values, b=np.arange(20))
+
+    with pytest.raises(ValueError, match="--data.missing drop"):
+        load(DataConfig(source=str(path)), 0)
+    data = load(DataConfig(source=str(path), missing="drop", test_fraction=0.42, label="b"), 0)
+
+    assert data.dropped == 1 and (len(data.train), len(data.test)) == (11, 8)
+    rows = data.table_schema.decode(data.test)["a"]
+    assert np.array_equal(rows.round(), data.test_labels)
+    assert sorted([*data.train_labels, *data.test_labels]) == [i for i in range(20) if i != 3]
+
+
+def test_rows_that_are_all_trained_on() -> None:
+    data = whole("t", table(10))
+    assert data.train.shape == (10, 2) and data.test.shape == (0, 2)
+    assert np.array_equal(data.train_labels, np.arange(10) % 3) and data.test_labels is None
+    assert data.table_schema.decode(data.train)["row"].tolist() == list(range(10))
+
+    assert (
+        data.fingerprint == whole("u", table(10)).fingerprint != whole("t", table(11)).fingerprint
+    )
+    with pytest.raises(ValueError, match="^t: 1 rows can't be learned from; give at least 2$"):
+        whole("t", table(1))
+
+
+def test_validation_labels_stay_with_their_rows() -> None:
+    data = split("t", table(), 0.25, 0)
+    part = validation_split(data, 0.4, seed=0)
+    for x, labels, num in ((part.train, part.train_labels, 45), (part.test, part.test_labels, 30)):
+        rows = part.table_schema.decode(x)["row"]
+        assert len(rows) == num and np.array_equal(rows % 3, labels)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scgan.data.dataset import DataConfig, load
+from scgan.data.dataset import DataConfig
 from scgan.data.images.writing import Sampled, write_images
+from scgan.data.loading import load
 from scgan.data.remote import on_disk
 from scgan.data.tables.reading import read_table
 from scgan.data.tables.writing import write_samples

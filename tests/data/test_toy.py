@@ -82,7 +82,7 @@ def test_samples_follow_the_density(name: str, side: int) -> None:
 
 @pytest.mark.parametrize("name", TOYS)
 def test_entropy_of_samples_is_that_of_the_density(name: str) -> None:
-    """Mean of -log p over samples equals its integral, which a slightly wrong width would change."""
+    """Mean of -log p over samples equals its integral; a slightly wrong width would change it."""
     toy = TOYS[name]
     log_prob, mass = cell_probabilities(name)
     entropy = -torch.where(mass > 0, mass * log_prob, torch.zeros(())).sum().item()
@@ -218,5 +218,11 @@ def test_sets_travel_between_processes(name: str) -> None:
 
 
 def test_a_set_without_density_says_so() -> None:
-    assert not Toy("none").has_density
+    class Sampled(Toy):
+        def sample(self, num: int, generator: torch.Generator) -> Tensor:
+            return torch.zeros(num, 2)
+
+    assert not Sampled("none").has_density
+    with pytest.raises(ValueError, match="^none has no known density$"):
+        Sampled("none").log_prob(torch.zeros(1, 2))
     assert all(toy.has_density for toy in TOYS.values())

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from scgan.data.dataset import DataConfig, load
+from scgan.data.dataset import DataConfig
+from scgan.data.loading import load
 from scgan.metrics.distributions import sliced_wasserstein
 from scgan.metrics.objectives import (
     TABLE,

@@ -7,10 +7,15 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from scgan.nn.discriminators import AttributeDiscriminators, build_discriminator
+from scgan.data.images.schema import to_float
+from scgan.nn.discriminators import (
+    AttributeDiscriminators,
+    MulticlassDiscriminator,
+    build_discriminator,
+)
 from scgan.nn.eigengan import AttributeMapper, EigenBlock, ImageGenerator, traverse
 from scgan.nn.image_encoder import ImageEncoder
-from scgan.nn.pretrained.resnet import ResNet
+from scgan.nn.pretrained.resnet import BasicBlock, ResNet
 
 
 def seeded(seed=0):
@@ -178,3 +183,89 @@ def test_encoders_embed_images_without_regard_to_their_neighbours(backbone, size
     h, u = encoder.embed(images, chunk=2)
     assert h.shape == (5, num_features) and u.shape == (5, 8)
     assert_close(encoder.embed(images[3:4])[0][0], h[3])
+
+
+def test_multiclass_logits_are_those_of_the_images_own_attributes():
+    trunk = torch.nn.Linear(5, 4)
+    x = torch.randn(4, 5, generator=seeded())
+    y = torch.tensor([[1.0, 0, 0], [0, 0, 1], [1, 1, 0], [0, 0, 0]])
+    own = trunk(x)
+    slow = torch.stack([own[0, 0], own[1, 2], (own[2, 0] + own[2, 1]) / 2, own[3, 3]])
+    assert_close(MulticlassDiscriminator(trunk)(x, y)[:, 0], slow)
+
+
+def test_the_default_discriminators_have_a_logit_for_no_attribute():
+    x, y = torch.randn(2, 1, 28, 28, generator=seeded()), torch.zeros(2, 3)
+    for name in ("multiclass", "attributes"):
+        sizes = {"width": 4, "max_width": 8, "num_attributes": 3}
+        critic = build_discriminator(name, 1, 28, **sizes, generator=seeded())
+        of_none = critic(x, y)
+        assert of_none.shape == (2, 1)
+        for attribute in range(3):
+            assert (critic(x, F.one_hot(torch.tensor([attribute] * 2), 3) + y) - of_none).all()
+
+
+def test_latents_are_standard_normal_and_each_layer_has_its_own_noise():
+    network = generator_of(num_attributes=0, code_dim=3)
+    eps, z = network.latents(20_000, seeded())
+    for drawn in (eps, z):
+        assert_close(drawn.mean(0), torch.zeros(drawn.shape[1:]), rtol=0, atol=0.04)
+        assert_close(drawn.std(0), torch.ones(drawn.shape[1:]), rtol=0, atol=0.03)
+
+    # With the first layer's importances at zero only the second's noise is left.
+    with torch.no_grad():
+        network.blocks[0].subspace.L.zero_()
+    eps, z = eps[:1], z[:1]
+    first, second = z.clone(), z.clone()
+    first[:, 0] += 1
+    second[:, 1] += 1
+    assert torch.equal(network(eps, first), network(eps, z))
+    assert not torch.equal(network(eps, second), network(eps, z))
+
+
+def test_images_stay_in_range_however_large_the_features():
+    network = generator_of(num_attributes=0)
+    with torch.no_grad():
+        network.output.weight.mul_(1000)
+    x = network(*network.latents(2, seeded()))
+    assert 0.99 < x.abs().max() <= 1
+
+
+def test_mapper_joins_its_attributes_with_the_latents():
+    mapper = AttributeMapper(3, 4, seeded())
+    with torch.no_grad():
+        mapper.attributes.weight.copy_(torch.arange(9.0).view(3, 3))
+    eps, y = torch.randn(2, 4, generator=seeded()), torch.eye(3)[:2]
+    middle = y @ mapper.attributes.weight.T + mapper.attributes.bias
+    slow = torch.cat([middle, eps], 1) @ mapper.join.weight.T + mapper.join.bias
+    assert_close(mapper(eps, y), slow)
+
+
+def test_traversal_keeps_the_attributes():
+    network, y = generator_of(), torch.tensor([[0.0, 1.0, 0.0]])
+    strips = traverse(network, seeded(), y, values=(0.5,))
+    eps, z = network.latents(1, seeded())
+    z[0, 1, 0] = 0.5
+    assert_close(strips[1][0, 0], network(eps, z, y)[0].detach())
+
+
+def test_projections_are_made_of_the_features_of_pixels_as_floats():
+    encoder = ImageEncoder("small", 1, 28, 8, seeded()).eval()
+    images = torch.randint(256, (3, 1, 28, 28), dtype=torch.uint8, generator=seeded())
+    h, u = encoder.embed(images)
+    assert_close(h, encoder.backbone(to_float(images)).detach())
+    assert_close(u, encoder.projector(h).detach())
+    assert_close(encoder(to_float(images)).detach(), u)
+
+
+def test_small_images_are_not_halved_by_the_stem():
+    for size, stride in ((32, 1), (64, 2)):
+        stem = ImageEncoder("resnet18", 1, size, 8, seeded()).backbone.conv1
+        assert stem.stride == (stride, stride)
+
+
+def test_a_block_adds_its_input():
+    block = BasicBlock(4, 4, 1).eval()
+    torch.nn.init.zeros_(block.conv2.weight)
+    x = torch.rand(2, 4, 5, 5)
+    assert_close(block(x), x)

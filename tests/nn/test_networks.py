@@ -142,3 +142,88 @@ def test_mapper_samples_do_not_depend_on_tiles_and_handle_absent_clusters():
     for i in range(7):
         v = mappers.decode(omega[i].view(1, 1, 2), k[i : i + 1])
         assert_close(drawn[0][i], mappers.whitening.inverse(v, k[i : i + 1])[0, 0])
+
+
+def test_mlp_equals_its_layers_written_out():
+    network = mlp.MLP([3, 5, 4])
+    mlp.initialise(network, seeded(0)[0])
+    x = torch.randn(6, 3)
+    h = x @ network[0].weight.T + network[0].bias
+    slow = (h * torch.sigmoid(h)) @ network[2].weight.T + network[2].bias
+    assert_close(network(x), slow)
+
+
+def test_initial_weights_and_biases_fill_their_range():
+    layer = torch.nn.Linear(100, 400)
+    mlp.initialise(layer, seeded(0)[0])
+    for parameter in (layer.weight, layer.bias):
+        assert 0.098 < parameter.abs().max() <= 0.1
+        assert_close(parameter.std(), torch.tensor(0.1 / 3**0.5), rtol=0.08, atol=0)
+
+    again = torch.nn.Linear(100, 400)
+    mlp.initialise(again, seeded(0)[0])
+    assert torch.equal(again.weight, layer.weight) and torch.equal(again.bias, layer.bias)
+
+
+def test_stacked_networks_equal_a_loop_over_them():
+    for last in (1, 2):
+        stack = StackedMLP([3, 4, last], seeded(0, 1))
+        x = torch.randn(2, 5, 3)
+        slow = []
+        for k in range(2):
+            h = x[k] @ stack.layers[0].weight[k] + stack.layers[0].bias[k]
+            h = torch.where(h > 0, h, 0.2 * h)
+            slow.append(h @ stack.layers[1].weight[k] + stack.layers[1].bias[k])
+        assert_close(stack(x), torch.stack(slow))
+
+
+def test_stacked_layers_start_within_the_bound_of_their_width():
+    stack = StackedMLP([25, 400, 3], seeded(0), last_gain=0.0)
+    assert 0.19 < stack.layers[0].weight.abs().max() <= 0.2
+    assert stack.layers[1].weight.abs().max() == 0 == stack.layers[1].bias.abs().max()
+
+
+def test_new_mappers_are_the_identity_on_their_first_coordinates():
+    mappers = Mappers(3, 2, width=8, num_layers=1, generators=seeded(0, 1))
+    v = torch.randn(2, 4, 3)
+    assert torch.equal(mappers.encode(v), v[..., :2])
+    assert torch.equal(mappers.decode(v[..., :2])[..., :2], v[..., :2])
+    assert mappers.decode(v[..., :2])[..., 2].abs().max() == 0
+
+
+def test_a_subspace_starts_orthonormal_its_importances_falling_from_the_scale():
+    layer = SubspaceLayer(9, 4, 2.0, *seeded(0))
+    assert_close(layer.U @ layer.U.T, torch.eye(4), rtol=0, atol=1e-6)
+    assert layer.L.tolist() == [2.0, 1.5, 1.0, 0.5] and layer.mu.abs().max() == 0
+
+    with torch.no_grad():
+        layer.mu.copy_(torch.arange(9.0))
+    z = torch.randn(3, 4)
+    slow = torch.stack([sum(z[b, i] * layer.L[i] * layer.U[i] for i in range(4)) for b in range(3)])
+    assert_close(layer(z), slow + torch.arange(9.0))
+
+
+def test_decoder_equals_its_equation_written_out():
+    decoder = SubspaceDecoder(
+        4, 2, width=8, num_layers=3, noise_dim=2, noise_scale=1.0, generator=seeded(0)[0]
+    )
+    eps, z = torch.randn(5, 4), torch.randn(5, 3, 2)
+
+    def slow(z):
+        h = torch.nn.functional.silu(decoder.input(eps))
+        for i in range(3):
+            phi = (z[:, i] * decoder.subspaces[i].L) @ decoder.subspaces[i].U
+            h = torch.nn.functional.silu(decoder.hidden[i](h + phi + decoder.subspaces[i].mu))
+        return decoder.output(h)
+
+    assert_close(decoder(eps, z), slow(z))
+    assert_close(decoder(eps), slow(0 * z))
+
+
+def test_noise_and_codes_are_drawn_standard_normal():
+    decoder = SubspaceDecoder(
+        4, 2, width=8, num_layers=2, noise_dim=3, noise_scale=1.0, generator=seeded(0)[0]
+    )
+    z = decoder.noise(20_000, seeded(1)[0])
+    assert_close(z.mean(0), torch.zeros(2, 3), rtol=0, atol=0.04)
+    assert_close(z.std(0), torch.ones(2, 3), rtol=0, atol=0.03)

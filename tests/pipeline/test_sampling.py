@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from scgan.capabilities import Degrees, OneOf, WholeNumber
-from scgan.data.dataset import DataConfig, load
+from scgan.data.dataset import DataConfig
+from scgan.data.loading import load
 
 NAMES = ("Bald", "Black Hair", "Smiling")
 

@@ -16,7 +16,8 @@ import torch
 from scgan import systems
 from scgan.capabilities import WholeNumber
 from scgan.config import leaves
-from scgan.data.dataset import DataConfig, split
+from scgan.data.dataset import DataConfig
+from scgan.data.split import split
 from scgan.data.tables.reading import from_columns
 from scgan.metrics.scores import Score
 from scgan.pipeline.run import Outcome

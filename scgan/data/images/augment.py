@@ -1,4 +1,4 @@
-"""Augmentation of image batches on their device: two views for the encoder, DiffAugment for the discriminator."""
+"""Augmentation of image batches: two views for the encoder, DiffAugment for the discriminator."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ class Views(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: Tensor, seed: int) -> Tensor:
-        """A view of each image, ``[B, C, H, W]`` in [-1, 1] as given; the same for the same seed."""
-        with torch.random.fork_rng(
-            [x.device] if x.is_cuda else []
-        ):  # kornia draws from the global generator
+        """A view of each image, ``[B, C, H, W]`` in [-1, 1] as given; one for one seed."""
+        # kornia draws from the global generator.
+        with torch.random.fork_rng([x.device] if x.is_cuda else []):
             torch.manual_seed(seed)
             view = self.augment((x + 1) / 2) * 2 - 1
             if self.noise_std:
@@ -68,7 +67,7 @@ def _affine() -> Any:
 
 
 class DiffAugment:
-    """The same random augmentation for a discriminator's real and generated images, gradients passing through.
+    """Random augmentation of what a discriminator sees, real or generated; gradients pass.
 
     Args:
         kinds: Which; none leaves images alone.
@@ -84,7 +83,7 @@ class DiffAugment:
         self.kinds, self.probability = tuple(kinds), probability
 
     def draw(self, num: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Random numbers of a batch: which kinds ``[len(kinds)]``, and how for each image ``[num, 7]``."""
+        """Numbers of a batch: which kinds ``[len(kinds)]``, and how for each image ``[num, 7]``."""
         if not self.kinds:
             return ()
         which = torch.rand(len(self.kinds), generator=generator, device=generator.device)
@@ -126,10 +125,9 @@ def _cutout(x: Tensor, draws: Tensor) -> Tensor:
     """Blank a square of half the image's side, its centre anywhere."""
     size = x.shape[-1]
     centres = (draws[:, 5:7] * (size + 1)).long()  # [B, 2]
-    inside = (torch.arange(size, device=x.device) - centres[:, :, None] + size // 4).div(
-        size // 2, rounding_mode="floor"
-    )
-    hole = (inside[:, 0, :, None] == 0) & (inside[:, 1, None, :] == 0)  # [B, H, W]
+    places = torch.arange(size, device=x.device) - centres[:, :, None] + size // 4
+    inside = (places >= 0) & (places < size // 2)  # [B, 2, size]
+    hole = inside[:, 0, :, None] & inside[:, 1, None, :]  # [B, H, W]
     return x * ~hole[:, None]
 
 

@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
 # Not all that Pillow can read: some of its readers start other programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 GREY = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F"})
-REDUCING_GAP = (
-    3  # a JPEG is decoded at no less than this times the size, which can't be told from all of it
-)
+# A JPEG is decoded at no less than this times the size, which can't be told from all of it.
+REDUCING_GAP = 3
 CHUNK = 32
 
 T = TypeVar("T")
@@ -29,10 +29,10 @@ R = TypeVar("R")
 
 
 class Encoded(NamedTuple):
-    """One image and what to call it: a file, a file's bytes, or its pixels (uint8, ``[H, W]`` or ``[H, W, 3]``)."""
+    """One image and what to call it."""
 
     name: str
-    content: Path | bytes | np.ndarray
+    content: Path | bytes | np.ndarray  # a file, its bytes, or uint8, [H, W] or [H, W, 3]
 
 
 class Header(NamedTuple):
@@ -55,7 +55,10 @@ def headers(images: Sequence[Encoded]) -> list[Header | str]:
 def decode(
     images: Sequence[Encoded], size: int, channels: int
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Decode images, turned as their EXIF says, over white, resized (bilinear, antialiased), their middle cut out.
+    """Decode images to the middle square of each, all of one size.
+
+    They are turned as their EXIF says, put over white where they are transparent, and resized
+    (bilinear, antialiased).
 
     Args:
         images: N of them, of any size and mode.
@@ -83,13 +86,14 @@ def decode(
 
 
 def _each(look: Callable[[T], R], items: Sequence[T]) -> list[R | str]:
-    """Call it on each by threads (Pillow decodes without Python's lock); for damage, the reason instead."""
+    """Call it on each, by threads; for damage, the reason instead."""
 
     def some(start: int) -> list[R | str]:
         return [_tried(look, item) for item in items[start : start + CHUNK]]
 
+    # Pillow decodes without Python's lock.
     with _pillow(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        return [result for part in pool.map(some, range(0, len(items), CHUNK)) for result in part]
+        return list(chain.from_iterable(pool.map(some, range(0, len(items), CHUNK))))
 
 
 def _tried(look: Callable[[T], R], item: T) -> R | str:
@@ -97,23 +101,21 @@ def _tried(look: Callable[[T], R], item: T) -> R | str:
         return look(item)
     except FileNotFoundError:
         return "there is no such file"
-    except (
-        Exception
-    ) as error:  # Pillow's readers raise whatever a damaged file makes them stumble over
+    # Pillow's readers raise whatever a damaged file makes them stumble over.
+    except Exception as error:
         reason = " ".join(str(error).split())
-        return (
-            "not an image"
-            if reason.startswith("cannot identify")
-            else reason[:100] or type(error).__name__
-        )
+        if reason.startswith("cannot identify"):
+            return "not an image"
+        return reason[:100] or type(error).__name__
 
 
 @contextlib.contextmanager
 def _pillow() -> Iterator[None]:
-    """Pillow, ready for threads; small faults of a file pass, an image that could exhaust the memory does not."""
+    """Pillow, ready for threads."""
     from PIL import Image
 
     Image.init()
+    # Small faults of a file pass, an image that could exhaust the memory does not.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -126,13 +128,12 @@ def _opened(content: Path | bytes | np.ndarray) -> Image:
     if isinstance(content, np.ndarray):
         return Image.fromarray(content)
 
-    empty = not content if isinstance(content, bytes) else content.stat().st_size == 0
-    if empty:
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    if size == 0:
         raise ValueError("empty")
 
-    return Image.open(
-        io.BytesIO(content) if isinstance(content, bytes) else content, formats=FORMATS
-    )
+    file = io.BytesIO(content) if isinstance(content, bytes) else content
+    return Image.open(file, formats=FORMATS)
 
 
 def _fit(image: Image, size: int, mode: str) -> Image:
@@ -185,6 +186,6 @@ def _check_memory(shape: tuple[int, ...]) -> None:
     there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > there:
         raise ValueError(
-            f"{shape[0]:,} images of {shape[2]} pixels are {needed / 1e9:.0f} GB, more than this machine's memory "
-            f"({there / 1e9:.0f} GB); choose a smaller --data.image_size"
+            f"{shape[0]:,} images of {shape[2]} pixels are {needed / 1e9:.0f} GB, more than this "
+            f"machine's memory ({there / 1e9:.0f} GB); choose a smaller --data.image_size"
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -36,53 +37,51 @@ def read_class_folders(folder: Path, files: Iterable[Path]) -> Source:
         ValueError: If only some of the images are in a sub-folder, or the test part has a class of
             its own.
     """
-    relative = [file.relative_to(folder).parts for file in files]
-    tops = {parts[0].lower() if len(parts) > 1 else "" for parts in relative}
-    train = next((name for name in TRAIN_NAMES if name in tops), None)
-    if train is None or not tops <= {*TRAIN_NAMES, *TEST_NAMES}:
-        return labelled(_named(folder, relative), _folder_classes(folder, relative))
+    groups: dict[str, list[Path]] = {}  # by the name of the first sub-folder, "" without one
+    for file in files:
+        parts = file.relative_to(folder).parts
+        groups.setdefault(parts[0].lower() if len(parts) > 1 else "", []).append(file)
 
-    test = next((name for name in TEST_NAMES if name in tops), None)
-    groups = {
-        name: [parts for parts in relative if parts[0].lower() == name]
-        for name in (train, test)
-        if name
-    }
+    train = _first(TRAIN_NAMES, groups)
+    if train is None or not groups.keys() <= {*TRAIN_NAMES, *TEST_NAMES}:
+        return labelled(*_with_classes(folder, [*chain(*groups.values())], depth=0))
 
-    classes = {
-        name: _folder_classes(folder, [parts[1:] for parts in group])
-        for name, group in groups.items()
-    }
+    test = _first(TEST_NAMES, groups)
+    training = _with_classes(folder, groups[train], depth=1)
     if test is None:
-        return labelled(_named(folder, groups[train]), classes[train])
+        return labelled(*training)
 
+    held_out = _with_classes(folder, groups[test], depth=1)
     try:
-        return labelled(
-            _named(folder, groups[train]),
-            classes[train],
-            _named(folder, groups[test]),
-            classes[test],
-        )
+        return labelled(*training, *held_out)
     except ValueError as error:
         raise ValueError(f"{folder}: {error}") from None
 
 
-def _named(folder: Path, relative: Sequence[tuple[str, ...]]) -> list[Encoded]:
-    return [Encoded("/".join(parts), folder.joinpath(*parts)) for parts in relative]
+def _first(names: Iterable[str], known: Container[str]) -> str | None:
+    return next((name for name in names if name in known), None)
 
 
-def _folder_classes(folder: Path, relative: Sequence[tuple[str, ...]]) -> np.ndarray | None:
-    outside = sum(len(parts) == 1 for parts in relative)
-    if outside == len(relative):
-        return None
+def _with_classes(
+    folder: Path, files: Sequence[Path], depth: int
+) -> tuple[list[Encoded], np.ndarray | None]:
+    """Images, and the class of each: the name of its folder, ``depth`` folders down."""
+    images: list[Encoded] = []
+    classes: list[str] = []
+    for file in sorted(files):
+        parts = file.relative_to(folder).parts
+        images.append(Encoded("/".join(parts), file))
+        if len(parts) > depth + 1:
+            classes.append(parts[depth])
 
-    if outside:
+    outside = len(images) - len(classes)
+    if classes and outside:
         raise ValueError(
-            f"{folder}: {outside} of {len(relative)} images are in no sub-folder; a sub-folder is a class, so give "
-            "each of them one, or none"
+            f"{folder}: {outside} of {len(images)} images are in no sub-folder; a sub-folder is a "
+            "class, so give each of them one, or none"
         )
 
-    return np.array([parts[0] for parts in relative])
+    return images, np.array(classes) if classes else None
 
 
 def read_celeba(
@@ -106,7 +105,7 @@ def read_celeba(
     names, listed, values = _attribute_list(attributes)
     places = {file.name: file for file in files}
 
-    if not any(name in places for name in listed):
+    if places.keys().isdisjoint(listed):
         raise ValueError(
             f"{folder}: none of the {len(listed)} images of {attributes.name} is there"
         )
@@ -116,19 +115,18 @@ def read_celeba(
         return labelled(images, values, names=names)
 
     part_of = _partition_list(partition)
-    missing = next((name for name in listed if name not in part_of), None)
-    if missing is not None:
-        raise ValueError(f"{partition}: {missing} is in {attributes.name}, but not here")
+    rows: dict[int, list[int]] = {0: [], 1: [], 2: []}
+    for row, name in enumerate(listed):
+        if name not in part_of:
+            raise ValueError(f"{partition}: {name} is in {attributes.name}, but not here")
+        rows[part_of[name]].append(row)
 
-    parts = np.array([part_of[name] for name in listed])
-    rows = [np.flatnonzero(parts == part) for part in (0, 2)]
-    (train, train_values), (test, test_values) = [
-        ([images[i] for i in index], values[index]) for index in rows
-    ]
+    train = [images[row] for row in rows[0]]
+    test = [images[row] for row in rows[2]]
     if not test:
-        return labelled(train, train_values, names=names)
+        return labelled(train, values[rows[0]], names=names)
 
-    return labelled(train, train_values, test, test_values, names)
+    return labelled(train, values[rows[0]], test, values[rows[2]], names)
 
 
 def _attribute_list(path: Path) -> tuple[list[str], list[str], np.ndarray]:
@@ -139,7 +137,7 @@ def _attribute_list(path: Path) -> tuple[list[str], list[str], np.ndarray]:
         )
 
     count, names = int(lines[0]), lines[1].split()
-    rows = [line.split() for line in lines[2:] if line.strip()]
+    rows = [line.split() for line in lines[2:]]
 
     if len(rows) != count:
         raise ValueError(
@@ -155,16 +153,20 @@ def _attribute_list(path: Path) -> tuple[list[str], list[str], np.ndarray]:
 
 
 def _partition_list(path: Path) -> dict[str, int]:
-    rows = [line.split() for line in _lines(path) if line.strip()]
-    for number, row in enumerate(rows, start=1):
+    parts: dict[str, int] = {}
+    for number, line in enumerate(_lines(path), start=1):
+        row = line.split()
         if len(row) != 2 or row[1] not in {"0", "1", "2"}:
             raise ValueError(f"{path}: line {number} is not a name and 0, 1 or 2")
-    return {name: int(part) for name, part in rows}
+        parts[row[0]] = int(row[1])
+
+    return parts
 
 
 def _lines(path: Path) -> list[str]:
+    """The lines of a text, empty ones left out."""
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return list(filter(str.strip, path.read_text(encoding="utf-8").splitlines()))
     except UnicodeDecodeError:
         raise ValueError(
             f"{path}: can't be read as text; it is damaged or another format"

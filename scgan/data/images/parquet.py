@@ -1,15 +1,17 @@
-"""Reader: parquet files with encoded images and their labels, as Hugging Face's data sets have them."""
+"""Reader: parquet files with encoded images and their labels, as Hugging Face has them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scgan.config import suggest
+from scgan.data.formats import arrow_errors
 from scgan.data.images.decoding import Encoded
 from scgan.data.images.folders import TEST_NAMES
 from scgan.data.images.sources import Source, labelled
@@ -47,16 +49,15 @@ def read_image_parquet(files: Sequence[Path], label: str | None) -> Source:
     Raises:
         ValueError: If a file can't be read, there is no such label, or the labels can't be used.
     """
-    parts = [_part(file) for file in files]
-    test = (
-        next((name for name in TEST_NAMES if name in parts), None) if len(set(parts)) > 1 else None
-    )
-    training = [
-        file for file, part in zip(files, parts, strict=True) if test is None or part == "train"
-    ]
-    held_out = [file for file, part in zip(files, parts, strict=True) if part == test]
+    parts: dict[str, list[Path]] = {}
+    for file in files:
+        parts.setdefault(_part(file), []).append(file)
+
+    # Files of one part alone are all there is, whatever its name.
+    test = next(filter(parts.__contains__, TEST_NAMES), None) if len(parts) > 1 else None
+    training = files if test is None else parts.get("train", [])
     images, values, names = _table(training, label)
-    test_images, test_values, _ = _table(held_out, label) if held_out else (None, None, None)
+    test_images, test_values, _ = (None, None, None) if test is None else _table(parts[test], label)
 
     try:
         return labelled(images, values, test_images, test_values, names)
@@ -73,7 +74,6 @@ def _part(file: Path) -> str:
 def _table(
     files: Iterable[Path], label: str | None
 ) -> tuple[list[Encoded], np.ndarray | None, list[str] | None]:
-    import pyarrow as pa
     from pyarrow import parquet
 
     images: list[Encoded] = []
@@ -81,26 +81,20 @@ def _table(
     names: list[str] | None = None
 
     for file in files:
-        try:
+        with arrow_errors(file):
             schema = parquet.read_schema(file)
-            column = _image_column(schema)
 
-            if column is None:
-                raise ValueError(
-                    f"{file}: there is no column of images here, as in the other files"
-                )
+        column = _image_column(schema)
+        if column is None:
+            raise ValueError(f"{file}: there is no column of images here, as in the other files")
 
-            labels = _label_columns(file, schema, label)
+        labels = _label_columns(file, schema, label)
+        with arrow_errors(file):
             table = parquet.read_table(file, columns=[column, *labels])
-        except (pa.ArrowException, OSError) as error:
-            raise ValueError(
-                f"{file}: can't be read as .parquet ({' '.join(str(error).split())[:160]})"
-            ) from None
 
-        images += [
-            Encoded(f"{file.name} row {row + 1}", _bytes(cell))
-            for row, cell in enumerate(_cells(table[column]))
-        ]
+        for row, cell in enumerate(_cells(table[column]), start=1):
+            images.append(Encoded(f"{file.name} row {row}", _bytes(cell)))
+
         if labels:
             values.append(_values(file, table.select(labels)))
             names = labels if values[-1].ndim == 2 else _class_names(schema, labels[0])
@@ -128,7 +122,7 @@ def _image_column(schema: pa.Schema) -> str | None:
 
 def _cells(column: pa.ChunkedArray) -> Iterable[Any]:
     # Chunk by chunk: one array of all the bytes could not be addressed by 32 bits.
-    return (cell for chunk in column.chunks for cell in chunk.to_pylist())
+    return chain.from_iterable(chunk.to_pylist() for chunk in column.chunks)
 
 
 def _bytes(cell: Any) -> bytes:
@@ -152,7 +146,8 @@ def _values(file: Path, table: pa.Table) -> np.ndarray:
     empty = [name for name in table.column_names if table[name].null_count]
     if empty:
         raise ValueError(
-            f"{file}: {table[empty[0]].null_count} rows have no value in the label column {empty[0]!r}"
+            f"{file}: {table[empty[0]].null_count} rows have no value in the label column "
+            f"{empty[0]!r}"
         )
 
     columns = [table[name].to_numpy() for name in table.column_names]
@@ -169,4 +164,4 @@ def _class_names(schema: pa.Schema, label: str) -> list[str] | None:
         names = about["info"]["features"][label]["names"]
     except (KeyError, TypeError, ValueError):
         return None
-    return [str(name) for name in names]
+    return list(map(str, names))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -84,12 +86,9 @@ def find_images(path: Path, label: str | None) -> Source | None:
 
 
 def _files(folder: Path) -> list[Path]:
-    found = [
-        file
-        for file in folder.rglob("*")
-        if not _hidden(file.relative_to(folder)) and file.is_file()
-    ]
-    return sorted(found)
+    """All files in a folder and below, but for hidden ones, and those that systems leave there."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    return [file for file in files if not _hidden(file.relative_to(folder))]
 
 
 def _find_in_folder(folder: Path, files: Sequence[Path]) -> Source | None:
@@ -105,6 +104,15 @@ def _find_in_folder(folder: Path, files: Sequence[Path]) -> Source | None:
 
 def _hidden(path: Path) -> bool:
     return any(part.startswith((".", "__")) for part in path.parts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pixels:
+    """A decoded part, as :class:`ImageSet` describes it; and why, for each image left out."""
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    bad: tuple[str, ...]
 
 
 def decode_images(
@@ -138,25 +146,16 @@ def decode_images(
     source = source if attributes is None else _choose(name, source, tuple(attributes))
     parts = [source.train] if source.test is None else [source.train, source.test]
     size, channels = _format(name, [part.images for part in parts], size, channels)
-    decoded = [_pixels(part.images, size, channels) for part in parts]
+    train = _decoded(source.train, size, channels)
+    test = None if source.test is None else _decoded(source.test, size, channels)
 
-    bad = [
-        f"{_name(part.images, place)} ({why})"
-        for part, (_, found) in zip(parts, decoded, strict=True)
-        for place, why in found.items()
-    ]
-
+    bad = train.bad if test is None else train.bad + test.bad
     _tell_damage(name, bad, sum(len(part.images) for part in parts), damaged)
-    kept = [
-        _without(pixels, part.labels, found)
-        for part, (pixels, found) in zip(parts, decoded, strict=True)
-    ]
     schema = ImageSchema(channels, size, source.attributes, source.labels)
-    (train, train_labels), (test, test_labels) = (
-        kept if source.test is not None else (kept[0], (None, None))
-    )
 
-    return ImageSet(train, train_labels, test, test_labels, schema, len(bad))
+    if test is None:
+        return ImageSet(train.images, train.labels, None, None, schema, len(bad))
+    return ImageSet(train.images, train.labels, test.images, test.labels, schema, len(bad))
 
 
 def _choose(name: str, source: Source, wanted: tuple[str, ...]) -> Source:
@@ -166,15 +165,16 @@ def _choose(name: str, source: Source, wanted: tuple[str, ...]) -> Source:
     for attribute in wanted:
         if attribute not in source.attributes:
             raise ValueError(
-                f"{name}: there is no attribute {attribute!r}{suggest(attribute, source.attributes)}"
+                f"{name}: there is no attribute {attribute!r}"
+                f"{suggest(attribute, source.attributes)}"
             )
 
-    if not wanted or len(set(wanted)) < len(wanted):
-        raise ValueError(
-            f"{name}: --data.attributes names {'one more than once' if wanted else 'none'}"
-        )
+    if not wanted:
+        raise ValueError(f"{name}: --data.attributes names none")
+    if len(set(wanted)) < len(wanted):
+        raise ValueError(f"{name}: --data.attributes names one more than once")
 
-    places = [source.attributes.index(attribute) for attribute in wanted]
+    places = list(map(source.attributes.index, wanted))
     test = None if source.test is None else _chosen(source.test, places)
     return Source(_chosen(source.train, places), test, wanted, source.labels)
 
@@ -200,18 +200,21 @@ def _format(
     if size is not None and channels is not None:
         return size, channels
 
-    found = [header for images in parts for header in _headers(images)]
+    # A default stands for images that can't be read, of which there is an error of its own.
+    found = [*chain(*map(_headers, parts))] or [Header(SIZES[0], 1)]
+    sides, colours = zip(*found, strict=True)
     if channels is None:
-        channels = 3 if any(header.channels == 3 for header in found) else 1
+        channels = max(colours)
 
     if size is None:
-        own = int(np.median([header.short_side for header in found])) if found else SIZES[0]
+        own = int(np.median(sides))
         if own < SIZES[0]:
             raise ValueError(
-                f"{name}: the images are {own} pixels; enlarge them with --data.image_size {SIZES[0]}"
+                f"{name}: the images are {own} pixels; enlarge them with --data.image_size "
+                f"{SIZES[0]}"
             )
 
-        size = max(allowed for allowed in SIZES if allowed <= own)
+        size = SIZES[bisect.bisect_right(SIZES, own) - 1]
 
     return size, channels
 
@@ -220,6 +223,19 @@ def _headers(images: Images) -> list[Header]:
     if isinstance(images, np.ndarray):
         return [Header(min(images.shape[1:3]), 3 if images.ndim == 4 else 1)] * len(images)
     return [header for header in headers(images) if isinstance(header, Header)]
+
+
+def _decoded(part: Part, size: int, channels: int) -> _Pixels:
+    """The images that can be read, with their labels."""
+    pixels, found = _pixels(part.images, size, channels)
+    if not found:
+        return _Pixels(pixels, part.labels, ())
+
+    keep = np.ones(len(pixels), dtype=bool)
+    keep[list(found)] = False
+    labels = None if part.labels is None else part.labels[keep]
+    bad = [f"{_name(part.images, place)} ({why})" for place, why in found.items()]
+    return _Pixels(pixels[keep], labels, tuple(bad))
 
 
 def _pixels(images: Images, size: int, channels: int) -> tuple[np.ndarray, Mapping[int, str]]:
@@ -232,9 +248,8 @@ def _pixels(images: Images, size: int, channels: int) -> tuple[np.ndarray, Mappi
     if images.shape[1:] == (size, size, 3) and channels == 3:
         return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), {}
 
-    return decode(
-        [Encoded(_name(images, i), array) for i, array in enumerate(images)], size, channels
-    )
+    named = [Encoded(_name(images, place), array) for place, array in enumerate(images)]
+    return decode(named, size, channels)
 
 
 def _name(images: Images, place: int) -> str:
@@ -250,19 +265,10 @@ def _tell_damage(name: str, bad: Sequence[str], total: int, damaged: Damaged) ->
 
     if damaged == "error":
         raise ValueError(
-            f"{name}: {len(bad)} of {total:,} images can't be read: {listed}; --data.damaged skip goes on without them"
+            f"{name}: {len(bad)} of {total:,} images can't be read: {listed}; --data.damaged skip "
+            "goes on without them"
         )
 
     _log.warning(
         "%s: %d of %d images can't be read and are left out: %s", name, len(bad), total, listed
     )
-
-
-def _without(
-    pixels: np.ndarray, labels: np.ndarray | None, bad: Mapping[int, str]
-) -> tuple[np.ndarray, np.ndarray | None]:
-    if not bad:
-        return pixels, labels
-    keep = np.ones(len(pixels), dtype=bool)
-    keep[list(bad)] = False
-    return pixels[keep], None if labels is None else labels[keep]

@@ -43,7 +43,7 @@ class ImageSchema:
         channels: 1 for grey, 3 for colour.
         size: Width and height in pixels.
         attributes: Names of the classes, or of the attributes; empty where the set is unlabelled.
-        labels: A image's labels: ``"none"``, ``"one"`` class, or ``"many"`` attributes, each there
+        labels: An image's labels: ``"none"``, ``"one"`` class, or ``"many"`` attributes, each there
             or not.
     """
 
@@ -90,17 +90,14 @@ class ImageSchema:
             raise ValueError(f"images have shape {list(x.shape)}; this schema needs {needed}")
 
         x = x.detach().cpu().float()
-        if not x.isfinite().all():
-            raise ValueError(
-                f"{int((~x.isfinite()).flatten(1).any(1).sum())} of {len(x)} images are not finite"
-            )
+        odd = ~x.isfinite().flatten(1).all(1)
+        if odd.any():
+            raise ValueError(f"{int(odd.sum())} of {len(x)} images are not finite")
 
         pixels = x.add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
-        return (
-            pixels[:, 0].numpy()
-            if self.channels == 1
-            else pixels.permute(0, 2, 3, 1).contiguous().numpy()
-        )
+        if self.channels == 1:
+            return pixels[:, 0].numpy()
+        return pixels.permute(0, 2, 3, 1).contiguous().numpy()
 
     @property
     def summary(self) -> str:
@@ -126,9 +123,6 @@ class ImageSchema:
 
 
 def schema_from_json(text: str) -> Schema | ImageSchema:
-    """Read the text of either kind of schema: a table's is a list of columns, that of images is not."""
-    return (
-        Schema.from_json(text)
-        if isinstance(json.loads(text), list)
-        else ImageSchema.from_json(text)
-    )
+    """Read the text of a schema: a table's is a list of columns, that of images is not."""
+    is_table = isinstance(json.loads(text), list)
+    return Schema.from_json(text) if is_table else ImageSchema.from_json(text)

@@ -1,4 +1,4 @@
-"""Readers: .npz, IDX files, parquet and the bundled digits to images and labels, not decoded yet."""
+"""Readers: .npz, IDX files and the bundled digits to images and labels, not decoded yet."""
 
 from __future__ import annotations
 
@@ -85,15 +85,17 @@ def labelled(
     if train_values is None and test_values is None:
         return Source(Part(train, None), None if test is None else Part(test, None), (), "none")
 
-    values = [_checked(train, train_values)] + (
-        [] if test is None else [_checked(test, test_values)]
-    )
-    found, labels = _attributes(values, names) if values[0].ndim == 2 else _classes(values, names)
-    if len(found) == 1 and values[0].ndim == 1:
+    values = [_checked(train, train_values)]
+    if test is not None:
+        values.append(_checked(test, test_values))
+
+    many = values[0].ndim == 2
+    found, labels = _attributes(values, names) if many else _classes(values, names)
+    if len(found) == 1 and not many:
         return labelled(train, None, test, None)
 
     held_out = None if test is None else Part(test, labels[1])
-    return Source(Part(train, labels[0]), held_out, found, "many" if values[0].ndim == 2 else "one")
+    return Source(Part(train, labels[0]), held_out, found, "many" if many else "one")
 
 
 def _attributes(
@@ -103,7 +105,8 @@ def _attributes(
     for array in values:
         if array.shape[1:] != (len(found),) or not np.isin(array, (0, 1)).all():
             raise ValueError(
-                f"labels have shape {list(array.shape)}; a column of 0 and 1 for each of {found} is needed"
+                f"labels have shape {list(array.shape)}; a column of 0 and 1 for each of {found} "
+                "is needed"
             )
     return found, [array.astype(np.uint8) for array in values]
 
@@ -123,7 +126,8 @@ def _checked(images: Images, values: np.ndarray | None) -> np.ndarray:
 
     if values.dtype.kind not in "iubU" or values.ndim > 2:
         raise ValueError(
-            f"labels are {values.dtype.name} {list(values.shape)}; they must be integers or texts, [N]"
+            f"labels are {values.dtype.name} {list(values.shape)}; they must be integers or texts, "
+            "[N]"
         )
 
     return values
@@ -138,7 +142,7 @@ def _classes(
         if len(odd):
             where = f"{len(known)} names" if names else "the training part"
             raise ValueError(f"class {odd[0].item()!r} has no place among those of {where}")
-    found = tuple(names) if names else tuple(str(value) for value in known.tolist())
+    found = tuple(names) if names else tuple(map(str, known.tolist()))
     return found, [np.searchsorted(known, array).astype(np.int64) for array in values]
 
 
@@ -156,13 +160,12 @@ def read_npz(path: Path) -> Source | None:
         ValueError: If it can't be read, or the arrays don't fit each other.
     """
     arrays = load_numpy(path)
-    if isinstance(arrays, np.ndarray) or any(
-        name in arrays and arrays[name].ndim == 2 for name in ("X", "x")
-    ):
+    if isinstance(arrays, np.ndarray):
         return None
 
     large = [name for name, array in arrays.items() if array.ndim >= 3]
-    if not large:
+    matrices = [name for name, array in arrays.items() if array.ndim == 2]
+    if not large or "X" in matrices or "x" in matrices:
         return None
 
     train = next((name for name in _NPZ_PARTS if name in large), large[0])
@@ -194,7 +197,8 @@ def _pixels(name: str, array: np.ndarray) -> np.ndarray:
 
     if (array.ndim == 4 and array.shape[-1] != 3) or array.ndim not in (3, 4):
         raise ValueError(
-            f"{name} has shape {list(array.shape)}; images need [N, H, W], [N, H, W, 3] or [N, 3, H, W]"
+            f"{name} has shape {list(array.shape)}; images need [N, H, W], [N, H, W, 3] or "
+            "[N, 3, H, W]"
         )
 
     if array.dtype.kind in "iu" and array.size and 0 <= array.min() and array.max() <= 255:
@@ -224,14 +228,12 @@ def read_idx(folder: Path, files: Sequence[Path]) -> Source:
             f"{folder}: IDX files in several folders ({', '.join(folders[:8])}); name one of them"
         )
 
+    # Unpacked files come after their gzipped copies, in whose place they are taken.
     found: dict[str, np.ndarray] = {}
-    for file in sorted(
-        files, reverse=True
-    ):  # unpacked ones after their gzipped copies, in whose place they are taken
+    for file in sorted(files, reverse=True):
         part, what = re.split(r"[.-]", file.name)[:2]
-        found[f"{'train' if part == 'train' else 'test'} {what}"] = _idx(
-            file, 3 if what == "images" else 1
-        )
+        name = f"train {what}" if part == "train" else f"test {what}"
+        found[name] = _idx(file, 3 if what == "images" else 1)
 
     if "train images" not in found:
         raise ValueError(
@@ -250,7 +252,7 @@ def read_idx(folder: Path, files: Sequence[Path]) -> Source:
 
 
 def _idx(path: Path, dims: int) -> np.ndarray:
-    """One file: two zeros, 8 for unsigned bytes, the number of dimensions, each as 4 bytes, the values."""
+    """One file: two zeros, 8 for bytes, the number of dimensions, each as 4 bytes, the values."""
     try:
         content = path.read_bytes()
         content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
@@ -261,7 +263,8 @@ def _idx(path: Path, dims: int) -> np.ndarray:
 
     if content[:4] != bytes((0, 0, 8, dims)):
         raise ValueError(
-            f"{path}: not an IDX file of bytes in {dims} dimensions; it begins with {content[:4].hex()!r}"
+            f"{path}: not an IDX file of bytes in {dims} dimensions; it begins with "
+            f"{content[:4].hex()!r}"
         )
 
     shape = np.frombuffer(content, ">i4", min(dims, len(content) // 4 - 1), offset=4)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from scgan.data.atomic import check_place, written_whole
 from scgan.data.images.folders import CELEBA_ATTRIBUTES
-from scgan.data.tables.writing import check_place, write_npz
+from scgan.data.tables.writing import write_npz
 
 GRID_GAP = 2  # white pixels between the images of a grid
 GRID_MAX = 10_000
@@ -48,12 +46,14 @@ def check_image_target(path: str | Path, num: int) -> None:
     path = Path(path).expanduser()
     if path.suffix not in {".npz", ".png", ""}:
         raise ValueError(
-            f"{path}: images can be written as .npz, .png (a grid) or a folder, not as {path.suffix!r}"
+            f"{path}: images can be written as .npz, .png (a grid) or a folder, not as "
+            f"{path.suffix!r}"
         )
 
     if path.suffix == ".png" and num > GRID_MAX:
         raise ValueError(
-            f"{path}: a grid of {num:,} images is too large; draw at most {GRID_MAX:,}, or into a folder"
+            f"{path}: a grid of {num:,} images is too large; draw at most {GRID_MAX:,}, or into a "
+            "folder"
         )
 
     if path.suffix and path.is_dir():
@@ -79,19 +79,9 @@ def write_images(path: str | Path, sampled: Sampled) -> None:
     """
     path = Path(path).expanduser()
     check_image_target(path, len(sampled.images))
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     write = {".npz": _archive, ".png": _grid, "": _folder}[path.suffix]
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as partial:
         write(partial, sampled)
-        os.replace(partial, path)  # an empty folder, too
-    except OSError as error:
-        raise ValueError(f"{path}: can't be written: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            partial.unlink()
 
 
 def _archive(path: Path, sampled: Sampled) -> None:
@@ -125,26 +115,20 @@ def _grid(path: Path, sampled: Sampled) -> None:
 def _folder(path: Path, sampled: Sampled) -> None:
     from PIL import Image
 
-    names = [f"{place + 1:06d}.png" for place in range(len(sampled.images))]
-    classes = sampled.labels is not None and sampled.labels.ndim == 1
     folders = [re.sub(r"[^\w .+-]", "_", name) for name in sampled.attributes]
+    rows: list[str] = []
 
-    for place, (name, image) in enumerate(zip(names, sampled.images, strict=True)):
-        folder = (
-            path / folders[sampled.labels[place]]
-            if classes and sampled.labels is not None
-            else path
-        )
-
+    for place, image in enumerate(sampled.images):
+        label = None if sampled.labels is None else sampled.labels[place]
+        folder = path / folders[label] if isinstance(label, np.integer) else path
+        file = folder / f"{place + 1:06d}.png"
         folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(folder / name)
+        Image.fromarray(image).save(file)
 
-    if sampled.labels is not None and sampled.labels.dtype == np.uint8:
-        rows = [
-            " ".join([name, *("1" if v else "-1" for v in row)])
-            for name, row in zip(names, sampled.labels, strict=True)
-        ]
+        if isinstance(label, np.ndarray) and label.dtype == np.uint8:
+            rows.append(" ".join([file.name, *np.where(label, "1", "-1")]))
+
+    if rows:
         attributes = " ".join(re.sub(r"\s+", "_", name) for name in sampled.attributes)
-        (path / CELEBA_ATTRIBUTES).write_text(
-            "\n".join([str(len(rows)), attributes, *rows]) + "\n", encoding="utf-8"
-        )
+        lines = "\n".join([str(len(rows)), attributes, *rows])
+        (path / CELEBA_ATTRIBUTES).write_text(lines + "\n", encoding="utf-8")

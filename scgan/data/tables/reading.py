@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from scgan.config import suggest
-from scgan.data.formats import READERS, Raw
+from scgan.data.formats import READERS, Raw, table_files
 from scgan.data.remote import on_disk
 
 Missing = Literal["error", "drop"]
+
+NUM_LISTED = 8  # columns in a message
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,24 @@ class Table:
     def num_rows(self) -> int:
         """Rows that are left, N."""
         return len(next(iter(self.columns.values())))
+
+    def take(self, rows: np.ndarray) -> Table:
+        """Some of the rows, by their places or by a mask ``[N]``."""
+        columns = {name: array[rows] for name, array in self.columns.items()}
+        labels = None if self.labels is None else self.labels[rows]
+        return Table(self.names, columns, labels, self.dropped)
+
+
+def concatenated(tables: Sequence[Table]) -> Table:
+    """The rows of tables of the same columns, one table after the other, as one."""
+    first = tables[0]
+    columns: dict[str, np.ndarray] = {}
+    for name in first.names:
+        columns[name] = np.concatenate([table.columns[name] for table in tables])
+
+    labels = [table.labels for table in tables if table.labels is not None]
+    dropped = sum(table.dropped for table in tables)
+    return Table(first.names, columns, np.concatenate(labels) if labels else None, dropped)
 
 
 def read_table(
@@ -88,38 +107,6 @@ def from_columns(
     return checked("the data", raw, None, None, missing, labels=labels)
 
 
-def table_files(path: Path) -> list[Path]:
-    """The file at a path, or the tables in the folder there, in the order of their names.
-
-    Raises:
-        ValueError: In one line, if there is none, or there are several kinds.
-    """
-    allowed = f"allowed are {', '.join(READERS)}, or a folder of .parquet, of .csv or of images"
-    if path.is_dir():
-        found = sorted(
-            p for p in path.rglob("*") if p.suffix in {".parquet", ".csv"} and p.is_file()
-        )
-        found = [p for p in found if not p.name.startswith((".", "_"))]
-        if not found:
-            raise ValueError(f"{path}: no table and no images in this folder; {allowed}")
-
-        if len({p.suffix for p in found}) > 1:
-            raise ValueError(f"{path}: both .parquet and .csv files in this folder; keep one kind")
-
-        return found
-
-    if not path.exists():
-        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, beside, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"{path}: there is no such file or folder{hint}")
-
-    if path.suffix not in READERS:
-        raise ValueError(f"{path}: unknown kind of file {path.suffix!r}; {allowed}")
-
-    return [path]
-
-
 def _read(path: Path) -> Raw:
     try:
         if path.stat().st_size == 0:
@@ -137,22 +124,20 @@ def _join(parts: list[tuple[Path, Raw]]) -> Raw:
     if len(parts) == 1:
         return first
 
-    columns = {
-        name: np.concatenate([raw.columns[name] for _, raw in parts]) for name in first.names
-    }
-    missing = {
-        name: np.concatenate(
-            [raw.missing.get(name, np.zeros(len(raw.columns[name]), bool)) for _, raw in parts]
-        )
-        for name in first.names
-        if any(name in raw.missing for _, raw in parts)
-    }
+    columns: dict[str, np.ndarray] = {}
+    missing: dict[str, np.ndarray] = {}
+    for name in first.names:
+        values = [raw.columns[name] for _, raw in parts]
+        columns[name] = np.concatenate(values)
+
+        masks = [raw.missing.get(name, np.zeros(raw.num_rows, bool)) for _, raw in parts]
+        missing[name] = np.concatenate(masks)
 
     return Raw(first.names, columns, missing)
 
 
 def check_names(path: Path, names: Sequence[str], first_path: Path, first: Sequence[str]) -> None:
-    """Refuse a file whose columns are repeated, unnamed, or not those of the first file of its folder.
+    """Refuse a file whose columns are repeated, unnamed, or not those of its folder's first file.
 
     Raises:
         ValueError: In one line, for such a file.
@@ -202,33 +187,45 @@ def checked(
         ValueError: In one line, for whatever is wrong.
     """
     names = _chosen(source, raw, columns, label)
-    values = {
-        name: _numbers(source, name, raw.columns[name], raw.missing.get(name)) for name in names
-    }
-    labels = _labels(source, label, raw.columns[label]) if label is not None else labels
-    lengths = {len(v) for v in values.values()} | ({len(labels)} if labels is not None else set())
+    values: dict[str, np.ndarray] = {}
+    for name in names:
+        values[name] = _numbers(source, name, raw.columns[name], raw.missing.get(name))
+
+    # The labels are looked at as a column is, where they are one.
+    taken = dict(values)
+    if label is not None:
+        taken[label] = labels = _labels(source, label, raw.columns[label])
+
+    _check_lengths(source, [*values.values(), *(() if labels is None else (labels,))])
+    table = Table(names, values, labels, 0)
+    bad = _bad_rows(taken, raw.missing)
+    if not bad:
+        return table
+
+    # Rows without a value are an error, or left out.
+    some = np.logical_or.reduce(list(bad.values()))
+    if missing == "error":
+        raise ValueError(
+            f"{source}: NaN, infinity or no value in {_listed(bad)}: {int(some.sum())} of "
+            f"{len(some)} rows; --data.missing drop goes on without them"
+        )
+
+    if whole and some.all():
+        raise ValueError(
+            f"{source}: no rows are left without NaN, infinity or missing values; see "
+            f"{_listed(bad)}"
+        )
+
+    return replace(table.take(~some), dropped=int(some.sum()))
+
+
+def _check_lengths(source: str, arrays: Sequence[np.ndarray]) -> None:
+    lengths = set(map(len, arrays))
     if len(lengths) > 1:
         raise ValueError(f"{source}: columns and labels differ in length: {sorted(lengths)}")
 
     if lengths == {0}:
         raise ValueError(f"{source}: there are no rows")
-
-    taken = {**values, **({label: labels} if label is not None and labels is not None else {})}
-    bad = {name: _bad(array, raw.missing.get(name)) for name, array in taken.items()}
-    bad = {name: mask for name, mask in bad.items() if mask.any()}
-    keep = _kept(source, bad, lengths.pop(), missing)
-
-    if whole and keep is not None and not keep.any():
-        raise ValueError(
-            f"{source}: no rows are left without NaN, infinity or missing values; see {_listed(bad)}"
-        )
-
-    if keep is not None:
-        values = {name: array[keep] for name, array in values.items()}
-        labels = labels[keep] if labels is not None else None
-
-    dropped = 0 if keep is None else int((~keep).sum())
-    return Table(names, values, labels, dropped)
 
 
 def _chosen(
@@ -244,21 +241,19 @@ def _chosen(
     else:
         names = tuple(columns)
         if len(set(names)) < len(names):
-            raise ValueError(f"{source}: --data.columns names {_most(names)!r} more than once")
+            often, _ = Counter(names).most_common(1)[0]
+            raise ValueError(f"{source}: --data.columns names {often!r} more than once")
 
         if label in names:
             raise ValueError(
-                f"{source}: {label!r} is both the label and one of --data.columns; leave it out of one"
+                f"{source}: {label!r} is both the label and one of --data.columns; leave it out of "
+                "one"
             )
 
     if not names:
         raise ValueError(f"{source}: no columns are left to model")
 
     return names
-
-
-def _most(names: Iterable[str]) -> str:
-    return Counter(names).most_common(1)[0][0]
 
 
 def _numbers(source: str, name: str, values: np.ndarray, missing: np.ndarray | None) -> np.ndarray:
@@ -278,7 +273,8 @@ def _numbers(source: str, name: str, values: np.ndarray, missing: np.ndarray | N
     if kind not in "biuf" or values.dtype.itemsize > 8:
         what = "dates or times" if kind in "Mm" else f"{values.dtype.name} values"
         raise ValueError(
-            f"{source}: column {name!r} holds {what}, which can't be modelled; make it numbers, or {remedy}"
+            f"{source}: column {name!r} holds {what}, which can't be modelled; make it numbers, or "
+            f"{remedy}"
         )
 
     return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
@@ -306,36 +302,28 @@ def _labels(source: str, label: str, values: np.ndarray) -> np.ndarray:
             f"{source}: label {label!r} has shape {list(values.shape)}; labels need [rows]"
         )
     if values.dtype.kind == "O":
-        return np.array([str(value) for value in values.tolist()], dtype=np.str_)
+        return np.array(list(map(str, values.tolist())), dtype=np.str_)
     return np.ascontiguousarray(values)
 
 
-def _bad(values: np.ndarray, missing: np.ndarray | None) -> np.ndarray:
-    mask = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)
-    return mask if missing is None else mask | missing
+def _bad_rows(
+    columns: Mapping[str, np.ndarray], missing: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Of each column with NaN, infinity or no value, a mask ``[N]`` of such rows."""
+    bad: dict[str, np.ndarray] = {}
+    for name, values in columns.items():
+        mask = missing.get(name, np.zeros(len(values), dtype=bool))
+        if values.dtype.kind == "f":
+            mask = mask | ~np.isfinite(values)
 
+        if mask.any():
+            bad[name] = mask
 
-def _kept(
-    source: str, bad: Mapping[str, np.ndarray], rows: int, missing: Missing
-) -> np.ndarray | None:
-    """Rows to keep, or None where that is all of them."""
-    if not bad:
-        return None
-
-    any_bad = np.logical_or.reduce(list(bad.values()))
-    if missing == "error":
-        raise ValueError(
-            f"{source}: NaN, infinity or no value in {_listed(bad)}: {int(any_bad.sum())} of {rows} rows; "
-            "--data.missing drop goes on without them"
-        )
-
-    keep: np.ndarray = ~any_bad
-    return keep
+    return bad
 
 
 def _listed(bad: Mapping[str, np.ndarray]) -> str:
     """The columns with bad rows, and how many each has."""
     counts = [f"{name!r} ({int(mask.sum())})" for name, mask in bad.items()]
-    return ", ".join(counts[:8]) + (
-        f" and {len(counts) - 8} more columns" if len(counts) > 8 else ""
-    )
+    more = f" and {len(counts) - NUM_LISTED} more columns" if len(counts) > NUM_LISTED else ""
+    return ", ".join(counts[:NUM_LISTED]) + more

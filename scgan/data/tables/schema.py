@@ -1,13 +1,11 @@
-"""The schema of a table: how its columns become standardised floats, and those its columns again."""
+"""The schema of a table: how columns become standardised floats, and those columns again."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -71,11 +69,11 @@ class Column:
     def standardise(self, values: np.ndarray) -> np.ndarray:
         """Values in the user's units to z, float64, shape ``[N]``."""
         exact = values if self.is_integer else values.astype(np.float64)
-        distance = _distance(exact, self.low, self.exponent)
+        distance = distance_from(exact, self.low, self.exponent)
         return np.clip((distance - self.center) / self.spread, -FARTHEST, FARTHEST)
 
     def restore(self, z: np.ndarray) -> np.ndarray:
-        """z, float64 ``[N]``, to the column's type; integers rounded and clipped to the observed range."""
+        """z, float64 ``[N]``, to the column's type; integers rounded, within the observed range."""
         dtype = np.dtype(self.dtype)
         distance = z * self.spread + self.center
         if self.is_integer:
@@ -110,17 +108,10 @@ class Schema:
         columns: list[Column] = []
         for name, array in values.items():
             column = _measure(name, array)
-            twin = next(
-                (
-                    c.name
-                    for c in columns
-                    if _same(c, column) and np.array_equal(values[c.name], array)
-                ),
-                None,
-            )
-
-            if twin is not None:
-                column = Column(**{**asdict(column), "kind": "duplicate", "source": twin})
+            for before in columns:
+                if _same(before, column) and np.array_equal(values[before.name], array):
+                    column = replace(column, kind="duplicate", source=before.name)
+                    break
 
             columns.append(column)
 
@@ -141,6 +132,22 @@ class Schema:
         """Number of modelled columns, D."""
         return len(self.modelled)
 
+    def learnable(self, source: str) -> Schema:
+        """The schema itself.
+
+        Args:
+            source: What messages call the table.
+
+        Raises:
+            ValueError: If there is nothing to learn, as every column is constant.
+        """
+        if self.dim == 0:
+            names = ", ".join(self.names[:8])
+            raise ValueError(
+                f"{source}: all columns are constant ({names}); there is nothing to learn"
+            )
+        return self
+
     def encode(self, columns: Mapping[str, np.ndarray]) -> Tensor:
         """Standardise the modelled columns.
 
@@ -156,9 +163,8 @@ class Schema:
         """
         missing = [c.name for c in self.modelled if c.name not in columns]
         if missing:
-            raise ValueError(
-                f"columns {', '.join(map(repr, missing))} are missing; needed: {', '.join(self.names)}"
-            )
+            listed = ", ".join(map(repr, missing))
+            raise ValueError(f"columns {listed} are missing; needed: {', '.join(self.names)}")
 
         rows = len(next(iter(columns.values()))) if columns else 0
         encoded = np.empty((rows, self.dim), dtype=np.float32)
@@ -206,15 +212,11 @@ class Schema:
 
     def describe(self) -> dict[str, Any]:
         """Plain values for a log: the columns, and which are not modelled."""
-        kinds = {
-            kind: [c.name for c in self.columns if c.kind == kind]
-            for kind in ("constant", "duplicate")
-        }
         return {
             "columns": list(self.names),
             "modelled_columns": self.dim,
-            "constant_columns": kinds["constant"],
-            "duplicate_columns": kinds["duplicate"],
+            "constant_columns": [c.name for c in self.columns if c.kind == "constant"],
+            "duplicate_columns": [c.name for c in self.columns if c.kind == "duplicate"],
         }
 
     def to_json(self) -> str:
@@ -228,153 +230,40 @@ class Schema:
         return cls(tuple(Column(**entry) for entry in entries))
 
 
-class Moments:
-    """Measures columns batch by batch: what :meth:`Schema.fit` finds at once, but for rounding.
-
-    Distances are taken from the lowest value of the first batch; means and squared deviations are
-    joined pairwise. Of two columns whose bytes are all equal, the second is a duplicate.
-
-    Source: [CHAN].
-    """
-
-    def __init__(self) -> None:
-        self.origins: dict[
-            str, tuple[str, int | float, int]
-        ] = {}  # type, lowest and exponent of the first batch
-        self.ranges: dict[str, tuple[int | float, int | float]] = {}
-        self.sums: dict[str, tuple[int, float, float]] = {}  # rows, mean, sum of squared deviations
-        self.digests: dict[str, hashlib._Hash] = {}
-
-    def add(self, values: Mapping[str, np.ndarray]) -> None:
-        """Measure some more rows.
-
-        Args:
-            values: Name to finite values ``[N]``, the same names in every call.
-
-        Raises:
-            ValueError: If a column's type is another than in the first call.
-        """
-        for name, array in values.items():
-            if not len(array):
-                continue
-
-            low, high = _range(array)
-            origin = (array.dtype.name, low, _exponent(array.dtype, low, high))
-            dtype, origin_low, exponent = self.origins.setdefault(name, origin)
-
-            if array.dtype.name != dtype:
-                raise ValueError(
-                    f"column {name!r} is {array.dtype.name}, but {dtype} before; make it one type"
-                )
-
-            before = self.ranges.get(name, (low, high))
-            self.ranges[name] = (min(low, before[0]), max(high, before[1]))
-
-            with np.errstate(over="ignore", invalid="ignore"):  # refused in `_column`
-                d = _distance(array, origin_low, exponent)
-                mean = float(d.mean())
-                self.sums[name] = _joined(
-                    self.sums.get(name), (len(d), mean, float(np.square(d - mean).sum()))
-                )
-
-            self.digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(array).data)
-
-    def schema(self) -> Schema:
-        """The schema of the rows so far, at least one.
-
-        Raises:
-            ValueError: If a column's values lie more than 150 orders of magnitude apart.
-        """
-        columns: list[Column] = []
-        first: dict[tuple[str, str], str] = {}
-
-        for name, digest in self.digests.items():
-            column = self._column(name)
-            source = first.setdefault((column.dtype, digest.hexdigest()), name)
-            if column.kind == "modelled" and source != name:
-                column = dataclasses.replace(column, kind="duplicate", source=source)
-
-            columns.append(column)
-
-        return Schema(tuple(columns))
-
-    def _column(self, name: str) -> Column:
-        (dtype, origin, origin_exponent), (low, high) = self.origins[name], self.ranges[name]
-        if low == high:
-            return Column(name, dtype, "constant", low, high, 0, 0.0, 1.0)
-
-        exponent = _exponent(np.dtype(dtype), low, high)
-        num, mean, squares = self.sums[name]
-
-        if not math.isfinite(squares):
-            raise ValueError(
-                f"column {name!r} goes from {low:g} to {high:g}: too far to be measured; leave it out"
-            )
-
-        shift = origin_exponent - exponent
-        offset = (
-            origin - low
-            if exponent == 0
-            else math.ldexp(origin, -exponent) - math.ldexp(low, -exponent)
-        )
-
-        center = math.ldexp(mean, shift) + offset
-        return Column(
-            name,
-            dtype,
-            "modelled",
-            low,
-            high,
-            exponent,
-            center,
-            math.ldexp(math.sqrt(squares / num), shift),
-        )
-
-
-def _joined(
-    a: tuple[int, float, float] | None, b: tuple[int, float, float]
-) -> tuple[int, float, float]:
-    """Rows, mean and sum of squared deviations of two sets together."""
-    if a is None:
-        return b
-    num, step = a[0] + b[0], b[1] - a[1]
-    return num, a[1] + step * b[0] / num, a[2] + b[2] + step * step * a[0] * b[0] / num
-
-
 def _measure(name: str, values: np.ndarray) -> Column:
-    low, high = _range(values)
+    low, high = value_range(values)
     dtype = values.dtype.name
     if low == high:
         return Column(name, dtype, "constant", low, high, 0, 0.0, 1.0)
 
-    exponent = _exponent(values.dtype, low, high)
-    distance = _distance(values, low, exponent)
-    return Column(
-        name, dtype, "modelled", low, high, exponent, float(distance.mean()), float(distance.std())
-    )
+    exponent = exponent_of(values.dtype, low, high)
+    distance = distance_from(values, low, exponent)
+    center, spread = float(distance.mean()), float(distance.std())
+    return Column(name, dtype, "modelled", low, high, exponent, center, spread)
 
 
-def _range(values: np.ndarray) -> tuple[int | float, int | float]:
+def value_range(values: np.ndarray) -> tuple[int | float, int | float]:
+    """Lowest and highest of at least one value, ints for integers and bool."""
     low, high = values.min().item(), values.max().item()
     if values.dtype.kind == "f":
         return low + 0.0, high + 0.0  # -0.0 to 0.0, so that one constant has one value
     return int(low), int(high)
 
 
-def _exponent(dtype: np.dtype, low: int | float, high: int | float) -> int:
+def exponent_of(dtype: np.dtype, low: int | float, high: int | float) -> int:
     """Of floats, the power of two that brings them into [-1, 1]; 0 for integers."""
     return math.frexp(max(abs(low), abs(high)))[1] if dtype.kind == "f" else 0
 
 
-def _distance(values: np.ndarray, low: int | float, exponent: int) -> np.ndarray:
+def distance_from(values: np.ndarray, low: int | float, exponent: int) -> np.ndarray:
+    """Distances d from ``low``, float64 ``[N]``: see :class:`Column`."""
     if values.dtype.kind == "f":
         return np.ldexp(values.astype(np.float64), -exponent) - math.ldexp(low, -exponent)
     # Differences modulo 2^64 are exact for every 64-bit type. Rows below ``low`` (not among those
     # fitted) are counted down.
     offset = _wrap(values) - np.uint64(int(low) % 2**64)
-    return np.where(
-        values >= low, offset.astype(np.float64), -(~offset + np.uint64(1)).astype(np.float64)
-    )
+    below = -(~offset + np.uint64(1)).astype(np.float64)
+    return np.where(values >= low, offset.astype(np.float64), below)
 
 
 def _wrap(values: np.ndarray) -> np.ndarray:
@@ -384,7 +273,7 @@ def _wrap(values: np.ndarray) -> np.ndarray:
 
 def _add_steps(low: int | float, high: int | float, distance: np.ndarray) -> np.ndarray:
     span = int(high) - int(low)
-    steps = np.rint(np.clip(distance, 0.0, float(span)))
+    steps = np.rint(np.maximum(distance, 0.0))
     # float(span) may round above the span, and above 2^64 where no integer type follows.
     at_end = steps >= float(span)
     offset = np.where(at_end, np.uint64(span), np.where(at_end, 0.0, steps).astype(np.uint64))
@@ -392,10 +281,5 @@ def _add_steps(low: int | float, high: int | float, distance: np.ndarray) -> np.
 
 
 def _same(a: Column, b: Column) -> bool:
-    return (a.kind, a.dtype, a.low, a.high, a.center) == (
-        "modelled",
-        b.dtype,
-        b.low,
-        b.high,
-        b.center,
-    )
+    """Whether ``b`` may repeat the modelled column ``a``, by all that was measured of them."""
+    return a.kind == "modelled" and replace(a, name=b.name) == b

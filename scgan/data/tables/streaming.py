@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,15 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from scgan.config import suggest
-from scgan.data.formats import parquet_batches, parquet_names
+from scgan.data.fingerprint import fingerprint
+from scgan.data.formats import files_of, parquet_batches, parquet_names, table_files
 from scgan.data.images.parquet import has_images
 from scgan.data.remote import list_parquet, on_disk
-from scgan.data.tables.reading import Missing, Table, check_names, checked, table_files
-from scgan.data.tables.schema import Moments, Schema
-
-STREAM_VERSION = (
-    1  # part of every fingerprint: raise it when the same files come to give other rows
+from scgan.data.tables.moments import Moments
+from scgan.data.tables.reading import (
+    Missing,
+    Table,
+    check_names,
+    checked,
+    concatenated,
 )
+from scgan.data.tables.schema import Schema
+
+# Part of every fingerprint: raise it when the same files come to give other rows.
+STREAM_VERSION = 1
 
 STREAM_ABOVE = 2**29
 """Bytes of parquet above which a table is streamed where nothing else is said."""
@@ -28,7 +34,7 @@ BATCH_ROWS = 2**17
 SHARD_VALUES = 2**22
 """Numbers of a shard where nothing else is said: 16 MiB of them are in memory at once."""
 
-# of more rows, shards grow: a shard is gathered from all parts, in at least one read a part
+# Of more rows, shards grow: a shard is gathered from all parts, in at least one read a part.
 MAX_SHARDS = 256
 
 
@@ -48,36 +54,30 @@ def find_parts(source: str, stream: bool | None) -> tuple[str, ...]:
     if stream is False:
         return ()
 
-    if source.startswith("s3://"):
-        sizes = list_parquet(source)
-    else:
-        path = Path(source).expanduser()
-        files = (
-            sorted(path.rglob("*.parquet"))
-            if path.is_dir()
-            else [path]
-            if path.suffix == ".parquet"
-            else []
+    sizes = list_parquet(source) if source.startswith("s3://") else _sizes(Path(source))
+    if stream and not sizes:
+        if not source.startswith("s3://"):
+            table_files(Path(source).expanduser())  # a path that isn't there has its own error
+        raise ValueError(
+            f"{source}: only .parquet, or a folder of such files, can be streamed; convert it"
         )
 
-        files = [file for file in files if file.is_file() and not file.name.startswith((".", "_"))]
-        sizes = {str(file): file.stat().st_size for file in files}
-        if stream and not sizes:
-            table_files(path)  # says what is wrong with the path, if anything is
-
-    if stream:
-        if not sizes:
-            raise ValueError(
-                f"{source}: only .parquet, or a folder of such files, can be streamed; convert it"
-            )
-
+    if stream or not sizes:
         return tuple(sizes)
 
     if sum(sizes.values()) <= STREAM_ABOVE:
         return ()
 
+    # Images are decoded, which makes them larger than their files; they are never streamed.
     with on_disk(next(iter(sizes))) as first:
         return () if has_images(first) else tuple(sizes)
+
+
+def _sizes(path: Path) -> dict[str, int]:
+    """The .parquet files at a path or below it, and their sizes in bytes."""
+    path = path.expanduser()
+    files = files_of(path, ".parquet") if path.is_dir() else [path]
+    return {str(f): f.stat().st_size for f in files if f.suffix == ".parquet" and f.is_file()}
 
 
 @dataclass(frozen=True)
@@ -110,17 +110,15 @@ class Parts:
         test_fraction: float,
         seed: int,
     ) -> Parts:
-        """Choose the columns by the first file's; the arguments are the attributes, None for all columns.
+        """Choose the columns by the first file's; ``columns`` None takes all but the label.
 
         Raises:
             ValueError: If the file can't be read.
         """
-        with on_disk(paths[0]) as first:
-            names = parquet_names(first)
-        chosen = (
-            tuple(name for name in names if name != label) if columns is None else tuple(columns)
-        )
-        return cls(tuple(paths), chosen, label, missing, test_fraction, seed)
+        if columns is None:
+            with on_disk(paths[0]) as first:
+                columns = [name for name in parquet_names(first) if name != label]
+        return cls(tuple(paths), tuple(columns), label, missing, test_fraction, seed)
 
     def batches(self, part: int) -> Iterator[tuple[Table, np.ndarray, np.ndarray]]:
         """Read a file.
@@ -152,10 +150,6 @@ class Parts:
                 place, deal = rng.random((table.num_rows, 2)).T
                 yield table, place, deal
 
-    def columns(self, table: Table, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Some rows of a batch, by a mask ``[N]``."""
-        return {name: table.columns[name][rows] for name in self.names}
-
 
 @dataclass(frozen=True)
 class Stream:
@@ -184,7 +178,7 @@ class Stream:
         """
         for table, place, deal in self.parts.batches(part):
             train = place >= self.parts.test_fraction
-            yield self.parts.columns(table, train), (deal[train] * self.num_shards).astype(np.int32)
+            yield table.take(train).columns, (deal[train] * self.num_shards).astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,11 +224,12 @@ def measure(parts: Parts, num_train: int, num_test: int, shard_rows: int | None)
         for table, place, _ in parts.batches(part):
             dropped += table.dropped
             held_out = place < parts.test_fraction
-            train.add(1 - place, table, ~held_out)
-            test.add(place, table, held_out)
+            train_rows, test_rows = table.take(~held_out), table.take(held_out)
+            train.add(1 - place[~held_out], train_rows)
+            test.add(place[held_out], test_rows)
 
             try:
-                moments.add(parts.columns(table, ~held_out))
+                moments.add(train_rows.columns)
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from None
 
@@ -242,44 +237,31 @@ def measure(parts: Parts, num_train: int, num_test: int, shard_rows: int | None)
 
     if min(train.seen, test.seen) < 2:
         raise ValueError(
-            f"{parts.paths[0]}: {train.seen} rows to train, {test.seen} to test; each needs at least 2: give more "
-            "rows, or another --data.test_fraction"
+            f"{parts.paths[0]}: {train.seen} rows to train, {test.seen} to test; each needs at "
+            "least 2: give more rows, or another --data.test_fraction"
         )
 
-    schema, samples = moments.schema(), (train.table(parts.names), test.table(parts.names))
-    if schema.dim == 0:
-        raise ValueError(f"{parts.paths[0]}: all columns are constant; there is nothing to learn")
+    schema = moments.schema().learnable(parts.paths[0])
+    train_rows, test_rows = train.table(), test.table()
+    num_shards = _num_shards(train.seen, schema.dim, shard_rows)
+    stream = Stream(parts, train.seen, test.seen, num_shards)
 
-    stream = Stream(parts, train.seen, test.seen, _num_shards(train.seen, schema.dim, shard_rows))
-    drawn = (
-        rows,
-        parts.names,
-        parts.test_fraction,
-        parts.seed,
-        stream.num_shards,
-        num_train,
-        num_test,
-    )
+    sizes = (num_shards, num_train, num_test)
+    drawn = ("stream", STREAM_VERSION, rows, parts.names, parts.test_fraction, parts.seed, sizes)
+    arrays = [train_rows.labels, *train_rows.columns.values()]
+    arrays += [test_rows.labels, *test_rows.columns.values()]
+    told = fingerprint((drawn, moments.hashes()), arrays)
 
-    return Measured(stream, schema, *samples, dropped, _fingerprint(drawn, moments, samples))
-
-
-def _fingerprint(drawn: object, moments: Moments, samples: Sequence[Table]) -> str:
-    digest = hashlib.sha256(repr(("stream", STREAM_VERSION, drawn)).encode())
-    for column in moments.digests.values():
-        digest.update(column.digest())
-    for table in samples:
-        for array in (*table.columns.values(), *(() if table.labels is None else (table.labels,))):
-            digest.update(repr((array.dtype.str, array.shape)).encode() + array.tobytes())
-    return digest.hexdigest()
+    return Measured(stream, schema, train_rows, test_rows, dropped, told)
 
 
 def _num_shards(num_rows: int, dim: int, shard_rows: int | None) -> int:
-    return min(MAX_SHARDS, max(1, num_rows // (shard_rows or max(1, SHARD_VALUES // dim))))
+    rows = shard_rows or max(1, SHARD_VALUES // dim)
+    return min(MAX_SHARDS, max(1, num_rows // rows))
 
 
 class Sample:
-    """The rows of the lowest ranks among all that were added: a random sample, where ranks are random.
+    """The rows of the lowest ranks among all that were added: a random sample, if ranks are random.
 
     Args:
         size: Most rows.
@@ -290,35 +272,28 @@ class Sample:
 
     def __init__(self, size: int) -> None:
         self.size, self.bound, self.seen = size, math.inf, 0
-        self.batches: list[tuple[np.ndarray, dict[str, np.ndarray], np.ndarray | None]] = []
+        self.batches: list[tuple[np.ndarray, Table]] = []
 
-    def add(self, ranks: np.ndarray, table: Table, mask: np.ndarray) -> None:
-        """Add the rows of a table that a mask names, by their ranks: both ``[N]``."""
-        self.seen += int(mask.sum())
-        low = mask & (ranks < self.bound)
-        labels = None if table.labels is None else table.labels[low]
-        self.batches.append(
-            (ranks[low], {name: table.columns[name][low] for name in table.names}, labels)
-        )
-        if sum(len(ranks) for ranks, _, _ in self.batches) > 2 * self.size:
+    def add(self, ranks: np.ndarray, table: Table) -> None:
+        """Add the rows of a table by their ranks, ``[N]``."""
+        self.seen += len(ranks)
+        low = ranks < self.bound
+        self.batches.append((ranks[low], table.take(low)))
+        if sum(len(ranks) for ranks, _ in self.batches) > 2 * self.size:
             self._cut()
 
     def _cut(self) -> None:
         """Keep the lowest ranks, in their order."""
-        ranks, columns, labels = zip(*self.batches, strict=True)
+        ranks, tables = zip(*self.batches, strict=True)
         joined = np.concatenate(ranks)
         order = np.argsort(joined)[: self.size]
         if len(order) == self.size:
             self.bound = joined[order[-1]]
 
-        chosen = {
-            name: np.concatenate([batch[name] for batch in columns])[order] for name in columns[0]
-        }
-        told = None if labels[0] is None else np.concatenate(labels)[order]
-        self.batches = [(joined[order], chosen, told)]
+        self.batches = [(joined[order], concatenated(tables).take(order))]
 
-    def table(self, names: tuple[str, ...]) -> Table:
+    def table(self) -> Table:
         """The sample, in the order of its ranks, hence at random."""
         self._cut()
-        ((_, columns, labels),) = self.batches
-        return Table(names, columns, labels, 0)
+        ((_, table),) = self.batches
+        return table

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+
+from scgan.data.atomic import check_place, written_whole
 
 
 def write_samples(path: str | Path, columns: Mapping[str, np.ndarray]) -> None:
@@ -28,29 +28,19 @@ def write_samples(path: str | Path, columns: Mapping[str, np.ndarray]) -> None:
     """
     path = Path(path).expanduser()
     check_target(path)
-    lengths = {len(values) for values in columns.values()}
+    lengths = set(map(len, columns.values()))
 
-    if len(lengths) != 1:
-        raise ValueError(
-            f"{path}: columns differ in length: {sorted(lengths)}"
-            if lengths
-            else f"{path}: no columns"
-        )
+    if not lengths:
+        raise ValueError(f"{path}: no columns")
+    if len(lengths) > 1:
+        raise ValueError(f"{path}: columns differ in length: {sorted(lengths)}")
 
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as partial:
         WRITERS[path.suffix](partial, columns)
-        os.replace(partial, path)
-    except OSError as error:
-        raise ValueError(f"{path}: can't be written: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
 
 
 def check_target(path: str | Path) -> None:
-    """Refuse a file name whose format is unknown or that can't be written, before the samples are drawn.
+    """Refuse a file that can't be written, or of an unknown format, before samples are drawn.
 
     Raises:
         ValueError: In one line, with the formats that are allowed or the reason.
@@ -63,19 +53,6 @@ def check_target(path: str | Path) -> None:
     if path.is_dir():
         raise ValueError(f"{path}: can't be written: it is a folder")
     check_place(path)
-
-
-def check_place(path: Path) -> None:
-    """Refuse a path below a folder that can't be written in.
-
-    Raises:
-        ValueError: In one line, with the reason.
-    """
-    there = next(folder for folder in path.absolute().parents if folder.exists())
-    if not there.is_dir():
-        raise ValueError(f"{path}: can't be written: {there} is no folder")
-    if not os.access(there, os.W_OK):
-        raise ValueError(f"{path}: can't be written: there is no permission to write in {there}")
 
 
 def _parquet(path: Path, columns: Mapping[str, np.ndarray]) -> None:
@@ -105,7 +82,8 @@ def _npy(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     types = {values.dtype.name for values in columns.values()}
     if len(types) > 1:
         raise ValueError(
-            f"{path}: one .npy array can't hold {', '.join(sorted(types))}; use .parquet, .npz or .csv"
+            f"{path}: one .npy array can't hold {', '.join(sorted(types))}; use .parquet, .npz or "
+            ".csv"
         )
     with path.open("wb") as file:
         np.save(file, np.stack(list(columns.values()), axis=1), allow_pickle=False)

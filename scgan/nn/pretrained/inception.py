@@ -1,4 +1,4 @@
-"""Inception-v3 as the Fréchet distance uses it: TensorFlow's network of December 2015, with its 1008 logits.
+"""Inception-v3 as the Fréchet distance uses it: TensorFlow's of December 2015, of 1008 logits.
 
 Parameters are named as in the public PyTorch conversion of its weights
 (``pt_inception-2015-12-05``), so that they load. Two things set it apart from other Inception-v3
@@ -63,15 +63,13 @@ class Mixed(nn.Module):
     ) -> None:
         super().__init__()
         self.pool = pool
-        self.paths: list[
-            tuple[list[str], list[str]]
-        ] = []  # of each branch: in a row, then side by side
+        # The convolutions of each branch: in a row, then side by side.
+        self.paths: list[tuple[list[str], list[str]]] = []
 
         for branch, layers in branches.items():
-            names = [
-                f"branch{branch}" if len(layers) == 1 else f"branch{branch}_{i + 1}"
-                for i in range(len(layers))
-            ]
+            names = [f"branch{branch}_{i + 1}" for i in range(len(layers))]
+            if len(layers) == 1:
+                names = [f"branch{branch}"]
             if branch in forked:
                 names[-2:] = [f"{names[-2]}a", f"{names[-2]}b"]
 
@@ -86,14 +84,9 @@ class Mixed(nn.Module):
         for i, (name, (after, kernel)) in enumerate(zip(names, layers, strict=True)):
             is_last = i >= len(layers) - num_last
             halves = is_last and self.pool == "halving"
-
-            setattr(
-                self,
-                name,
-                Convolution(before, after, kernel, 2 if halves else 1, padded=not halves),
-            )
-
-            if i < len(layers) - num_last:
+            stride = 2 if halves else 1
+            setattr(self, name, Convolution(before, after, kernel, stride, padded=not halves))
+            if not is_last:
                 before = after
 
     def forward(self, x: Tensor) -> Tensor:
@@ -134,16 +127,18 @@ class InceptionV3(nn.Module):
         self.Conv2d_2b_3x3 = Convolution(32, 64, 3)
         self.Conv2d_3b_1x1 = Convolution(64, 80, 1)
         self.Conv2d_4a_3x3 = Convolution(80, 192, 3, padded=False)
+
         self.Mixed_5b = _narrow(192, 32)
         self.Mixed_5c = _narrow(256, 64)
         self.Mixed_5d = _narrow(288, 64)
-        self.Mixed_6a = Mixed(
-            288, {"3x3": ((384, 3),), "3x3dbl": ((64, 1), (96, 3), (96, 3))}, "halving"
-        )
+
+        double: Branch = ((64, 1), (96, 3), (96, 3))
+        self.Mixed_6a = Mixed(288, {"3x3": ((384, 3),), "3x3dbl": double}, "halving")
         self.Mixed_6b = _factorised(128)
         self.Mixed_6c = _factorised(160)
         self.Mixed_6d = _factorised(160)
         self.Mixed_6e = _factorised(192)
+
         seven: Branch = ((192, 1), (192, (1, 7)), (192, (7, 1)), (192, 3))
         self.Mixed_7a = Mixed(768, {"3x3": ((192, 1), (320, 3)), "7x7x3": seven}, "halving")
         self.Mixed_7b = _wide(1280, "average")
@@ -166,15 +161,14 @@ class InceptionV3(nn.Module):
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x))
         x = F.max_pool2d(x, 3, 2)  # [B, 192, 35, 35]
         x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(x)))
-        x = self.Mixed_6e(
-            self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x))))
-        )  # [B, 768, 17, 17]
+        x = self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))
+        x = self.Mixed_6e(self.Mixed_6d(x))  # [B, 768, 17, 17]
         x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))  # [B, 2048, 8, 8]
 
         return x.mean((2, 3))
 
     def logits(self, features: Tensor) -> Tensor:
-        """Logits ``[B, 1008]`` of features ``[B, 2048]``, without the bias, as the Inception Score takes them."""
+        """Logits ``[B, 1008]`` of features ``[B, 2048]``, biasless, as the Inception Score's."""
         return F.linear(features, self.fc.weight)
 
 

@@ -64,10 +64,10 @@ def load_resnet(depth: Depth, path: str) -> PretrainedResNet:
     """
     weights = read_weights(path)
     network = PretrainedResNet(depth, len(weights.get("fc.bias", torch.empty(1000))))
-    named = {
-        name if name.startswith("fc.") else f"backbone.{name}": value
-        for name, value in weights.items()
-    }
+    named: dict[str, Tensor] = {}
+    for name, value in weights.items():
+        named[name if name.startswith("fc.") else f"backbone.{name}"] = value
+
     fill(network, named, path)
     return network
 
@@ -139,11 +139,11 @@ def read_weights(path: str) -> dict[str, Tensor]:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"can't read weights from {path}: {reason[:120]}") from error
 
-    if not isinstance(loaded, Mapping) or not all(
-        isinstance(value, Tensor) for value in loaded.values()
-    ):
-        raise ValueError(
-            f"{path} holds no mapping of names to tensors: save the network's state_dict()"
-        )
+    if isinstance(loaded, Mapping):
+        tensors = {name: value for name, value in loaded.items() if isinstance(value, Tensor)}
+        if len(tensors) == len(loaded):
+            return tensors
 
-    return dict(loaded)
+    raise ValueError(
+        f"{path} holds no mapping of names to tensors: save the network's state_dict()"
+    )

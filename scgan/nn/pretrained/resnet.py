@@ -1,4 +1,4 @@
-"""Residual networks for images, their parameters named as in torchvision, so that its weights load."""
+"""Residual networks for images, named as in torchvision, so that its weights load."""
 
 from __future__ import annotations
 
@@ -84,7 +84,6 @@ class ResNet(nn.Module):
         for i, count in enumerate(counts):
             width = 64 * 2**i
             blocks = []
-
             for j in range(count):
                 blocks.append(block(before, width, stride=2 if i > 0 and j == 0 else 1))
                 before = width * block.expansion

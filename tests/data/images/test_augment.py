@@ -85,3 +85,30 @@ def test_views_follow_the_seed_alone(name, channels):
     assert first.shape == x.shape and first.abs().max() <= 1
     twins = views(x[:1].expand(2, -1, -1, -1), 3)
     assert not torch.equal(twins[0], twins[1])
+
+
+def test_real_and_fake_are_augmented_by_the_draws_and_nothing_else():
+    augment, x = DiffAugment(("color", "translation", "cutout"), 1.0), images()
+    draws = augment.draw(len(x), seeded(7))
+    torch.manual_seed(0)
+    first = augment(x, draws)
+    assert torch.equal(first, augment(x, draws))
+    assert torch.equal(first[2:3], augment(x[2:3], (draws[0], draws[1][2:3])))
+    assert not torch.equal(first, augment(x, augment.draw(len(x), seeded(8))))
+
+
+def test_affine_views_keep_black_black_and_add_noise():
+    views = Views("affine", 32)
+    black = views(torch.full((16, 1, 32, 32), -1.0), 0)
+    assert black.max() < -0.3 and black.mean() < -0.9
+
+    grey = views(torch.zeros(16, 1, 32, 32), 1)[:, :, 12:20, 12:20]
+    assert abs(grey.mean().item()) < 0.02
+    assert grey.std().item() == pytest.approx(0.1, rel=0.1)
+
+
+def test_simclr_views_are_flipped_half_of_the_time():
+    ramp = torch.linspace(-0.9, 0.9, 32).expand(300, 3, 32, 32)
+    view = Views("simclr", 32)(ramp, 0)
+    rising = view[..., 16:].mean((1, 2, 3)) > view[..., :16].mean((1, 2, 3))
+    assert 0.4 < rising.double().mean() < 0.6

@@ -53,7 +53,7 @@ def test_other_lossless_formats(kind: str) -> None:
 
 
 def triangle(pixels: np.ndarray, side: int, size: int) -> np.ndarray:
-    """Antialiased bilinear resizing of the middle along the first axis, slowly: a triangle as wide as the steps."""
+    """Antialiased bilinear resizing of the middle along the first axis, slowly, by triangles."""
     scale, start = side / size, (len(pixels) - side) / 2
     out = []
     for i in range(size):

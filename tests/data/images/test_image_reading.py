@@ -16,9 +16,10 @@ import torch
 from PIL import Image
 from pyarrow import parquet
 
-from scgan.data.dataset import DataConfig, Dataset, load
+from scgan.data.dataset import DataConfig, Dataset
 from scgan.data.images.reading import decode_images
 from scgan.data.images.sources import read_digits
+from scgan.data.loading import load
 
 Layout = Callable[[Path], Path]
 
@@ -50,7 +51,7 @@ def refused(source: Path | str, **settings: Any) -> str:
 
 
 def whole(data: Dataset) -> tuple[np.ndarray, list[Any]]:
-    """Both parts together, in an order that no split changes: images as the user has them, labels."""
+    """Both parts together, in an order that no split changes: the user's images, labels."""
     schema = data.image_schema
     shape = (
         (-1, schema.size, schema.size, 3)

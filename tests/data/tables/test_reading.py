@@ -84,6 +84,7 @@ def test_npy_and_matrix_in_npz(tmp_path: Path) -> None:
     assert table.names == ("x0", "x1", "x2") and table.labels.tolist() == [0, 1, 2, 3]
     assert read_table(tmp_path / "m.npz", label="weight").labels.tolist() == [1, 1, 1, 1]
     assert read_table(tmp_path / "m.npz", label="x2").names == ("x0", "x1")
+    assert "there is no label 'short'" in refused(tmp_path / "m.npz", label="short")
     write(tmp_path / "only.npz", {"features": matrix, "other": np.zeros((2, 2, 2))})
     assert read_table(tmp_path / "only.npz").names == ("x0", "x1", "x2")
 
@@ -236,7 +237,7 @@ def test_pickles_are_never_loaded(tmp_path: Path) -> None:
     [
         (
             "a,b\n1,2\n3,n/k\n",
-            "column 'b' holds text ('n/k' in row 2); leave it out with --data.columns, or name it as",
+            "column 'b' holds text ('n/k' in row 2); leave it out with --data.columns, or name it",
         ),
         ("a,b\n1,\n3,n/k\n", "column 'b' holds text ('n/k' in row 2)"),
         ("a,b\n1,2\n3\n", "can't be read as .csv"),

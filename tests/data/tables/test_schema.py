@@ -15,7 +15,7 @@ def rng() -> np.random.Generator:
 
 
 def assert_round_trip(columns: Mapping[str, np.ndarray], rtol: float = 1e-6) -> Schema:
-    """Decoding what was encoded gives names, order, types and (to float32) values back, through JSON too."""
+    """Decoding gives names, order, types and (to float32) values back, through JSON too."""
     schema = Schema.fit(columns)
     assert Schema.from_json(schema.to_json()) == schema
     x = schema.encode(columns)
@@ -182,3 +182,18 @@ def test_two_hundred_columns_and_one_row() -> None:
         0,
     )
     assert single.decode(torch.zeros(2, 0))["a"].tolist() == [4.5, 4.5]
+
+
+def test_columns_of_equal_moments_are_no_duplicates() -> None:
+    values = rng().standard_normal(50).astype(np.float32)
+    schema = assert_round_trip({"a": np.arange(9), "b": np.arange(9)[::-1].copy()})
+    assert schema.dim == 2
+    assert Schema.fit({"a": values, "b": values.copy()}).dim == 1
+
+
+def test_a_constant_zero_has_no_sign() -> None:
+    texts = {
+        Schema.fit({"a": np.array(values)}).to_json()
+        for values in ([0.0, 0.0], [-0.0, 0.0], [0.0, -0.0], [-0.0, -0.0])
+    }
+    assert len(texts) == 1

@@ -1,4 +1,4 @@
-"""A table read part by part: the same rows, schema and errors as read whole, and samples that are random."""
+"""A table read part by part: rows, schema and errors as read whole, and random samples."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from scgan.data.dataset import DataConfig, load
+from scgan.data.dataset import DataConfig
+from scgan.data.loading import load
 from scgan.data.tables import streaming as stream
+from scgan.data.tables.moments import Moments
 from scgan.data.tables.reading import Table, read_table
-from scgan.data.tables.schema import Moments, Schema
+from scgan.data.tables.schema import Schema
 from scgan.data.tables.streaming import Sample
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Five files sorted by their first column, with text labels, a constant, a duplicate, and three bad rows."""
+    """Five files sorted by their first column: labels, a constant, a duplicate, bad rows."""
     rng, a = np.random.default_rng(0), np.sort(np.random.default_rng(1).normal(1e6, 3.0, 5000))
     for part in range(5):
         rows = slice(1000 * part, 1000 * part + 1000)
@@ -41,7 +43,7 @@ def rows_of(data, *, train):
     """Every row of the one part or the other, read by the first pass's own draws."""
     parts = data.stream.parts
     found = [
-        parts.columns(table, (place >= parts.test_fraction) == train)
+        table.take((place >= parts.test_fraction) == train).columns
         for part in range(len(parts.paths))
         for table, place, _ in parts.batches(part)
     ]
@@ -168,6 +170,8 @@ def test_a_column_of_two_types_and_files_that_are_no_parquet_are_refused(folder,
         ValueError, match=r"only \.parquet, or a folder of such files, can be streamed"
     ):
         load(DataConfig(source=str(tmp_path / "t.csv"), stream=True), 0)
+    with pytest.raises(ValueError, match=r"gone\.parquet: there is no such file"):
+        load(DataConfig(source=str(tmp_path / "gone.parquet"), stream=True), 0)
     (folder / "part-2.parquet").write_bytes(b"PAR1" + bytes(100))
     with pytest.raises(ValueError, match=r"part-2\.parquet: can't be read as \.parquet"):
         load(config(folder), 0)
@@ -193,8 +197,33 @@ def test_a_sample_keeps_the_lowest_ranks_in_order():
     ranks = rng.random(1000)
     masks = rng.random(1000) < 0.5
     for batch in np.split(np.arange(1000), 20):
-        sample.add(ranks[batch], Table(("row",), {"row": batch}, batch, 0), masks[batch])
+        batch = batch[masks[batch]]
+        sample.add(ranks[batch], Table(("row",), {"row": batch}, batch, 0))
     expected = [row for row in np.argsort(ranks) if masks[row]][:50]
     assert sample.seen == masks.sum()
-    table = sample.table(("row",))
+    table = sample.table()
     assert np.array_equal(table.columns["row"], expected) and np.array_equal(table.labels, expected)
+
+
+def test_the_fingerprint_is_also_of_rows_that_are_not_in_memory(folder):
+    settings = config(folder, num_train=2, num_test=2)
+    first = load(settings, 0)
+    frame = pd.read_parquet(folder / "part-2.parquet")
+    frame.loc[10:20, "small"] *= 0.999
+    frame.to_parquet(folder / "part-2.parquet")
+
+    second = load(settings, 0)
+    assert_close(second.train, first.train, rtol=1e-4, atol=1e-4)
+    assert second.fingerprint != first.fingerprint
+
+
+def test_labels_and_values_stay_with_their_rows(tmp_path):
+    for part in range(2):
+        n = np.arange(500) + 500 * part
+        pd.DataFrame({"n": n, "kind": n % 7}).to_parquet(tmp_path / f"{part}.parquet")
+
+    data = load(config(tmp_path, num_train=100, num_test=50), 0)
+    train, test = (data.table_schema.decode(part)["n"] for part in (data.train, data.test))
+    assert (len(train), len(test)) == (100, 50) and not set(train) & set(test)
+    assert np.array_equal(train % 7, data.train_labels)
+    assert np.array_equal(test % 7, data.test_labels)

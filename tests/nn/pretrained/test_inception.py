@@ -69,7 +69,7 @@ def test_features_and_logits_of_grey_and_colour():
 
 
 def test_pools_ignore_the_padding():
-    """The pool's branch alone, with a kernel of 1: a map of ones stays one in the corners, and -1 stays -1."""
+    """The pool's branch alone, with a kernel of 1: ones stay one in the corners, -1 stays -1."""
     for pool in ("average", "maximum"):
         block = Mixed(1, {"1x1": ((1, 1),)}, pool, 1).eval()
         nn.init.ones_(block.branch_pool.conv.weight)

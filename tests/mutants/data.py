@@ -1,0 +1,449 @@
+"""One-line mutations of what reads, splits, standardises, augments and writes data."""
+
+from __future__ import annotations
+
+TABLES, PICTURES = "scgan/data/tables/", "scgan/data/images/"
+SCHEMA = ("tests/data/tables/test_schema.py",)
+READING = ("tests/data/tables/test_reading.py",)
+STREAMING = ("tests/data/tables/test_streaming.py",)
+WRITING = ("tests/data/tables/test_writing.py",)
+DATASET = ("tests/data/test_dataset.py",)
+TOY = ("tests/data/test_toy.py",)
+VIEWS = ("tests/data/test_views.py",)
+IMAGE_SCHEMA = ("tests/data/images/test_image_schema.py",)
+AUGMENT = ("tests/data/images/test_augment.py",)
+IMAGES = ("tests/data/images/test_image_reading.py",)
+IMAGE_WRITING = ("tests/data/images/test_image_writing.py",)
+
+# The file, its text, what a careless hand makes of it, and the tests that must fail then.
+MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
+    # Standardisation and its inverse.
+    (
+        TABLES + "schema.py",
+        "(distance - self.center) / self.spread",
+        "(distance - self.center) / self.spread**2",
+        SCHEMA,
+    ),
+    (
+        TABLES + "schema.py",
+        "np.clip((distance - self.center) / self.spread, -FARTHEST, FARTHEST)",
+        "(distance - self.center) / self.spread",
+        SCHEMA,
+    ),
+    (
+        TABLES + "schema.py",
+        "distance = z * self.spread + self.center",
+        "distance = z * self.spread",
+        SCHEMA,
+    ),
+    (
+        TABLES + "schema.py",
+        "np.rint(np.maximum(distance, 0.0))",
+        "np.floor(np.maximum(distance, 0.0))",
+        SCHEMA,
+    ),
+    (TABLES + "schema.py", "np.rint(np.maximum(distance, 0.0))", "np.rint(distance)", SCHEMA),
+    (
+        TABLES + "schema.py",
+        "np.clip(values, -limit, limit).astype(dtype)",
+        "values.astype(dtype)",
+        SCHEMA,
+    ),
+    (
+        TABLES + "schema.py",
+        "math.ldexp(self.low, -self.exponent) + distance, self.exponent",
+        "math.ldexp(self.low, -self.exponent) + distance, -self.exponent",
+        SCHEMA,
+    ),
+    (
+        TABLES + "schema.py",
+        "float(distance.mean()), float(distance.std())",
+        "float(np.median(distance)), float(distance.std())",
+        SCHEMA,
+    ),
+    (
+        TABLES + "schema.py",
+        "float(distance.mean()), float(distance.std())",
+        "float(distance.mean()), float(distance.std(ddof=1))",
+        SCHEMA,
+    ),
+    (
+        TABLES + "schema.py",
+        "np.full(len(z), column.low, dtype=column.dtype)",
+        "np.zeros(len(z), dtype=column.dtype)",
+        SCHEMA,
+    ),
+    (
+        TABLES + "schema.py",
+        "_same(before, column) and np.array_equal(values[before.name], array)",
+        "_same(before, column)",
+        SCHEMA,
+    ),
+    (
+        TABLES + "schema.py",
+        'replace(column, kind="duplicate", source=before.name)',
+        'replace(column, kind="constant")',
+        SCHEMA,
+    ),
+    (
+        TABLES + "schema.py",
+        "return {name: restored[name] for name in self.names}",
+        "return restored",
+        SCHEMA,
+    ),
+    (TABLES + "schema.py", "if not np.isfinite(z).all():", "if np.isnan(z).all():", SCHEMA),
+    (
+        TABLES + "schema.py",
+        'return np.dtype(self.dtype).kind in "iub"',
+        'return np.dtype(self.dtype).kind in "iu"',
+        SCHEMA,
+    ),
+    (TABLES + "schema.py", "return low + 0.0, high + 0.0", "return low, high", SCHEMA),
+    (
+        TABLES + "schema.py",
+        "np.where(values >= low, offset.astype(np.float64), below)",
+        "offset.astype(np.float64)",
+        SCHEMA,
+    ),
+    # Moments joined over batches.
+    (
+        TABLES + "moments.py",
+        "a[2] + b[2] + step * step * a[0] * b[0] / num",
+        "a[2] + b[2]",
+        STREAMING,
+    ),
+    (TABLES + "moments.py", "a[1] + step * b[0] / num", "a[1] + step * a[0] / num", STREAMING),
+    (TABLES + "moments.py", "min(low, before[0]), max(high, before[1])", "low, high", STREAMING),
+    (
+        TABLES + "moments.py",
+        "center = math.ldexp(mean, shift) + offset",
+        "center = math.ldexp(mean, shift)",
+        STREAMING,
+    ),
+    # Reading of tables.
+    (TABLES + "reading.py", "table.take(~some)", "table.take(some)", READING),
+    (
+        TABLES + "reading.py",
+        "None if self.labels is None else self.labels[rows]",
+        "self.labels",
+        READING + DATASET,
+    ),
+    (
+        TABLES + "reading.py",
+        "mask = mask | ~np.isfinite(values)",
+        "mask = mask | np.isnan(values)",
+        READING,
+    ),
+    (TABLES + "reading.py", "taken[label] = labels = _labels(", "labels = _labels(", READING),
+    (TABLES + "reading.py", "label or raw.label, missing", "label, missing", READING),
+    (TABLES + "reading.py", "dropped=int(some.sum())", "dropped=0", READING),
+    (
+        TABLES + "reading.py",
+        "tuple(name for name in raw.names if name != label)",
+        "tuple(raw.names)",
+        READING,
+    ),
+    (
+        "scgan/data/formats.py",
+        'found = [path for path in sorted(folder.rglob("*"))',
+        'found = [path for path in sorted(folder.rglob("*"), reverse=True)',
+        READING,
+    ),
+    ("scgan/data/formats.py", "if len(array) == num}", "}", READING),
+    # Streaming.
+    (
+        TABLES + "streaming.py",
+        "held_out = place < parts.test_fraction",
+        "held_out = place > parts.test_fraction",
+        STREAMING,
+    ),
+    (
+        TABLES + "streaming.py",
+        "moments.add(train_rows.columns)",
+        "moments.add(table.columns)",
+        STREAMING,
+    ),
+    (
+        TABLES + "streaming.py",
+        "train.add(1 - place[~held_out], train_rows)",
+        "train.add(np.arange(train_rows.num_rows) / BATCH_ROWS, train_rows)",
+        STREAMING,
+    ),
+    (
+        TABLES + "streaming.py",
+        "test.add(place[held_out], test_rows)",
+        "test.add(place[~held_out], train_rows)",
+        STREAMING,
+    ),
+    (
+        TABLES + "streaming.py",
+        "train = place >= self.parts.test_fraction",
+        "train = place >= 0",
+        STREAMING,
+    ),
+    (
+        TABLES + "streaming.py",
+        "np.random.default_rng((self.seed, part))",
+        "np.random.default_rng(self.seed)",
+        STREAMING,
+    ),
+    (
+        TABLES + "streaming.py",
+        "order = np.argsort(joined)[: self.size]",
+        "order = np.arange(len(joined))[: self.size]",
+        STREAMING,
+    ),
+    (
+        TABLES + "streaming.py",
+        "rows = shard_rows or max(1, SHARD_VALUES // dim)",
+        "rows = max(1, SHARD_VALUES // dim)",
+        STREAMING,
+    ),
+    (
+        TABLES + "streaming.py",
+        "fingerprint((drawn, moments.hashes()), arrays)",
+        "fingerprint(drawn, arrays)",
+        STREAMING,
+    ),
+    # The split.
+    (
+        "scgan/data/split.py",
+        "table.take(order[num_test:]), table.take(order[:num_test])",
+        "table.take(order[:num_test]), table.take(order[num_test:])",
+        DATASET,
+    ),
+    (
+        "scgan/data/split.py",
+        "table.take(order[num_test:]), table.take(order[:num_test])",
+        "table, table.take(order[:num_test])",
+        DATASET,
+    ),
+    (
+        "scgan/data/split.py",
+        "schema = Schema.fit(train.columns).learnable(name)",
+        "schema = Schema.fit(table.columns).learnable(name)",
+        DATASET,
+    ),
+    (
+        "scgan/data/split.py",
+        "order = np.random.default_rng(seed).permutation(table.num_rows)",
+        "order = np.arange(table.num_rows)",
+        DATASET,
+    ),
+    (
+        "scgan/data/split.py",
+        "test=schema.encode(test.columns),",
+        "test=Schema.fit(test.columns).encode(test.columns),",
+        DATASET,
+    ),
+    ("scgan/data/split.py", "train_labels=train.labels,", "train_labels=test.labels,", DATASET),
+    (
+        "scgan/data/split.py",
+        'drawn = ("table", DATA_VERSION, table.names, test_fraction, seed)',
+        'drawn = ("table", DATA_VERSION, table.names, test_fraction)',
+        DATASET,
+    ),
+    (
+        "scgan/data/split.py",
+        "fingerprint(drawn, (*table.columns.values(), table.labels))",
+        "fingerprint(drawn, table.columns.values())",
+        DATASET,
+    ),
+    ("scgan/data/split.py", "test=train[:0],", "test=train,", DATASET),
+    (
+        "scgan/data/split.py",
+        "test_labels, labels = labels[order[:num_test]], labels[order[num_test:]]",
+        "test_labels, labels = labels[:num_test], labels[num_test:]",
+        IMAGES,
+    ),
+    (
+        "scgan/data/split.py",
+        "if test is None:\n        num_test",
+        "if True:\n        num_test",
+        IMAGES,
+    ),
+    ("scgan/data/split.py", "(train, labels, test, test_labels)", "(train, test)", IMAGES),
+    ("scgan/data/split.py", "test=data.train[held_out],", "test=data.test,", DATASET),
+    (
+        "scgan/data/split.py",
+        "test_labels=None if labels is None else labels[held_out.numpy()],",
+        "test_labels=data.test_labels,",
+        DATASET,
+    ),
+    ("scgan/data/split.py", "train=data.train[rest],", "train=data.train,", DATASET),
+    (
+        "scgan/data/fingerprint.py",
+        "digest.update(repr((array.dtype.str, array.shape)).encode())",
+        "digest.update(repr(array.shape).encode())",
+        DATASET,
+    ),
+    # Loading.
+    (
+        "scgan/data/loading.py",
+        "enumerate((num_train, num_test))",
+        "enumerate((num_train, num_train))",
+        DATASET,
+    ),
+    (
+        "scgan/data/loading.py",
+        "np.random.SeedSequence((seed, part))",
+        "np.random.SeedSequence(seed)",
+        DATASET,
+    ),
+    ("scgan/data/loading.py", "config.image_size or SIZE_OF_DIGITS", "SIZE_OF_DIGITS", IMAGES),
+    ("scgan/data/loading.py", "test=schema.encode(test),", "test=schema.encode(train),", DATASET),
+    (
+        "scgan/data/loading.py",
+        "return split(path.stem, table, config.test_fraction, seed)",
+        "return split(path.stem, table, 0.2, seed)",
+        DATASET,
+    ),
+    (
+        "scgan/data/loading.py",
+        "config.columns, config.label, config.missing)\n\n",
+        "config.columns, config.label)\n\n",
+        DATASET,
+    ),
+    (
+        "scgan/data/loading.py",
+        "test_labels=found.test.labels,",
+        "test_labels=found.train.labels,",
+        STREAMING,
+    ),
+    # Toy sets.
+    (
+        "scgan/data/toy.py",
+        "weights.log() - LOG_2PI - 2 * stds.log() - squared / 2",
+        "-LOG_2PI - 2 * stds.log() - squared / 2",
+        TOY,
+    ),
+    (
+        "scgan/data/toy.py",
+        "weights.log() - LOG_2PI - 2 * stds.log() - squared / 2",
+        "weights.log() - LOG_2PI - stds.log() - squared / 2",
+        TOY,
+    ),
+    (
+        "scgan/data/toy.py",
+        "torch.searchsorted(weights.cumsum(0), uniform, right=True)",
+        "(uniform * len(self.weights)).long()",
+        TOY,
+    ),
+    ("scgan/data/toy.py", "uniform[:2].clamp_(max=1 - 2**-22)", "uniform[:2].clamp_(max=1)", TOY),
+    ("scgan/data/toy.py", "self.turn * uniform[:, 0].sqrt()", "self.turn * uniform[:, 0]", TOY),
+    ("scgan/data/toy.py", "return pair.flip(1) if self.flip else pair", "return pair", TOY),
+    (
+        "scgan/data/toy.py",
+        "math.log(self.std**2 * len(self.centers))",
+        "math.log(self.std**2)",
+        TOY,
+    ),
+    # Views of rows.
+    (
+        "scgan/data/views.py",
+        "x + std * noise[0], x + std * noise[1]",
+        "x + std * noise[0], x + std * noise[0]",
+        VIEWS,
+    ),
+    (
+        "scgan/data/views.py",
+        "x + std * noise[0], x + std * noise[1]",
+        "x, x + std * noise[1]",
+        VIEWS,
+    ),
+    ("scgan/data/views.py", "torch.randn(2, *x.shape", "torch.rand(2, *x.shape", VIEWS),
+    # Images: schema, augmentation.
+    (PICTURES + "schema.py", ".div_(127.5).sub_(1.0)", ".div_(255.0)", IMAGE_SCHEMA),
+    (PICTURES + "schema.py", ".round_().clamp_(0, 255)", ".clamp_(0, 255)", IMAGE_SCHEMA),
+    (PICTURES + "schema.py", ".round_().clamp_(0, 255)", ".round_()", IMAGE_SCHEMA),
+    (
+        PICTURES + "schema.py",
+        "pixels.permute(0, 2, 3, 1)",
+        "pixels.permute(0, 3, 2, 1)",
+        IMAGE_SCHEMA,
+    ),
+    (
+        PICTURES + "augment.py",
+        "if chance < self.probability:",
+        "if chance > self.probability:",
+        AUGMENT,
+    ),
+    (PICTURES + "augment.py", "if chance < self.probability:", "if True:", AUGMENT),
+    (
+        PICTURES + "augment.py",
+        "return (x - mean) * (0.5 + contrast) + mean",
+        "return (x - mean) * contrast + mean",
+        AUGMENT,
+    ),
+    (
+        PICTURES + "augment.py",
+        "x = _KINDS[kind](x, numbers)",
+        "x = _KINDS[kind](x, torch.rand_like(numbers))",
+        AUGMENT,
+    ),
+    (
+        PICTURES + "augment.py",
+        "x = _KINDS[kind](x, numbers)",
+        "x = _KINDS[kind](x, numbers[:1].expand_as(numbers))",
+        AUGMENT,
+    ),
+    (PICTURES + "augment.py", 'self.NOISE_STD if name == "affine" else 0.0', "0.0", AUGMENT),
+    (PICTURES + "augment.py", "view = self.augment((x + 1) / 2) * 2 - 1", "view = x", AUGMENT),
+    (
+        PICTURES + "augment.py",
+        "view = self.augment((x + 1) / 2) * 2 - 1",
+        "view = self.augment(x)",
+        AUGMENT,
+    ),
+    (PICTURES + "augment.py", "return view.clamp(-1, 1)", "return view", AUGMENT),
+    (PICTURES + "augment.py", "K.RandomHorizontalFlip(),", "", AUGMENT),
+    # Images: reading, writing.
+    (
+        PICTURES + "reading.py",
+        "labels = None if part.labels is None else part.labels[keep]",
+        "labels = part.labels",
+        IMAGES,
+    ),
+    (
+        PICTURES + "reading.py",
+        "test = None if source.test is None else _decoded(source.test, size, channels)",
+        "test = None if source.test is None else _decoded(source.train, size, channels)",
+        IMAGES,
+    ),
+    (PICTURES + "reading.py", "part.labels[:, places]", "part.labels[:, sorted(places)]", IMAGES),
+    (
+        PICTURES + "reading.py",
+        "return Part(_rows(part.images, rows), labels)",
+        "return Part(part.images[: len(rows)], labels)",
+        IMAGES,
+    ),
+    (PICTURES + "reading.py", "channels = max(colours)", "channels = min(colours)", IMAGES),
+    (PICTURES + "folders.py", "values[rows[2]], names)", "values[rows[1]], names)", IMAGES),
+    (PICTURES + "folders.py", 'dtype="U2") == "1"', 'dtype="U2") != "1"', IMAGES),
+    (PICTURES + "writing.py", "path / folders[label] if", "path / folders[0] if", IMAGE_WRITING),
+    (
+        PICTURES + "writing.py",
+        'np.where(label, "1", "-1")',
+        'np.where(label, "-1", "1")',
+        IMAGE_WRITING,
+    ),
+    (
+        PICTURES + "writing.py",
+        "top, left = place // columns * down, place % columns * across",
+        "left, top = place // columns * down, place % columns * across",
+        IMAGE_WRITING,
+    ),
+    (
+        PICTURES + "writing.py",
+        'name = "degrees" if sampled.labels.dtype == np.float32 else "y"',
+        'name = "y"',
+        IMAGE_WRITING,
+    ),
+    ("scgan/data/atomic.py", "yield partial", "yield path", WRITING),
+    (
+        TABLES + "writing.py",
+        "np.stack(list(columns.values()), axis=1)",
+        "np.stack(list(columns.values()), axis=0)",
+        WRITING,
+    ),
+]
