@@ -149,7 +149,7 @@ def fid(real: Tensor, fake: Tensor) -> float:
 
 
 def kid(real: Tensor, fake: Tensor, seed: int) -> float:
-    """Squared maximum mean discrepancy of features, unbiased, for the kernel ``(x . x' / F + 1)^3``.
+    """Squared maximum mean discrepancy of features, unbiased; the kernel is ``(x . x' / F + 1)^3``.
 
     The mean over 100 pairs of random subsets of 1,000 rows; of all rows where there are fewer.
 
