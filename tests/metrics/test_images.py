@@ -74,7 +74,7 @@ def test_fid_of_features_far_from_zero():
 
 
 def test_fid_with_fewer_images_than_features():
-    """Of singular covariances: the trace of the root is the nuclear norm of the product of the centred rows."""
+    """The trace of the root is the nuclear norm of the product of the centred rows."""
     x, y = correlated(30, 50, 0), correlated(40, 50, 1)
     centred = [(rows - rows.mean(0)) / math.sqrt(len(rows) - 1) for rows in (x, y)]
     root = torch.linalg.matrix_norm(centred[0] @ centred[1].T, "nuc")
@@ -103,7 +103,7 @@ def test_kid_equals_a_slow_loop():
 
 
 def test_kid_is_unbiased():
-    """Zero on average for one distribution, hence negative half the time; a biased one would be 0.5 or more."""
+    """Zero on average for one distribution, negative half the time; biased, it were above 0.5."""
     draws = torch.randn(400, 2, 20, 4, generator=seeded(3), dtype=torch.float64)
     values = torch.tensor([kid(x, y, 0) for x, y in draws])
     assert abs(float(values.mean())) < 4 * float(values.std()) / math.sqrt(len(values)) < 0.1
