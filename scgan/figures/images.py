@@ -69,11 +69,10 @@ def by_attribute(fake: Mapping[str, Tensor], real: Mapping[str, Tensor]) -> Figu
             f"got {sorted(real)}, {sorted(fake)}"
         )
 
-    blocks = [_rows([images[name] for name in fake]) for images in (real, fake)]
-    figure, axes = panels(2, 2, _size(blocks[1], WIDTH / 2, list(fake)))
-    for ax, rows, title in zip(axes, blocks, ("real", "generated"), strict=True):
-        _show(ax, rows, list(fake) if title == "real" else [], title=title)
-
+    names, generated = list(fake), _rows(list(fake.values()))
+    figure, (left, right) = panels(2, 2, _size(generated, WIDTH / 2, names))
+    _show(left, _rows([real[name] for name in names]), names, title="real")
+    _show(right, generated, [], title="generated")
     return figure
 
 

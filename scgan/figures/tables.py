@@ -57,7 +57,7 @@ def curves(stages: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
         losses: dict[str, list[tuple[float, float]]] = {}  # some are not of every step
         values: list[float] = []
         for point in points:
-            for name in (name for name in point if name != "samples"):
+            for name in [name for name in point if name != "samples"]:
                 losses.setdefault(name, []).append((point["samples"], point[name]))
                 values.append(point[name])
 
