@@ -149,9 +149,7 @@ def dots(ax: Axes, points: np.ndarray, colours: Any, size: float) -> None:
 
 def colour_bar(ax: Axes, drawn: Any, **options: Any) -> None:
     """Draw an image's scale beside its panel."""
-    figure = ax.get_figure()
-    assert figure is not None
-    figure.colorbar(drawn, ax=ax, **options).outline.set_visible(False)
+    ax.figure.colorbar(drawn, ax=ax, **options).outline.set_visible(False)
 
 
 def note(ax: Axes, text: str, *, top: bool = False) -> None:
