@@ -235,7 +235,12 @@ def _name_groups(ax: Axes, points: np.ndarray, labels: np.ndarray, names: Sequen
     from matplotlib.patheffects import withStroke
 
     halo = [withStroke(linewidth=2.5, foreground="white")]
-    centred = {"ha": "center", "va": "center", "fontweight": "bold", "parse_math": False}
+    centred: dict[str, Any] = {
+        "ha": "center",
+        "va": "center",
+        "fontweight": "bold",
+        "parse_math": False,
+    }
 
     for k in np.unique(labels):
         group = points[labels == k]

@@ -157,7 +157,7 @@ def note(ax: Axes, text: str, *, top: bool = False) -> None:
     place, align = (0.99, "top") if top else (0.015, "bottom")
     paper = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.0}
 
-    kind = {"fontsize": 7, "color": "#444444", "bbox": paper}
+    kind: dict[str, Any] = {"fontsize": 7, "color": "#444444", "bbox": paper}
     ax.text(0.985, place, text, transform=ax.transAxes, ha="right", va=align, **kind)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -248,7 +248,8 @@ def correlations(real: Mapping[str, Rows], generated: Mapping[str, Rows]) -> Fig
 
     named = len(real) <= NUM_COLUMNS_MAX
     labels = [short(name, 18) for name in real] if named else []
-    places, letters = range(len(labels)), {"fontsize": 7, "parse_math": False}
+    places = range(len(labels))
+    letters: dict[str, Any] = {"fontsize": 7, "parse_math": False}
     figure, axes = panels(3, 3, (11.5 / 3, 4.1 if named else 3.2))
 
     for ax, (title, (table, limit)) in zip(axes, drawn.items(), strict=True):
