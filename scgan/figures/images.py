@@ -245,4 +245,5 @@ def _name_groups(ax: Axes, points: np.ndarray, labels: np.ndarray, names: Sequen
     for k in np.unique(labels):
         group = points[labels == k]
         middle = group[np.square(group - np.median(group, 0)).sum(1).argmin()]
-        ax.text(*middle, short(names[k], 16), path_effects=halo, **centred)
+        name = short(names[k], 16)
+        ax.text(middle[0], middle[1], name, path_effects=halo, **centred)
