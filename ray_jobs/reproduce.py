@@ -21,7 +21,7 @@ from ray_jobs.cluster.session import connect, results_folder  # noqa: E402
 from scgan import reproductions  # noqa: E402
 from scgan.cli import commands  # noqa: E402
 from scgan.pipeline import executor as execution  # noqa: E402
-from scgan.reproductions import Cell, Result  # noqa: E402
+from scgan.reproductions import Cell, Pages, Result  # noqa: E402
 
 NUM_ROWS, NUM_IMAGES = 20_000, 100  # of a figure's panel
 
@@ -54,9 +54,8 @@ def _in_units(data: Any, rows: Any) -> Any:
     if isinstance(data.schema, ImageSchema):
         return rows if rows.is_floating_point() else to_float(rows)
 
-    return torch.stack(
-        [torch.from_numpy(column) for column in data.table_schema.decode(rows).values()], 1
-    )
+    columns = data.table_schema.decode(rows).values()
+    return torch.stack([torch.from_numpy(column) for column in columns], 1)
 
 
 @click.command()
@@ -80,41 +79,43 @@ def _in_units(data: Any, rows: Any) -> Any:
 )
 def main(*, paper: str, seeds: str, budget: float, source: str | None, store: str) -> None:
     """Train what a PAPER's tables need and write them."""
-    numbers = [int(seed) for seed in seeds.split(",") if seed.strip().isdigit()]
-    if not numbers:
+    words = [word.strip() for word in seeds.split(",")]
+    if not all(word.isdigit() for word in words):
         raise ValueError(f"--seeds takes whole numbers separated by commas, not {seeds!r}")
 
     if "://" not in store:
         store = str(results_folder() / store)
 
     reproduction = reproductions.load(paper)
-    rounds = reproduction.rounds(numbers, budget, source)
+    rounds = reproduction.rounds([int(word) for word in words], budget, source)
+    results = _trained(rounds, store, f"{paper}: trainings")
+    _write(reproduction.render(results), commands.folder_of(store) / f"reproduce-{paper}")
+
+
+def _trained(rounds: list[list[list[Cell]]], store: str, label: str) -> list[Result]:
+    """Train every cell, a group a task, and give the results in the cells' order."""
     connect()
     resources = plan(Resources())
-    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.task_gpus, max_retries=3)(
-        train_group
-    )
-    results: list[Result] = []
+    options = {"num_cpus": resources.cpus, "num_gpus": resources.task_gpus, "max_retries": 3}
+    task = ray.remote(**options)(train_group)
 
-    with click.progressbar(
-        length=sum(map(len, rounds)), label=f"{paper}: trainings", file=sys.stderr
-    ) as bar:
+    results: list[Result] = []
+    with click.progressbar(length=sum(map(len, rounds)), label=label, file=sys.stderr) as bar:
         for groups in rounds:
-            pending = [task.remote(group, store) for group in groups]
+            pending = {task.remote(group, store): number for number, group in enumerate(groups)}
+            done: dict[int, list[Result]] = {}
             while pending:
-                done, pending = ray.wait(pending)
-                results += ray.get(done[0])
+                (ready, *_), _ = ray.wait(list(pending))
+                done[pending.pop(ready)] = ray.get(ready)
                 bar.update(1)
 
-    order = {
-        cell: number
-        for number, cell in enumerate(
-            cell for groups in rounds for group in groups for cell in group
-        )
-    }
+            for number in range(len(groups)):
+                results += done[number]
 
-    pages = reproduction.render(sorted(results, key=lambda result: order[result.cell]))
-    folder = commands.folder_of(store) / f"reproduce-{paper}"
+    return results
+
+
+def _write(pages: Pages, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "table.md").write_text(pages.markdown + "\n")
     (folder / "table.json").write_text(json.dumps(list(pages.rows), indent=1))

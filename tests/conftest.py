@@ -59,13 +59,13 @@ def ray_head(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def another_head():
-    """A context manager for a head of a test's own: ``another_head(log, *words, **environment)``."""
+    """Context manager for a head of a test's own: ``another_head(log, *words, **environment)``."""
     return started_head
 
 
 @pytest.fixture
 def processes():
-    """What starting a server of a test's own takes: a free port, ``wait_until``, ``answers``, ``end_with_children``."""
+    """For a server of a test's own: port, ``wait_until``, ``answers``, ``end_with_children``."""
     return free_port(), wait_until, answers, end_with_children
 
 
@@ -106,7 +106,7 @@ def started_head(log, *words, autoscaling=None, **environment):
 
 @dataclass(frozen=True)
 class ImageRun:
-    """A run of infoscc_gan on colour images with two attributes, hardly trained and not scored, in a store."""
+    """A run of infoscc_gan on colour images with two attributes, hardly trained, not scored."""
 
     store: Path
     outcome: Any
@@ -161,7 +161,7 @@ class Said:
 
 @pytest.fixture(scope="session")
 def scgan_command() -> Callable[..., Said]:
-    """Run the command ``scgan`` as a shell would, but in this process; ``command`` for another than that."""
+    """Run the command ``scgan``, or another ``command``, as a shell would, but in this process."""
     from scgan.cli import commands
     from scgan.cli import main as cli
 

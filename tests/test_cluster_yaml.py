@@ -1,4 +1,4 @@
-"""The cluster files, by what there is without an account: Ray's schema, botocore's, moto's EC2, KubeRay's key names."""
+"""The cluster files, without an account: Ray's schema, botocore's, moto's EC2, KubeRay's keys."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_what_is_shipped_is_there_and_holds_no_secret(config):
 
 @pytest.fixture
 def aws(config, monkeypatch, tmp_path):
-    """moto's EC2 and IAM in this process, with a key pair, networks and profiles; the file with their ids in it."""
+    """moto's EC2 and IAM in this process, with key, networks, profiles; the file with their ids."""
     from moto import mock_aws
     from ray.autoscaler._private.aws import utils
 

@@ -82,7 +82,7 @@ def test_scgan_never_imports_ray():
 
 
 def test_far_packages_are_imported_only_where_they_are_used():
-    """At the top of a module neither these nor scikit-learn and its like, but in the estimator, which is asked for."""
+    """Nor is scikit-learn, at the top of a module; the estimator is asked for, and may."""
     for path in PACKAGE.rglob("*.py"):
         if path.name == "estimator.py":
             continue

@@ -120,7 +120,7 @@ def calls(tree):
 
 
 def test_nothing_reads_a_pickle():
-    """By the code: no pickle module, torch and numpy only with pickles switched off, no Tune restore."""
+    """By the code: no pickle module, torch and numpy only with pickles off, no Tune restore."""
     for path in [*(ROOT / "scgan").rglob("*.py"), *(ROOT / "ray_jobs").rglob("*.py")]:
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
@@ -155,7 +155,7 @@ def holding_secrets(texts):
 def test_keys_and_tokens_are_in_no_output_store_or_mlflow(
     secrets, scgan_command, tmp_path, monkeypatch
 ):
-    """A whole run on S3 with secrets in its environment, and one that fails; every byte they wrote is looked at."""
+    """A run on S3 with secrets in its environment, and one that fails: every byte they wrote."""
     import boto3
     from moto.server import ThreadedMotoServer
 

@@ -1,16 +1,19 @@
-"""How images get from JPEG files into a training step: decoding them, and the share of a step that fetching takes."""
+"""From JPEG files into a training step: decoding, and the share of a step that fetching takes."""
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import torch
 from PIL import Image
 
+from ray_jobs.benchmarks.showing import show
 from scgan.config import override
 from scgan.contract import Inputs
 from scgan.data.dataset import DataConfig
@@ -54,19 +57,19 @@ def loading(folder: Path, size: int, batch_size: int, steps: int) -> dict[str, A
 
     Returns:
         Images decoded a second; seconds a step, and of them those in which the batch is fetched and
-        made floats, each
-        waited for: an upper bound, as training does not wait for the copy. And the share.
+        made floats, each waited for: an upper bound, as training does not wait for the copy. And
+        the share.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
         torch.set_num_threads(1)
 
-    config = override(
-        SYSTEM.presets["default"], {"encoder.backbone": "resnet18"}
-    )  # which is not trained here
+    # The encoder is not trained here.
+    config = override(SYSTEM.presets["default"], {"encoder.backbone": "resnet18"})
     start = time.perf_counter()
     data = prepare(Spec(SYSTEM.name, DataConfig(source=str(folder), image_size=size), config))
     decoding = time.perf_counter() - start
+
     c = config.generator.model_copy(update={"batch_size": batch_size})
     runtime = Runtime(device, amp=device.type == "cuda")
     training = GeneratorTraining(c, None, Inputs(data, {}, 0), runtime)
@@ -77,7 +80,6 @@ def loading(folder: Path, size: int, batch_size: int, steps: int) -> dict[str, A
 
     step_seconds = _seconds(training.step, steps, device)
     fetch_seconds = _seconds(fetch, steps, device)
-
     return {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "decoded_a_second": (len(data.train) + len(data.test)) / decoding,
@@ -85,6 +87,18 @@ def loading(folder: Path, size: int, batch_size: int, steps: int) -> dict[str, A
         "fetch_seconds": fetch_seconds,
         "share": fetch_seconds / step_seconds,
     }
+
+
+@click.command("loading")
+@click.option("--images", default=5_000, show_default=True, help="JPEG files, written first.")
+@click.option("--size", default=64, show_default=True, help="Pixels a side, decoded.")
+@click.option("--batch-size", default=64, show_default=True, help="Images a step.")
+@click.option("--steps", default=30, show_default=True, help="Steps that are timed.")
+def command(images: int, size: int, batch_size: int, steps: int) -> None:
+    """JPEG files decoded a second, and the share of EigenGAN's step that fetching takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_folder(Path(folder), images)
+        show(**loading(Path(folder), size, batch_size, steps))
 
 
 def _seconds(call: Callable[[], object], times: int, device: torch.device) -> float:

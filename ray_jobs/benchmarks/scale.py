@@ -1,4 +1,4 @@
-"""What scheduling costs as tasks get many: the executor's own path, with tasks that sleep on logical GPUs."""
+"""What scheduling costs as tasks get many, by tasks that sleep on logical GPUs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import time
 from collections.abc import Sequence
 from typing import Any, cast
 
+import click
 from pydantic import Field
+from typing_extensions import override
 
+from ray_jobs.benchmarks.showing import show
 from ray_jobs.cluster.executor import RayExecutor
 from ray_jobs.cluster.resources import Resources
+from ray_jobs.cluster.session import connect
 from scgan.config import Settings
 from scgan.contract import Inputs, Stage, Units
 from scgan.pipeline.executor import Executor, Job
@@ -23,19 +27,14 @@ FEW = 4  # tasks by which the start of a process is measured, two at a time
 
 
 class Naps(Settings):
-    """A stage of tasks that sleep.
+    """A stage of tasks that sleep."""
 
-    Args:
-        tasks: How many, a unit each.
-        seconds: That each sleeps.
-    """
-
-    tasks: int = Field(ge=1)
-    seconds: float = Field(ge=0)
+    tasks: int = Field(ge=1, description="Units of the stage; what is varied: no default.")
+    seconds: float = Field(ge=0, description="Length of a unit, s; the command gives it.")
 
 
 def nap(config: Naps, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
-    """Sleep as a mapper would train: telling how far it is, and leaving an artifact that says when it ended."""
+    """Sleep as a mapper would train: report progress, and say in an artifact when it ended."""
     runtime.report(Progress(0, 1, {}))
     time.sleep(config.seconds)
     runtime.report(Progress(1, 1, {}, config.seconds))
@@ -46,27 +45,24 @@ def _joined(parts: Sequence[Artifact]) -> Artifact:
     return Artifact(meta={"ended": max(part.meta["ended"] for part in parts)})
 
 
+def _units(config: Naps, inputs: Inputs) -> list[str]:
+    return [str(i) for i in range(config.tasks)]
+
+
 class NapJob(Job):
     """A job of no system."""
 
     @property
+    @override
     def definition(self) -> Stage:
-        """The stage."""
-        return Stage(
-            "map",
-            (),
-            (),
-            nap,
-            lambda config, inputs: [str(i) for i in range(config.tasks)],
-            _joined,
-        )
+        return Stage("map", (), (), nap, _units, _joined)
 
 
 class Reusing(RayExecutor):
-    """Keeps the processes of tasks on GPUs, so that what is measured is scheduling and not their start."""
+    """Keeps the processes of tasks on GPUs: what is measured is scheduling, not their start."""
 
+    @override
     def task_options(self) -> dict[str, Any]:
-        """The resources of a task, for processes that live on."""
         return super().task_options() | {"max_calls": 0}
 
 
@@ -83,19 +79,11 @@ def measure(executor: RayExecutor, tasks: int, seconds: float) -> dict[str, floa
         which the places of tasks were not slept in; a task's part of that, in seconds of one place;
         seconds of this process's CPU a task.
     """
-    with tempfile.TemporaryDirectory(
-        ignore_cleanup_errors=True
-    ) as folder:  # tasks of an interrupted run still write
+    naps = Naps(tasks=tasks, seconds=seconds)
+    # Tasks of an interrupted run still write.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         store = ArtifactStore(folder)
-        job = NapJob(
-            "",
-            "map",
-            Naps(tasks=tasks, seconds=seconds),
-            "map-naps",
-            {},
-            cast(Inputs, None),
-            store.url,
-        )
+        job = NapJob("", "map", naps, "map-naps", {}, cast(Inputs, None), store.url)
 
         start, cpu = time.time(), time.process_time()
         artifact = train_stage(job, store, cast(Executor, executor), [])
@@ -131,18 +119,15 @@ def growth(
     cpus = 0.001  # they sleep; CPUs are not what limits them
     alone = RayExecutor(Resources(gpus_per_task=gpus / 2, cpus_per_task=cpus, clusters_per_task=1))
     begin = measure(alone, FEW, 0.0)["place_seconds_a_task"]
-    reusing = Reusing(
-        Resources(gpus_per_task=gpus_per_task, cpus_per_task=cpus, clusters_per_task=1)
-    )
-    measure(
-        reusing, 2 * reusing.plan.slots, 0.5
-    )  # for so long that each place has its process then
-    rows = []
 
+    resources = Resources(gpus_per_task=gpus_per_task, cpus_per_task=cpus, clusters_per_task=1)
+    reusing = Reusing(resources)
+    measure(reusing, 2 * reusing.plan.slots, 0.5)  # so long that each place has its process then
+
+    rows = []
     for count in counts:
         row = measure(reusing, count, seconds)
         lost = begin + row["place_seconds_a_task"]
-
         about = {
             "tasks": count,
             "at_once": min(reusing.plan.slots, count),
@@ -152,3 +137,15 @@ def growth(
         rows.append({**about, **row, "share_of_minutes": lost / (lost + 60)})
 
     return rows
+
+
+@click.command("scale")
+@click.option("--gpus", default=64, show_default=True, help="Logical GPUs of a private Ray.")
+@click.option("--gpus-per-task", default=1.0, show_default=True, help="Of each task, a process.")
+@click.option("--tasks", default="64,250,1000", show_default=True, help="Comma-separated counts.")
+@click.option("--seconds", default=1.0, show_default=True, help="That each task sleeps.")
+def command(gpus: int, gpus_per_task: float, tasks: str, seconds: float) -> None:
+    """The scheduler's share of the time of many mapper tasks, by their number."""
+    connect(num_gpus=gpus)
+    for row in growth(gpus, gpus_per_task, [int(count) for count in tasks.split(",")], seconds):
+        show(**row)

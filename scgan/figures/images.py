@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scgan.figures.style import PALETTE, contrasting, frame, panels, short, style, window_of
+from scgan.figures.style import PALETTE, contrasting, dots, frame, panels, short, style, window_of
 from scgan.metrics.images import tsne_coordinates
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ NUM_POINTS_MAX = 1000  # a side, of an embedding
 GREY = "#d4d4d4"
 
 
+@style()
 def grid(images: Tensor, labels: Sequence[str], title: str = "") -> Figure:
     """Draw images in rows with names.
 
@@ -42,12 +43,12 @@ def grid(images: Tensor, labels: Sequence[str], title: str = "") -> Figure:
         )
 
     rows = images.unflatten(0, (len(labels), -1))
-    with style():
-        figure, (ax,) = panels(1, 1, _size(rows, WIDTH, labels))
-        _show(ax, rows, labels, title=title)
-        return figure
+    figure, (ax,) = panels(1, 1, _size(rows, WIDTH, labels))
+    _show(ax, rows, labels, title=title)
+    return figure
 
 
+@style()
 def by_attribute(fake: Mapping[str, Tensor], real: Mapping[str, Tensor]) -> Figure:
     """Draw generated images beside real ones, a row an attribute.
 
@@ -64,18 +65,18 @@ def by_attribute(fake: Mapping[str, Tensor], real: Mapping[str, Tensor]) -> Figu
     """
     if set(fake) != set(real) or not fake:
         raise ValueError(
-            f"need real and generated images of the same attributes, got {sorted(real)}, {sorted(fake)}"
+            "need real and generated images of the same attributes, "
+            f"got {sorted(real)}, {sorted(fake)}"
         )
 
-    blocks = [_rows([images[name] for name in fake]) for images in (real, fake)]
-    with style():
-        figure, axes = panels(2, 2, _size(blocks[1], WIDTH / 2, list(fake)))
-        for ax, rows, title in zip(axes, blocks, ("real", "generated"), strict=True):
-            _show(ax, rows, list(fake) if title == "real" else [], title=title)
-
-        return figure
+    names, generated = list(fake), _rows(list(fake.values()))
+    figure, (left, right) = panels(2, 2, _size(generated, WIDTH / 2, names))
+    _show(left, _rows([real[name] for name in names]), names, title="real")
+    _show(right, generated, [], title="generated")
+    return figure
 
 
+@style()
 def traversals(strips: Sequence[Tensor], values: Sequence[float]) -> Figure:
     """Draw what each dimension of each layer's subspace does, a panel a layer.
 
@@ -90,18 +91,18 @@ def traversals(strips: Sequence[Tensor], values: Sequence[float]) -> Figure:
     Source: [EIGENGAN] Fig. 4; [INFOSCC-GAN] Figs. 6 and 7.
     """
     across = min(len(strips), 3 if strips[0].shape[-1] <= 32 else 2)  # larger images are to be seen
-    with style():
-        figure, axes = panels(len(strips), across, _size(strips[0], WIDTH / across))
-        for i, (ax, rows) in enumerate(zip(axes, strips, strict=True)):
-            ends = {0: ", coarsest", len(strips) - 1: ", finest"} if len(strips) > 1 else {}
-            names = [str(number + 1) for number in range(len(rows))]
-            _show(ax, rows, names, values, title=f"layer {i + 1}{ends.get(i, '')}")
-            ax.set_ylabel("dimension, by importance" if i % across == 0 else "")
-            ax.set_xlabel("coefficient" if i >= len(strips) - across else "")
+    figure, axes = panels(len(strips), across, _size(strips[0], WIDTH / across))
+    for i, (ax, rows) in enumerate(zip(axes, strips, strict=True)):
+        ends = {0: ", coarsest", len(strips) - 1: ", finest"} if len(strips) > 1 else {}
+        names = [str(number + 1) for number in range(len(rows))]
+        _show(ax, rows, names, values, title=f"layer {i + 1}{ends.get(i, '')}")
+        ax.set_ylabel("dimension, by importance" if i % across == 0 else "")
+        ax.set_xlabel("coefficient" if i >= len(strips) - across else "")
 
-        return figure
+    return figure
 
 
+@style()
 def attribute_traversal(images: Tensor, names: Sequence[str], values: Sequence[float]) -> Figure:
     """Draw images as each attribute goes from absent to present, a row an attribute.
 
@@ -115,13 +116,13 @@ def attribute_traversal(images: Tensor, names: Sequence[str], values: Sequence[f
 
     Source: [INFOSCC-GAN] Sec. 4.4.
     """
-    with style():
-        figure, (ax,) = panels(1, 1, _size(images, WIDTH, names))
-        _show(ax, images, names, values)
-        ax.set_xlabel("attribute")
-        return figure
+    figure, (ax,) = panels(1, 1, _size(images, WIDTH, names))
+    _show(ax, images, names, values)
+    ax.set_xlabel("attribute")
+    return figure
 
 
+@style()
 def tsne(
     real: Tensor,
     real_y: Tensor,
@@ -130,7 +131,7 @@ def tsne(
     names: Sequence[str],
     seed: int,
 ) -> Figure:
-    """Draw features in one joint 2-D t-SNE: real ones in colour, then generated ones on the same plane.
+    """Draw features in one joint 2-D t-SNE: real ones, then generated ones on the same plane.
 
     Args:
         real: Features of real images, ``[N, F]``; 1,000 at random are drawn.
@@ -153,29 +154,23 @@ def tsne(
     coordinates = tsne_coordinates(torch.cat([rows for rows, _ in parts]), 2, seed).numpy()
     planes = np.split(coordinates, [len(parts[0][0])])[: len(parts)]
     colours = np.array(PALETTE)[contrasting(planes[0], parts[0][1])]
-    titles = (
-        ["real"] if fake is None else ["real (in grey: generated)", "generated (in grey: real)"]
-    )
+    titles = ["real (in grey: generated)", "generated (in grey: real)"]
+    titles = ["real"] if fake is None else titles
 
-    with style():
-        figure, axes = panels(len(parts), len(parts), (WIDTH / 2, WIDTH / 2))
-        for i, (ax, (_, y)) in enumerate(zip(axes, parts, strict=True)):
-            if len(parts) > 1:
-                ax.scatter(
-                    planes[1 - i][:, 0], planes[1 - i][:, 1], s=7, lw=0, color=GREY, rasterized=True
-                )
+    figure, axes = panels(len(parts), len(parts), (WIDTH / 2, WIDTH / 2))
+    for i, (ax, (_, y)) in enumerate(zip(axes, parts, strict=True)):
+        if len(parts) > 1:
+            dots(ax, planes[1 - i], GREY, 7)
 
-            tints = PALETTE[1] if y is None else colours[np.minimum(y, len(colours) - 1)]
-            ax.scatter(planes[i][:, 0], planes[i][:, 1], s=9, lw=0, c=tints, rasterized=True)
-            if y is not None and len(names) > 1:
-                _name_groups(ax, planes[i], y, names)
+        tints = PALETTE[1] if y is None else colours[np.minimum(y, len(colours) - 1)]
+        dots(ax, planes[i], tints, 9)
+        if y is not None and len(names) > 1:
+            _name_groups(ax, planes[i], y, names)
 
-            ax.set_title(titles[i])
-            frame(ax, window_of(coordinates))
-            ax.set_xticks([])
-            ax.set_yticks([])
+        frame(ax, window_of(coordinates))
+        ax.set(title=titles[i], xticks=[], yticks=[])
 
-        return figure
+    return figure
 
 
 def _rows(images: Sequence[Tensor]) -> Tensor:
@@ -188,7 +183,7 @@ def _rows(images: Sequence[Tensor]) -> Tensor:
 
 
 def _size(rows: Tensor, width: float, names: Sequence[str] = ()) -> tuple[float, float]:
-    """Inches of a panel that is ``width`` across and as high as its rows of images need, with its labels."""
+    """Inches of a panel ``width`` across and as high as its rows of images and its labels need."""
     num_rows, num_columns = rows.shape[:2]
     room = max(0.9, 0.3 + 0.085 * max((len(short(name)) for name in names), default=0))
     side = min((width - room) / num_columns, SIDE_MAX)
@@ -201,14 +196,14 @@ def _show(
     """Draw rows of images ``[R, C, channels, H, W]``, names beside and values below."""
     height, width = rows.shape[-2:]
     gap = max(1, height // 24)
-    ax.imshow(
-        mosaic(rows, gap), aspect="equal", interpolation="antialiased"
-    )  # large images are drawn smaller
+    ax.imshow(mosaic(rows, gap), aspect="equal", interpolation="antialiased")
     ax.set_anchor("E")  # where there is room to spare, it is the names'
+
     ax.set_yticks([i * (height + gap) + (height - 1) / 2 for i in range(len(names))])
     ax.set_yticklabels([short(name) for name in names], parse_math=False)
     ax.set_xticks([i * (width + gap) + (width - 1) / 2 for i in range(len(values))])
     ax.set_xticklabels([f"{value:g}" for value in values])
+
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_title(title)
@@ -225,9 +220,7 @@ def mosaic(rows: Tensor, gap: int) -> np.ndarray:
         ``[R (H + gap) - gap, C (W + gap) - gap, 3]`` in [0, 1].
     """
     colours = rows.detach().cpu().float().add(1).div(2).clamp(0, 1).expand(-1, -1, 3, -1, -1)
-    padded = torch.nn.functional.pad(
-        colours, (0, gap, 0, gap), value=1.0
-    )  # [R, C, 3, H + gap, W + gap]
+    padded = torch.nn.functional.pad(colours, (0, gap, 0, gap), value=1.0)  # [R, C, 3, H', W']
     tiled = padded.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
     return tiled[: tiled.shape[0] - gap, : tiled.shape[1] - gap].numpy()
 
@@ -241,19 +234,16 @@ def _name_groups(ax: Axes, points: np.ndarray, labels: np.ndarray, names: Sequen
     """Write each attribute's name on the point amid its points."""
     from matplotlib.patheffects import withStroke
 
+    halo = [withStroke(linewidth=2.5, foreground="white")]
+    centred: dict[str, Any] = {
+        "ha": "center",
+        "va": "center",
+        "fontweight": "bold",
+        "parse_math": False,
+    }
+
     for k in np.unique(labels):
         group = points[labels == k]
         middle = group[np.square(group - np.median(group, 0)).sum(1).argmin()]
-        halo = [withStroke(linewidth=2.5, foreground="white")]
         name = short(names[k], 16)
-
-        ax.text(
-            middle[0],
-            middle[1],
-            name,
-            ha="center",
-            va="center",
-            fontweight="bold",
-            path_effects=halo,
-            parse_math=False,
-        )
+        ax.text(middle[0], middle[1], name, path_effects=halo, **centred)

@@ -32,7 +32,7 @@ _STYLE = {
     "axes.linewidth": 0.7,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": "cycler('color', ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#56B4E9', '#E69F00'])",
+    "axes.prop_cycle": f"cycler('color', {list(PALETTE)})",
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
     "xtick.color": "#555555",
@@ -63,7 +63,7 @@ def png(figure: Figure, dpi: int = 150) -> bytes:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """The one style, for as long as a figure is made or drawn."""
+    """The one style, while a figure is made or drawn: around a block, or above a function."""
     from matplotlib import rc_context
 
     with rc_context(_STYLE):
@@ -80,7 +80,6 @@ def panels(num: int, across: int, size: tuple[float, float]) -> tuple[Figure, li
     layout = ConstrainedLayoutEngine(w_pad=0.07, h_pad=0.05)  # inches
     figure = Figure(figsize=(across * size[0], down * size[1]), layout=layout)
     FigureCanvasAgg(figure)
-
     return figure, [figure.add_subplot(down, across, i + 1) for i in range(num)]
 
 
@@ -113,27 +112,22 @@ def densities(
 
 
 def bins(window: np.ndarray, num_rows: int) -> list[np.ndarray]:
-    """Edges of bins over the window, finer for more rows: so fine that a bin seldom holds but a few."""
+    """Edges of bins over the window, finer for more rows: few bins hold only one or two."""
     num = int(np.clip(np.sqrt(num_rows) / 2, 40, 160))
     return [np.linspace(low, high, num + 1) for low, high in window]
 
 
 def image(ax: Axes, values: np.ndarray, window: np.ndarray, norm: Any) -> Any:
-    """Draw values on a grid over the window, ``[bins, bins]``, first column across; NaN is left white."""
+    """Draw values on a grid over the window, ``[bins, bins]``, first axis across; NaN is white."""
     import matplotlib
     from matplotlib.colors import ListedColormap
 
     # Pale for few and dark for many; the palest is still seen on white.
     colours = ListedColormap(matplotlib.colormaps["magma_r"](np.linspace(0.14, 0.95, 256)))
+    extent = tuple(window.ravel())
     drawn = ax.imshow(
-        values.T,
-        cmap=colours,
-        norm=norm,
-        origin="lower",
-        extent=tuple(window.ravel()),
-        aspect="auto",
+        values.T, cmap=colours, norm=norm, origin="lower", extent=extent, aspect="auto"
     )
-
     frame(ax, window)
     return drawn
 
@@ -148,26 +142,27 @@ def frame(ax: Axes, window: np.ndarray) -> None:
     ax.tick_params(length=2)
 
 
+def dots(ax: Axes, points: np.ndarray, colours: Any, size: float) -> None:
+    """Draw points ``[N, 2]``, in one colour or one each; vector formats hold them as pixels."""
+    ax.scatter(points[:, 0], points[:, 1], s=size, lw=0, c=colours, rasterized=True)
+
+
+def colour_bar(ax: Axes, drawn: Any, **options: Any) -> None:
+    """Draw an image's scale beside its panel."""
+    ax.figure.colorbar(drawn, ax=ax, **options).outline.set_visible(False)
+
+
 def note(ax: Axes, text: str, *, top: bool = False) -> None:
     """Write a small remark in a panel's corner, at the right."""
     place, align = (0.99, "top") if top else (0.015, "bottom")
     paper = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.0}
 
-    ax.text(
-        0.985,
-        place,
-        text,
-        transform=ax.transAxes,
-        ha="right",
-        va=align,
-        fontsize=7,
-        color="#444444",
-        bbox=paper,
-    )
+    kind: dict[str, Any] = {"fontsize": 7, "color": "#444444", "bbox": paper}
+    ax.text(0.985, place, text, transform=ax.transAxes, ha="right", va=align, **kind)
 
 
 def window_of(rows: np.ndarray) -> np.ndarray:
-    """Where to look at points ``[N, 2]``: all but long tails, and a margin for what strays; ``[2, 2]``."""
+    """Where to look at points ``[N, 2]``: all but long tails, with a margin; ``[2, 2]``."""
     ends = np.stack([ends_of(column) for column in rows.T])
     spans = ends[:, 1] - ends[:, 0]
     if spans.max() < 3 * spans.min():  # of one scale: a square window, so that shapes are true
@@ -205,7 +200,7 @@ def contrasting(rows: np.ndarray, k: np.ndarray) -> np.ndarray:
 
 
 def loss_scale(ax: Axes, values: np.ndarray) -> None:
-    """Choose the axis for losses: logarithmic where they differ by much, about zero if some are negative."""
+    """Choose the axis for losses: logarithmic where they differ much, symlog with negative ones."""
     sizes = np.abs(values[values != 0])
     if not len(sizes) or sizes.max() < 20 * sizes.min():
         return

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
 
+from scgan.figures.statistics import Rows, as_array, histogram_edges, rank_correlation
 from scgan.figures.style import (
     PALETTE,
     bins,
+    colour_bar,
     contrasting,
     densities,
+    dots,
     ends_of,
     frame,
     image,
@@ -28,11 +30,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Rows = np.ndarray | Tensor
-
 NUM_COLUMNS_MAX = 24  # panels of marginals, and names beside a matrix
 
 
+@style()
 def curves(stages: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
     """Draw losses against samples seen, a panel a stage.
 
@@ -51,43 +52,31 @@ def curves(stages: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
     if not drawn:
         raise ValueError("no stage has a training curve: there is nothing to draw")
 
-    with style():
-        figure, axes = panels(len(drawn), min(3, len(drawn)), (11 / min(3, len(drawn)), 3.4))
-        for ax, (stage, points) in zip(axes, drawn.items(), strict=True):
-            losses = list(
-                dict.fromkeys(name for point in points for name in point if name != "samples")
-            )
-            for i, name in enumerate(losses):
-                taken = [
-                    (point["samples"], point[name]) for point in points if name in point
-                ]  # some not at each step
-                width = max(1.0, 2.4 - 0.3 * i)  # thinner ones on top: equal losses are all seen
-                marker = "o" if len(taken) == 1 else ""
-                ax.plot(
-                    *zip(*taken, strict=True), marker=marker, lw=width, label=name.replace("_", " ")
-                )
+    figure, axes = panels(len(drawn), min(3, len(drawn)), (11 / min(3, len(drawn)), 3.4))
+    for ax, (stage, points) in zip(axes, drawn.items(), strict=True):
+        losses: dict[str, list[tuple[float, float]]] = {}  # some are not of every step
+        values: list[float] = []
+        for point in points:
+            for name in [name for name in point if name != "samples"]:
+                losses.setdefault(name, []).append((point["samples"], point[name]))
+                values.append(point[name])
 
-            loss_scale(
-                ax,
-                np.array(
-                    [
-                        value
-                        for point in points
-                        for name, value in point.items()
-                        if name != "samples"
-                    ]
-                ),
-            )
+        for i, (name, taken) in enumerate(losses.items()):
+            width = max(1.0, 2.4 - 0.3 * i)  # thinner ones on top: equal losses are all seen
+            marker, label = "o" if len(taken) == 1 else "", name.replace("_", " ")
+            ax.plot(*zip(*taken, strict=True), marker=marker, lw=width, label=label)
 
-            ax.set_title(stage, fontweight="bold")
-            ax.set_xlabel("samples seen")
-            ax.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4), useMathText=True)
-            ax.grid(axis="y", lw=0.4, color="#dddddd")
-            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
+        loss_scale(ax, np.array(values))
+        ax.set_title(stage, fontweight="bold")
+        ax.set_xlabel("samples seen")
+        ax.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4), useMathText=True)
+        ax.grid(axis="y", lw=0.4, color="#dddddd")
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
 
-        return figure
+    return figure
 
 
+@style()
 def data_and_latents(
     samples: Mapping[str, Rows],
     reference: Rows,
@@ -107,13 +96,13 @@ def data_and_latents(
 
     Source: [SCGAN] Figure 3.
     """
-    with style():
-        clouds = {name: _array(rows) for name, rows in {**samples, title: reference}.items()}
-        figure, axes = panels(len(clouds), len(clouds), (11.5 / max(4, len(clouds)), 2.6))
-        densities(axes, clouds, window_of(clouds[title]), names)
-        return figure
+    clouds = {name: as_array(rows) for name, rows in {**samples, title: reference}.items()}
+    figure, axes = panels(len(clouds), len(clouds), (11.5 / max(4, len(clouds)), 2.6))
+    densities(axes, clouds, window_of(clouds[title]), names)
+    return figure
 
 
+@style()
 def density_rows(rows: Mapping[str, Mapping[str, Rows]]) -> Figure:
     """Draw densities in a plane, a row a data set, each row with a window and a scale of its own.
 
@@ -126,19 +115,19 @@ def density_rows(rows: Mapping[str, Mapping[str, Rows]]) -> Figure:
     Source: [SCGAN] Figure 3.
     """
     across = max(len(clouds) for clouds in rows.values())
-    with style():
-        figure, axes = panels(len(rows) * across, across, (11.5 / max(4, across), 2.3))
-        for number, (label, clouds) in enumerate(rows.items()):
-            arrays = {title: _array(points) for title, points in clouds.items()}
-            window = window_of(list(arrays.values())[-1])
-            line = axes[number * across : (number + 1) * across]
-            densities(line, arrays, window, ("", label))
-            for ax in line if number else ():
-                ax.set_title("")
+    figure, axes = panels(len(rows) * across, across, (11.5 / max(4, across), 2.3))
+    for number, (label, clouds) in enumerate(rows.items()):
+        arrays = {title: as_array(points) for title, points in clouds.items()}
+        window = window_of(list(arrays.values())[-1])
+        line = axes[number * across : (number + 1) * across]
+        densities(line, arrays, window, ("", label))
+        for ax in line if number else ():
+            ax.set_title("")
 
-        return figure
+    return figure
 
 
+@style()
 def latent_space(
     codes: Rows,
     k: Rows,
@@ -164,24 +153,20 @@ def latent_space(
     real, project = principal_plane(codes)
     clouds = {**{name: project(rows) for name, rows in generated.items()}, title: real}
 
-    with style():
-        figure, axes = panels(
-            len(clouds) + 1, len(clouds) + 1, (11.5 / max(4, len(clouds) + 1), 2.6)
-        )
-        window = window_of(real)
-        densities(axes[1:], clouds, window, ("first component", "second component"))
-        points, cluster = real[:num_points], np.asarray(k)[:num_points]
-        colours = np.array(PALETTE)[contrasting(real, np.asarray(k))]
-        size = float(np.clip(4e4 / len(points), 0.6, 8))
-        axes[0].scatter(
-            points[:, 0], points[:, 1], c=colours[cluster], s=size, lw=0, rasterized=True
-        )
-        axes[0].set_title(f"{len(np.unique(np.asarray(k)))} clusters")
-        axes[0].set_xlabel("first component")
-        axes[0].set_ylabel("second component")
-        axes[1].set_ylabel("")
-        frame(axes[0], window)
-        return figure
+    num, window = len(clouds) + 1, window_of(real)
+    names = ("first component", "second component")
+    figure, (ax, *others) = panels(num, num, (11.5 / max(4, num), 2.6))
+
+    cluster, points = np.asarray(k), real[:num_points]
+    colours = np.array(PALETTE)[contrasting(real, cluster)]
+    size = float(np.clip(4e4 / len(points), 0.6, 8))
+    dots(ax, points, colours[cluster[:num_points]], size)
+    ax.set(title=f"{len(np.unique(cluster))} clusters", xlabel=names[0], ylabel=names[1])
+    frame(ax, window)
+
+    densities(others, clouds, window, names)
+    others[0].set_ylabel("")
+    return figure
 
 
 def principal_plane(rows: Rows) -> tuple[np.ndarray, Callable[[Rows], np.ndarray]]:
@@ -193,21 +178,20 @@ def principal_plane(rows: Rows) -> tuple[np.ndarray, Callable[[Rows], np.ndarray
     Returns:
         The projection, ``[N, 2]``, and the function that projects other rows the same way.
     """
-    values = _array(rows)
+    values = as_array(rows)
     mean = values.mean(0)
     _, axes = np.linalg.eigh(np.atleast_2d(np.cov(values.T)))
     plane = axes[:, ::-1][:, :2]
-    plane = plane * np.where(
-        plane.sum(0) < 0, -1.0, 1.0
-    )  # their sign is arbitrary: one rule for all
+    plane = plane * np.where(plane.sum(0) < 0, -1.0, 1.0)  # the sign is arbitrary: one rule for all
 
     def project(others: Rows) -> np.ndarray:
-        flat = (_array(others) - mean) @ plane
+        flat = (as_array(others) - mean) @ plane
         return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
 
     return project(values), project
 
 
+@style()
 def marginals(real: Mapping[str, Rows], generated: Mapping[str, Rows]) -> Figure:
     """Draw every column's histogram, real against generated, in the user's units.
 
@@ -224,28 +208,25 @@ def marginals(real: Mapping[str, Rows], generated: Mapping[str, Rows]) -> Figure
     """
     names = list(real)[:NUM_COLUMNS_MAX]
     left_out = len(real) - len(names)
+    across = min(4, len(names))
+    figure, axes = panels(len(names), across, (11.5 / max(3, across), 2.1))
 
-    with style():
-        across = min(4, len(names))
-        figure, axes = panels(len(names), across, (11.5 / max(3, across), 2.1))
+    for ax, name in zip(axes, names, strict=True):
+        _histogram(ax, np.asarray(real[name]), np.asarray(generated[name]))
+        ax.set_title(short(name), parse_math=False)
 
-        for ax, name in zip(axes, names, strict=True):
-            _histogram(ax, np.asarray(real[name]), np.asarray(generated[name]))
-            ax.set_title(short(name), parse_math=False)
-
-        handles, labels = axes[0].get_legend_handles_labels()
-        said = (
-            f"the first {len(names)} of {len(real)} columns; {left_out} are left out"
-            if left_out
-            else None
-        )
-
-        figure.legend(
-            handles, labels, loc="outside upper right", ncols=2, title=said, title_fontsize=8
-        )
-        return figure
+    said = f"the first {len(names)} of {len(real)} columns; {left_out} are left out"
+    figure.legend(
+        *axes[0].get_legend_handles_labels(),
+        loc="outside upper right",
+        ncols=2,
+        title=said if left_out else None,
+        title_fontsize=8,
+    )
+    return figure
 
 
+@style()
 def correlations(real: Mapping[str, Rows], generated: Mapping[str, Rows]) -> Figure:
     """Draw the rank correlations (Spearman) of the columns: real, generated and their difference.
 
@@ -256,52 +237,34 @@ def correlations(real: Mapping[str, Rows], generated: Mapping[str, Rows]) -> Fig
     Returns:
         The figure.
     """
-    tables = [
-        rank_correlation(columns) for columns in (real, {name: generated[name] for name in real})
-    ]
-    difference = tables[1] - tables[0]
-    largest = float(np.nanmax(np.abs(difference), initial=0.0))
+    in_order = {name: generated[name] for name in real}
+    mine, other = rank_correlation(real), rank_correlation(in_order)
+    largest = float(np.nanmax(np.abs(other - mine), initial=0.0))
+    drawn = {
+        "real": (mine, 1.0),
+        "generated": (other, 1.0),
+        f"generated − real, at most {largest:.2g}": (other - mine, max(0.05, largest)),
+    }
+
     named = len(real) <= NUM_COLUMNS_MAX
+    labels = [short(name, 18) for name in real] if named else []
+    places = range(len(labels))
+    letters: dict[str, Any] = {"fontsize": 7, "parse_math": False}
+    figure, axes = panels(3, 3, (11.5 / 3, 4.1 if named else 3.2))
 
-    with style():
-        figure, axes = panels(3, 3, (11.5 / 3, 4.1 if named else 3.2))
-        drawn = zip(
-            axes,
-            ("real", "generated", f"generated − real, at most {largest:.2g}"),
-            (*tables, difference),
-            (1.0, 1.0, max(0.05, largest)),
-            strict=True,
-        )
+    for ax, (title, (table, limit)) in zip(axes, drawn.items(), strict=True):
+        shown = ax.imshow(table, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        ax.set_title(title)
+        ax.spines[:].set_visible(False)
+        ax.set_xticks(places, labels, rotation=90, **letters)
+        ax.set_yticks(places, labels if ax is axes[0] else [], **letters)
+        ax.tick_params(length=0)
+        colour_bar(ax, shown, shrink=0.7, aspect=30, pad=0.02)
 
-        for ax, title, table, limit in drawn:
-            image = ax.imshow(table, cmap="RdBu_r", vmin=-limit, vmax=limit)
-            ax.set_title(title)
-            ax.spines[:].set_visible(False)
-            labels = [short(name, 18) for name in real] if named else []
-            ax.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7, parse_math=False)
-            ax.set_yticks(
-                range(len(labels)), labels if ax is axes[0] else [], fontsize=7, parse_math=False
-            )
-            ax.tick_params(length=0)
-            figure.colorbar(image, ax=ax, shrink=0.7, aspect=30, pad=0.02).outline.set_visible(
-                False
-            )
-
-        return figure
+    return figure
 
 
-def rank_correlation(columns: Mapping[str, Rows]) -> np.ndarray:
-    """Spearman's correlation of each pair of columns, ``[D, D]``; NaN where a column is constant."""
-    ranks = []
-    for values in columns.values():
-        _, place, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
-        rank = (counts.cumsum() - (counts - 1) / 2)[place]  # equal values share their mean rank
-        spread = rank.std()
-        ranks.append((rank - rank.mean()) / spread if spread else np.full(len(rank), np.nan))
-    z = np.stack(ranks)
-    return np.asarray(z @ z.T / z.shape[1])
-
-
+@style()
 def reconstructions(x: Rows, x_hat: Rows, names: Sequence[str] = ("", "")) -> Figure:
     """Draw rows, their reconstructions and where in the plane these go wrong.
 
@@ -315,25 +278,25 @@ def reconstructions(x: Rows, x_hat: Rows, names: Sequence[str] = ("", "")) -> Fi
     """
     from matplotlib.colors import LogNorm
 
-    rows, again = _array(x), _array(x_hat)
-    with style():
-        figure, axes = panels(3, 3, (3.6, 3.0))
-        window = window_of(rows)
-        densities(axes[:2], {"data": rows, "reconstructed": again}, window, names)
-        edges = bins(window, len(rows) // 2)
-        counts = np.histogramdd(rows, edges)[0]
-        squares = np.histogramdd(rows, edges, weights=((again - rows) ** 2).sum(1))[0]
-        distance = np.sqrt(squares / np.where(counts, counts, np.nan))
-        largest = max(float(np.nanmax(distance, initial=0.0)), 1e-12)
-        drawn = image(axes[2], distance, window, LogNorm(largest / 1e3, largest, clip=True))
-        figure.colorbar(drawn, ax=axes[2], shrink=0.8, label="distance (rms)").outline.set_visible(
-            False
-        )
-        axes[2].set_title("error by place")
-        axes[2].set_xlabel(short(names[0]), parse_math=False)
-        return figure
+    rows, again = as_array(x), as_array(x_hat)
+    window = window_of(rows)
+    figure, axes = panels(3, 3, (3.6, 3.0))
+    densities(axes[:2], {"data": rows, "reconstructed": again}, window, names)
+
+    edges = bins(window, len(rows) // 2)
+    counts = np.histogramdd(rows, edges)[0]
+    squares = np.histogramdd(rows, edges, weights=((again - rows) ** 2).sum(1))[0]
+    distance = np.sqrt(squares / np.where(counts, counts, np.nan))
+
+    largest = max(float(np.nanmax(distance, initial=0.0)), 1e-12)
+    drawn = image(axes[2], distance, window, LogNorm(largest / 1e3, largest, clip=True))
+    colour_bar(axes[2], drawn, shrink=0.8, label="distance (rms)")
+    axes[2].set_title("error by place")
+    axes[2].set_xlabel(short(names[0]), parse_math=False)
+    return figure
 
 
+@style()
 def clusters(counts: Rows, quality: Rows | Sequence[float] | None = None) -> Figure:
     """Draw the clusters' sizes, largest first, and how well each one's mapper does.
 
@@ -344,44 +307,35 @@ def clusters(counts: Rows, quality: Rows | Sequence[float] | None = None) -> Fig
     Returns:
         The figure.
     """
-    sizes = _array(counts)
-    with style():
-        num = 1 if quality is None else 2
-        figure, axes = panels(num, num, (11 / 2, 2.6))
-        axes[0].stairs(
-            np.sort(sizes)[::-1], np.arange(len(sizes) + 1) + 0.5, fill=True, color=PALETTE[0]
-        )
-        axes[0].set_title(
-            f"{len(sizes)} clusters, {int(sizes.min()):,} to {int(sizes.max()):,} rows"
-        )
-        axes[0].set_xlabel("clusters, the largest first")
-        axes[0].set_ylabel("rows")
+    sizes = as_array(counts)
+    num = 1 if quality is None else 2
+    figure, axes = panels(num, num, (11 / 2, 2.6))
 
-        if quality is not None:
-            axes[1].scatter(sizes, _array(quality), s=14, alpha=0.7, lw=0, color=PALETTE[1])
-            axes[1].set_title("mapper quality")
-            axes[1].set_xlabel("rows of the cluster")
+    edges = np.arange(len(sizes) + 1) + 0.5
+    title = f"{len(sizes)} clusters, {int(sizes.min()):,} to {int(sizes.max()):,} rows"
+    axes[0].stairs(np.sort(sizes)[::-1], edges, fill=True, color=PALETTE[0])
+    axes[0].set(title=title, xlabel="clusters, the largest first", ylabel="rows")
 
-        return figure
+    if quality is not None:
+        axes[1].scatter(sizes, as_array(quality), s=14, alpha=0.7, lw=0, color=PALETTE[1])
+        axes[1].set(title="mapper quality", xlabel="rows of the cluster")
 
-
-def _array(values: Rows | Sequence[float]) -> np.ndarray:
-    return np.asarray(values, dtype=np.float64)
+    return figure
 
 
 def _histogram(ax: Axes, real: np.ndarray, generated: np.ndarray) -> None:
     whole = real.dtype.kind in "iub"
     ends = ends_of(real.astype(np.float64))
-    edges = _edges(ends, whole, int(np.clip(3 * np.cbrt(len(real)), 15, 60)))
-    heights = [
+    edges = histogram_edges(ends, whole, int(np.clip(3 * np.cbrt(len(real)), 15, 60)))
+    height, other = (
         np.histogram(values.astype(np.float64), edges)[0] / len(values)
         for values in (real, generated)
-    ]
-    ax.stairs(heights[0], edges, fill=True, color="#9aa0a6", alpha=0.55, label="real")
-    ax.stairs(heights[1], edges, color=PALETTE[1], lw=1.3, label="generated")
-    notes = ["0.1–99.9 % range"] if ends[0] > real.min() or ends[1] < real.max() else []
-    filled = heights[0][heights[0] > 0]
+    )
+    ax.stairs(height, edges, fill=True, color="#9aa0a6", alpha=0.55, label="real")
+    ax.stairs(other, edges, color=PALETTE[1], lw=1.3, label="generated")
 
+    notes = ["0.1–99.9 % range"] if ends[0] > real.min() or ends[1] < real.max() else []
+    filled = height[height > 0]
     if len(filled) > 2 and filled.max() > 50 * np.median(filled):
         ax.set_yscale("log")
         notes.append("log")
@@ -393,13 +347,3 @@ def _histogram(ax: Axes, real: np.ndarray, generated: np.ndarray) -> None:
     ax.locator_params(axis="x", nbins=5)
     ax.ticklabel_format(axis="x", scilimits=(-3, 5), useMathText=True)
     note(ax, ", ".join(notes), top=True)
-
-
-def _edges(ends: np.ndarray, whole: bool, num_bins: int) -> np.ndarray:
-    """Bin edges: even ones, or for integers a whole number of integers a bin, centred on them."""
-    low, high = ends
-    if not whole:
-        return np.linspace(low, high, num_bins + 1)
-    width = max(1.0, np.ceil((high - low + 1) / num_bins))
-    first = np.floor(low) - 0.5
-    return np.asarray(first + width * np.arange(np.ceil((high - first) / width) + 1))

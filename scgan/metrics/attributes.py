@@ -1,4 +1,4 @@
-"""Whether generated images have the attributes that were asked for, and how they differ within one."""
+"""Whether generated images have the attributes asked for, and how they differ within one."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ def control_accuracy(predicted: Tensor, y: Tensor) -> ControlAccuracy:
 
     predicted, y = predicted.cpu(), y.cpu()
     right = (predicted == y).double()
+
     if y.ndim == 2:
         return ControlAccuracy(float(right.mean()), tuple(right.mean(0).tolist()))
 
@@ -59,7 +60,7 @@ def control_accuracy(predicted: Tensor, y: Tensor) -> ControlAccuracy:
 
 
 def diversity(x: Tensor, y: Tensor, seed: int = 0) -> float:
-    """How different two images with the same attribute are: root mean square difference of their values.
+    """How different two images of an attribute are: root mean square difference of their values.
 
     The mean over all pairs inside an attribute, then over attributes; of 1,000 random images an
     attribute. Read it beside the real images' own: less is a collapse, more is noise.
@@ -85,10 +86,13 @@ def diversity(x: Tensor, y: Tensor, seed: int = 0) -> float:
 
     generator = torch.Generator().manual_seed(seed)
     members = [y == k for k in y.unique()] if y.ndim == 1 else list(y.bool().T)
-    indices = [member.nonzero().flatten().cpu() for member in members]
-    differences = [
-        _mean_difference(x[_some(index, generator)]) for index in indices if len(index) > 1
-    ]
+
+    differences = []
+    for member in members:
+        index = member.nonzero().flatten().cpu()
+        if len(index) > 1:
+            differences.append(_mean_difference(x[_some(index, generator)]))
+
     if not differences:
         raise ValueError("no attribute has two images: draw more")
 

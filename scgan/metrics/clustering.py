@@ -86,7 +86,7 @@ def normalized_mutual_information(labels: Tensor, clusters: Tensor) -> float:
 
 
 def adjusted_rand_index(labels: Tensor, clusters: Tensor) -> float:
-    """Rand index, corrected so that a random clustering has expectation 0: ``(RI - E RI) / (max RI - E RI)``.
+    """Rand index corrected for chance: ``(RI - E RI) / (max RI - E RI)``, of expectation 0.
 
     Args:
         labels: True labels, integers ``[N]``.
@@ -115,6 +115,6 @@ def _numbered(labels: Tensor, clusters: Tensor) -> tuple[Tensor, Tensor]:
             f"labels and clusters must be integers, got {labels.dtype} and {clusters.dtype}"
         )
 
-    return labels.cpu().unique(return_inverse=True)[1], clusters.cpu().unique(return_inverse=True)[
-        1
-    ]
+    _, row = labels.cpu().unique(return_inverse=True)
+    _, column = clusters.cpu().unique(return_inverse=True)
+    return row, column

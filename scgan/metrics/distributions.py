@@ -17,18 +17,17 @@ if TYPE_CHECKING:
     import numpy as np
 
 _CHUNK_ELEMENTS = 4_000_000  # numbers held at once by the chunked loops: 32 MB in double precision
-_KD_TREE_DIM_MAX = (
-    8  # above it a k-d tree visits most of its points, and exhaustive search is faster
-)
-_MATMUL_DIM_MIN = (
-    32  # from here on |x|^2 + |y|^2 - 2xy, in double precision, beats summing squared differences
-)
+# Above it a k-d tree visits most of its points, and exhaustive search is faster.
+_KD_TREE_DIM_MAX = 8
+# From here on |x|^2 + |y|^2 - 2xy, in double precision, beats summing squared differences.
+_MATMUL_DIM_MIN = 32
+_BLOCK = 512  # rows whose distances to each other are computed at once
 
 
 def sliced_wasserstein(
     x: Tensor, y: Tensor, *, num_projections: int = 256, generator: torch.Generator
 ) -> float:
-    """Sliced Wasserstein-1 distance, the mean over random directions of the exact distance in one dimension.
+    """Sliced Wasserstein-1 distance: the exact one-dimensional distance, its mean over directions.
 
     ``SW1 = mean_theta integral_0^1 |F_x,theta^-1(q) - F_y,theta^-1(q)| dq`` with theta uniform on
     the sphere. For ``D = 1`` there is a single direction, and the result is the Wasserstein-1
@@ -58,8 +57,8 @@ def sliced_wasserstein(
     directions = _unit_directions(x.shape[1], num_projections, generator)  # [D, P]
     widths, x_index, y_index = _quantile_steps(len(x), len(y))
     num_chunk = max(1, _CHUNK_ELEMENTS // len(widths))
-    total = 0.0
 
+    total = 0.0
     for chunk in directions.split(num_chunk, dim=1):
         x_sorted = _sorted_projections(x, chunk)  # [P', N]
         y_sorted = _sorted_projections(y, chunk)  # [P', M]
@@ -77,7 +76,7 @@ def energy_distance(
     num_max: int = 5000,
     generator: torch.Generator | None = None,
 ) -> float:
-    """Energy distance, the square root of ``2 E|X - Y| - E|X - X'| - E|Y - Y'|`` (so not the squared one).
+    """Energy distance, the root of ``2 E|X - Y| - E|X - X'| - E|Y - Y'|`` (not the squared one).
 
     Unbiased, the expectations within a sample leave out a row's distance to itself (a U-statistic):
     for equal distributions the quantity under the root scatters around zero, and negative values
@@ -95,21 +94,22 @@ def energy_distance(
         The distance in (standardised data units)^(1/2), 0 or more.
 
     Raises:
-        ValueError: If the shapes don't go together, a sample has fewer than 2 rows, or ``num_max <
-            2``.
+        ValueError: If the shapes don't go together, a sample has fewer than 2 rows, or ``num_max``
+            is less than 2.
 
     Source: [ENERGY].
     """
     x, y = _pair(x, y)
     if min(len(x), len(y), num_max) < 2:
         raise ValueError(
-            f"energy distance needs 2 rows or more a side, got {len(x)} and {len(y)}, num_max={num_max}"
+            f"energy distance needs 2 rows or more a side, "
+            f"got {len(x)} and {len(y)}, num_max={num_max}"
         )
 
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     x, y = _subset(x, num_max, generator).double(), _subset(y, num_max, generator).double()
-    squared = 2 * _sum_of_distances(x, y) / (len(x) * len(y))
 
+    squared = 2 * _sum_of_distances(x, y) / (len(x) * len(y))
     for rows in (x, y):
         num_pairs = len(rows) * (len(rows) - 1 if unbiased else len(rows))
         squared -= _sum_of_distances_within(rows) / num_pairs
@@ -144,8 +144,8 @@ def nearest_distances(points: Tensor, reference: Tensor) -> Tensor:
     with threadpool_limits(torch.get_num_threads()):
         nearest = pairwise_distances_argmin(queries, rows)
 
-    # The search expands |x - y|^2, which loses small distances to rounding; the winner's is taken
-    # afresh.
+    # The search expands |x - y|^2, which loses small distances to rounding: the winner's is taken
+    # again.
     gaps = points.double() - reference[torch.from_numpy(nearest)].double()
     return torch.linalg.vector_norm(gaps, dim=1)
 
@@ -181,13 +181,12 @@ def off_support_fraction(
     Source: none (the share of samples off the support of a toy density, without the density).
     """
     reference = reference[:num_reference]
-    return share_beyond(
-        nearest_distances(samples, reference), nearest_distances(real, reference), quantile=quantile
-    )
+    distances, real_distances = (nearest_distances(rows, reference) for rows in (samples, real))
+    return share_beyond(distances, real_distances, quantile=quantile)
 
 
 def share_beyond(distances: Tensor, real_distances: Tensor, *, quantile: float = 0.999) -> float:
-    """Share of distances larger than a quantile (linearly interpolated) of the real points' distances.
+    """Share of distances above a quantile (linearly interpolated) of the real points' distances.
 
     Args:
         distances: Distances of the points in question, ``[S]``.
@@ -207,7 +206,8 @@ def share_beyond(distances: Tensor, real_distances: Tensor, *, quantile: float =
 
     if not (distances.numel() and real_distances.numel()):
         raise ValueError(
-            f"need at least one distance a side, got {distances.numel()} and {real_distances.numel()} (real)"
+            f"need at least one distance a side, "
+            f"got {distances.numel()} and {real_distances.numel()} (real)"
         )
 
     import numpy as np  # torch.quantile refuses more than 16 million elements
@@ -217,10 +217,10 @@ def share_beyond(distances: Tensor, real_distances: Tensor, *, quantile: float =
 
 
 def c2st(x: Tensor, y: Tensor, *, seed: int, folds: int = 5, num_max: int = 5000) -> float:
-    """Classifier two-sample test: cross-validated accuracy of boosted trees that tell the samples apart.
+    """Classifier two-sample test: the accuracy at which boosted trees tell two samples apart.
 
     ``mean_i [ f_-i(v_i) = l_i ]`` over the rows v of both samples, f_-i fitted on the folds without
-    row i. Both sides are cut to the same number of rows, so that guessing has accuracy 0.5.
+    row i (cross-validation). Both sides are cut to as many rows: guessing has accuracy 0.5.
 
     Args:
         x: Rows of the first sample, ``[N, D]``.
@@ -241,7 +241,6 @@ def c2st(x: Tensor, y: Tensor, *, seed: int, folds: int = 5, num_max: int = 5000
     """
     x, y = _pair(x, y)
     num = min(len(x), len(y), num_max)
-
     if folds < 2 or num < folds:
         raise ValueError(
             f"c2st needs 2 folds or more and as many rows a side, got {folds} folds and {num} rows"
@@ -259,21 +258,20 @@ def _cross_validated_accuracy(rows: np.ndarray, num: int, folds: int, seed: int)
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
+    # The rows of either side come shuffled: each fold holds as many of both.
     labels = np.repeat([0, 1], num)
-    fold = np.tile(
-        np.arange(num) % folds, 2
-    )  # the rows of either side come shuffled, so this is stratified
-    correct = 0
+    fold = np.tile(np.arange(num) % folds, 2)
 
+    correct = 0
     with threadpool_limits(torch.get_num_threads()):
-        for held_out in range(folds):
-            # Early stopping, by default on from 10,000 rows, would make the method depend on the
+        for number in range(folds):
+            held_out = fold == number
+            # With early stopping, by default on from 10,000 rows, the method would depend on the
             # size.
             classifier = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
-            classifier.fit(rows[fold != held_out], labels[fold != held_out])
-            correct += int(
-                (classifier.predict(rows[fold == held_out]) == labels[fold == held_out]).sum()
-            )
+            classifier.fit(rows[~held_out], labels[~held_out])
+            predicted = classifier.predict(rows[held_out])
+            correct += int((predicted == labels[held_out]).sum())
 
     return correct / (2 * num)
 
@@ -282,8 +280,10 @@ def _pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Check that two samples go together and bring them to the CPU as floating point."""
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or 0 in x.shape or 0 in y.shape:
         raise ValueError(
-            f"need two non-empty tensors [rows, columns] with equal columns, got {tuple(x.shape)} and {tuple(y.shape)}"
+            "need two non-empty tensors [rows, columns] with equal columns, "
+            f"got {tuple(x.shape)} and {tuple(y.shape)}"
         )
+
     dtype = torch.promote_types(torch.promote_types(x.dtype, y.dtype), torch.float32)
     return x.detach().to("cpu", dtype), y.detach().to("cpu", dtype)
 
@@ -309,7 +309,7 @@ def _sorted_projections(rows: Tensor, directions: Tensor) -> Tensor:
 
 
 def _quantile_steps(num_x: int, num_y: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Cut [0, 1] where either empirical quantile function jumps: widths, and each side's order statistic.
+    """Cut [0, 1] where either empirical quantile function jumps: widths, and the sorted rows there.
 
     The cuts i / num_x and j / num_y are compared as the integers i * num_y and j * num_x, hence
     exactly.
@@ -320,12 +320,8 @@ def _quantile_steps(num_x: int, num_y: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _distances(x: Tensor, y: Tensor) -> Tensor:
-    mode = (
-        "use_mm_for_euclid_dist"
-        if x.shape[1] >= _MATMUL_DIM_MIN
-        else "donot_use_mm_for_euclid_dist"
-    )
-    return torch.cdist(x, y, compute_mode=mode)
+    use = "use" if x.shape[1] >= _MATMUL_DIM_MIN else "donot_use"
+    return torch.cdist(x, y, compute_mode=f"{use}_mm_for_euclid_dist")
 
 
 def _sum_of_distances(x: Tensor, y: Tensor) -> float:
@@ -335,14 +331,9 @@ def _sum_of_distances(x: Tensor, y: Tensor) -> float:
 
 def _sum_of_distances_within(rows: Tensor) -> float:
     """Sum over all ordered pairs of a sample, computing each block above the diagonal once."""
-    num_chunk = min(len(rows), 512)
     total = 0.0
-
-    for start in range(0, len(rows), num_chunk):
-        block, later = rows[start : start + num_chunk], rows[start + num_chunk :]
-        total += 2 * float(
-            torch.nn.functional.pdist(block).sum()
-        )  # a row's distance to itself is exactly 0
-        total += 2 * float(_distances(block, later).sum())
-
-    return total
+    for start in range(0, len(rows), _BLOCK):
+        block, later = rows[start : start + _BLOCK], rows[start + _BLOCK :]
+        total += float(torch.nn.functional.pdist(block).sum())
+        total += float(_distances(block, later).sum())
+    return 2 * total  # a row's distance to itself is exactly 0

@@ -75,8 +75,10 @@ def load_extractor(spec: str) -> Extractor:
     name, _, path = spec.partition(":")
     if name not in LOADERS or not path:
         raise ValueError(
-            f"unknown extractor {spec!r}: give one of {', '.join(LOADERS)} and its weights, name:path"
+            f"unknown extractor {spec!r}: "
+            f"give one of {', '.join(LOADERS)} and its weights, name:path"
         )
+
     return LOADERS[name](path)
 
 
@@ -99,6 +101,7 @@ def features(extractor: Extractor, images: Tensor, batch_size: int = 256) -> Ten
         raise ValueError(
             f"images must be a non-empty tensor [N, C, H, W], got shape {tuple(images.shape)}"
         )
+
     device = _device(extractor)
     batches = (floats(batch.to(device)) for batch in images.split(batch_size))
     return torch.cat([extractor(batch).float().cpu() for batch in batches])
@@ -106,7 +109,7 @@ def features(extractor: Extractor, images: Tensor, batch_size: int = 256) -> Ten
 
 @torch.no_grad()
 def probabilities(classifier: Classifying, h: Tensor) -> Tensor:
-    """What the classifier makes of features ``[N, F]``: probabilities of its classes, ``[N, K]``, on the CPU."""
+    """Probabilities of the classes, ``[N, K]`` on the CPU, of images with features ``[N, F]``."""
     return classifier.logits(h.to(_device(classifier))).double().softmax(1).cpu()
 
 
@@ -138,17 +141,15 @@ def fid(real: Tensor, fake: Tensor) -> float:
     real, fake = _pair(real, fake)
     metric = FrechetInceptionDistance(_identity(real.shape[1]), sync_on_compute=False)
 
-    # Sums of squares lose the variances of features far from 0; a common shift changes nothing
-    # else.
+    # Sums of squares lose the variances of features far from 0. A common shift changes no distance.
     centre = real.mean(0)
     metric.update(real - centre, real=True)
     metric.update(fake - centre, real=False)
-
     return float(metric.compute())
 
 
 def kid(real: Tensor, fake: Tensor, seed: int) -> float:
-    """Squared maximum mean discrepancy of the features, unbiased, for the kernel ``(x . x' / F + 1)^3``.
+    """Squared maximum mean discrepancy of features, unbiased; the kernel is ``(x . x' / F + 1)^3``.
 
     The mean over 100 pairs of random subsets of 1,000 rows; of all rows where there are fewer.
 
@@ -172,16 +173,16 @@ def kid(real: Tensor, fake: Tensor, seed: int) -> float:
     generator = torch.Generator().manual_seed(seed)
     size = min(KID_SUBSET_SIZE, len(real), len(fake))
     num_subsets = KID_SUBSETS if max(len(real), len(fake)) > size else 1
-    estimates = [
-        poly_mmd(_some(real, size, generator), _some(fake, size, generator))
-        for _ in range(num_subsets)
-    ]
 
+    estimates = []
+    for _ in range(num_subsets):
+        x, y = _some(real, size, generator), _some(fake, size, generator)
+        estimates.append(poly_mmd(x, y))
     return float(torch.stack(estimates).mean())
 
 
 def inception_score(p: Tensor, splits: int = 1) -> tuple[float, float]:
-    """How sure a classifier is of each image, and how evenly it uses its classes: ``exp E KL(p(y | x) || p(y))``.
+    """Sureness of each image's class and evenness of all: ``exp E KL(p(y | x) || p(y))``.
 
     Args:
         p: Probabilities of the classes for each image, ``[N, K]``, rows summing to 1.
@@ -198,11 +199,8 @@ def inception_score(p: Tensor, splits: int = 1) -> tuple[float, float]:
     from torchmetrics.image.inception import InceptionScore
 
     p = p.detach().to("cpu", torch.float64)
-    if (
-        p.ndim != 2
-        or not p.numel()
-        or not bool((p >= 0).all() and ((p.sum(1) - 1).abs() < 1e-3).all())
-    ):
+    sums_to_one = p.ndim == 2 and p.numel() and bool(((p.sum(1) - 1).abs() < 1e-3).all())
+    if not sums_to_one or bool((p < 0).any()):
         raise ValueError(
             f"p must be rows of probabilities [N, K], each summing to 1, got shape {tuple(p.shape)}"
         )
@@ -214,9 +212,9 @@ def inception_score(p: Tensor, splits: int = 1) -> tuple[float, float]:
 
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         torch.default_generator.manual_seed(0)  # it shuffles by the global generator
-        warnings.simplefilter(
-            "ignore"
-        )  # that it keeps what it is given; that one part has no deviation
+        # It warns that it keeps what it is given, and that one part has no deviation.
+        warnings.simplefilter("ignore")
+
         metric = InceptionScore(nn.Identity(), splits=splits, sync_on_compute=False)
         metric.update(p.clamp_min(1e-300).log())  # it takes logits
         mean, deviation = metric.compute()
@@ -241,12 +239,10 @@ def tsne_coordinates(rows: Tensor, num_dims: int, seed: int) -> Tensor:
     from threadpoolctl import threadpool_limits
 
     perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
-    init = (
-        "pca" if rows.shape[1] >= num_dims else "random"
-    )  # fewer features have not as many components
+    init = "pca" if rows.shape[1] >= num_dims else "random"  # fewer features: fewer components
+    tsne = TSNE(num_dims, perplexity=perplexity, init=init, random_state=seed)
 
     with threadpool_limits(torch.get_num_threads()):
-        tsne = TSNE(num_dims, perplexity=perplexity, init=init, random_state=seed)
         return torch.from_numpy(tsne.fit_transform(rows.detach().cpu().float().numpy())).double()
 
 
@@ -288,6 +284,7 @@ def chamfer_tsne(real: Tensor, fake: Tensor, seed: int, num: int = 1000) -> Cham
     generator = torch.Generator().manual_seed(seed)
     num = min(num, len(real), len(fake))
     rows = torch.cat([_some(real, num, generator), _some(fake, num, generator)])
+
     x, y = tsne_coordinates(rows, 3, seed).split(num)
     forth, back = nearest_distances(x, y).square(), nearest_distances(y, x).square()
     return Chamfer(float(forth.sum()), float(forth.mean() + back.mean()), num)
@@ -310,20 +307,18 @@ def _some(rows: Tensor, num: int, generator: torch.Generator) -> Tensor:
 
 def _pair(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """Check that two sets of features go together and bring them to the CPU in double precision."""
-    if (
-        real.ndim != 2
-        or fake.ndim != 2
-        or real.shape[1] != fake.shape[1]
-        or min(len(real), len(fake)) < 2
-    ):
+    matrices = real.ndim == fake.ndim == 2
+    if not matrices or real.shape[1] != fake.shape[1] or min(len(real), len(fake)) < 2:
         raise ValueError(
-            f"need features [N, F] and [M, F] of 2 images or more, got {tuple(real.shape)} and {tuple(fake.shape)}"
+            "need features [N, F] and [M, F] of 2 images or more, "
+            f"got {tuple(real.shape)} and {tuple(fake.shape)}"
         )
 
     for name, rows in (("real", real), ("fake", fake)):
         if not bool(rows.isfinite().all()):
             raise ValueError(
-                f"the {name} images' features are not finite: NaN or infinity in the images or weights"
+                f"the {name} images' features are not finite: "
+                "NaN or infinity in the images or weights"
             )
 
     return real.detach().to("cpu", torch.float64), fake.detach().to("cpu", torch.float64)

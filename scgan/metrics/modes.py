@@ -56,22 +56,18 @@ def mode_coverage(
     Source: [VEEGAN] Sec. 4 (captured modes, high-quality samples, divergence).
         Differs: with unequal standard deviations "nearest" is in units of the mode's own.
     """
-    if (
-        samples.ndim != 2
-        or modes.ndim != 2
-        or samples.shape[1] != modes.shape[1]
-        or not (len(samples) and len(modes))
-    ):
+    matrices = samples.ndim == modes.ndim == 2
+    if not matrices or samples.shape[1] != modes.shape[1] or not (len(samples) and len(modes)):
         raise ValueError(
-            f"need samples [N, D] and modes [K, D] with equal D, got {tuple(samples.shape)} and {tuple(modes.shape)}"
+            "need samples [N, D] and modes [K, D] with equal D, "
+            f"got {tuple(samples.shape)} and {tuple(modes.shape)}"
         )
 
-    modes = modes.detach().to("cpu", torch.float64)
+    samples, modes = (rows.detach().to("cpu", torch.float64) for rows in (samples, modes))
     std = _one_a_mode("mode_std", mode_std, len(modes))
     true_shares = _one_a_mode("weights", 1.0 if weights is None else weights, len(modes))
-    distance, nearest = _scaled_distance_to_nearest(
-        samples.detach().to("cpu", torch.float64), modes, std
-    )
+
+    distance, nearest = _scaled_distance_to_nearest(samples, modes, std)
     high_quality = distance < HIGH_QUALITY_RADIUS
     shares = torch.bincount(nearest, minlength=len(modes)).double() / len(samples)
 
@@ -85,9 +81,8 @@ def mode_coverage(
 
 def _one_a_mode(name: str, values: float | Tensor, num_modes: int) -> Tensor:
     spread = torch.as_tensor(values).detach().to("cpu", torch.float64)
-    if spread.shape not in ((), (num_modes,)) or not bool(
-        (spread > 0).all() and spread.isfinite().all()
-    ):
+    positive = bool((spread > 0).all() and spread.isfinite().all())
+    if not positive or spread.shape not in ((), (num_modes,)):
         raise ValueError(
             f"{name} must be positive, one number or one for each of the {num_modes} modes, "
             f"got {values if spread.ndim == 0 else tuple(spread.shape)}"
@@ -99,14 +94,15 @@ def _one_a_mode(name: str, values: float | Tensor, num_modes: int) -> Tensor:
 def _scaled_distance_to_nearest(
     samples: Tensor, modes: Tensor, std: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Distance to the nearest mode in its standard deviations, and that mode's index, ``[N]`` each."""
-    parts = []
+    """Distance to the nearest mode in its standard deviations, and that mode's index, ``[N]``."""
+    distances, indices = [], []
     for chunk in samples.split(max(1, _CHUNK_ELEMENTS // len(modes))):
-        scaled = (
-            torch.cdist(chunk, modes, compute_mode="donot_use_mm_for_euclid_dist") / std
-        )  # [n, K]
-        parts.append(scaled.min(dim=1))
-    return torch.cat([part.values for part in parts]), torch.cat([part.indices for part in parts])
+        gaps = torch.cdist(chunk, modes, compute_mode="donot_use_mm_for_euclid_dist")  # [n, K]
+        distance, index = (gaps / std).min(dim=1)
+        distances.append(distance)
+        indices.append(index)
+
+    return torch.cat(distances), torch.cat(indices)
 
 
 def _kl_divergence(shares: Tensor, true_shares: Tensor) -> float:

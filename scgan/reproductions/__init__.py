@@ -1,4 +1,4 @@
-"""The papers' tables and figures: which trainings they need, and how the results are laid beside what was published.
+"""The papers' tables and figures: the trainings they need, results beside what was published.
 
 One file a paper, named as its system.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -74,7 +75,7 @@ class Reproduction(Protocol):
     def rounds(
         self, seeds: Sequence[int], budget: float, source: str | None
     ) -> list[list[list[Cell]]]:
-        """The trainings: rounds one after the other, in each groups at once, in each cells one after the other.
+        """The trainings: rounds in turn, a round's groups at once, a group's cells in turn.
 
         Cells of a group share their first stages, and those of a round share what earlier rounds
         have made.
@@ -109,3 +110,26 @@ def shortened(config: Settings, budget: float) -> Settings:
         if key.endswith(".num_samples")
     }
     return override(config, lengths)
+
+
+def plain_values(result: Result) -> dict[str, Any]:
+    """A result's seed, scores and their floors, by name."""
+    values = {name: score.value for name, score in result.scores.items()}
+    floors = {f"{name}_floor": score.floor for name, score in result.scores.items()}
+    known = {name: floor for name, floor in floors.items() if floor is not None}
+    return {"seed": result.cell.spec.seed, **values, **known}
+
+
+def mean_and_std(values: Sequence[float], digits: int) -> str:
+    """Mean, and the standard deviation where there are several; "-" for none."""
+    if not values:
+        return "-"
+    mean = statistics.mean(values)
+    text = f"{mean:,.0f}" if mean >= 1000 else f"{mean:.{digits}g}"
+    return text if len(values) == 1 else f"{text} ± {statistics.stdev(values):.1g}"
+
+
+def markdown_table(titles: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    """A markdown table; the first title is that of the rows' names."""
+    lines = [titles, ["---"] * len(titles), *([name, *cells] for name, cells in rows.items())]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

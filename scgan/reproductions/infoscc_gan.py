@@ -1,4 +1,4 @@
-"""InfoSCC-GAN's Tables 1 to 6 and its baseline, on the data that is given, at the size that the machine bears.
+"""InfoSCC-GAN's Tables 1 to 6 and its baseline, on the data and at the size that are given.
 
 The paper's own are AFHQ at 256 pixels and CelebA at 128, after 200,000 steps; its figures are
 printed beside ours, and are comparable only there and with the same Inception network.
@@ -6,7 +6,7 @@ printed beside ours, and are comparable only there and with the same Inception n
 
 from __future__ import annotations
 
-import statistics
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +19,15 @@ from scgan.data.loading import load
 from scgan.figures import images as image_figures
 from scgan.metrics.scores import Score
 from scgan.pipeline.spec import Spec
-from scgan.reproductions import Cell, Pages, Result, shortened
+from scgan.reproductions import (
+    Cell,
+    Pages,
+    Result,
+    markdown_table,
+    mean_and_std,
+    plain_values,
+    shortened,
+)
 from scgan.systems import eigengan, infoscc_gan
 
 if TYPE_CHECKING:
@@ -63,9 +71,10 @@ PUBLISHED: Mapping[tuple[str, str], Published] = {
 
 CELEBA: Mapping[str, str] = {
     "5": "Bald,Eyeglasses,Mustache,Wearing_Hat,Wearing_Necktie",
-    "10": "Bald,Black_Hair,Blond_Hair,Brown_Hair,Double_Chin,Eyeglasses,Gray_Hair,Mustache,Wearing_Hat,Wearing_Necktie",
-    "15": "Bald,Blurry,Chubby,Double_Chin,Eyeglasses,Goatee,Gray_Hair,Mustache,Narrow_Eyes,Pale_Skin,"
-    "Receding_Hairline,Rosy_Cheeks,Sideburns,Wearing_Hat,Wearing_Necktie",
+    "10": "Bald,Black_Hair,Blond_Hair,Brown_Hair,Double_Chin,Eyeglasses,Gray_Hair,Mustache,"
+    "Wearing_Hat,Wearing_Necktie",
+    "15": "Bald,Blurry,Chubby,Double_Chin,Eyeglasses,Goatee,Gray_Hair,Mustache,Narrow_Eyes,"
+    "Pale_Skin,Receding_Hairline,Rosy_Cheeks,Sideburns,Wearing_Hat,Wearing_Necktie",
 }
 """The attributes of Tables 4 to 6."""
 
@@ -99,38 +108,34 @@ def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list
     base = shortened(infoscc_gan.SYSTEM.presets["default"], budget)
     vanilla = shortened(eigengan.SYSTEM.presets["default"], budget)
 
-    cells = [
-        cell
-        for seed in seeds
-        for cell in (_many if schema.labels == "many" else _cells)(base, data, schema, seed)
-    ]
+    tables = _many if schema.labels == "many" else _cells
+    first: list[list[Cell]] = []
+    cells: list[Cell] = []
+    for seed in seeds:
+        first.append([Cell("base", "", Spec("infoscc_gan", data, base, seed))])
+        cells += tables(base, data, schema, seed)
+        cells.append(Cell("eigengan", BASELINE, Spec("eigengan", data, vanilla, seed)))
 
-    first = [[Cell("base", "", Spec("infoscc_gan", data, base, seed))] for seed in seeds]
-    cells += [Cell("eigengan", BASELINE, Spec("eigengan", data, vanilla, seed)) for seed in seeds]
     return [first, [[cell] for cell in cells]]
 
 
 def _cells(base: Settings, data: DataConfig, schema: ImageSchema, seed: int) -> list[Cell]:
     """Tables 1 to 3, for images with one class each or none."""
 
-    def cell(row: str, table: str, **changes: object) -> Cell:
-        settings = {key.replace("__", "."): value for key, value in changes.items()}
-        return Cell(row, table, Spec("infoscc_gan", data, override(base, settings), seed))
+    def cell(row: str, table: str, changes: Mapping[str, object]) -> Cell:
+        return Cell(row, table, Spec("infoscc_gan", data, override(base, changes), seed))
 
-    cells = [
-        cell(
-            f"{name}, {loss}",
-            DISCRIMINATORS,
-            generator__discriminator=name,
-            generator__adversarial=loss,
-        )
-        for name in ("global", "patch", "multiclass")
-        for loss in ("hinge_clipped", "non_saturating", "least_squares", "quartic")
-    ]
+    cells = []
+    critics = ("global", "patch", "multiclass")
+    losses = ("hinge_clipped", "non_saturating", "least_squares", "quartic")
+    for name, loss in itertools.product(critics, losses):
+        changes = {"generator.discriminator": name, "generator.adversarial": loss}
+        cells.append(cell(f"{name}, {loss}", DISCRIMINATORS, changes))
 
     sources = ("inner", "external") if schema.labels == "one" else ("inner",)
-    cells += [cell(name, ATTRIBUTES, attributes__source=name) for name in sources]
-    return cells + [cell(str(k), CLUSTERS, attributes__num_clusters=k) for k in (3, 4, 6, 10, 15)]
+    cells += [cell(name, ATTRIBUTES, {"attributes.source": name}) for name in sources]
+    numbers = (3, 4, 6, 10, 15)
+    return cells + [cell(str(k), CLUSTERS, {"attributes.num_clusters": k}) for k in numbers]
 
 
 def _many(base: Settings, data: DataConfig, schema: ImageSchema, seed: int) -> list[Cell]:
@@ -144,69 +149,44 @@ def _many(base: Settings, data: DataConfig, schema: ImageSchema, seed: int) -> l
 
 
 def render(results: Sequence[Result]) -> Pages:
-    """The tables, mean and standard deviation over seeds, the paper's values last; and samples of Table 1."""
+    """The tables, means and deviations over seeds, the paper's values last; samples of Table 1."""
     results = [result for result in results if result.cell.column]
     tables = list(dict.fromkeys(result.cell.column for result in results))
     markdown = "\n\n".join(f"### {table}\n\n{_table(results, table)}" for table in tables)
 
     rows = [
-        {
-            "table": result.cell.column,
-            "row": result.cell.row,
-            "seed": result.cell.spec.seed,
-            **{name: score.value for name, score in result.scores.items()},
-            **{
-                f"{name}_floor": s.floor for name, s in result.scores.items() if s.floor is not None
-            },
-        }
+        {"table": result.cell.column, "row": result.cell.row, **plain_values(result)}
         for result in results
     ]
-
     return Pages(markdown, rows, {"samples.png": _picture(results)})
 
 
 def _table(results: Sequence[Result], table: str) -> str:
     mine = [result for result in results if result.cell.column == table]
-    titles = [*COLUMNS.values(), "paper: FID / IS / Chamfer"]
-    lines = ["| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
+    lines: dict[str, list[str]] = {}
 
     for row in dict.fromkeys(result.cell.row for result in mine):
         scores = [result.scores for result in mine if result.cell.row == row]
-        ours = [
-            _mean_and_std([value for s in scores if (value := _find(s, prefix)) is not None])
-            for prefix in COLUMNS
-        ]
-        published = PUBLISHED.get((table, row))
+        lines[row] = [mean_and_std(_found(scores, prefix), 3) for prefix in COLUMNS]
 
-        beside = (
-            "-"
-            if published is None
-            else " / ".join("-" if v is None else f"{v:g}" for v in published)
-        )
+        published = PUBLISHED.get((table, row), ())
+        beside = ["-" if value is None else f"{value:g}" for value in published]
+        lines[row].append(" / ".join(beside) or "-")
 
-        lines.append(f"| {row} | " + " | ".join([*ours, beside]) + " |")
-
-    return "\n".join(lines)
+    return markdown_table(["", *COLUMNS.values(), "paper: FID / IS / Chamfer"], lines)
 
 
-def _find(scores: Mapping[str, Score], prefix: str) -> float | None:
-    """The score of that name, whatever number of images follows it."""
-    return next(
-        (s.value for name, s in scores.items() if name == prefix or name.startswith(f"{prefix}_")),
-        None,
-    )
-
-
-def _mean_and_std(values: Sequence[float]) -> str:
-    if not values:
-        return "-"
-    mean = statistics.mean(values)
-    text = f"{mean:,.0f}" if mean >= 1000 else f"{mean:.3g}"
-    return text if len(values) == 1 else f"{text} ± {statistics.stdev(values):.1g}"
+def _found(results: Sequence[Mapping[str, Score]], prefix: str) -> list[float]:
+    """Each result's score of that name, whatever number of images follows it, where it has one."""
+    values = []
+    for scores in results:
+        names = [name for name in scores if f"{name}_".startswith(f"{prefix}_")]
+        values += [scores[name].value for name in names[:1]]
+    return values
 
 
 def _picture(results: Sequence[Result]) -> Figure:
-    """Samples of every row of Table 1, or of what there is, of the first seed; the data in the first row."""
+    """Samples of every row of Table 1, or of what there is, of the first seed; the data first."""
     rows: dict[str, torch.Tensor] = {}
     for result in results:
         if result.cell.column in (DISCRIMINATORS, MANY, BASELINE):

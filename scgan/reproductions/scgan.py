@@ -5,7 +5,7 @@ The paper gives no hyper-parameters; these are the default preset's, the same fo
 
 from __future__ import annotations
 
-import statistics
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -14,7 +14,15 @@ from scgan.data.dataset import DataConfig
 from scgan.figures import tables as figures
 from scgan.metrics.scores import Score
 from scgan.pipeline.spec import Spec
-from scgan.reproductions import Cell, Pages, Result, shortened
+from scgan.reproductions import (
+    Cell,
+    Pages,
+    Result,
+    markdown_table,
+    mean_and_std,
+    plain_values,
+    shortened,
+)
 from scgan.stages.tables.latents import LATENTS, LatentName
 from scgan.systems.scgan import LATENT_TITLES, SYSTEM
 
@@ -30,7 +38,7 @@ PUBLISHED: dict[str, dict[LatentName, float]] = {
     "crescent_cubed": {"gaussian": 0.062, "centres": 0.023, "mapping": 0.024, "real": 0.021},
     "four_circles": {"gaussian": 0.031, "centres": 0.034, "mapping": 0.044, "real": 0.035},
 }
-"""Table 1. The paper's "sinewaved cube" may be ``sine_wave`` or ``crescent_cubed``: both are trained."""
+"""Table 1. Its "sinewaved cube" may be ``sine_wave`` or ``crescent_cubed``: both are trained."""
 
 
 def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list[list[Cell]]]:
@@ -43,86 +51,53 @@ def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list
         raise ValueError("SC-GAN's tables are of the paper's own sets; leave --data out")
 
     base = shortened(SYSTEM.presets["default"], budget)
-    groups = [
-        [
-            Cell(
-                toy,
-                latent,
-                Spec(
-                    "scgan",
-                    DataConfig(source=toy),
-                    override(base, {"decoder.latent": latent}),
-                    seed,
-                ),
-            )
-            for latent in LATENTS
-        ]
-        for seed in seeds
-        for toy in PUBLISHED
-    ]
+    configs = {latent: override(base, {"decoder.latent": latent}) for latent in LATENTS}
+    groups = []
+    for seed, toy in itertools.product(seeds, PUBLISHED):
+        data = DataConfig(source=toy)
+        specs = {latent: Spec("scgan", data, config, seed) for latent, config in configs.items()}
+        groups.append([Cell(toy, latent, spec) for latent, spec in specs.items()])
 
     return [groups]
 
 
 def render(results: Sequence[Result]) -> Pages:
-    """Table 1 with mean and standard deviation over seeds beside the published value, and Figure 3."""
+    """Table 1, means and deviations over seeds beside the published values, and Figure 3."""
     mse = _table(results, "reconstruction_mse_data_units", lambda s: s.value)
     sliced = _table(results, "sliced_wasserstein", lambda s: s.value / (s.floor or 1.0))
     off = _table(results, "off_support_fraction", lambda s: s.value)
 
-    markdown = "\n\n".join(
-        [
-            "### Table 1: reconstruction MSE on held-out data, data units; ours (published)\n\n"
-            + mse,
-            "### Generation: sliced Wasserstein-1 over its noise floor\n\n" + sliced,
-            "### Generation: off-support fraction (0.001 is real data's)\n\n" + off,
-        ]
-    )
+    tables = {
+        "Table 1: reconstruction MSE on held-out data, data units; ours (published)": mse,
+        "Generation: sliced Wasserstein-1 over its noise floor": sliced,
+        "Generation: off-support fraction (0.001 is real data's)": off,
+    }
+    markdown = "\n\n".join(f"### {title}\n\n{table}" for title, table in tables.items())
 
-    rows = [
-        {
-            "data": result.cell.row,
-            "latent": result.cell.column,
-            "seed": result.cell.spec.seed,
-            "published_mse": PUBLISHED[result.cell.row][cast(LatentName, result.cell.column)],
-            **{name: score.value for name, score in result.scores.items()},
-            **{
-                f"{name}_floor": s.floor for name, s in result.scores.items() if s.floor is not None
-            },
-        }
-        for result in results
-    ]
+    rows = []
+    for result in results:
+        toy, latent = result.cell.row, cast(LatentName, result.cell.column)
+        cell = {"data": toy, "latent": latent, "published_mse": PUBLISHED[toy][latent]}
+        rows.append(cell | plain_values(result))
 
     return Pages(markdown, rows, {"figure3.png": _figure_3(results)})
 
 
 def _table(results: Sequence[Result], metric: str, value: Callable[[Score], float]) -> str:
     """A markdown table of sets and latent models, mean and standard deviation over the seeds."""
-    titles = [LATENT_TITLES[latent] for latent in LATENTS]
-    lines = ["| data | " + " | ".join(titles) + " |", "|---|" + "---|" * len(titles)]
+    found: dict[tuple[str, str], list[float]] = {}
+    for result in results:
+        place = (result.cell.row, result.cell.column)
+        found.setdefault(place, []).append(value(result.scores[metric]))
 
-    for toy, published in PUBLISHED.items():
-        cells = []
-        for latent in LATENTS:
-            found = [
-                value(result.scores[metric])
-                for result in results
-                if (result.cell.row, result.cell.column) == (toy, latent)
-            ]
+    lines: dict[str, list[str]] = {toy: [] for toy in PUBLISHED}
+    for toy, latent in itertools.product(PUBLISHED, LATENTS):
+        text = mean_and_std(found.get((toy, latent), []), 2)
+        if metric.startswith("reconstruction"):
+            text += f" ({PUBLISHED[toy][latent]:.3f})"
+        lines[toy].append(text)
 
-            beside = f" ({published[latent]:.3f})" if metric.startswith("reconstruction") else ""
-            cells.append(_mean_and_std(found) + beside)
-
-        lines.append(f"| {toy} | " + " | ".join(cells) + " |")
-
-    return "\n".join(lines)
-
-
-def _mean_and_std(values: Sequence[float]) -> str:
-    if not values:
-        return "-"
-    mean = f"{statistics.mean(values):.2g}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.1g}"
+    return markdown_table(["data", *(LATENT_TITLES[latent] for latent in LATENTS)], lines)
 
 
 def _figure_3(results: Sequence[Result]) -> Figure:
@@ -131,13 +106,12 @@ def _figure_3(results: Sequence[Result]) -> Figure:
     for result in results:
         first.setdefault((result.cell.row, result.cell.column), result)
 
-    rows = {
-        toy: {
-            **{LATENT_TITLES[latent]: first[toy, latent].samples.numpy() for latent in LATENTS},
-            "data": first[toy, LATENTS[-1]].reference.numpy(),
-        }
-        for toy in PUBLISHED
-        if all((toy, latent) in first for latent in LATENTS)
-    }
+    rows = {}
+    for toy in PUBLISHED:
+        mine = {latent: first.get((toy, latent)) for latent in LATENTS}
+        done = {LATENT_TITLES[latent]: result for latent, result in mine.items() if result}
+        if len(done) == len(LATENTS):
+            clouds = {title: result.samples.numpy() for title, result in done.items()}
+            rows[toy] = {**clouds, "data": first[toy, LATENTS[-1]].reference.numpy()}
 
     return figures.density_rows(rows)

@@ -57,6 +57,11 @@ def test_diversity_equals_loops_over_pairs():
     assert diversity(x, many) == pytest.approx(slow(x, [[0, 2, 5, 7], range(9)]), rel=1e-9)
 
 
+def test_diversity_of_two_images_is_their_difference():
+    x = torch.tensor([[0.0, 0.0], [3.0, 4.0], [9.0, 9.0]])
+    assert diversity(x, torch.tensor([1, 1, 2])) == pytest.approx(5 / math.sqrt(2))
+
+
 def test_diversity_of_noise_is_known_and_a_collapse_is_seen():
     """Of independent N(0, s^2) values, the difference is s times the root of 2."""
     y = torch.arange(3).repeat(200)

@@ -189,9 +189,15 @@ class TestOffSupport:
 
     def test_only_the_first_reference_rows_count(self) -> None:
         reference = torch.tensor([[0.0], [5.0]])
-        samples, real = torch.tensor([[5.0], [0.0]]), torch.tensor([[0.1]])
+        samples, real = torch.tensor([[5.0], [0.0], [5.2]]), torch.tensor([[0.3]])
         assert off_support_fraction(samples, reference, real) == 0
-        assert off_support_fraction(samples, reference, real, num_reference=1) == 0.5
+        cut = off_support_fraction(samples, reference, real, num_reference=1)
+        assert cut == pytest.approx(2 / 3)
+
+    def test_one_real_row_in_a_thousand_lies_beyond_by_default(self) -> None:
+        real, samples = torch.arange(1001.0)[:, None], torch.tensor([[995.0], [1000.0]])
+        assert off_support_fraction(samples, torch.zeros(1, 1), real) == 0.5
+        assert share_beyond(samples[:, 0], real[:, 0]) == 0.5
 
     def test_threshold_is_strict(self) -> None:
         distances = torch.tensor([1.0, 2.0, 3.0, 4.0])
@@ -264,6 +270,32 @@ class TestC2st:
             c2st(x, x.clone(), seed=0) < 0.6
         )  # a classifier judged on rows it has seen would be near 1
         assert c2st(x, normal(400, 5, 2), seed=0) < 0.6
+
+    def test_rows_are_taken_at_random_from_both_sides(self) -> None:
+        ordered = torch.arange(2000.0)[:, None]
+        other = ordered[torch.randperm(2000, generator=seeded())]
+        assert c2st(ordered, other, seed=0, num_max=200) < 0.6  # the first 200 would give 0.9
+        assert c2st(other, ordered, seed=0, num_max=200) < 0.6
+
+    def test_the_classifier_never_sees_what_it_is_asked(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Recorder:
+            def __init__(self, **options: object) -> None:
+                assert options == {"early_stopping": False, "random_state": 3}
+
+            def fit(self, rows: np.ndarray, labels: np.ndarray) -> None:
+                self.known = dict(zip(rows[:, 0].tolist(), labels.tolist(), strict=True))
+                assert len(rows) == 16 and sum(labels) == 8
+
+            def predict(self, rows: np.ndarray) -> np.ndarray:
+                assert not self.known.keys() & set(rows[:, 0].tolist())
+                return (rows[:, 0] >= 100).astype(int)  # y's rows are the second class
+
+        monkeypatch.setattr("sklearn.ensemble.HistGradientBoostingClassifier", Recorder)
+        x = torch.arange(10.0)[:, None]
+        assert c2st(x, x + 100, seed=3) == 1.0
+        assert c2st(x + 100, x, seed=3) == 0.0
 
     def test_refuses_fewer_rows_than_folds(self) -> None:
         with pytest.raises(ValueError, match="5 folds and 4 rows"):

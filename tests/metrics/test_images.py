@@ -74,7 +74,7 @@ def test_fid_of_features_far_from_zero():
 
 
 def test_fid_with_fewer_images_than_features():
-    """Of singular covariances: the trace of the root is the nuclear norm of the product of the centred rows."""
+    """The trace of the root is the nuclear norm of the product of the centred rows."""
     x, y = correlated(30, 50, 0), correlated(40, 50, 1)
     centred = [(rows - rows.mean(0)) / math.sqrt(len(rows) - 1) for rows in (x, y)]
     root = torch.linalg.matrix_norm(centred[0] @ centred[1].T, "nuc")
@@ -103,7 +103,7 @@ def test_kid_equals_a_slow_loop():
 
 
 def test_kid_is_unbiased():
-    """Zero on average for one distribution, hence negative half the time; a biased one would be 0.5 or more."""
+    """Zero on average for one distribution, negative half the time; biased, it were above 0.5."""
     draws = torch.randn(400, 2, 20, 4, generator=seeded(3), dtype=torch.float64)
     values = torch.tensor([kid(x, y, 0) for x, y in draws])
     assert abs(float(values.mean())) < 4 * float(values.std()) / math.sqrt(len(values)) < 0.1
@@ -125,6 +125,20 @@ def test_kid_of_many_rows_is_a_mean_over_subsets(monkeypatch):
     assert (
         steady < torch.tensor([kid(x, y, seed) for seed in range(8)]).std() / 4
     )  # of 100: a tenth
+
+
+def test_kid_of_unequal_numbers_is_over_subsets_too(monkeypatch):
+    sizes = []
+
+    def recorded(x, y):
+        sizes.append((len(x), len(y)))
+        return torch.tensor(0.5)
+
+    monkeypatch.setattr("torchmetrics.image.kid.poly_mmd", recorded)
+    assert kid(correlated(30, 3, 0), correlated(20, 3, 1), 0) == 0.5
+    assert sizes == [(20, 20)] * 100
+    kid(correlated(1200, 3, 0), correlated(1100, 3, 1), 0)
+    assert sizes[100:] == [(1000, 1000)] * 100
 
 
 def test_inception_score_equals_a_slow_loop():
@@ -173,6 +187,47 @@ def test_chamfer_equals_loops_over_the_embedding(monkeypatch):
     assert measured.real_to_fake_sum == pytest.approx(sum(forth), rel=1e-9)
     assert measured.symmetric_mean == pytest.approx(sum(forth) / 15 + sum(back) / 15, rel=1e-9)
     assert chamfer_tsne(real, fake[:9], 0).num == 9
+
+
+def test_chamfer_is_measured_in_a_joint_embedding_of_three_dimensions(monkeypatch):
+    seen = []
+
+    def doubled(rows, num_dims, seed):
+        seen.append((tuple(rows.shape), num_dims, seed))
+        return 2 * rows
+
+    real, fake = correlated(14, 5, 0), correlated(12, 5, 1) + 1
+    monkeypatch.setattr(images, "tsne_coordinates", lambda rows, num_dims, seed: rows)
+    plain = chamfer_tsne(real, fake, 7, num=10)
+    monkeypatch.setattr(images, "tsne_coordinates", doubled)
+    measured = chamfer_tsne(real, fake, 7, num=10)
+    assert seen == [((20, 5), 3, 7)] and measured.num == 10
+    assert measured.symmetric_mean == pytest.approx(4 * plain.symmetric_mean)
+    assert measured.real_to_fake_sum == pytest.approx(4 * plain.real_to_fake_sum)
+    others = {chamfer_tsne(real, fake, seed, num=10).symmetric_mean for seed in range(4)}
+    assert len(others) > 1  # other rows are taken
+
+
+def test_chamfer_takes_a_thousand_rows_a_side(monkeypatch):
+    monkeypatch.setattr(images, "tsne_coordinates", lambda rows, num_dims, seed: rows)
+    assert chamfer_tsne(correlated(1100, 2, 0), correlated(1050, 2, 1), 0).num == 1000
+
+
+def test_an_embeddings_settings(monkeypatch):
+    """Perplexity 30 or a third of the neighbours; principal components where there are enough."""
+    seen = []
+
+    class Recorder:
+        def __init__(self, num_dims, **options):
+            seen.append((num_dims, options["perplexity"], options["init"], options["random_state"]))
+
+        def fit_transform(self, rows):
+            return rows
+
+    monkeypatch.setattr("sklearn.manifold.TSNE", Recorder)
+    tsne_coordinates(torch.zeros(100, 4), 3, 5)
+    tsne_coordinates(torch.zeros(40, 2), 3, 6)
+    assert seen == [(3, 30.0, "pca", 5), (3, 13.0, "random", 6)]
 
 
 def test_chamfer_in_a_real_embedding_grows_where_modes_are_missed():

@@ -98,7 +98,8 @@ def test_wrong_input_never_reaches_ray(job, tmp_path, monkeypatch, words, messag
     [
         (
             ["--resources.cpus_per_task", "64"],
-            "resources.cpus_per_task is 64, but the largest node has 2 CPUs; of a cluster that grows, give "
+            "resources.cpus_per_task is 64, but the largest node has 2 CPUs; "
+            "of a cluster that grows, give "
             "resources.num_gpus or resources.num_cpus",
         ),
         (

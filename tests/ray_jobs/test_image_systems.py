@@ -49,7 +49,7 @@ def local(local_store):
 
 
 def on_two_workers(stage, local, local_store, folder):
-    """The artifact of a stage, fitted on two workers upon what this process has made, and of this process."""
+    """A stage's artifact, fitted on two workers upon what this process made, and this process's."""
     store = ArtifactStore(str(shutil.copytree(local_store, folder)))
     store.delete(local[stage].key)
     fitted = fit_stages(
@@ -72,7 +72,7 @@ def test_two_workers_generate_as_one_on_the_joined_batch(ray_head, local, local_
 
 
 def test_two_workers_see_each_others_negatives(ray_head, local, local_store, tmp_path):
-    """Their views and batch statistics are their own, so the loss is alike, not the same; log(2B - 1) tells B."""
+    """Views and batch statistics are a worker's own: the loss is alike; log(2B - 1) tells B."""
     there, here = on_two_workers("encode", local, local_store, tmp_path / "runs")
     first, last = (artifact.meta["curve"][-1]["nt_xent"] for artifact in (there, here))
     assert_close(first, last, rtol=0.05, atol=0)

@@ -43,7 +43,7 @@ def submit(ray_head, *words):
 
 
 def contents(store):
-    """Keys with the names of their tensors' files less what is one write's own: hashes of what is in them."""
+    """Keys, and the hashes in the names of their tensors' files, less what is one write's own."""
     artifacts = Path(store) / "artifacts"
     names = {
         key: [path.name for path in (artifacts / key).iterdir()]

@@ -1,4 +1,4 @@
-"""The files of a streamed table are fitted by tasks as by this process; one that dies is begun again alone."""
+"""A streamed table's files, fitted by tasks as by this process; one that dies is begun again."""
 
 from __future__ import annotations
 
