@@ -1,4 +1,9 @@
-"""InfoSCC-GAN's third stage written plainly, in one function, to hold the framework's step and its speed against."""
+"""InfoSCC-GAN's third stage written once more, plainly: what the stage is compared with.
+
+:func:`plain_training` shares no loss, loop or averaging with the package, so that it can serve as
+the oracle of the stage's test, which compares weights, and as the baseline of the benchmark, which
+compares times. Nothing that is trained for use goes through it.
+"""
 
 from __future__ import annotations
 

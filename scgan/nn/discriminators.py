@@ -1,4 +1,8 @@
-"""Discriminators of images; each takes attributes too, and all but the last leave them aside."""
+"""Discriminators of images, all called with attributes: two look at them, two leave them aside.
+
+``multiclass`` and ``attributes`` judge an image given its attributes, D(x | y); ``global`` and
+``patch`` judge the image alone.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +74,7 @@ class MulticlassDiscriminator(nn.Module):
         self.trunk = trunk
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Logits ``[B, 1]`` of images ``[B, C, size, size]`` with attributes ``[B, A]`` in {0, 1}."""
+        """Logits ``[B, 1]`` of images ``[B, C, size, size]``, attributes ``[B, A]`` in {0, 1}."""
         return (self.trunk(x) * shares(y)).sum(1, keepdim=True)
 
 
@@ -84,8 +88,7 @@ class PatchDiscriminator(nn.Module):
         max_width: At most as many.
 
     Source: [INFOSCC-GAN] Sec. 4.3.1, [PIX2PIX] App. 6.1.2. Differs: group normalisation, so that an
-        image's logits
-    depend on it alone (R1, several workers); fewer layers for small images.
+        image's logits depend on it alone (R1, several workers); fewer layers for small images.
     """
 
     GROUPS = 8
@@ -113,9 +116,9 @@ class PatchDiscriminator(nn.Module):
 
 
 class AttributeDiscriminators(nn.Module):
-    r"""A discriminator an attribute, :math:`D(x \mid y)`: each sees only the images that have its attribute.
+    r"""A discriminator an attribute, :math:`D(x \mid y)`.
 
-    An image with several gets the mean of their logits; one with none, a discriminator of its own.
+    Each sees only the images that have its attribute. An image with several gets the mean of their logits; one with none, a discriminator of its own.
 
     Args:
         num_attributes: A.
@@ -129,7 +132,7 @@ class AttributeDiscriminators(nn.Module):
         self.members = nn.ModuleList(make() for _ in range(num_attributes + 1))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Logits ``[B, 1]`` of images ``[B, C, size, size]`` with attributes ``[B, A]`` in {0, 1}."""
+        """Logits ``[B, 1]`` of images ``[B, C, size, size]``, attributes ``[B, A]`` in {0, 1}."""
         logits = x.new_zeros(len(x), 1)
         for member, weight in zip(self.members, shares(y).T, strict=True):
             rows = weight.nonzero()[:, 0]
@@ -138,7 +141,7 @@ class AttributeDiscriminators(nn.Module):
 
 
 def shares(y: Tensor) -> Tensor:
-    """Each present attribute's share of an image, or that of having none, ``[B, A + 1]``; rows sum to 1."""
+    """Each present attribute's share of an image, the last that of having none, ``[B, A + 1]``."""
     has = torch.cat([y, (y.sum(1, keepdim=True) == 0).to(y)], 1)
     return has / has.sum(1, keepdim=True)
 

@@ -69,7 +69,7 @@ def load_image_encoder(c: ImageEncoderSettings, artifact: Artifact) -> ImageEnco
 def encode_images(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 1: raise the mutual information of x and its features by InfoNCE on two random views.
 
-    Source: [INFOSCC-GAN] Eq. (1).
+    Source: [INFOSCC-GAN] Sec. 3.1, Eq. (1).
     """
     c: ImageEncoderSettings = config.encoder
     images = inputs.data.train

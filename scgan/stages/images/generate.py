@@ -16,7 +16,8 @@ from scgan.data.images.augment import AugmentName, DiffAugment
 from scgan.data.images.schema import to_float
 from scgan.losses.adversarial import PAIRS, AdversarialName
 from scgan.losses.classification import attribute_loss
-from scgan.losses.regularizers import orthogonality, r1
+from scgan.losses.infoscc_gan import generator_loss
+from scgan.losses.regularizers import r1
 from scgan.nn.discriminators import DiscriminatorName, build_discriminator
 from scgan.nn.eigengan import ImageGenerator
 from scgan.stages.images.attributes import Attributes, load_attributes
@@ -158,7 +159,7 @@ def generate(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Art
 def generate_conditionally(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 3: train the generator, and every n-th iteration take a step of its own towards the attributes.
 
-    Source: [INFOSCC-GAN] Eqs. (5) and (7), Sec. 3.3.
+    Source: [INFOSCC-GAN] Sec. 3.3, Eqs. (5) and (7).
     """
     found = load_attributes(inputs.artifacts["attributes"])
     found.classifier.to(runtime.device)
@@ -313,11 +314,11 @@ class GeneratorTraining:
 
     def _play(self, x: Tensor, y_real: Tensor, y: Tensor) -> dict[str, Tensor]:
         """One step of the discriminator on real and generated images, one of the generator."""
-        pair, losses = PAIRS[self.c.adversarial], {}
+        losses: dict[str, Tensor] = {}
         real_draws, fake_draws = self._augmentation(), self._augmentation()
         fake = self._generate(y)
 
-        def d_loss() -> Tensor:
+        def discriminate() -> Tensor:
             with self.runtime.autocast():
                 images = torch.cat(
                     [self.augment(x, real_draws), self.augment(fake.detach(), fake_draws)]
@@ -326,24 +327,28 @@ class GeneratorTraining:
                     self.critic(images, torch.cat([y_real, y])).float().split(len(x))
                 )
 
-            losses["d_loss"] = pair.d_loss(real_logits, fake_logits).mean()
+            d_loss = PAIRS[self.c.adversarial].d_loss
+            losses["d_loss"] = d_loss(real_logits, fake_logits).mean()
             return losses["d_loss"]
 
-        def g_loss() -> Tensor:
+        def generate() -> Tensor:
             with self.runtime.autocast():
                 fake_logits = self.discriminator(self.augment(fake, fake_draws), y).float()
-            losses["g_loss"] = pair.g_loss(fake_logits).mean()
-            losses["orthogonality"] = torch.stack(
-                [orthogonality(U) for U in self.generator.bases()]
-            ).sum()
-            return losses["g_loss"] + self.c.orthogonality_weight * losses["orthogonality"]
+            loss = generator_loss(
+                fake_logits,
+                self.generator.bases(),
+                orthogonality_weight=self.c.orthogonality_weight,
+                adversarial=self.c.adversarial,
+            )
+            losses["g_loss"], losses["orthogonality"] = loss.g_loss, loss.orthogonality
+            return loss.total
 
         adversarial_step(
             discriminators=[self.discriminator],
             d_optimizer=self.d_optimizer,
-            d_loss=d_loss,
+            d_loss=discriminate,
             g_optimizer=self.g_optimizer,
-            g_loss=g_loss,
+            g_loss=generate,
         )
 
         return losses

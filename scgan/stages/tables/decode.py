@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from scgan.config import Settings
 from scgan.contract import Inputs, Units
-from scgan.losses.adversarial import PAIRS, AdversarialName
-from scgan.losses.regularizers import orthogonality, r1
+from scgan.losses.adversarial import AdversarialName
+from scgan.losses.regularizers import orthogonality
+from scgan.losses.scgan import decoder_loss, discriminator_loss
 from scgan.nn.encoder import Encoder
 from scgan.nn.mlp import MLP, initialise
 from scgan.nn.subspace import SubspaceDecoder
@@ -90,7 +91,7 @@ def load_decoder(c: DecoderSettings, artifact: Artifact) -> SubspaceDecoder:
 def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 3: reconstruct x from its code with fixed noise, generate from latents with random noise.
 
-    Source: [SCGAN] Eq. (4).
+    Source: [SCGAN] Sec. 2.3, Eq. (4).
     """
     c: DecoderSettings = config.decoder
     device, data_dim = runtime.device, inputs.data.train.shape[1]
@@ -160,16 +161,14 @@ def _critics_loss(
     penalty: float,
     losses: dict[str, Tensor],
 ) -> Tensor:
-    """Both discriminators' losses, with R1 weighted by ``penalty``; each is noted in ``losses``."""
-    d_loss, total = PAIRS[c.adversarial].d_loss, real.new_zeros(())
-    rows = real.clone().requires_grad_(penalty > 0)
+    """Both discriminators' losses, R1 weighted by ``penalty``; each is noted in ``losses``."""
+    total, rows = real.new_zeros(()), real.clone().requires_grad_(penalty > 0)
 
     for name, fake in fakes.items():
-        real_logits, fake_logits = critics[name](torch.cat([rows, fake.detach()])).split(len(rows))
-        losses[f"{name}_d_loss"] = d_loss(real_logits, fake_logits).mean()
-        total = total + losses[f"{name}_d_loss"]
-        if penalty:
-            total = total + penalty * r1(real_logits, rows).mean()
+        logits = critics[name](torch.cat([rows, fake.detach()])).split(len(rows))
+        loss = discriminator_loss(rows, *logits, r1_weight=penalty, adversarial=c.adversarial)
+        losses[f"{name}_d_loss"] = loss.d_loss
+        total = total + loss.total
 
     return total
 
@@ -182,21 +181,22 @@ def _decoder_loss(
     bases: Sequence[Tensor],
     losses: dict[str, Tensor],
 ) -> Tensor:
-    """Equation (4): reconstruction and its divergence, lambda_x times generation's; each is noted in ``losses``."""
-    losses["reconstruction"] = (fakes["reconstructed"] - real).square().mean()
-    g_losses = {
-        name: PAIRS[c.adversarial].g_loss(critics[name](fake)).mean()
-        for name, fake in fakes.items()
-    }
-    losses.update({f"{name}_g_loss": value for name, value in g_losses.items()})
-    losses["orthogonality"] = torch.stack([orthogonality(U) for U in bases]).sum()
-
-    return (
-        c.reconstruction_weight * losses["reconstruction"]
-        + g_losses["reconstructed"]
-        + c.lambda_x * g_losses["generated"]
-        + c.orthogonality_weight * losses["orthogonality"]
+    """The decoder's loss, its bases held orthonormal; each term is noted in ``losses``."""
+    loss = decoder_loss(
+        real,
+        fakes["reconstructed"],
+        *(critics[name](fake) for name, fake in fakes.items()),
+        reconstruction_weight=c.reconstruction_weight,
+        lambda_x=c.lambda_x,
+        adversarial=c.adversarial,
     )
+
+    losses["reconstruction"] = loss.entropy
+    losses["reconstructed_g_loss"] = loss.reconstructed
+    losses["generated_g_loss"] = loss.generated
+    losses["orthogonality"] = orthogonality(bases)
+
+    return loss.total + c.orthogonality_weight * losses["orthogonality"]
 
 
 def _decoder_batches(

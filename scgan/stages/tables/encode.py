@@ -83,7 +83,7 @@ def load_encoder(c: EncoderSettings, artifact: Artifact) -> Encoder:
 def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 1: raise the mutual information of x and eps by InfoNCE on two noisy views.
 
-    Source: [SCGAN] Eq. (1).
+    Source: [SCGAN] Sec. 2.1, Eq. (1).
     """
     c: EncoderSettings = config.encoder
     resident = inputs.data.train.to(runtime.device)

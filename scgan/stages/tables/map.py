@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from scgan.config import Settings
 from scgan.contract import Inputs, Units
-from scgan.losses.adversarial import PAIRS, AdversarialName
-from scgan.losses.regularizers import r1
+from scgan.losses.adversarial import AdversarialName
+from scgan.losses.scgan import discriminator_loss, mapper_loss
 from scgan.nn.mappers import Mappers
 from scgan.stages.tables.encode import load_encoder
 from scgan.stages.tables.rows import read_clusters
@@ -72,7 +72,7 @@ def load_mappers(c: MapperSettings, artifact: Artifact) -> Mappers:
 def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 2: shape N(0, I) into each cluster by an adversarial autoencoder, all units stacked.
 
-    Source: [SCGAN] Eqs. (2)-(3), [AAE].
+    Source: [SCGAN] Sec. 2.2, Eqs. (2)-(3), [AAE].
     """
     c: MapperSettings = config.mappers
     data_dim, clusters = inputs.data.train.shape[1], _codes(config, units, inputs, runtime)
@@ -87,7 +87,6 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
         "discriminator": stacked_adam(list(mappers.discriminator.parameters()), c.d_learning_rate),
     }
     state = TrainState({"mappers": mappers}, optimizers, {})
-    d_loss, g_loss = PAIRS[c.adversarial]
 
     def step() -> Mapping[str, Tensor]:
         (eps_block, omega_block), place = batches.at(state.samples // c.batch_size)
@@ -96,20 +95,22 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
 
         def discriminate() -> Tensor:
             omega = mappers.encode(v).detach()
-            prior_rows = prior.requires_grad_(c.r1_weight > 0)
-            real_logits = mappers.discriminator(prior_rows)
-            loss = d_loss(real_logits, mappers.discriminator(omega)).mean((1, 2))  # [K]
-            losses["d_loss"] = loss.mean()
-            if c.r1_weight:
-                loss = loss + c.r1_weight * r1(real_logits, prior_rows).mean(1)
-            return loss.sum()
+            rows = prior.requires_grad_(c.r1_weight > 0)
+            logits = mappers.discriminator(rows), mappers.discriminator(omega)
+            loss = discriminator_loss(
+                rows, *logits, r1_weight=c.r1_weight, adversarial=c.adversarial
+            )
+            losses["d_loss"] = loss.d_loss.mean()
+            return loss.total.sum()
 
         def code() -> Tensor:
             omega = mappers.encode(v)
-            reconstruction = (mappers.decode(omega) - v).square().mean((1, 2))
-            adversarial = g_loss(mappers.discriminator(omega)).mean((1, 2))
-            losses["reconstruction"], losses["g_loss"] = reconstruction.mean(), adversarial.mean()
-            return (adversarial + c.lambda_eps * reconstruction).sum()
+            v_hat, fake_logits = mappers.decode(omega), mappers.discriminator(omega)
+            loss = mapper_loss(
+                v, v_hat, fake_logits, lambda_eps=c.lambda_eps, adversarial=c.adversarial
+            )
+            losses["reconstruction"], losses["g_loss"] = loss.entropy.mean(), loss.divergence.mean()
+            return loss.total.sum()
 
         adversarial_step(
             discriminators=[mappers.discriminator],
