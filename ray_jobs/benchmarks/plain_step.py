@@ -114,7 +114,7 @@ def plain_training(
 
 
 def seconds_a_step(rounds: int, steps: int) -> tuple[list[float], list[float]]:
-    """Time the framework's loop and the plain one in turns, on the bundled digits with the default settings.
+    """Time the framework's loop and the plain one in turns, on the bundled digits.
 
     Args:
         rounds: Turns of each.
@@ -145,16 +145,7 @@ def seconds_a_step(rounds: int, steps: int) -> tuple[list[float], list[float]]:
         training = GeneratorTraining(length, conditions, inputs, runtime)
         start = time.perf_counter()
 
-        train(
-            training.state,
-            training.step,
-            name="step",
-            num_samples=length.num_samples,
-            batch_size=c.batch_size,
-            schedule=c.schedule,
-            runtime=runtime,
-        )
-
+        train(training.state, training.step, length, name="step", runtime=runtime)
         framework.append((time.perf_counter() - start) / steps)
         training = GeneratorTraining(length, conditions, inputs, runtime)
         start = time.perf_counter()

@@ -87,7 +87,7 @@ class Runtime:
     until: int | None = None
 
     def place(self, module: nn.Module) -> None:
-        """Move a network of images here, its weights laid out channels last: faster on either device."""
+        """Move a network of images here, its weights channels last: faster on either device."""
         module.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def parallel(self, module: nn.Module) -> nn.Module:

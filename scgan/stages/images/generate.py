@@ -1,4 +1,4 @@
-"""Stage: the stochastic generator of images, adversarial, and held to its attributes every n-th iteration."""
+"""Stage: the stochastic generator of images, adversarial, held to its attributes now and then."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from scgan.config import Settings
 from scgan.contract import Inputs, Units
 from scgan.data.images.augment import AugmentName, DiffAugment
 from scgan.data.images.schema import to_float
@@ -23,47 +22,64 @@ from scgan.nn.eigengan import ImageGenerator
 from scgan.stages.images.attributes import Attributes, load_attributes
 from scgan.stages.images.encode import load_image_encoder
 from scgan.store.artifacts import Artifact
-from scgan.training.loop import ScheduleName, adversarial_step, descend, train
+from scgan.training.loop import GAN_BETAS, adam, adversarial_step, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.state import TrainState, average_of
+from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.state import TrainState, average_of, named_weights
 
 
-class GeneratorSettings(Settings):
-    """The generator and its training."""
+class GeneratorSettings(TrainingSettings):
+    """The generator, for 28 and 32 pixels on a CPU; :data:`PAPER` is the paper's code's."""
 
-    code_dim: int = Field(128, ge=1, le=8192, description="dimension of eps")
-    noise_dim: int = Field(
-        6, ge=1, le=1024, description="noise dimensions a layer"
-    )  # [INFOSCC-GAN] Sec. 4.1
+    code_dim: int = Field(
+        128, ge=1, le=8192, description="dimension of eps; the paper's code's 512"
+    )
+    noise_dim: int = Field(6, ge=1, le=1024, description="noise dimensions a layer; the paper's 6")
     noise_scale: float = Field(
-        18.0, ge=0, description="largest initial importance of the noise"
-    )  # [EIGENGAN] code
+        18.0, ge=0, description="largest initial importance of the noise; EigenGAN's code's"
+    )
     width: int = Field(
         16, ge=1, le=1024, description="channels of the last layer, doubled at each before"
     )
-    max_width: int = Field(128, ge=8, le=8192, description="most channels")
+    max_width: int = Field(
+        128, ge=8, le=8192, description="most channels of a layer, of the discriminator too"
+    )
     discriminator: DiscriminatorName = Field(
-        "global", description="global or patch; with attributes more"
+        "global", description="global: a logit an image; patch: a logit a patch"
     )
     d_width: int = Field(
         16, ge=8, le=1024, description="channels of the discriminator's first layer"
     )
-    adversarial: AdversarialName = "hinge_clipped"
-    r1_weight: float = Field(10.0, ge=0)
+    adversarial: AdversarialName = Field(
+        "hinge_clipped", description="loss of generator and discriminator; Eqs. (8) and (9)"
+    )
+    r1_weight: float = Field(
+        10.0, ge=0, description="gradient penalty of the discriminator; 0 leaves it out"
+    )
     r1_every: int = Field(
         16, ge=1, description="steps between the penalty, which has a step of its own"
     )
-    orthogonality_weight: float = Field(1.0, ge=0)
-    diff_augment: tuple[AugmentName, ...] = Field((), description="color, translation, cutout")
+    orthogonality_weight: float = Field(
+        1.0, ge=0, description="of how far the bases of the noise are from orthonormal"
+    )
+    diff_augment: tuple[AugmentName, ...] = Field(
+        (), description="what the discriminator sees is augmented by: color, translation, cutout"
+    )
     augment_probability: float = Field(
         0.6, ge=0, le=1, description="of each augmentation, in a batch"
     )
-    ema_half_life: float = Field(2_000, gt=0, description="images")
-    batch_size: int = Field(32, ge=1)
-    num_samples: int = Field(128_000, ge=1, description="images seen")
-    learning_rate: float = Field(5e-4, gt=0)
-    d_learning_rate: float = Field(5e-4, gt=0)
-    schedule: ScheduleName = "late_linear"
+    ema_half_life: float = Field(
+        2_000, gt=0, description="images after which a weight counts half in the stored average"
+    )
+    batch_size: BatchSize = Field(32, description="images a step, over all workers")
+    num_samples: NumSamples = Field(128_000, description="images seen, over all workers")
+    learning_rate: LearningRate = Field(
+        5e-4, description="of Adam, of the generator, before the schedule"
+    )
+    d_learning_rate: LearningRate = Field(
+        5e-4, description="of Adam, of the discriminator, before the schedule"
+    )
+    schedule: Schedule = "late_linear"
 
 
 class ConditionalSettings(GeneratorSettings):
@@ -71,13 +87,17 @@ class ConditionalSettings(GeneratorSettings):
 
     discriminator: DiscriminatorName = Field(
         "multiclass",
-        description="multiclass: a logit an attribute; attributes: a network each; global, patch: blind",
+        description="multiclass: a logit an attribute; attributes: a network each; "
+        "global, patch: attributes left aside",
     )
     n: int = Field(2, ge=1, description="classification regularisation every n-th iteration")
-    classification_weight: float = Field(3.0, ge=0, description="of that; the paper's is 1")
-    # The generator's additional steps share its optimiser's momentum: the discriminator has to keep
-    # up.
-    d_learning_rate: float = Field(1e-3, gt=0)
+    classification_weight: float = Field(
+        3.0, ge=0, description="of that; the paper's 1 controls less well"
+    )
+    d_learning_rate: LearningRate = Field(
+        1e-3,
+        description="of Adam, of the discriminator: it keeps up with the generator's further steps",
+    )
 
 
 PAPER = GeneratorSettings(
@@ -140,7 +160,7 @@ class Conditions:
     weight: float
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """How far the attributes read off images ``[B, C, H, W]`` are from ``y`` ``[B, A]``, in nats.
+        """How far attributes read off images ``[B, C, H, W]`` are from ``y`` ``[B, A]``, in nats.
 
         Source: [INFOSCC-GAN] Eq. (5).
         """
@@ -157,7 +177,7 @@ def generate(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Art
 
 
 def generate_conditionally(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
-    """Stage 3: train the generator, and every n-th iteration take a step of its own towards the attributes.
+    """Stage 3: train the generator, every n-th iteration also by a step towards its attributes.
 
     Source: [INFOSCC-GAN] Sec. 3.3, Eqs. (5) and (7).
     """
@@ -173,29 +193,16 @@ def _fit(
     c: GeneratorSettings, conditions: Conditions | None, inputs: Inputs, runtime: Runtime
 ) -> Artifact:
     training = GeneratorTraining(c, conditions, inputs, runtime)
-    state = train(
-        training.state,
-        training.step,
-        name="generate",
-        num_samples=c.num_samples,
-        batch_size=c.batch_size,
-        schedule=c.schedule,
-        runtime=runtime,
-    )
-
+    curve = train(training.state, training.step, c, name="generate", runtime=runtime)
     channels, size = inputs.data.train.shape[1:3]
-    tensors = {f"generator.{name}": t for name, t in training.average.module.state_dict().items()}
-    num_attributes = training.generator.num_attributes
+    meta = {
+        "curve": curve,
+        "channels": channels,
+        "size": size,
+        "num_attributes": training.generator.num_attributes,
+    }
 
-    return Artifact(
-        tensors,
-        {
-            "curve": state.curve,
-            "channels": channels,
-            "size": size,
-            "num_attributes": num_attributes,
-        },
-    )
+    return Artifact(named_weights("generator", training.average.module), meta)
 
 
 class GeneratorTraining:
@@ -236,8 +243,8 @@ class GeneratorTraining:
             runtime.parallel(self.generator),
             runtime.parallel(self.discriminator),
         )
-        self.g_optimizer = _adam(self.generator, c.learning_rate)
-        self.d_optimizer = _adam(self.discriminator, c.d_learning_rate)
+        self.g_optimizer = adam(self.generator, c.learning_rate, betas=GAN_BETAS)
+        self.d_optimizer = adam(self.discriminator, c.d_learning_rate, betas=GAN_BETAS)
         self.augment = DiffAugment(c.diff_augment, c.augment_probability)
         self.batches = inputs.generator("generate", "batches")
         self.noise = inputs.generator("generate", "noise", device)
@@ -253,11 +260,10 @@ class GeneratorTraining:
         )
 
     def step(self) -> Mapping[str, Tensor]:
-        """Every n-th time towards the attributes; then R1 every 16th time, discriminator and generator.
+        """Every n-th time towards the attributes; then R1 now and then, discriminator, generator.
 
         Source: [INFOSCC-GAN] Sec. 3.3: the generator steps on each loss separately. Differs: in its
-            code R1 follows
-        the discriminator's step.
+            code R1 follows the discriminator's step.
         """
         number = self.state.samples // self.c.batch_size
         losses: dict[str, Tensor] = {}
@@ -290,7 +296,7 @@ class GeneratorTraining:
         return attributes.rows(attributes.y[rows]).to(self.runtime.device)
 
     def _generate(self, y: Tensor) -> Tensor:
-        """Images with attributes ``y`` ``[b, A]``, of this worker's share of a batch of new latents."""
+        """Images with attributes ``y`` ``[b, A]``, of this worker's share of a batch of latents."""
         eps, z = (
             self.runtime.share(t) for t in self.generator.latents(self.c.batch_size, self.noise)
         )
@@ -357,9 +363,3 @@ class GeneratorTraining:
         """Random numbers of an augmentation of this worker's share of a batch."""
         draws = self.augment.draw(self.c.batch_size, self.noise)
         return (draws[0], self.runtime.share(draws[1])) if draws else ()
-
-
-def _adam(module: nn.Module, learning_rate: float) -> torch.optim.Adam:
-    return torch.optim.Adam(
-        module.parameters(), learning_rate, betas=(0.5, 0.99), fused=True
-    )  # [INFOSCC-GAN] code

@@ -1,4 +1,4 @@
-"""What generated images are measured by: the pipeline's own networks, and those that the user names."""
+"""What generated images are measured by: the pipeline's networks, and those the user names."""
 
 from __future__ import annotations
 

@@ -30,9 +30,11 @@ class ClusterSettings(Settings):
         None, ge=1, le=100_000, description="K; none: one for 200 rows, at most 256"
     )
     min_rows: int = Field(
-        16, ge=2, description="smaller clusters are dissolved into the nearest other"
+        16, ge=2, description="rows; a smaller cluster is dissolved into the nearest other"
     )
-    max_iter: int = Field(30, ge=1)
+    max_iter: int = Field(
+        30, ge=1, description="rounds of K-means at most; of a streamed table, passes over it"
+    )
     mini_batch_above: int = Field(
         50_000, ge=1, description="rows above which K-means works in mini-batches"
     )

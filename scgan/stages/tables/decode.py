@@ -9,7 +9,6 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from scgan.config import Settings
 from scgan.contract import Inputs, Units
 from scgan.losses.adversarial import AdversarialName
 from scgan.losses.regularizers import orthogonality
@@ -22,39 +21,54 @@ from scgan.stages.tables.latents import LatentName, latent_model
 from scgan.stages.tables.rows import training_rows
 from scgan.store.artifacts import Artifact
 from scgan.training.blocks import Blocks
-from scgan.training.loop import ScheduleName, adversarial_step, train
+from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
 from scgan.training.runtime import Runtime
-from scgan.training.state import TrainState, average_of
+from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.state import TrainState, average_of, named_weights
 
 
-class DecoderSettings(Settings):
-    """Stage 3."""
+class DecoderSettings(TrainingSettings):
+    """Stage 3. No number of it is published: the defaults are ours, from the paper's 2-D sets."""
 
     latent: LatentName = Field("mapping", description="where codes come from in training")
-    width: int = Field(128, ge=1, le=8192)
-    num_layers: int = Field(3, ge=1, le=32)
-    noise_dim: int = Field(6, ge=1, description="noise dimensions a layer")  # 6: [EIGENGAN] Sec. 4
+    width: int = Field(128, ge=1, le=8192, description="units of a hidden layer of the decoder")
+    num_layers: int = Field(3, ge=1, le=32, description="its hidden layers, each with its noise")
+    noise_dim: int = Field(6, ge=1, description="noise dimensions a layer; EigenGAN's 6")
     noise_scale: float = Field(0.01, ge=0, description="largest initial importance of the noise")
     reconstruction_weight: float = Field(
-        100.0, gt=0, description="of the mean square error: 1 / (2 sigma^2)"
+        100.0, gt=0, description="of the mean square error: D / (2 sigma^2)"
     )
     lambda_x: float = Field(
         1.0, ge=0, description="weight of generation against reconstruction, Eq. (4)"
     )
-    adversarial: AdversarialName = "non_saturating"
-    d_width: int = Field(128, ge=1, le=8192)
-    d_num_layers: int = Field(3, ge=1, le=32)
-    r1_weight: float = Field(0.1, ge=0)
+    adversarial: AdversarialName = Field(
+        "non_saturating", description="loss of the decoder and both discriminators"
+    )
+    d_width: int = Field(128, ge=1, le=8192, description="units of a hidden layer of each of them")
+    d_num_layers: int = Field(3, ge=1, le=32, description="hidden layers of each of them")
+    r1_weight: float = Field(
+        0.1, ge=0, description="gradient penalty of the discriminators; 0 leaves it out"
+    )
     r1_every: int = Field(
         16, ge=1, description="steps between the penalty, which is scaled up by as much"
     )
-    orthogonality_weight: float = Field(1.0, ge=0)
-    ema_half_life: float = Field(50_000, gt=0, description="samples")
-    batch_size: int = Field(512, ge=1)
-    num_samples: int = Field(1_024_000, ge=1, description="samples seen")
-    learning_rate: float = Field(1e-3, gt=0)
-    d_learning_rate: float = Field(1e-3, gt=0)
-    schedule: ScheduleName = "late_linear"
+    orthogonality_weight: float = Field(
+        1.0, ge=0, description="of how far the bases of the noise are from orthonormal"
+    )
+    ema_half_life: float = Field(
+        50_000, gt=0, description="samples after which a weight counts half in the stored average"
+    )
+    batch_size: BatchSize = 512
+    num_samples: NumSamples = Field(
+        1_024_000, description="rows seen, over all workers: 2,000 steps of the default batch"
+    )
+    learning_rate: LearningRate = Field(
+        1e-3, description="of Adam, of the decoder, before the schedule"
+    )
+    d_learning_rate: LearningRate = Field(
+        1e-3, description="of Adam, of the discriminators, before the schedule"
+    )
+    schedule: Schedule = "late_linear"
 
 
 def build_decoder(
@@ -73,7 +87,7 @@ def build_decoder(
 
 
 def build_critics(c: DecoderSettings, data_dim: int, generator: torch.Generator) -> nn.ModuleDict:
-    """New discriminators of reconstructed and of generated samples, their weights drawn from ``generator``."""
+    """New discriminators of reconstructed and of generated rows, drawn from ``generator``."""
     sizes = [data_dim, *[c.d_width] * c.d_num_layers, 1]
     critics = nn.ModuleDict({name: MLP(sizes) for name in ("reconstructed", "generated")})
     initialise(critics, generator)
@@ -89,7 +103,7 @@ def load_decoder(c: DecoderSettings, artifact: Artifact) -> SubspaceDecoder:
 
 
 def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
-    """Stage 3: reconstruct x from its code with fixed noise, generate from latents with random noise.
+    """Stage 3: reconstruct x from its code with fixed noise, generate from latents with random.
 
     Source: [SCGAN] Sec. 2.3, Eq. (4).
     """
@@ -106,14 +120,9 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     )
 
     optimizers = {
-        "decoder": torch.optim.Adam(
-            network.parameters(), c.learning_rate, betas=(0.5, 0.99), fused=True
-        ),
-        "critics": torch.optim.Adam(
-            critics.parameters(), c.d_learning_rate, betas=(0.5, 0.99), fused=True
-        ),
+        "decoder": adam(network, c.learning_rate, betas=GAN_BETAS),
+        "critics": adam(critics, c.d_learning_rate, betas=GAN_BETAS),
     }
-
     batches = _decoder_batches(config, inputs, encoder, runtime)
     state = TrainState({"decoder": decoder, "critics": critics, "average": average}, optimizers, {})
 
@@ -138,19 +147,8 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         average.update_parameters(decoder)
         return losses
 
-    train(
-        state,
-        step,
-        name="decode",
-        num_samples=c.num_samples,
-        batch_size=c.batch_size,
-        schedule=c.schedule,
-        runtime=runtime,
-    )
-
-    return Artifact(
-        {f"decoder.{n}": t for n, t in average.module.state_dict().items()}, {"curve": state.curve}
-    )
+    curve = train(state, step, c, name="decode", runtime=runtime)
+    return Artifact(named_weights("decoder", average.module), {"curve": curve})
 
 
 def _critics_loss(

@@ -9,7 +9,6 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from scgan.config import Settings
 from scgan.contract import Inputs, Units
 from scgan.losses.adversarial import AdversarialName
 from scgan.losses.scgan import discriminator_loss, mapper_loss
@@ -18,30 +17,39 @@ from scgan.stages.tables.encode import load_encoder
 from scgan.stages.tables.rows import read_clusters
 from scgan.store.artifacts import Artifact
 from scgan.training.blocks import Blocks
-from scgan.training.loop import ScheduleName, adversarial_step, train
+from scgan.training.loop import GAN_BETAS, adversarial_step, train
 from scgan.training.runtime import Runtime
+from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
 from scgan.training.state import TrainState
 
 
-class MapperSettings(Settings):
-    """Stage 2, an adversarial autoencoder a cluster."""
+class MapperSettings(TrainingSettings):
+    """Stage 2, an adversarial autoencoder a cluster; no number of it is published."""
 
     code_dim: int | None = Field(None, ge=1, description="dimension of omega; none: the data's")
-    width: int = Field(32, ge=1, le=4096)
-    num_layers: int = Field(2, ge=1, le=16)
+    width: int = Field(32, ge=1, le=4096, description="units of a hidden layer: clusters are small")
+    num_layers: int = Field(2, ge=1, le=16, description="hidden layers of each of three networks")
     lambda_eps: float = Field(
         10.0, gt=0, description="weight of the reconstruction of eps, Eq. (2)"
     )
     axis_floor: float = Field(
         1e-3, gt=0, le=1, description="least scale of a cluster's axis, share of its largest"
     )
-    adversarial: AdversarialName = "non_saturating"
-    r1_weight: float = Field(0.0, ge=0)
-    batch_size: int = Field(128, ge=1, description="rows a cluster and step")
-    num_samples: int = Field(96_000, ge=1, description="samples seen, a cluster")
-    learning_rate: float = Field(2e-3, gt=0)
-    d_learning_rate: float = Field(2e-3, gt=0)
-    schedule: ScheduleName = "late_linear"
+    adversarial: AdversarialName = Field(
+        "non_saturating", description="loss of the codes and their discriminator"
+    )
+    r1_weight: float = Field(
+        0.0, ge=0, description="gradient penalty of the discriminator; 0 leaves it out"
+    )
+    batch_size: BatchSize = Field(128, description="rows a cluster and step")
+    num_samples: NumSamples = Field(96_000, description="rows seen, a cluster: 750 steps")
+    learning_rate: LearningRate = Field(
+        2e-3, description="of Adam, of the autoencoder, before the schedule"
+    )
+    d_learning_rate: LearningRate = Field(
+        2e-3, description="of Adam, of the discriminator, before the schedule"
+    )
+    schedule: Schedule = "late_linear"
 
 
 def mapper_units(config: Any, inputs: Inputs) -> Units:
@@ -52,7 +60,7 @@ def mapper_units(config: Any, inputs: Inputs) -> Units:
 def build_mappers(
     c: MapperSettings, dim: int, data_dim: int, generators: Sequence[torch.Generator]
 ) -> Mappers:
-    """New mappers for codes of dimension ``dim`` of data of dimension ``data_dim``, one a generator.
+    """New mappers, one a generator, for codes ``[n, dim]`` of data ``[N, data_dim]``.
 
     omega has the data's dimension where none is set: that of the manifold the codes lie on.
     """
@@ -122,25 +130,17 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
 
         return losses
 
-    train(
-        state,
-        step,
-        name=f"map, clusters {units[0]} to {units[-1]}",
-        num_samples=c.num_samples,
-        batch_size=c.batch_size,
-        schedule=c.schedule,
-        runtime=runtime,
-    )
-
+    name = f"map, clusters {units[0]} to {units[-1]}"
+    curve = train(state, step, c, name=name, runtime=runtime)
     quality, floor = mapper_quality(
         mappers, clusters, [inputs.generator("map", f"quality {u}") for u in units]
     )
-    meta = {"curve": state.curve, "data_dim": data_dim, "quality": quality, "quality_floor": floor}
+    meta = {"curve": curve, "data_dim": data_dim, "quality": quality, "quality_floor": floor}
     return Artifact(dict(mappers.state_dict()), meta)
 
 
 def _codes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> list[Tensor]:
-    """Codes of each unit's cluster, ``[n_k, d]``; of a streamed table no more than the training sees."""
+    """Codes of each unit's cluster, ``[n_k, d]``; of a streamed table as many as are drawn."""
     if inputs.data.stream is not None:
         return read_clusters(
             [int(unit) for unit in units], inputs, runtime, limit=config.mappers.num_samples
@@ -158,7 +158,7 @@ def _mapper_batches(
     inputs: Inputs,
     runtime: Runtime,
 ) -> Blocks[tuple[Tensor, Tensor]]:
-    """Each cluster's batches and prior codes, from its own generator, so that packing changes nothing."""
+    """Each cluster's batches and prior codes, from its own generator: packing changes nothing."""
     steps = 32
 
     def draw(generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
@@ -175,7 +175,7 @@ def _mapper_batches(
 
 
 def stacked_adam(parameters: Sequence[nn.Parameter], learning_rate: float) -> torch.optim.Adam:
-    """Adam for stacked networks, ``[K, ...]``, whose steps on one don't depend on how many there are.
+    """Adam for stacked networks, ``[K, ...]``, whose step on one doesn't depend on the others.
 
     The fused step is faster, but rounds what is left over of whole vectors otherwise than the rest:
     it is used where a network's share of a tensor fills whole vectors, so that nothing is left over
@@ -186,14 +186,16 @@ def stacked_adam(parameters: Sequence[nn.Parameter], learning_rate: float) -> to
     groups: list[dict[str, Any]] = [{"params": other}]
     if whole:
         groups.append({"params": whole, "fused": True})
-    return torch.optim.Adam(groups, learning_rate, betas=(0.5, 0.99))
+    return torch.optim.Adam(groups, learning_rate, betas=GAN_BETAS)
 
 
 @torch.no_grad()
 def mapper_quality(
     mappers: Mappers, clusters: Sequence[Tensor], generators: Sequence[torch.Generator]
 ) -> tuple[list[float], list[float]]:
-    """How far each mapper's draws are from its cluster: sliced Wasserstein-1 in the cluster's own coordinates.
+    """How far each mapper's draws are from its cluster, by sliced Wasserstein-1.
+
+    Distances are in the cluster's own coordinates, in which its axes have unit variance.
 
     Args:
         mappers: The K mappers.
@@ -224,7 +226,7 @@ def mapper_quality(
 
 
 def merge_mappers(parts: Sequence[Artifact]) -> Artifact:
-    """Put the clusters of all parts side by side, in the clusters' order; the curve is their mean."""
+    """All parts' clusters side by side, in the clusters' order; the curve is their mean."""
     units = [int(unit) for part in parts for unit in part.meta["units"]]
     order = torch.tensor(units).argsort()
     tensors = {

@@ -1,4 +1,4 @@
-"""Rows and codes as the stages read them: in memory, or from the parquet files of a streamed table's stages."""
+"""Rows and codes as the stages read them: in memory, or from a streamed table's parquet files."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def read_codes(file: TableFile, runtime: Runtime) -> Tensor:
 def read_clusters(
     clusters: Sequence[int], inputs: Inputs, runtime: Runtime, limit: int
 ) -> list[Tensor]:
-    """Codes of some clusters, and no others', read from the files that hold them cluster by cluster.
+    """Codes of some clusters, and no others', from the files that hold them cluster by cluster.
 
     Args:
         clusters: Their numbers.
