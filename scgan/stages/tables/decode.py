@@ -13,12 +13,11 @@ from scgan.contract import Inputs, Units
 from scgan.losses.adversarial import AdversarialName
 from scgan.losses.regularizers import orthogonality
 from scgan.losses.scgan import decoder_loss, discriminator_loss
-from scgan.nn.encoder import Encoder
 from scgan.nn.mlp import MLP, initialise
 from scgan.nn.subspace import SubspaceDecoder
-from scgan.stages.tables.encode import load_encoder
+from scgan.stages.tables.cluster import ClusteredCodes
 from scgan.stages.tables.latents import LatentName, latent_model
-from scgan.stages.tables.rows import training_rows
+from scgan.stages.tables.rows import training_codes, training_rows
 from scgan.store.artifacts import Artifact
 from scgan.training.blocks import Blocks
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
@@ -109,9 +108,9 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     """
     c: DecoderSettings = config.decoder
     device, data_dim = runtime.device, inputs.data.train.shape[1]
-    encoder = load_encoder(config.encoder, inputs.artifacts["encode"]).to(device)
+    clusters = ClusteredCodes.from_artifact(inputs.artifacts["cluster"])
     weights = inputs.generator("decode", "weights")
-    decoder = build_decoder(c, len(encoder.centre), data_dim, weights).to(device)
+    decoder = build_decoder(c, clusters.centres.shape[1], data_dim, weights).to(device)
     critics = build_critics(c, data_dim, weights).to(device)
     average = average_of(decoder, c.ema_half_life, c.batch_size)
     network, critic = (
@@ -123,7 +122,7 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         "decoder": adam(network, c.learning_rate, betas=GAN_BETAS),
         "critics": adam(critics, c.d_learning_rate, betas=GAN_BETAS),
     }
-    batches = _decoder_batches(config, inputs, encoder, runtime)
+    batches = _decoder_batches(config, inputs, clusters.codes, runtime)
     state = TrainState({"decoder": decoder, "critics": critics, "average": average}, optimizers, {})
 
     def step() -> Mapping[str, Tensor]:
@@ -198,27 +197,30 @@ def _decoder_loss(
 
 
 def _decoder_batches(
-    config: Any, inputs: Inputs, encoder: Encoder, runtime: Runtime
+    config: Any, inputs: Inputs, eps: Tensor, runtime: Runtime
 ) -> Blocks[tuple[Tensor, Tensor, Tensor, Tensor]]:
-    """Real rows with their codes, latents of the latent model, and noise, some steps at once."""
+    """Real rows with their codes, latents of the latent model, and noise, some steps at once.
+
+    ``eps`` ``[N, d]`` are the codes of the training rows, which a streamed table's files hold.
+    """
     c: DecoderSettings = config.decoder
-    steps, rows = 16, training_rows("decode", inputs.data.train.to(runtime.device), inputs, runtime)
+    steps, device = 16, runtime.device
+    rows = training_rows("decode", inputs.data.train.to(device), inputs, runtime)
+    codes = training_codes("decode", eps.to(device), inputs, runtime)
     latents = latent_model(c.latent, config, inputs.artifacts, runtime.device)
     shape = (c.num_layers, c.noise_dim)
 
     def draw(generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         (generator,) = generators
         num = steps * c.batch_size
-        x = rows.at(blocks.number * num)
-        real = x[torch.randint(len(x), (num,), generator=generator, device=runtime.device)]
+        x, eps_of_x = rows.at(blocks.number * num), codes.at(blocks.number * num)
+        index = torch.randint(len(x), (num,), generator=generator, device=device)
         latent = latents.sample(num, generator)
-        z = torch.randn(num, *shape, generator=generator, device=runtime.device)
-        x_block, code_block, latent_block, z_block = (
-            block.view(steps, c.batch_size, *block.shape[1:])
-            for block in (real, encoder.embed(real), latent, z)
-        )
+        z = torch.randn(num, *shape, generator=generator, device=device)
 
-        return x_block, code_block, latent_block, z_block
+        drawn = x[index], eps_of_x[index], latent, z
+        real, code, latent, z = (t.view(steps, c.batch_size, *t.shape[1:]) for t in drawn)
+        return real, code, latent, z
 
     blocks = Blocks(
         draw, [inputs.generator("decode", "batches").initial_seed()], steps, runtime.device

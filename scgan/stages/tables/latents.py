@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from scgan.nn.mappers import Mappers
+from scgan.stages.tables.cluster import KEPT_CODES, ClusteredCodes
 from scgan.stages.tables.map import load_mappers
 from scgan.store.artifacts import Artifact
 
@@ -144,15 +145,17 @@ def latent_model(
     name: LatentName, config: Any, artifacts: Mapping[str, Artifact], device: torch.device
 ) -> Latents:
     """One of the paper's four latent models, from the artifacts of stages 1 and 2."""
-    clusters = {key: t.to(device) for key, t in artifacts["cluster"].tensors.items()}
-    weights = clusters["counts"].float()
+    clusters = ClusteredCodes.from_artifact(artifacts["cluster"])
+    weights = clusters.counts.float().to(device)
+    codes, k = clusters.codes[:KEPT_CODES].to(device), clusters.k[:KEPT_CODES].to(device)
+
     if name == "gaussian":
-        return GaussianLatents(clusters["codes"])
+        return GaussianLatents(codes)
 
     if name == "centres":
-        return CentreLatents(clusters["centres"], clusters["spread"], weights)
+        return CentreLatents(clusters.centres.to(device), clusters.spread.to(device), weights)
 
     if name == "real":
-        return RealLatents(clusters["codes"], clusters["k"][: len(clusters["codes"])])
+        return RealLatents(codes, k)
 
     return MappingLatents(load_mappers(config.mappers, artifacts["map"]).to(device), weights)

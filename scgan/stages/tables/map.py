@@ -13,7 +13,7 @@ from scgan.contract import Inputs, Units
 from scgan.losses.adversarial import AdversarialName
 from scgan.losses.scgan import discriminator_loss, mapper_loss
 from scgan.nn.mappers import Mappers
-from scgan.stages.tables.encode import load_encoder
+from scgan.stages.tables.cluster import ClusteredCodes
 from scgan.stages.tables.rows import read_clusters
 from scgan.store.artifacts import Artifact
 from scgan.training.blocks import Blocks
@@ -141,13 +141,10 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
 
 def _codes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> list[Tensor]:
     """Codes of each unit's cluster, ``[n_k, d]``; of a streamed table as many as are drawn."""
+    numbers = [int(unit) for unit in units]
     if inputs.data.stream is not None:
-        return read_clusters(
-            [int(unit) for unit in units], inputs, runtime, limit=config.mappers.num_samples
-        )
-    eps = load_encoder(config.encoder, inputs.artifacts["encode"]).embed(inputs.data.train)
-    k = inputs.artifacts["cluster"].tensors["k"]
-    return [eps[k == int(unit)] for unit in units]
+        return read_clusters(numbers, inputs, runtime, limit=config.mappers.num_samples)
+    return ClusteredCodes.from_artifact(inputs.artifacts["cluster"]).codes_of(numbers)
 
 
 def _mapper_batches(

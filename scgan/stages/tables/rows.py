@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +13,9 @@ from scgan.contract import Inputs
 from scgan.data.tables.streaming import Stream
 from scgan.store.parquet import TableFile, Tables
 from scgan.training.runtime import Runtime
+
+Reader = Callable[[int, Inputs, Runtime], Tensor]
+"""Reads what is wanted of a shard, by its number."""
 
 
 class Rows(Protocol):
@@ -47,10 +50,14 @@ class Sharded:
         stage: Who draws.
         inputs: Of the fit.
         runtime: Of the fit.
+        read: What to read of a shard: its rows, or their codes.
     """
 
-    def __init__(self, stage: str, inputs: Inputs, runtime: Runtime) -> None:
+    def __init__(
+        self, stage: str, inputs: Inputs, runtime: Runtime, read: Reader | None = None
+    ) -> None:
         self.stage, self.inputs, self.runtime = stage, inputs, runtime
+        self.read = read or read_shard
         self.num_shards = stream_of(inputs).num_shards
         self.length = max(1, stream_of(inputs).num_train // self.num_shards)
         self.turn = -1
@@ -64,7 +71,7 @@ class Sharded:
             order = torch.randperm(
                 self.num_shards, generator=self.inputs.generator(self.stage, f"shards {turns}")
             )
-            x = read_shard(int(order[place]), self.inputs, self.runtime)
+            x = self.read(int(order[place]), self.inputs, self.runtime)
             self.x, self.turn = x.to(self.runtime.device), turn
 
         return self.x
@@ -75,12 +82,24 @@ def training_rows(stage: str, x: Tensor, inputs: Inputs, runtime: Runtime) -> Ro
     return Resident(x) if inputs.data.stream is None else Sharded(stage, inputs, runtime)
 
 
+def training_codes(stage: str, eps: Tensor, inputs: Inputs, runtime: Runtime) -> Rows:
+    """The training rows' codes, row by row those of :func:`training_rows`."""
+    if inputs.data.stream is None:
+        return Resident(eps)
+    return Sharded(stage, inputs, runtime, read_shard_codes)
+
+
 def read_shard(number: int, inputs: Inputs, runtime: Runtime) -> Tensor:
     """The standardised rows of a shard, ``[n, D]``, in an order that says nothing."""
     tables, files = tables_of(runtime), inputs.artifacts["shards"].tables
     x = np.concatenate([matrix(tables.read(file, "shard", [number]), "x") for file in files])
     order = torch.randperm(len(x), generator=inputs.generator("shards", f"order {number}"))
     return torch.from_numpy(x)[order]
+
+
+def read_shard_codes(number: int, inputs: Inputs, runtime: Runtime) -> Tensor:
+    """The codes of a shard, ``[n, d]``, in the order of :func:`read_shard`."""
+    return read_codes(inputs.artifacts["embed"].tables[number], runtime)
 
 
 def read_codes(file: TableFile, runtime: Runtime) -> Tensor:

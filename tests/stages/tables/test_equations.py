@@ -168,13 +168,13 @@ def test_decoder_minimises_equation_4(fitted, latent):
     """Reconstruction with fixed noise and its discriminator, plus lambda_x times generation with its own."""
     config, data = spec_of(**{"decoder.latent": latent}).config, prepare(spec_of())
     c, inputs = config.decoder, Inputs(data, fitted, 0)
-    encoder = encode.load_encoder(config.encoder, fitted["encode"])
+    eps = encode.load_encoder(config.encoder, fitted["encode"]).embed(data.train)
     weights = inputs.generator("decode", "weights")
     decoder = decode.build_decoder(c, 4, 2, weights)
     critics = decode.build_critics(c, 2, weights)
     g_adam = torch.optim.Adam(decoder.parameters(), c.learning_rate, betas=(0.5, 0.99))
     d_adam = torch.optim.Adam(critics.parameters(), c.d_learning_rate, betas=(0.5, 0.99))
-    batches = decode._decoder_batches(config, inputs, encoder, Runtime())
+    batches = decode._decoder_batches(config, inputs, eps, Runtime())
     for step in range(STEPS):
         (x, code, eps, z), place = batches.at(step)
         x, code, eps, z = x[place], code[place], eps[place], z[place]
