@@ -122,21 +122,20 @@ def attributes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> A
     found: dict[str, Tensor] = {}
 
     if c.source == "external":
-        labels = inputs.data.train_labels
-        schema = inputs.data.schema
-        assert labels is not None and isinstance(
-            schema, ImageSchema
-        )  # checked before anything starts
+        # The system's check has seen that there are labels.
+        labels, schema = inputs.data.train_labels, inputs.data.schema
+        assert labels is not None and isinstance(schema, ImageSchema)
         y, names = torch.from_numpy(labels).long(), schema.attributes
         kind = "one" if y.ndim == 1 else "many"
     else:
+        start = inputs.generator("attributes", "start")
         clusters = fit_clusters(
             _space(c.space, h, u),
             c.num_clusters,
             min_rows=2,
             max_iter=c.max_iter,
             mini_batch_above=c.mini_batch_above,
-            seed=int(torch.randint(2**31, (), generator=inputs.generator("attributes", "start"))),
+            seed=int(torch.randint(2**31, (), generator=start)),
             num_starts=c.num_starts,
         )
 

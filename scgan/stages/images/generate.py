@@ -224,7 +224,6 @@ class GeneratorTraining:
         num_attributes = len(conditions.attributes.names) if conditions else 0
         weights = inputs.generator("generate", "weights")
         self.generator = build_generator(c, channels, size, num_attributes, weights)
-
         self.discriminator = build_discriminator(
             c.discriminator,
             channels,
@@ -239,22 +238,17 @@ class GeneratorTraining:
             runtime.place(network)
 
         self.average = average_of(self.generator, c.ema_half_life, c.batch_size)
-        self.network, self.critic = (
-            runtime.parallel(self.generator),
-            runtime.parallel(self.discriminator),
-        )
+        self.network = runtime.parallel(self.generator)
+        self.critic = runtime.parallel(self.discriminator)
         self.g_optimizer = adam(self.generator, c.learning_rate, betas=GAN_BETAS)
         self.d_optimizer = adam(self.discriminator, c.d_learning_rate, betas=GAN_BETAS)
         self.augment = DiffAugment(c.diff_augment, c.augment_probability)
         self.batches = inputs.generator("generate", "batches")
         self.noise = inputs.generator("generate", "noise", device)
 
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
         self.state = TrainState(
-            {
-                "generator": self.generator,
-                "discriminator": self.discriminator,
-                "average": self.average,
-            },
+            {**networks, "average": self.average},
             {"generator": self.g_optimizer, "discriminator": self.d_optimizer},
             {"batches": self.batches, "noise": self.noise},
         )
@@ -276,17 +270,15 @@ class GeneratorTraining:
         if self.c.r1_weight > 0 and number % self.c.r1_every == 0:
             losses["r1"] = self._penalise(x, y_real)
 
-        losses |= self._play(
-            x, y_real, y_real if self.conditions is None else self._attributes(self._rows())
-        )
+        y = y_real if self.conditions is None else self._attributes(self._rows())
+        losses |= self._play(x, y_real, y)
         self.average.update_parameters(self.generator)
         return losses
 
     def _rows(self) -> Tensor:
         """Numbers of this worker's share of a batch of training images, ``[b]``."""
-        return self.runtime.share(
-            torch.randint(len(self.images), (self.c.batch_size,), generator=self.batches)
-        )
+        shape = (self.c.batch_size,)
+        return self.runtime.share(torch.randint(len(self.images), shape, generator=self.batches))
 
     def _attributes(self, rows: Tensor) -> Tensor:
         """Attributes of training images, ``[b, A]``; A is 0 where there are none."""
@@ -297,9 +289,8 @@ class GeneratorTraining:
 
     def _generate(self, y: Tensor) -> Tensor:
         """Images with attributes ``y`` ``[b, A]``, of this worker's share of a batch of latents."""
-        eps, z = (
-            self.runtime.share(t) for t in self.generator.latents(self.c.batch_size, self.noise)
-        )
+        latents = self.generator.latents(self.c.batch_size, self.noise)
+        eps, z = (self.runtime.share(t) for t in latents)
         with self.runtime.autocast():
             return self.network(eps, z, y)
 
@@ -313,38 +304,29 @@ class GeneratorTraining:
         flat = x.flatten(1).requires_grad_()
         logits = self.critic(self.augment(flat.view_as(x), self._augmentation()), y)
         penalty = r1(logits, flat).mean()
-        # Weights that the gradient doesn't depend on still take part: several workers wait for
-        # every weight.
+        # Weights that it doesn't depend on still take part: several workers wait for every one.
         descend(self.d_optimizer, self.c.r1_weight * penalty + 0 * logits.sum())
         return penalty
 
     def _play(self, x: Tensor, y_real: Tensor, y: Tensor) -> dict[str, Tensor]:
         """One step of the discriminator on real and generated images, one of the generator."""
-        losses: dict[str, Tensor] = {}
+        c, losses = self.c, dict[str, Tensor]()
         real_draws, fake_draws = self._augmentation(), self._augmentation()
         fake = self._generate(y)
 
         def discriminate() -> Tensor:
             with self.runtime.autocast():
-                images = torch.cat(
-                    [self.augment(x, real_draws), self.augment(fake.detach(), fake_draws)]
-                )
-                real_logits, fake_logits = (
-                    self.critic(images, torch.cat([y_real, y])).float().split(len(x))
-                )
-
-            d_loss = PAIRS[self.c.adversarial].d_loss
-            losses["d_loss"] = d_loss(real_logits, fake_logits).mean()
+                real, faked = self.augment(x, real_draws), self.augment(fake.detach(), fake_draws)
+                logits = self.critic(torch.cat([real, faked]), torch.cat([y_real, y])).float()
+            losses["d_loss"] = PAIRS[c.adversarial].d_loss(*logits.split(len(x))).mean()
             return losses["d_loss"]
 
         def generate() -> Tensor:
             with self.runtime.autocast():
                 fake_logits = self.discriminator(self.augment(fake, fake_draws), y).float()
+            weights = {"orthogonality_weight": c.orthogonality_weight}
             loss = generator_loss(
-                fake_logits,
-                self.generator.bases(),
-                orthogonality_weight=self.c.orthogonality_weight,
-                adversarial=self.c.adversarial,
+                fake_logits, self.generator.bases(), **weights, adversarial=c.adversarial
             )
             losses["g_loss"], losses["orthogonality"] = loss.g_loss, loss.orthogonality
             return loss.total

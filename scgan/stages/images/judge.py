@@ -87,10 +87,8 @@ def judge(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifa
 
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(images), (c.batch_size,), generator=generator)
-        x, y = (
-            to_float(images[rows].to(runtime.device)),
-            found.rows(found.y[rows]).to(runtime.device),
-        )
+        x = to_float(images[rows].to(runtime.device))
+        y = found.rows(found.y[rows]).to(runtime.device)
         with runtime.autocast():
             logits = network.classify(x).float()
 

@@ -113,11 +113,9 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     decoder = build_decoder(c, clusters.centres.shape[1], data_dim, weights).to(device)
     critics = build_critics(c, data_dim, weights).to(device)
     average = average_of(decoder, c.ema_half_life, c.batch_size)
-    network, critic = (
-        runtime.parallel(decoder),
-        {name: runtime.parallel(d) for name, d in critics.items()},
-    )
 
+    network = runtime.parallel(decoder)
+    critic = {name: runtime.parallel(d) for name, d in critics.items()}
     optimizers = {
         "decoder": adam(network, c.learning_rate, betas=GAN_BETAS),
         "critics": adam(critics, c.d_learning_rate, betas=GAN_BETAS),
@@ -127,10 +125,9 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
 
     def step() -> Mapping[str, Tensor]:
         number = state.samples // c.batch_size
-        (x_block, code_block, latent_block, z_block), place = batches.at(number)
-        real, code, latent, z = (
-            runtime.share(block[place]) for block in (x_block, code_block, latent_block, z_block)
-        )
+        block, place = batches.at(number)
+        real, code, latent, z = (runtime.share(t[place]) for t in block)
+
         penalty = c.r1_weight * c.r1_every if number % c.r1_every == 0 else 0.0
         fakes = {"reconstructed": network(code), "generated": network(latent, z)}
         losses: dict[str, Tensor] = {}
@@ -204,11 +201,10 @@ def _decoder_batches(
     ``eps`` ``[N, d]`` are the codes of the training rows, which a streamed table's files hold.
     """
     c: DecoderSettings = config.decoder
-    steps, device = 16, runtime.device
+    steps, device, shape = 16, runtime.device, (c.num_layers, c.noise_dim)
     rows = training_rows("decode", inputs.data.train.to(device), inputs, runtime)
     codes = training_codes("decode", eps.to(device), inputs, runtime)
-    latents = latent_model(c.latent, config, inputs.artifacts, runtime.device)
-    shape = (c.num_layers, c.noise_dim)
+    latents = latent_model(c.latent, config, inputs.artifacts, device)
 
     def draw(generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         (generator,) = generators
@@ -222,7 +218,6 @@ def _decoder_batches(
         real, code, latent, z = (t.view(steps, c.batch_size, *t.shape[1:]) for t in drawn)
         return real, code, latent, z
 
-    blocks = Blocks(
-        draw, [inputs.generator("decode", "batches").initial_seed()], steps, runtime.device
-    )
+    seed = inputs.generator("decode", "batches").initial_seed()
+    blocks = Blocks(draw, [seed], steps, device)
     return blocks

@@ -96,7 +96,8 @@ def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     """
     c: EncoderSettings = config.encoder
     resident = inputs.data.train.to(runtime.device)
-    data_dim, rows = resident.shape[1], training_rows("encode", resident, inputs, runtime)
+    data_dim = resident.shape[1]
+    rows = training_rows("encode", resident, inputs, runtime)
     encoder = build_encoder(c, data_dim, inputs.generator("encode", "weights")).to(runtime.device)
     network = runtime.parallel(encoder.net)
     generator = inputs.generator("encode", "batches", runtime.device)

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from scgan.nn.mappers import Mappers
 from scgan.stages.tables.cluster import KEPT_CODES, ClusteredCodes
@@ -21,7 +22,19 @@ class Latents(Protocol):
     """Draws codes."""
 
     def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
-        """Draw ``[num, d]`` codes, from one cluster or from all by their weights."""
+        """Draw codes, from one cluster or from all by their weights.
+
+        Args:
+            num: How many.
+            generator: Draws them, on the device that the codes are to lie on.
+            cluster: Only from this cluster; None from all.
+
+        Returns:
+            Codes eps, ``[num, d]``.
+
+        Raises:
+            ValueError: If there is no such cluster, or nothing to draw from it.
+        """
 
 
 def draw_clusters(
@@ -45,7 +58,7 @@ def draw_clusters(
     return torch.full((num,), cluster, device=generator.device)
 
 
-class GaussianLatents:
+class GaussianLatents(Latents):
     """One Gaussian with the mean and covariance of all codes.
 
     Args:
@@ -59,22 +72,15 @@ class GaussianLatents:
         variance, axes = torch.linalg.eigh(torch.cov(codes.T).reshape(codes.shape[1], -1))
         self.root = axes * variance.clamp_min(0).sqrt()
 
+    @override
     def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
-        """Draw ``[num, d]`` codes; a single Gaussian has no clusters.
-
-        Raises:
-            ValueError: If a cluster is asked for.
-        """
         if cluster is not None:
             raise ValueError("the single Gaussian has no clusters to sample from")
-        return (
-            self.mean
-            + torch.randn(num, len(self.mean), generator=generator, device=generator.device)
-            @ self.root.T
-        )
+        z = torch.randn(num, len(self.mean), generator=generator, device=generator.device)
+        return self.mean + z @ self.root.T
 
 
-class CentreLatents:
+class CentreLatents(Latents):
     """Cluster centres with isotropic Gaussian noise of the cluster's own spread.
 
     Args:
@@ -88,8 +94,8 @@ class CentreLatents:
     def __init__(self, centres: Tensor, spread: Tensor, weights: Tensor) -> None:
         self.centres, self.spread, self.weights = centres, spread, weights
 
+    @override
     def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
-        """Draw ``[num, d]`` codes."""
         k = draw_clusters(self.weights, num, generator, cluster)
         noise = torch.randn(
             num, self.centres.shape[1], generator=generator, device=generator.device
@@ -97,7 +103,7 @@ class CentreLatents:
         return self.centres[k] + self.spread[k, None] * noise
 
 
-class MappingLatents:
+class MappingLatents(Latents):
     """Codes of the mapping networks: k ~ Cat(n_k / N), omega ~ N(0, I), eps = AAE_k.decode(omega).
 
     Args:
@@ -110,12 +116,12 @@ class MappingLatents:
     def __init__(self, mappers: Mappers, weights: Tensor) -> None:
         self.mappers, self.weights = mappers, weights
 
+    @override
     def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
-        """Draw ``[num, d]`` codes."""
         return self.mappers.sample(draw_clusters(self.weights, num, generator, cluster), generator)
 
 
-class RealLatents:
+class RealLatents(Latents):
     """Codes of training data, drawn with replacement.
 
     Args:
@@ -128,12 +134,8 @@ class RealLatents:
     def __init__(self, codes: Tensor, k: Tensor) -> None:
         self.codes, self.k = codes, k
 
+    @override
     def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
-        """Draw ``[num, d]`` codes.
-
-        Raises:
-            ValueError: If no code of that cluster was kept.
-        """
         codes = self.codes if cluster is None else self.codes[self.k == cluster]
         if not len(codes):
             raise ValueError(f"no training code of cluster {cluster} was kept")

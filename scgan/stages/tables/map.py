@@ -88,6 +88,7 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
     mappers = build_mappers(c, clusters[0].shape[1], data_dim, generators)
     mappers.whitening.fit(clusters, c.axis_floor)
     mappers.to(runtime.device)
+
     batches = _mapper_batches(c, units, clusters, mappers, inputs, runtime)
     coder = [*mappers.encoder.parameters(), *mappers.decoder.parameters()]
     optimizers = {
@@ -109,7 +110,7 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
                 rows, *logits, r1_weight=c.r1_weight, adversarial=c.adversarial
             )
             losses["d_loss"] = loss.d_loss.mean()
-            return loss.total.sum()
+            return loss.total.sum()  # a cluster's gradient is that of its own loss
 
         def code() -> Tensor:
             omega = mappers.encode(v)
@@ -132,9 +133,9 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
 
     name = f"map, clusters {units[0]} to {units[-1]}"
     curve = train(state, step, c, name=name, runtime=runtime)
-    quality, floor = mapper_quality(
-        mappers, clusters, [inputs.generator("map", f"quality {u}") for u in units]
-    )
+
+    draws = [inputs.generator("map", f"quality {unit}") for unit in units]
+    quality, floor = mapper_quality(mappers, clusters, draws)
     meta = {"curve": curve, "data_dim": data_dim, "quality": quality, "quality_floor": floor}
     return Artifact(dict(mappers.state_dict()), meta)
 
@@ -166,9 +167,8 @@ def _mapper_batches(
             prior.append(torch.randn(steps, c.batch_size, mappers.code_dim, generator=generator))
         return torch.stack(rows).to(runtime.device), torch.stack(prior).to(runtime.device)
 
-    return Blocks(
-        draw, [inputs.generator("map", f"batches {unit}").initial_seed() for unit in units], steps
-    )
+    seeds = [inputs.generator("map", f"batches {unit}").initial_seed() for unit in units]
+    return Blocks(draw, seeds, steps)
 
 
 def stacked_adam(parameters: Sequence[nn.Parameter], learning_rate: float) -> torch.optim.Adam:
@@ -229,20 +229,28 @@ def merge_mappers(parts: Sequence[Artifact]) -> Artifact:
     tensors = {
         name: torch.cat([part.tensors[name] for part in parts])[order] for name in parts[0].tensors
     }
-    shares = [len(part.meta["units"]) / len(units) for part in parts]
 
-    curve = [
-        {
-            key: sum(share * point[key] for share, point in zip(shares, points, strict=True))
-            for key in points[0]
-        }
-        | {"samples": points[0]["samples"]}
-        for points in zip(*(part.meta["curve"] for part in parts), strict=True)
-    ]
-
-    meta = {"curve": curve, "data_dim": parts[0].meta["data_dim"]}
+    meta = {"curve": _mean_curve(parts), "data_dim": parts[0].meta["data_dim"]}
     for key in ("quality", "quality_floor"):
         values = [value for part in parts for value in part.meta[key]]
         meta[key] = [values[i] for i in order]
 
     return Artifact(tensors, meta)
+
+
+def _mean_curve(parts: Sequence[Artifact]) -> list[dict[str, float]]:
+    """The parts' curves, point by point, each weighted by its share of the clusters."""
+    num_units = sum(len(part.meta["units"]) for part in parts)
+    curve = [dict.fromkeys(point, 0.0) for point in parts[0].meta["curve"]]
+
+    for part in parts:
+        share = len(part.meta["units"]) / num_units
+        for mean, point in zip(curve, part.meta["curve"], strict=True):
+            for key, value in point.items():
+                mean[key] += share * value
+
+    # A number of samples is the same in all, and stays a whole number.
+    for mean, point in zip(curve, parts[0].meta["curve"], strict=True):
+        mean["samples"] = point["samples"]
+
+    return curve

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from scgan.contract import Inputs
 from scgan.data.tables.streaming import Stream
@@ -25,7 +26,7 @@ class Rows(Protocol):
         """The rows ``[N, D]`` to draw from when so many samples have been seen."""
 
 
-class Resident:
+class Resident(Rows):
     """All rows, in memory.
 
     Args:
@@ -35,12 +36,12 @@ class Resident:
     def __init__(self, x: Tensor) -> None:
         self.x = x
 
+    @override
     def at(self, samples: int) -> Tensor:
-        """All of them."""
         return self.x
 
 
-class Sharded:
+class Sharded(Rows):
     """The rows of one shard after another, each a random sample of all, in a new order each round.
 
     All workers read the same shards, each of a batch its own share: so their number changes
@@ -63,8 +64,9 @@ class Sharded:
         self.turn = -1
         self.x: Tensor
 
+    @override
     def at(self, samples: int) -> Tensor:
-        """The shard whose turn it is: as many samples are drawn from each as it has rows."""
+        # A turn is as many samples as a shard has rows.
         turn = samples // self.length
         if turn != self.turn:
             turns, place = divmod(turn, self.num_shards)

@@ -17,6 +17,7 @@ from scgan.stages.tables import cluster as clustering
 from scgan.stages.tables import decode, encode, latents
 from scgan.stages.tables import map as mapping
 from scgan.stages.tables.cluster import ClusteredCodes
+from scgan.store.artifacts import Artifact
 from scgan.systems.scgan import SCGANConfig
 from scgan.training.runtime import Runtime
 
@@ -52,8 +53,7 @@ def map_artifact():
     """Untrained mappers, whose draws lie about 5000 and -5000: nowhere that another model draws."""
     mappers = mapping.build_mappers(config_of().mappers, 4, 2, [seeded(2), seeded(3)])
     mappers.whitening.centre[0], mappers.whitening.centre[1] = 5000.0, -5000.0
-    artifact = mapping.Artifact(dict(mappers.state_dict()), {"data_dim": 2})
-    return artifact
+    return Artifact(dict(mappers.state_dict()), {"data_dim": 2})
 
 
 @pytest.fixture
@@ -135,6 +135,21 @@ def test_a_mapper_is_trained_on_all_rows_of_its_cluster_and_on_no_other(inputs, 
         distance = torch.cdist(rows[place].double(), own.double())
         assert distance.min(1).values.max() < 0.01
         assert len(set(distance.argmin(1).tolist())) > 0.95 * len(own)
+
+
+def test_parts_merge_into_what_all_units_make_at_once(inputs):
+    """Whatever the packing: the tensors to the bit, and the curve as the mean over the clusters."""
+    config, parts = config_of(), []
+    for units in (["1"], ["0"], ["0", "1"]):
+        part = mapping.map_clusters(config, units, inputs, Runtime())
+        parts.append(Artifact(part.tensors, {**part.meta, "units": units}))
+    whole, merged = parts[2], mapping.merge_mappers(parts[:2])
+    assert all(torch.equal(whole.tensors[name], t) for name, t in merged.tensors.items())
+    for key in ("quality", "quality_floor"):
+        assert merged.meta[key] == whole.meta[key] and len(merged.meta[key]) == 2
+    for one, other in zip(merged.meta["curve"], whole.meta["curve"], strict=True):
+        assert one["samples"] == other["samples"] and isinstance(one["samples"], int)
+        assert one == pytest.approx(other, rel=1e-5)
 
 
 def test_the_priors_of_the_mappers_are_standard_normal(inputs):
