@@ -118,7 +118,8 @@ class PatchDiscriminator(nn.Module):
 class AttributeDiscriminators(nn.Module):
     r"""A discriminator an attribute, :math:`D(x \mid y)`.
 
-    Each sees only the images that have its attribute. An image with several gets the mean of their logits; one with none, a discriminator of its own.
+    Each sees only the images that have its attribute. An image with several gets the mean of their
+    logits; one with none, a discriminator of its own.
 
     Args:
         num_attributes: A.

@@ -1,4 +1,4 @@
-"""The stages of images: against the paper's training written plainly, and what each may and may not touch."""
+"""The stages of images: against the paper's training written plainly, and what each touches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STEPS, BATCH = 6, 8
 
 
 def stripes(num=240, seed=0):
-    """Images of three kinds that nothing lies between: bright in the top, in the middle, at the bottom."""
+    """Images of three kinds, nothing between: bright in the top, in the middle, at the bottom."""
     generator = torch.Generator().manual_seed(seed)
     kinds = torch.arange(num) % 3
     x = torch.randint(60, (num, 1, 28, 28), generator=generator, dtype=torch.uint8)
@@ -92,7 +92,7 @@ def fit_generator(data, artifacts, runtime=None, **changes):
 
 
 def test_the_encoder_minimises_equation_1(data):
-    """Adam down the mean over anchors of -log of the true pair's share, by the cosine, of two views."""
+    """Adam on the mean over anchors of -log of the true pair's share, by the cosine of views."""
     changes = {"batch_size": 6, "num_samples": 18, "schedule": "constant", "temperature": 0.3}
     config = settings()
     config.encoder = config.encoder.model_copy(update=changes)
