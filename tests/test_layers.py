@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = (  # what stands on one line may be imported by those on the same line and below it
-    "scgan.config scgan.papers scgan.losses",
+    "scgan.config scgan.papers scgan.losses scgan.capabilities",
     "scgan.store",
     "scgan.data scgan.training",
     "scgan.nn scgan.clustering scgan.space",

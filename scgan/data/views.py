@@ -19,7 +19,7 @@ def noise_views(x: Tensor, std: float, generator: torch.Generator) -> tuple[Tens
     Returns:
         Both views, each ``[B, D]``, of the dtype of ``x``.
 
-    Source: [SCGAN] Sec. 2, stage 1: "augmentations based on the addition of small noise to the
+    Source: [SCGAN] Sec. 2.1: "augmentations based on the addition of small noise to the
         input data".
     """
     noise = torch.randn(2, *x.shape, generator=generator, device=x.device, dtype=x.dtype)

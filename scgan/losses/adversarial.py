@@ -14,7 +14,9 @@ from torch import Tensor
 
 
 def non_saturating_d_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    r"""Cross-entropy of telling real from fake, :math:`-\log\sigma(D(x)) - \log(1 - \sigma(D(\tilde x)))`.
+    r"""Cross-entropy of telling real from fake.
+
+    .. math:: -\log \sigma(D(x)) - \log(1 - \sigma(D(\tilde x)))
 
     Args:
         real_logits: Discriminator output on real samples, any shape.
@@ -37,8 +39,8 @@ def non_saturating_g_loss(fake_logits: Tensor) -> Tensor:
     Returns:
         Loss per element, in nats; ``log 2`` at logit 0.
 
-    Source: [GAN] Sec. 3. Differs from [INFOSCC-GAN] Eq. (11), which prints no logarithm; its code
-        has it.
+    Source: [GAN] Sec. 3, [INFOSCC-GAN] Eq. (11). Differs from the latter's print, which has no
+        logarithm; its code has it.
     """
     return F.softplus(-fake_logits)
 
@@ -54,7 +56,7 @@ def hinge_d_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         Loss per element; 2 where both logits are 0.
 
     Source: [INFOSCC-GAN] Eq. (8), [EIGENGAN] code. Differs: the equation's second sign is a
-    misprint.
+        misprint.
     """
     return F.relu(1 - real_logits) + F.relu(1 + fake_logits)
 
@@ -68,14 +70,13 @@ def hinge_g_loss(fake_logits: Tensor) -> Tensor:
     Returns:
         Loss per element, unbounded below.
 
-    Source: [GEOMETRIC-GAN], generator loss. Differs from [EIGENGAN]'s code, which clips it at logit
-        1.
+    Source: [GEOMETRIC-GAN], generator loss. Differs from [EIGENGAN]'s code, which clips it at 1.
     """
     return -fake_logits
 
 
 def hinge_clipped_g_loss(fake_logits: Tensor) -> Tensor:
-    r"""The generator's side of the hinge, clipped, :math:`\max(0, 1 - D(\tilde x))`: no gradient beyond logit 1.
+    r"""The generator's side of the hinge, clipped, :math:`\max(0, 1 - D(\tilde x))`.
 
     Args:
         fake_logits: Discriminator output on generated samples, any shape.
@@ -98,7 +99,8 @@ def least_squares_d_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     Returns:
         Loss per element; 1 where both logits are 0.
 
-    Source: [LSGAN] Eq. (9). Differs: no factor 1/2.
+    Source: [LSGAN] Eq. (9), [INFOSCC-GAN] Eq. (12). Differs: no factor 1/2, and the first sign of
+        the latter is a misprint.
     """
     return (real_logits - 1).square() + fake_logits.square()
 
@@ -112,7 +114,8 @@ def least_squares_g_loss(fake_logits: Tensor) -> Tensor:
     Returns:
         Loss per element; 1 at logit 0.
 
-    Source: [LSGAN] Eq. (9). Differs: no factor 1/2.
+    Source: [LSGAN] Eq. (9), [INFOSCC-GAN] Eq. (13). Differs: no factor 1/2, and the sign of the
+        latter is a misprint.
     """
     return (fake_logits - 1).square()
 

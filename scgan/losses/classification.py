@@ -25,7 +25,8 @@ def attribute_loss(logits: Tensor, y: Tensor, kind: AttributeKind) -> Tensor:
     Returns:
         Mean over the images, scalar, in nats; ``log A``, or ``log 2``, where all logits are 0.
 
-    Source: [INFOSCC-GAN] Eqs. (3) and (5), Sec. 3.2.
+    Source: [INFOSCC-GAN] Eqs. (3) and (5), Sec. 3.2: the classifier's on features of real images,
+        the generator's on features of generated ones.
     """
     if kind == "one":
         return F.cross_entropy(logits, y)

@@ -38,8 +38,8 @@ def nt_xent(
     Raises:
         ValueError: If the shapes differ or ``temperature`` is not positive.
 
-    Source: [SCGAN] Eq. (1), through [SIMCLR] Eq. (1). Differs: negatives may come from other
-        workers.
+    Source: [SCGAN] Eq. (1) and [INFOSCC-GAN] Eq. (1), through [SIMCLR] Eq. (1). Differs: negatives
+        may come from other workers.
     """
     return _info_nce(_cosine, u0, u1, temperature, gathered, rank)
 
@@ -47,7 +47,7 @@ def nt_xent(
 def gaussian_info_nce(
     u0: Tensor, u1: Tensor, temperature: float, *, gathered: Gathered = None, rank: int = 0
 ) -> Tensor:
-    r"""InfoNCE with the similarity of a Gaussian kernel, :math:`s_{ij} = -\lVert u_i - u_j \rVert^2`.
+    r"""InfoNCE with a Gaussian kernel's similarity, :math:`s_{ij} = -\lVert u_i - u_j \rVert^2`.
 
     Codes keep their scale, and small distances in the data stay small: the encoder comes out nearly
     isometric, so that clusters are flat and reconstruction is easy.

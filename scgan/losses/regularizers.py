@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -24,16 +26,22 @@ def r1(real_logits: Tensor, x: Tensor) -> Tensor:
     return gradient.square().sum(-1)
 
 
-def orthogonality(basis: Tensor) -> Tensor:
-    r"""How far a subspace's basis is from orthonormal, :math:`\lVert U U^\top - I \rVert_F^2`.
+def orthogonality(bases: Sequence[Tensor]) -> Tensor:
+    r"""How far subspaces' bases are from orthonormal.
+
+    .. math:: \sum_l \lVert U_l U_l^\top - I \rVert_F^2
 
     Args:
-        basis: :math:`U`, basis vectors as rows, shape ``[q, D]``.
+        bases: :math:`U_l`, basis vectors as rows, shape ``[q, D_l]`` each.
 
     Returns:
-        Scalar, zero iff the rows are orthonormal.
+        Scalar, zero iff the rows of each are orthonormal.
 
     Source: [EIGENGAN] Sec. 3. Differs: rows, not columns, hold the basis.
     """
-    gram = basis @ basis.T
-    return (gram - torch.eye(len(basis), device=basis.device, dtype=basis.dtype)).square().sum()
+    grams = [U @ U.T for U in bases]
+    return torch.stack([(gram - _identity(gram)).square().sum() for gram in grams]).sum()
+
+
+def _identity(gram: Tensor) -> Tensor:
+    return torch.eye(len(gram), device=gram.device, dtype=gram.dtype)

@@ -1,4 +1,8 @@
-"""Discriminators of images, ``D(x)`` or ``D(x | y)``: "global" and "patch" don't look at y."""
+"""Discriminators of images, all called with attributes: two look at them, two leave them aside.
+
+``multiclass`` and ``attributes`` judge an image given its attributes, D(x | y); ``global`` and
+``patch`` judge the image alone.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from scgan.config import Settings, leaves, override, suggest
+from scgan.config import suggest
 from scgan.metrics.scores import Score
 from scgan.pipeline.spec import Spec
 
@@ -100,16 +100,6 @@ def load(name: str) -> Reproduction:
         raise ValueError(f"no tables of {name!r}{suggest(name, available())}")
     module: Any = importlib.import_module(f"{__name__}.{name}")
     return module
-
-
-def shortened(config: Settings, budget: float) -> Settings:
-    """The same settings with every training ``budget`` times as long, in samples."""
-    lengths = {
-        key: max(1, round(value * budget))
-        for key, value in leaves(config)
-        if key.endswith(".num_samples")
-    }
-    return override(config, lengths)
 
 
 def plain_values(result: Result) -> dict[str, Any]:

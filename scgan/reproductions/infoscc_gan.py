@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from scgan.config import Settings, override
+from scgan.config import Settings, override, shortened
 from scgan.data.dataset import DataConfig
 from scgan.data.images.schema import ImageSchema
 from scgan.data.loading import load
@@ -26,7 +26,6 @@ from scgan.reproductions import (
     markdown_table,
     mean_and_std,
     plain_values,
-    shortened,
 )
 from scgan.systems import eigengan, infoscc_gan
 

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from scgan.config import override
+from scgan.config import override, shortened
 from scgan.data.dataset import DataConfig
 from scgan.figures import tables as figures
 from scgan.metrics.scores import Score
@@ -21,7 +21,6 @@ from scgan.reproductions import (
     markdown_table,
     mean_and_std,
     plain_values,
-    shortened,
 )
 from scgan.stages.tables.latents import LATENTS, LatentName
 from scgan.systems.scgan import LATENT_TITLES, SYSTEM

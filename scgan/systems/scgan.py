@@ -141,16 +141,16 @@ class SCGANModel:
 ENCODE = Stage("encode", ("encoder",), (), encode.encode, data_parallel=True)
 MAP = Stage(
     "map",
-    ("encoder", "clusters", "mappers"),
-    ("encode", "cluster"),
+    ("mappers",),
+    ("cluster",),
     mapping.map_clusters,
     units=mapping.mapper_units,
     merge=mapping.merge_mappers,
 )
 DECODE = Stage(
     "decode",
-    ("encoder", "clusters", "mappers", "decoder"),
-    ("encode", "cluster", "map"),
+    ("mappers", "decoder"),
+    ("cluster", "map"),
     decode.decode,
     data_parallel=True,
 )
@@ -158,7 +158,7 @@ DECODE = Stage(
 
 IN_MEMORY = (
     ENCODE,
-    Stage("cluster", ("encoder", "clusters"), ("encode",), cluster.cluster),
+    Stage("cluster", ("encoder", "clusters"), ("encode",), cluster.cluster, version=2),
     MAP,
     DECODE,
 )
@@ -183,10 +183,10 @@ STREAMED = (
         merge=shards.merge_tables,
         by_file=True,
     ),
-    Stage("cluster", ("encoder", "clusters"), ("embed",), cluster.cluster_shards),
+    Stage("cluster", ("clusters",), ("embed",), cluster.cluster_shards),
     Stage(
         "partition",
-        ("encoder", "clusters"),
+        (),
         ("embed", "cluster"),
         shards.partition,
         units=shards.shard_units,
@@ -194,7 +194,7 @@ STREAMED = (
         by_file=True,
     ),
     replace(MAP, needs=("cluster", "partition")),
-    replace(DECODE, needs=("shards", "encode", "cluster", "map")),
+    replace(DECODE, needs=("shards", "embed", "cluster", "map")),
 )
 
 

@@ -1,4 +1,8 @@
-"""The loop that every network is trained by: schedule, curve, checkpoints, resume; and the adversarial step."""
+"""How every network is trained: the loop, its optimisers, and the adversarial step.
+
+:func:`train` calls a stage's step until its samples are seen. It sets the learning rates, draws the
+curve, saves checkpoints and takes up the last one.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,16 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from scgan.training.runtime import Progress, Runtime
+from scgan.training.settings import SCHEDULES, TrainingSettings
 from scgan.training.state import TrainState
 
-ScheduleName = Literal["constant", "linear", "late_linear", "cosine"]
-
-SCHEDULES: dict[ScheduleName, Callable[[float], float]] = {
-    "constant": lambda done: 1.0,
-    "linear": lambda done: 1 - done,
-    "late_linear": lambda done: min(1.0, 2 * (1 - done)),
-    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
-}
-"""Factor on the learning rate by the share of the training done."""
-
 CURVE_POINTS = 100
+GAN_BETAS = (0.5, 0.99)  # Adam's in adversarial trainings: [INFOSCC-GAN] code
 
 
 class NonFiniteLoss(RuntimeError):
@@ -34,27 +29,23 @@ class NonFiniteLoss(RuntimeError):
 def train(
     state: TrainState,
     step: Callable[[], Mapping[str, Tensor]],
+    c: TrainingSettings,
     *,
     name: str,
-    num_samples: int,
-    batch_size: int,
-    schedule: ScheduleName,
     runtime: Runtime,
-) -> TrainState:
-    """Call ``step`` until ``num_samples`` are seen, from the last checkpoint where there is one.
+) -> list[dict[str, float]]:
+    """Call ``step`` until all samples are seen, from the last checkpoint where there is one.
 
     Args:
         state: What ``step`` trains; changed in place.
         step: One optimiser step on one batch of this worker; returns detached scalar losses by
             name.
-        name: What is trained, for messages (``"encode"``, ``"map c003"``).
-        num_samples: Samples in all, over all workers.
-        batch_size: Samples a step, over all workers.
-        schedule: Course of the learning rate, a key of :data:`SCHEDULES`.
+        c: Batch size, length and schedule; the optimisers have their learning rates already.
+        name: What is trained, for messages (``"encode"``, ``"map, clusters 3 to 5"``).
         runtime: Where it runs.
 
     Returns:
-        ``state``, trained, its curve of at most 100 points filled.
+        The curve: at most 100 points, ``{"samples": ..., name: mean loss, ...}``.
 
     Raises:
         NonFiniteLoss: At the first curve point or checkpoint whose losses are not finite.
@@ -62,27 +53,39 @@ def train(
     if runtime.checkpoints is not None and (saved := runtime.checkpoints.load()) is not None:
         state.restore(saved)
 
-    clock = _Clock(runtime)
+    clock, num_samples = _Clock(runtime), c.num_samples
     end = num_samples if runtime.until is None else min(runtime.until, num_samples)
 
     while state.samples < end:
         _set_learning_rates(
-            state.optimizers.values(), SCHEDULES[schedule](state.samples / num_samples)
+            state.optimizers.values(), SCHEDULES[c.schedule](state.samples / num_samples)
         )
         state.add(step())
-        before, state.samples = state.samples, state.samples + batch_size
+        before, state.samples = state.samples, state.samples + c.batch_size
 
         if _curve_bin(before, num_samples) != _curve_bin(state.samples, num_samples):
-            state.curve.append(
-                {"samples": state.samples, **_finite(state.take_mean(runtime), name, state)}
-            )
+            means = _finite(state.take_mean(runtime), name, state)
+            state.curve.append({"samples": state.samples, **means})
 
         clock.tick(state, name, num_samples)
 
     if state.samples < num_samples:
         clock.save(state, name)
 
-    return state
+    return state.curve
+
+
+def adam(
+    network: nn.Module,
+    learning_rate: float,
+    *,
+    betas: tuple[float, float] = (0.9, 0.999),
+    weight_decay: float = 0.0,
+) -> torch.optim.Adam:
+    """Adam of all of a network's weights, fused: its step is one kernel."""
+    return torch.optim.Adam(
+        network.parameters(), learning_rate, betas=betas, weight_decay=weight_decay, fused=True
+    )
 
 
 class _Clock:
@@ -100,12 +103,8 @@ class _Clock:
 
         now = time.monotonic()
         if now - self.reported > self.REPORT_EVERY or state.samples >= num_samples:
-            latest = (
-                {key: value for key, value in state.curve[-1].items() if key != "samples"}
-                if state.curve
-                else {}
-            )
-
+            latest = dict(state.curve[-1]) if state.curve else {}
+            latest.pop("samples", None)
             samples = min(state.samples, num_samples)
             self.runtime.report(Progress(samples, num_samples, latest, now - self.started))
             self.reported = now

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from typing_extensions import override
 
 from scgan.store.artifacts import Artifact, ArtifactStore
 from scgan.store.parquet import Tables
@@ -43,19 +44,19 @@ class Checkpoints(Protocol):
 
 
 @dataclass(frozen=True)
-class StoredCheckpoints:
+class StoredCheckpoints(Checkpoints):
     """A fit's state as an artifact of the store, removed once the fit's result is there."""
 
     store: ArtifactStore
     key: str
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    @override
     def load(self) -> Artifact | None:
-        """The last state, or None at the start."""
         return self.store.load(self.key)
 
+    @override
     def save(self, state: Artifact) -> None:
-        """Replace the last state."""
         self.store.save(self.key, state, self.provenance)
 
 
@@ -87,7 +88,7 @@ class Runtime:
     until: int | None = None
 
     def place(self, module: nn.Module) -> None:
-        """Move a network of images here, its weights laid out channels last: faster on either device."""
+        """Move a network of images here, its weights channels last: faster on either device."""
         module.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def parallel(self, module: nn.Module) -> nn.Module:

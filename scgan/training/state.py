@@ -44,7 +44,7 @@ class TrainState:
             self.counts[key] = self.counts.get(key, 0) + 1
 
     def take_mean(self, runtime: Runtime) -> dict[str, float]:
-        """Mean losses since the last call, each over the steps that had it, over all workers; starts anew."""
+        """Mean losses since the last call, each over the steps that had it; over all workers."""
         values = runtime.mean(
             torch.stack([self.sums[key] / count for key, count in self.counts.items()])
         )
@@ -54,11 +54,9 @@ class TrainState:
 
     def to_artifact(self) -> Artifact:
         """Put the state away as tensors and plain values."""
-        tensors = {
-            f"module.{name}.{key}": t
-            for name, m in self.modules.items()
-            for key, t in m.state_dict().items()
-        }
+        tensors: dict[str, Tensor] = {}
+        for name, module in self.modules.items():
+            tensors |= named_weights(f"module.{name}", module)
 
         for name, optimizer in self.optimizers.items():
             for index, key, value in _moments(optimizer):
@@ -73,7 +71,7 @@ class TrainState:
         )
 
     def restore(self, artifact: Artifact) -> None:
-        """Take up a state that :meth:`to_artifact` put away, in networks and optimisers made the same way."""
+        """Take up what :meth:`to_artifact` put away, in networks and optimisers made as then."""
         for name, module in self.modules.items():
             module.load_state_dict(artifact.section(f"module.{name}"))
 
@@ -86,6 +84,11 @@ class TrainState:
         self.sums = artifact.section("sum")
         self.samples, self.counts = artifact.meta["samples"], dict(artifact.meta["counts"])
         self.curve[:] = artifact.meta["curve"]
+
+
+def named_weights(prefix: str, module: nn.Module) -> dict[str, Tensor]:
+    """A network's tensors, named ``prefix.*``: what :meth:`Artifact.section` gives back."""
+    return {f"{prefix}.{name}": t for name, t in module.state_dict().items()}
 
 
 def _moments(optimizer: torch.optim.Optimizer) -> Iterator[tuple[int, str, Tensor]]:

@@ -1,4 +1,4 @@
-"""Contrastive losses against a slow loop written from the paper, closed forms, and their own joined batch."""
+"""Contrastive losses against the paper's loop, closed forms, and their own joined batch."""
 
 from __future__ import annotations
 

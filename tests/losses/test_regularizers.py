@@ -41,9 +41,14 @@ def test_r1_passes_gradients_to_the_discriminator():
 
 
 def test_orthogonality_equals_a_slow_sum_and_vanishes_for_orthonormal_rows():
-    basis = torch.randn(3, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
-    slow = sum((float(basis[i] @ basis[j]) - (i == j)) ** 2 for i in range(3) for j in range(3))
-    assert_close(orthogonality(basis).item(), slow)
-    orthonormal = torch.linalg.qr(basis.T).Q.T
-    assert orthogonality(orthonormal) < 1e-24
-    assert_close(orthogonality(2 * orthonormal).item(), 3 * 9.0)
+    generator = torch.Generator().manual_seed(3)
+    bases = [torch.randn(3, dim, dtype=torch.float64, generator=generator) for dim in (6, 4)]
+    slow = 0.0
+    for basis in bases:
+        for i in range(3):
+            for j in range(3):
+                slow += (float(basis[i] @ basis[j]) - (i == j)) ** 2
+    assert_close(orthogonality(bases).item(), slow)
+    orthonormal = torch.linalg.qr(bases[0].T).Q.T
+    assert orthogonality([orthonormal]) < 1e-24
+    assert_close(orthogonality([orthonormal, 2 * orthonormal]).item(), 3 * 9.0)

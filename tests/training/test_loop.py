@@ -12,8 +12,9 @@ from torch.testing import assert_close
 from scgan.nn.mlp import MLP, initialise
 from scgan.store.artifacts import Artifact
 from scgan.training.blocks import Blocks
-from scgan.training.loop import SCHEDULES, NonFiniteLoss, adversarial_step, descend, frozen, train
+from scgan.training.loop import NonFiniteLoss, adversarial_step, descend, frozen, train
 from scgan.training.runtime import Runtime
+from scgan.training.settings import SCHEDULES, TrainingSettings
 from scgan.training.state import TrainState, average_of
 
 
@@ -22,7 +23,7 @@ class Killed(Exception):
 
 
 class Memory:
-    """Checkpoints in memory, through the same put-away form; can end the process after some saves."""
+    """Checkpoints in memory, as artifacts; can end the process after some saves."""
 
     def __init__(self, kill_after: int | None = None) -> None:
         self.state: Artifact | None = None
@@ -58,15 +59,11 @@ def regression(checkpoints=None, num_samples=6400, schedule="late_linear", runti
         return {"mse": loss}
 
     runtime = runtime or Runtime(checkpoints=checkpoints, checkpoint_every=0.0)
-    return train(
-        state,
-        step,
-        name="toy",
-        num_samples=num_samples,
-        batch_size=32,
-        schedule=schedule,
-        runtime=runtime,
+    c = TrainingSettings(
+        batch_size=32, num_samples=num_samples, learning_rate=1e-2, schedule=schedule
     )
+    assert train(state, step, c, name="toy", runtime=runtime) is state.curve
+    return state
 
 
 def test_a_killed_fit_goes_on_bit_for_bit():
@@ -124,10 +121,10 @@ def test_a_loss_that_is_not_finite_stops_the_fit_and_says_where():
         train(
             state,
             lambda: {"d_loss": torch.tensor(next(losses))},
+            TrainingSettings(
+                batch_size=10, num_samples=1000, learning_rate=1.0, schedule="constant"
+            ),
             name="map, clusters 3 to 5",
-            num_samples=1000,
-            batch_size=10,
-            schedule="constant",
             runtime=Runtime(),
         )
     assert state.samples <= 70

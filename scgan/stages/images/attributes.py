@@ -1,4 +1,4 @@
-"""Stage: what the generator is conditioned on, and the linear classifier that reads it off the encoder's features."""
+"""Stage: the attributes, and the linear classifier that reads them off the encoder's features."""
 
 from __future__ import annotations
 
@@ -12,41 +12,43 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from scgan.clustering.in_memory import fit_clusters
-from scgan.config import Settings, suggest
+from scgan.config import suggest
 from scgan.contract import Inputs, Units
 from scgan.data.images.schema import ImageSchema
 from scgan.losses.classification import AttributeKind, attribute_loss
 from scgan.nn.mlp import initialise
 from scgan.stages.images.encode import load_image_encoder
 from scgan.store.artifacts import Artifact
-from scgan.training.loop import ScheduleName, descend, train
+from scgan.training.loop import adam, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.state import TrainState
+from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.state import TrainState, named_weights
 
 
-class AttributeSettings(Settings):
+class AttributeSettings(TrainingSettings):
     """Stage 2."""
 
     source: Literal["inner", "external"] = Field(
         "inner", description="clusters of the features, or the data's labels"
     )
-    num_clusters: int = Field(10, ge=2, le=10_000, description="inner attributes")
+    num_clusters: int = Field(
+        10, ge=2, le=10_000, description="inner attributes; as many as digits, 3 in the paper"
+    )
     space: Literal["features", "projections"] = Field(
-        "features",
-        description="what K-means clusters: features h, or projections u; normalised, as NT-Xent has them",
+        "features", description="what K-means clusters, normalised: features h or projections u"
     )
     num_starts: int = Field(
         5, ge=1, le=1000, description="starts of K-means, of which the best is kept"
     )
-    max_iter: int = Field(300, ge=1)
+    max_iter: int = Field(300, ge=1, description="rounds of each start at most")
     mini_batch_above: int = Field(
         200_000, ge=1, description="images above which K-means works in mini-batches"
     )
-    batch_size: int = Field(256, ge=1)
-    num_samples: int = Field(600_000, ge=1, description="features seen by the linear classifier")
-    learning_rate: float = Field(3e-3, gt=0)
-    weight_decay: float = Field(1e-6, ge=0)
-    schedule: ScheduleName = "cosine"
+    batch_size: BatchSize = Field(256, description="features a step of the linear classifier")
+    num_samples: NumSamples = Field(600_000, description="features seen by it")
+    learning_rate: LearningRate = 3e-3
+    weight_decay: float = Field(1e-6, ge=0, description="of Adam, on the classifier's weights")
+    schedule: Schedule = "cosine"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,12 @@ class Attributes:
         return F.one_hot(y, len(self.names)).float() if self.kind == "one" else y.float()
 
     def sample(self, num: int, generator: torch.Generator, attribute: str | None = None) -> Tensor:
-        """Attributes ``[num, A]`` by their frequency among the training images, or among those that have one of them.
+        """Draw attributes ``[num, A]`` by their frequency among the training images.
+
+        Args:
+            num: How many.
+            generator: Draws them.
+            attribute: Only among the images that have this one; None among all.
 
         Raises:
             ValueError: If there is no such attribute.
@@ -104,7 +111,7 @@ class Attributes:
 
 
 def attributes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
-    """Stage 2: take the attributes from labels or clusters, and fit a linear classifier of the features.
+    """Stage 2: take the attributes from labels or clusters, fit a linear classifier of features.
 
     Source: [INFOSCC-GAN] Eq. (3), Sec. 3.2 and 3.4.
     """
@@ -115,21 +122,20 @@ def attributes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> A
     found: dict[str, Tensor] = {}
 
     if c.source == "external":
-        labels = inputs.data.train_labels
-        schema = inputs.data.schema
-        assert labels is not None and isinstance(
-            schema, ImageSchema
-        )  # checked before anything starts
+        # The system's check has seen that there are labels.
+        labels, schema = inputs.data.train_labels, inputs.data.schema
+        assert labels is not None and isinstance(schema, ImageSchema)
         y, names = torch.from_numpy(labels).long(), schema.attributes
         kind = "one" if y.ndim == 1 else "many"
     else:
+        start = inputs.generator("attributes", "start")
         clusters = fit_clusters(
             _space(c.space, h, u),
             c.num_clusters,
             min_rows=2,
             max_iter=c.max_iter,
             mini_batch_above=c.mini_batch_above,
-            seed=int(torch.randint(2**31, (), generator=inputs.generator("attributes", "start"))),
+            seed=int(torch.randint(2**31, (), generator=start)),
             num_starts=c.num_starts,
         )
 
@@ -141,9 +147,7 @@ def attributes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> A
     classifier, curve = _fit_classifier(c, h, one_hot.float(), kind, inputs, runtime)
     agreement = _agreement(classifier(h.to(runtime.device)).cpu(), one_hot, kind)
     tensors = {"y": y, "combinations": combinations.to(torch.uint8), "counts": counts, **found}
-    tensors |= {
-        f"classifier.{name}": t.detach().cpu() for name, t in classifier.state_dict().items()
-    }
+    tensors |= named_weights("classifier", classifier)
 
     meta = {
         "kind": kind,
@@ -193,9 +197,7 @@ def _fit_classifier(
     initialise(classifier, inputs.generator("attributes", "weights"))
     classifier.to(runtime.device)
     generator = inputs.generator("attributes", "batches", runtime.device)
-    optimizer = torch.optim.Adam(
-        classifier.parameters(), c.learning_rate, weight_decay=c.weight_decay, fused=True
-    )
+    optimizer = adam(classifier, c.learning_rate, weight_decay=c.weight_decay)
 
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(h), (c.batch_size,), generator=generator, device=runtime.device)
@@ -206,17 +208,7 @@ def _fit_classifier(
     state = TrainState(
         {"classifier": classifier}, {"classifier": optimizer}, {"batches": generator}
     )
-    train(
-        state,
-        step,
-        name="attributes",
-        num_samples=c.num_samples,
-        batch_size=c.batch_size,
-        schedule=c.schedule,
-        runtime=runtime,
-    )
-
-    return classifier, state.curve
+    return classifier, train(state, step, c, name="attributes", runtime=runtime)
 
 
 def _agreement(logits: Tensor, y: Tensor, kind: AttributeKind) -> float:

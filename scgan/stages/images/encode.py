@@ -9,7 +9,6 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from scgan.config import Settings
 from scgan.contract import Inputs, Units
 from scgan.data.dataset import Dataset
 from scgan.data.images.augment import ViewName, Views
@@ -17,37 +16,34 @@ from scgan.data.images.schema import to_float
 from scgan.losses.contrastive import nt_xent
 from scgan.nn.image_encoder import BackboneName, ImageEncoder
 from scgan.store.artifacts import Artifact
-from scgan.training.loop import ScheduleName, descend, train
+from scgan.training.loop import adam, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.state import TrainState
+from scgan.training.settings import LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.state import TrainState, named_weights
 
 
-class ImageEncoderSettings(Settings):
-    """Stage 1."""
+class ImageEncoderSettings(TrainingSettings):
+    """Stage 1, for images of 28 and 32 pixels on a CPU; the preset "paper" is the authors'."""
 
-    backbone: BackboneName = Field("small", description="small is for 28 and 32 pixels")
-    projection_dim: int = Field(64, ge=1, le=8192)
+    backbone: BackboneName = Field(
+        "small", description="network of the features h; small is for 28 and 32 pixels"
+    )
+    projection_dim: int = Field(
+        64, ge=1, le=8192, description="dimension of u, in which views are compared"
+    )
     views: ViewName | Literal["auto"] = Field(
         "auto", description="auto: simclr for colour, affine for grey"
     )
-    temperature: float = Field(0.5, gt=0, le=100)  # [INFOSCC-GAN] code
-    batch_size: int = Field(256, ge=2)
-    num_samples: int = Field(380_000, ge=1, description="images seen")
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-6, ge=0)
-    schedule: ScheduleName = "cosine"
-
-
-PAPER = ImageEncoderSettings(
-    backbone="resnet50",
-    projection_dim=128,
-    views="simclr",
-    batch_size=32,
-    num_samples=200 * 11_704,  # epochs of AFHQ's 80 %
-    learning_rate=3e-4,
-    weight_decay=1e-4,
-)
-"""[INFOSCC-GAN]'s code, for AFHQ."""
+    temperature: float = Field(
+        0.5, gt=0, le=100, description="divides the cosines; 0.5 is the paper's code's"
+    )
+    batch_size: int = Field(
+        256, ge=2, description="images a step, over all workers; each is the others' negative"
+    )
+    num_samples: NumSamples = Field(380_000, description="images seen, over all workers")
+    learning_rate: LearningRate = 1e-3
+    weight_decay: float = Field(1e-6, ge=0, description="of Adam, on all weights; SimCLR's")
+    schedule: Schedule = "cosine"
 
 
 def build_image_encoder(
@@ -69,7 +65,7 @@ def load_image_encoder(c: ImageEncoderSettings, artifact: Artifact) -> ImageEnco
 def encode_images(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 1: raise the mutual information of x and its features by InfoNCE on two random views.
 
-    Source: [INFOSCC-GAN] Eq. (1).
+    Source: [INFOSCC-GAN] Sec. 3.1, Eq. (1).
     """
     c: ImageEncoderSettings = config.encoder
     images = inputs.data.train
@@ -77,11 +73,9 @@ def encode_images(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -
     encoder = build_image_encoder(c, channels, size, inputs.generator("encode", "weights"))
     runtime.place(encoder)
     network = runtime.parallel(_synchronised(encoder, runtime))
-    views = Views(c.views if c.views != "auto" else ("affine" if channels == 1 else "simclr"), size)
+    views = Views(c.views if c.views != "auto" else _views_of(channels), size)
     generator = inputs.generator("encode", "batches")
-    optimizer = torch.optim.Adam(
-        network.parameters(), c.learning_rate, weight_decay=c.weight_decay, fused=True
-    )
+    optimizer = adam(network, c.learning_rate, weight_decay=c.weight_decay)
 
     def step() -> Mapping[str, Tensor]:
         rows = runtime.share(torch.randint(len(images), (c.batch_size,), generator=generator))
@@ -97,18 +91,14 @@ def encode_images(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -
         return {"nt_xent": loss}
 
     state = TrainState({"encoder": encoder}, {"encoder": optimizer}, {"batches": generator})
-    train(
-        state,
-        step,
-        name="encode",
-        num_samples=c.num_samples,
-        batch_size=c.batch_size,
-        schedule=c.schedule,
-        runtime=runtime,
-    )
+    curve = train(state, step, c, name="encode", runtime=runtime)
+    meta = {"curve": curve, "channels": channels, "size": size}
+    return Artifact(named_weights("encoder", encoder), meta)
 
-    tensors = {f"encoder.{name}": t for name, t in encoder.state_dict().items()}
-    return Artifact(tensors, {"curve": state.curve, "channels": channels, "size": size})
+
+def _views_of(channels: int) -> ViewName:
+    """The views that suit photographs, or grey symbols."""
+    return "affine" if channels == 1 else "simclr"
 
 
 def _synchronised(encoder: ImageEncoder, runtime: Runtime) -> nn.Module:
@@ -127,7 +117,8 @@ def check_encoder(c: ImageEncoderSettings, data: Dataset) -> None:
     channels, size = data.train.shape[1:3]
     if c.backbone == "small" and size > 32:
         raise ValueError(
-            f"encoder.backbone is small, for 28 and 32 pixels, but the images have {size}; choose resnet18 or resnet50"
+            "encoder.backbone is small, for 28 and 32 pixels, but the images have "
+            f"{size}; choose resnet18 or resnet50"
         )
 
     if c.views == "simclr" and channels == 1:

@@ -1,4 +1,4 @@
-"""Stage: the stochastic generator of images, adversarial, and held to its attributes every n-th iteration."""
+"""Stage: the stochastic generator of images, adversarial, held to its attributes now and then."""
 
 from __future__ import annotations
 
@@ -10,59 +10,76 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from scgan.config import Settings
 from scgan.contract import Inputs, Units
 from scgan.data.images.augment import AugmentName, DiffAugment
 from scgan.data.images.schema import to_float
 from scgan.losses.adversarial import PAIRS, AdversarialName
 from scgan.losses.classification import attribute_loss
-from scgan.losses.regularizers import orthogonality, r1
+from scgan.losses.infoscc_gan import generator_loss
+from scgan.losses.regularizers import r1
 from scgan.nn.discriminators import DiscriminatorName, build_discriminator
 from scgan.nn.eigengan import ImageGenerator
 from scgan.stages.images.attributes import Attributes, load_attributes
 from scgan.stages.images.encode import load_image_encoder
 from scgan.store.artifacts import Artifact
-from scgan.training.loop import ScheduleName, adversarial_step, descend, train
+from scgan.training.loop import GAN_BETAS, adam, adversarial_step, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.state import TrainState, average_of
+from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.state import TrainState, average_of, named_weights
 
 
-class GeneratorSettings(Settings):
-    """The generator and its training."""
+class GeneratorSettings(TrainingSettings):
+    """The generator, for 28 and 32 pixels on a CPU; the preset "paper" is the authors'."""
 
-    code_dim: int = Field(128, ge=1, le=8192, description="dimension of eps")
-    noise_dim: int = Field(
-        6, ge=1, le=1024, description="noise dimensions a layer"
-    )  # [INFOSCC-GAN] Sec. 4.1
+    code_dim: int = Field(
+        128, ge=1, le=8192, description="dimension of eps; the paper's code's 512"
+    )
+    noise_dim: int = Field(6, ge=1, le=1024, description="noise dimensions a layer; the paper's 6")
     noise_scale: float = Field(
-        18.0, ge=0, description="largest initial importance of the noise"
-    )  # [EIGENGAN] code
+        18.0, ge=0, description="largest initial importance of the noise; EigenGAN's code's"
+    )
     width: int = Field(
         16, ge=1, le=1024, description="channels of the last layer, doubled at each before"
     )
-    max_width: int = Field(128, ge=8, le=8192, description="most channels")
+    max_width: int = Field(
+        128, ge=8, le=8192, description="most channels of a layer, of the discriminator too"
+    )
     discriminator: DiscriminatorName = Field(
-        "global", description="global or patch; with attributes more"
+        "global", description="global: a logit an image; patch: a logit a patch"
     )
     d_width: int = Field(
         16, ge=8, le=1024, description="channels of the discriminator's first layer"
     )
-    adversarial: AdversarialName = "hinge_clipped"
-    r1_weight: float = Field(10.0, ge=0)
+    adversarial: AdversarialName = Field(
+        "hinge_clipped", description="loss of generator and discriminator; Eqs. (8) and (9)"
+    )
+    r1_weight: float = Field(
+        10.0, ge=0, description="gradient penalty of the discriminator; 0 leaves it out"
+    )
     r1_every: int = Field(
         16, ge=1, description="steps between the penalty, which has a step of its own"
     )
-    orthogonality_weight: float = Field(1.0, ge=0)
-    diff_augment: tuple[AugmentName, ...] = Field((), description="color, translation, cutout")
+    orthogonality_weight: float = Field(
+        1.0, ge=0, description="of how far the bases of the noise are from orthonormal"
+    )
+    diff_augment: tuple[AugmentName, ...] = Field(
+        (), description="what the discriminator sees is augmented by: color, translation, cutout"
+    )
     augment_probability: float = Field(
         0.6, ge=0, le=1, description="of each augmentation, in a batch"
     )
-    ema_half_life: float = Field(2_000, gt=0, description="images")
-    batch_size: int = Field(32, ge=1)
-    num_samples: int = Field(128_000, ge=1, description="images seen")
-    learning_rate: float = Field(5e-4, gt=0)
-    d_learning_rate: float = Field(5e-4, gt=0)
-    schedule: ScheduleName = "late_linear"
+    ema_half_life: float = Field(
+        2_000, gt=0, description="images after which a weight counts half in the stored average"
+    )
+    batch_size: BatchSize = Field(32, description="images a step, over all workers")
+    num_samples: NumSamples = Field(128_000, description="images seen, over all workers")
+    learning_rate: LearningRate = Field(
+        5e-4, description="of Adam, of the generator, before the schedule"
+    )
+    d_learning_rate: LearningRate = Field(
+        5e-4, description="of Adam, of the discriminator, before the schedule"
+    )
+    schedule: Schedule = "late_linear"
 
 
 class ConditionalSettings(GeneratorSettings):
@@ -70,27 +87,17 @@ class ConditionalSettings(GeneratorSettings):
 
     discriminator: DiscriminatorName = Field(
         "multiclass",
-        description="multiclass: a logit an attribute; attributes: a network each; global, patch: blind",
+        description="multiclass: a logit an attribute; attributes: a network each; "
+        "global, patch: attributes left aside",
     )
     n: int = Field(2, ge=1, description="classification regularisation every n-th iteration")
-    classification_weight: float = Field(3.0, ge=0, description="of that; the paper's is 1")
-    # The generator's additional steps share its optimiser's momentum: the discriminator has to keep
-    # up.
-    d_learning_rate: float = Field(1e-3, gt=0)
-
-
-PAPER = GeneratorSettings(
-    code_dim=512,
-    max_width=512,
-    orthogonality_weight=100 / 6**3,  # of a mean over 6 layers and 6 x 6 entries
-    diff_augment=("color", "translation", "cutout"),
-    ema_half_life=10_000,
-    num_samples=32 * 200_000,
-    learning_rate=1e-4,
-    d_learning_rate=1e-4,
-    schedule="constant",
-)
-"""[INFOSCC-GAN]'s code, for AFHQ at 256 pixels."""
+    classification_weight: float = Field(
+        3.0, ge=0, description="of that; the paper's 1 controls less well"
+    )
+    d_learning_rate: LearningRate = Field(
+        1e-3,
+        description="of Adam, of the discriminator: it keeps up with the generator's further steps",
+    )
 
 
 def build_generator(
@@ -139,7 +146,7 @@ class Conditions:
     weight: float
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """How far the attributes read off images ``[B, C, H, W]`` are from ``y`` ``[B, A]``, in nats.
+        """How far attributes read off images ``[B, C, H, W]`` are from ``y`` ``[B, A]``, in nats.
 
         Source: [INFOSCC-GAN] Eq. (5).
         """
@@ -156,9 +163,9 @@ def generate(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Art
 
 
 def generate_conditionally(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
-    """Stage 3: train the generator, and every n-th iteration take a step of its own towards the attributes.
+    """Stage 3: train the generator, every n-th iteration also by a step towards its attributes.
 
-    Source: [INFOSCC-GAN] Eqs. (5) and (7), Sec. 3.3.
+    Source: [INFOSCC-GAN] Sec. 3.3, Eqs. (5) and (7).
     """
     found = load_attributes(inputs.artifacts["attributes"])
     found.classifier.to(runtime.device)
@@ -172,29 +179,16 @@ def _fit(
     c: GeneratorSettings, conditions: Conditions | None, inputs: Inputs, runtime: Runtime
 ) -> Artifact:
     training = GeneratorTraining(c, conditions, inputs, runtime)
-    state = train(
-        training.state,
-        training.step,
-        name="generate",
-        num_samples=c.num_samples,
-        batch_size=c.batch_size,
-        schedule=c.schedule,
-        runtime=runtime,
-    )
-
+    curve = train(training.state, training.step, c, name="generate", runtime=runtime)
     channels, size = inputs.data.train.shape[1:3]
-    tensors = {f"generator.{name}": t for name, t in training.average.module.state_dict().items()}
-    num_attributes = training.generator.num_attributes
+    meta = {
+        "curve": curve,
+        "channels": channels,
+        "size": size,
+        "num_attributes": training.generator.num_attributes,
+    }
 
-    return Artifact(
-        tensors,
-        {
-            "curve": state.curve,
-            "channels": channels,
-            "size": size,
-            "num_attributes": num_attributes,
-        },
-    )
+    return Artifact(named_weights("generator", training.average.module), meta)
 
 
 class GeneratorTraining:
@@ -216,7 +210,6 @@ class GeneratorTraining:
         num_attributes = len(conditions.attributes.names) if conditions else 0
         weights = inputs.generator("generate", "weights")
         self.generator = build_generator(c, channels, size, num_attributes, weights)
-
         self.discriminator = build_discriminator(
             c.discriminator,
             channels,
@@ -231,32 +224,26 @@ class GeneratorTraining:
             runtime.place(network)
 
         self.average = average_of(self.generator, c.ema_half_life, c.batch_size)
-        self.network, self.critic = (
-            runtime.parallel(self.generator),
-            runtime.parallel(self.discriminator),
-        )
-        self.g_optimizer = _adam(self.generator, c.learning_rate)
-        self.d_optimizer = _adam(self.discriminator, c.d_learning_rate)
+        self.network = runtime.parallel(self.generator)
+        self.critic = runtime.parallel(self.discriminator)
+        self.g_optimizer = adam(self.generator, c.learning_rate, betas=GAN_BETAS)
+        self.d_optimizer = adam(self.discriminator, c.d_learning_rate, betas=GAN_BETAS)
         self.augment = DiffAugment(c.diff_augment, c.augment_probability)
         self.batches = inputs.generator("generate", "batches")
         self.noise = inputs.generator("generate", "noise", device)
 
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
         self.state = TrainState(
-            {
-                "generator": self.generator,
-                "discriminator": self.discriminator,
-                "average": self.average,
-            },
+            {**networks, "average": self.average},
             {"generator": self.g_optimizer, "discriminator": self.d_optimizer},
             {"batches": self.batches, "noise": self.noise},
         )
 
     def step(self) -> Mapping[str, Tensor]:
-        """Every n-th time towards the attributes; then R1 every 16th time, discriminator and generator.
+        """Every n-th time towards the attributes; then R1 now and then, discriminator, generator.
 
         Source: [INFOSCC-GAN] Sec. 3.3: the generator steps on each loss separately. Differs: in its
-            code R1 follows
-        the discriminator's step.
+            code R1 follows the discriminator's step.
         """
         number = self.state.samples // self.c.batch_size
         losses: dict[str, Tensor] = {}
@@ -269,17 +256,15 @@ class GeneratorTraining:
         if self.c.r1_weight > 0 and number % self.c.r1_every == 0:
             losses["r1"] = self._penalise(x, y_real)
 
-        losses |= self._play(
-            x, y_real, y_real if self.conditions is None else self._attributes(self._rows())
-        )
+        y = y_real if self.conditions is None else self._attributes(self._rows())
+        losses |= self._play(x, y_real, y)
         self.average.update_parameters(self.generator)
         return losses
 
     def _rows(self) -> Tensor:
         """Numbers of this worker's share of a batch of training images, ``[b]``."""
-        return self.runtime.share(
-            torch.randint(len(self.images), (self.c.batch_size,), generator=self.batches)
-        )
+        shape = (self.c.batch_size,)
+        return self.runtime.share(torch.randint(len(self.images), shape, generator=self.batches))
 
     def _attributes(self, rows: Tensor) -> Tensor:
         """Attributes of training images, ``[b, A]``; A is 0 where there are none."""
@@ -289,10 +274,9 @@ class GeneratorTraining:
         return attributes.rows(attributes.y[rows]).to(self.runtime.device)
 
     def _generate(self, y: Tensor) -> Tensor:
-        """Images with attributes ``y`` ``[b, A]``, of this worker's share of a batch of new latents."""
-        eps, z = (
-            self.runtime.share(t) for t in self.generator.latents(self.c.batch_size, self.noise)
-        )
+        """Images with attributes ``y`` ``[b, A]``, of this worker's share of a batch of latents."""
+        latents = self.generator.latents(self.c.batch_size, self.noise)
+        eps, z = (self.runtime.share(t) for t in latents)
         with self.runtime.autocast():
             return self.network(eps, z, y)
 
@@ -306,44 +290,39 @@ class GeneratorTraining:
         flat = x.flatten(1).requires_grad_()
         logits = self.critic(self.augment(flat.view_as(x), self._augmentation()), y)
         penalty = r1(logits, flat).mean()
-        # Weights that the gradient doesn't depend on still take part: several workers wait for
-        # every weight.
+        # Weights that it doesn't depend on still take part: several workers wait for every one.
         descend(self.d_optimizer, self.c.r1_weight * penalty + 0 * logits.sum())
         return penalty
 
     def _play(self, x: Tensor, y_real: Tensor, y: Tensor) -> dict[str, Tensor]:
         """One step of the discriminator on real and generated images, one of the generator."""
-        pair, losses = PAIRS[self.c.adversarial], {}
+        c, losses = self.c, dict[str, Tensor]()
         real_draws, fake_draws = self._augmentation(), self._augmentation()
         fake = self._generate(y)
 
-        def d_loss() -> Tensor:
+        def discriminate() -> Tensor:
             with self.runtime.autocast():
-                images = torch.cat(
-                    [self.augment(x, real_draws), self.augment(fake.detach(), fake_draws)]
-                )
-                real_logits, fake_logits = (
-                    self.critic(images, torch.cat([y_real, y])).float().split(len(x))
-                )
-
-            losses["d_loss"] = pair.d_loss(real_logits, fake_logits).mean()
+                real, faked = self.augment(x, real_draws), self.augment(fake.detach(), fake_draws)
+                logits = self.critic(torch.cat([real, faked]), torch.cat([y_real, y])).float()
+            losses["d_loss"] = PAIRS[c.adversarial].d_loss(*logits.split(len(x))).mean()
             return losses["d_loss"]
 
-        def g_loss() -> Tensor:
+        def generate() -> Tensor:
             with self.runtime.autocast():
                 fake_logits = self.discriminator(self.augment(fake, fake_draws), y).float()
-            losses["g_loss"] = pair.g_loss(fake_logits).mean()
-            losses["orthogonality"] = torch.stack(
-                [orthogonality(U) for U in self.generator.bases()]
-            ).sum()
-            return losses["g_loss"] + self.c.orthogonality_weight * losses["orthogonality"]
+            weights = {"orthogonality_weight": c.orthogonality_weight}
+            loss = generator_loss(
+                fake_logits, self.generator.bases(), **weights, adversarial=c.adversarial
+            )
+            losses["g_loss"], losses["orthogonality"] = loss.g_loss, loss.orthogonality
+            return loss.total
 
         adversarial_step(
             discriminators=[self.discriminator],
             d_optimizer=self.d_optimizer,
-            d_loss=d_loss,
+            d_loss=discriminate,
             g_optimizer=self.g_optimizer,
-            g_loss=g_loss,
+            g_loss=generate,
         )
 
         return losses
@@ -352,9 +331,3 @@ class GeneratorTraining:
         """Random numbers of an augmentation of this worker's share of a batch."""
         draws = self.augment.draw(self.c.batch_size, self.noise)
         return (draws[0], self.runtime.share(draws[1])) if draws else ()
-
-
-def _adam(module: nn.Module, learning_rate: float) -> torch.optim.Adam:
-    return torch.optim.Adam(
-        module.parameters(), learning_rate, betas=(0.5, 0.99), fused=True
-    )  # [INFOSCC-GAN] code

@@ -9,7 +9,6 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from scgan.config import Settings
 from scgan.contract import Inputs, Units
 from scgan.data.images.schema import to_float
 from scgan.losses.classification import attribute_loss
@@ -18,18 +17,19 @@ from scgan.nn.mlp import initialise
 from scgan.nn.pretrained.resnet import ResNet
 from scgan.stages.images.attributes import load_attributes
 from scgan.store.artifacts import Artifact
-from scgan.training.loop import ScheduleName, descend, train
+from scgan.training.loop import adam, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.state import TrainState
+from scgan.training.settings import LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.state import TrainState, named_weights
 
 
-class JudgeSettings(Settings):
+class JudgeSettings(TrainingSettings):
     """The independent classifier; it reads real images only, and has no part in training."""
 
-    batch_size: int = Field(128, ge=2)
-    num_samples: int = Field(300_000, ge=1, description="images seen")
-    learning_rate: float = Field(1e-3, gt=0)
-    schedule: ScheduleName = "cosine"
+    batch_size: int = Field(128, ge=2, description="images a step")
+    num_samples: NumSamples = Field(300_000, description="images seen: some five epochs of MNIST")
+    learning_rate: LearningRate = 1e-3
+    schedule: Schedule = "cosine"
 
 
 class Judge(nn.Module):
@@ -83,14 +83,12 @@ def judge(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifa
     network = Judge(channels, size, len(found.names), inputs.generator("judge", "weights"))
     runtime.place(network)
     generator = inputs.generator("judge", "batches")
-    optimizer = torch.optim.Adam(network.parameters(), c.learning_rate, fused=True)
+    optimizer = adam(network, c.learning_rate)
 
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(images), (c.batch_size,), generator=generator)
-        x, y = (
-            to_float(images[rows].to(runtime.device)),
-            found.rows(found.y[rows]).to(runtime.device),
-        )
+        x = to_float(images[rows].to(runtime.device))
+        y = found.rows(found.y[rows]).to(runtime.device)
         with runtime.autocast():
             logits = network.classify(x).float()
 
@@ -99,22 +97,12 @@ def judge(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifa
         return {"classification": loss}
 
     state = TrainState({"judge": network}, {"judge": optimizer}, {"batches": generator})
-    train(
-        state,
-        step,
-        name="judge",
-        num_samples=c.num_samples,
-        batch_size=c.batch_size,
-        schedule=c.schedule,
-        runtime=runtime,
-    )
-
-    tensors = {f"judge.{name}": t for name, t in network.state_dict().items()}
+    curve = train(state, step, c, name="judge", runtime=runtime)
     meta = {
-        "curve": state.curve,
+        "curve": curve,
         "channels": channels,
         "size": size,
         "num_attributes": len(found.names),
     }
 
-    return Artifact(tensors, meta)
+    return Artifact(named_weights("judge", network), meta)

@@ -1,4 +1,4 @@
-"""What generated images are measured by: the pipeline's own networks, and those that the user names."""
+"""What generated images are measured by: the pipeline's networks, and those the user names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from scgan.config import Settings
-from scgan.data.dataset import Dataset
 from scgan.metrics.images import Extractor, load_extractor
 from scgan.nn.image_encoder import ImageEncoder
 
@@ -41,11 +40,6 @@ class FrozenEncoder(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Features ``[B, F]`` of images ``[B, C, H, W]`` in [-1, 1]."""
         return self.encoder.backbone(images)
-
-
-def num_compared(c: EvaluationSettings, data: Dataset) -> int:
-    """Images a side of a comparison: what is set, as far as two disjoint sets of real images go."""
-    return min(c.num_images, (len(data.train) + len(data.test)) // 2)
 
 
 def named_networks(c: EvaluationSettings, device: torch.device) -> list[Extractor]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from scgan.clustering.in_memory import Partition, fit_clusters, nearest_centre
+from scgan.clustering.in_memory import Clusters, Partition, fit_clusters, nearest_centre
 from scgan.clustering.streamed import fit_partition
 from scgan.config import Settings
 from scgan.contract import Inputs, Units
@@ -18,7 +20,7 @@ from scgan.stages.tables.rows import read_codes
 from scgan.store.artifacts import Artifact
 from scgan.training.runtime import Runtime
 
-KEPT_CODES = 65_536  # for the "real" latent model
+KEPT_CODES = 65_536  # of a streamed table, and for the latent models that draw on codes
 
 _log = logging.getLogger(__name__)
 
@@ -30,12 +32,53 @@ class ClusterSettings(Settings):
         None, ge=1, le=100_000, description="K; none: one for 200 rows, at most 256"
     )
     min_rows: int = Field(
-        16, ge=2, description="smaller clusters are dissolved into the nearest other"
+        16, ge=2, description="rows; a smaller cluster is dissolved into the nearest other"
     )
-    max_iter: int = Field(30, ge=1)
+    max_iter: int = Field(
+        30, ge=1, description="rounds of K-means at most; of a streamed table, passes over it"
+    )
     mini_batch_above: int = Field(
         50_000, ge=1, description="rows above which K-means works in mini-batches"
     )
+
+
+@dataclass(frozen=True)
+class ClusteredCodes(Clusters):
+    """What stage 2's partition hands on: the clusters, and codes to train on.
+
+    Args:
+        centres: ``[K, d]``.
+        counts: Training rows of each cluster, ``[K]``.
+        spread: Root mean square distance to the centre, per dimension, ``[K]``.
+        dissolved: Clusters that were too small.
+        k: Cluster of each code, ``[N]``.
+        codes: eps of the training rows in their order, ``[N, d]``; of a streamed table some only.
+    """
+
+    codes: Tensor
+
+    @classmethod
+    def of(cls, found: Partition, k: Tensor, codes: Tensor) -> ClusteredCodes:
+        """A partition with the clusters ``[N]`` of codes ``[N, d]``."""
+        return cls(found.centres, found.counts, found.spread, found.dissolved, k, codes)
+
+    @classmethod
+    def from_artifact(cls, artifact: Artifact) -> ClusteredCodes:
+        """What :meth:`to_artifact` put away."""
+        return cls(dissolved=artifact.meta["dissolved"], **artifact.tensors)
+
+    def to_artifact(self) -> Artifact:
+        """Tensors by the fields' names."""
+        names = ("centres", "counts", "spread", "k", "codes")
+        meta = {"num_clusters": len(self.counts), "dissolved": self.dissolved}
+        return Artifact({name: getattr(self, name) for name in names}, meta)
+
+    def codes_of(self, clusters: Sequence[int]) -> list[Tensor]:
+        """The codes of some clusters, ``[n_k, d]`` each, in the rows' order."""
+        order = self.k.argsort(stable=True)
+        lengths = torch.bincount(self.k, minlength=len(self.counts)).tolist()
+        pieces = order.split(lengths)
+        return [self.codes[pieces[k]] for k in clusters]
 
 
 def num_clusters(c: ClusterSettings, num_rows: int) -> int:
@@ -57,7 +100,7 @@ def cluster(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Arti
         seed=_seed(inputs),
     )
 
-    return _artifact(c, found, found.k, eps[:KEPT_CODES].clone())
+    return _artifact(c, ClusteredCodes.of(found, found.k, eps))
 
 
 def cluster_shards(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
@@ -83,26 +126,17 @@ def cluster_shards(config: Any, units: Units, inputs: Inputs, runtime: Runtime) 
             break
 
     codes = torch.cat(kept)
-    return _artifact(c, found, nearest_centre(codes, found.centres), codes)
+    k = nearest_centre(codes, found.centres)
+    return _artifact(c, ClusteredCodes.of(found, k, codes))
 
 
 def _seed(inputs: Inputs) -> int:
     return int(torch.randint(2**31, (), generator=inputs.generator("cluster", "start")))
 
 
-def _artifact(c: ClusterSettings, found: Partition, k: Tensor, codes: Tensor) -> Artifact:
-    """The partition, the clusters of the first rows at least, and some codes."""
+def _artifact(c: ClusterSettings, found: ClusteredCodes) -> Artifact:
     if found.dissolved:
         _log.warning(
             "%d clusters with fewer than %d rows were dissolved", found.dissolved, c.min_rows
         )
-
-    tensors = {
-        "centres": found.centres,
-        "counts": found.counts,
-        "spread": found.spread,
-        "k": k,
-        "codes": codes,
-    }
-
-    return Artifact(tensors, {"num_clusters": len(found.counts), "dissolved": found.dissolved})
+    return found.to_artifact()

@@ -9,51 +9,65 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from scgan.config import Settings
 from scgan.contract import Inputs, Units
-from scgan.losses.adversarial import PAIRS, AdversarialName
-from scgan.losses.regularizers import orthogonality, r1
-from scgan.nn.encoder import Encoder
+from scgan.losses.adversarial import AdversarialName
+from scgan.losses.regularizers import orthogonality
+from scgan.losses.scgan import decoder_loss, discriminator_loss
 from scgan.nn.mlp import MLP, initialise
 from scgan.nn.subspace import SubspaceDecoder
-from scgan.stages.tables.encode import load_encoder
+from scgan.stages.tables.cluster import ClusteredCodes
 from scgan.stages.tables.latents import LatentName, latent_model
-from scgan.stages.tables.rows import training_rows
+from scgan.stages.tables.rows import training_codes, training_rows
 from scgan.store.artifacts import Artifact
 from scgan.training.blocks import Blocks
-from scgan.training.loop import ScheduleName, adversarial_step, train
+from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
 from scgan.training.runtime import Runtime
-from scgan.training.state import TrainState, average_of
+from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.state import TrainState, average_of, named_weights
 
 
-class DecoderSettings(Settings):
-    """Stage 3."""
+class DecoderSettings(TrainingSettings):
+    """Stage 3. No number of it is published: the defaults are ours, from the paper's 2-D sets."""
 
     latent: LatentName = Field("mapping", description="where codes come from in training")
-    width: int = Field(128, ge=1, le=8192)
-    num_layers: int = Field(3, ge=1, le=32)
-    noise_dim: int = Field(6, ge=1, description="noise dimensions a layer")  # 6: [EIGENGAN] Sec. 4
+    width: int = Field(128, ge=1, le=8192, description="units of a hidden layer of the decoder")
+    num_layers: int = Field(3, ge=1, le=32, description="its hidden layers, each with its noise")
+    noise_dim: int = Field(6, ge=1, description="noise dimensions a layer; EigenGAN's 6")
     noise_scale: float = Field(0.01, ge=0, description="largest initial importance of the noise")
     reconstruction_weight: float = Field(
-        100.0, gt=0, description="of the mean square error: 1 / (2 sigma^2)"
+        100.0, gt=0, description="of the mean square error: D / (2 sigma^2)"
     )
     lambda_x: float = Field(
         1.0, ge=0, description="weight of generation against reconstruction, Eq. (4)"
     )
-    adversarial: AdversarialName = "non_saturating"
-    d_width: int = Field(128, ge=1, le=8192)
-    d_num_layers: int = Field(3, ge=1, le=32)
-    r1_weight: float = Field(0.1, ge=0)
+    adversarial: AdversarialName = Field(
+        "non_saturating", description="loss of the decoder and both discriminators"
+    )
+    d_width: int = Field(128, ge=1, le=8192, description="units of a hidden layer of each of them")
+    d_num_layers: int = Field(3, ge=1, le=32, description="hidden layers of each of them")
+    r1_weight: float = Field(
+        0.1, ge=0, description="gradient penalty of the discriminators; 0 leaves it out"
+    )
     r1_every: int = Field(
         16, ge=1, description="steps between the penalty, which is scaled up by as much"
     )
-    orthogonality_weight: float = Field(1.0, ge=0)
-    ema_half_life: float = Field(50_000, gt=0, description="samples")
-    batch_size: int = Field(512, ge=1)
-    num_samples: int = Field(1_024_000, ge=1, description="samples seen")
-    learning_rate: float = Field(1e-3, gt=0)
-    d_learning_rate: float = Field(1e-3, gt=0)
-    schedule: ScheduleName = "late_linear"
+    orthogonality_weight: float = Field(
+        1.0, ge=0, description="of how far the bases of the noise are from orthonormal"
+    )
+    ema_half_life: float = Field(
+        50_000, gt=0, description="samples after which a weight counts half in the stored average"
+    )
+    batch_size: BatchSize = 512
+    num_samples: NumSamples = Field(
+        1_024_000, description="rows seen, over all workers: 2,000 steps of the default batch"
+    )
+    learning_rate: LearningRate = Field(
+        1e-3, description="of Adam, of the decoder, before the schedule"
+    )
+    d_learning_rate: LearningRate = Field(
+        1e-3, description="of Adam, of the discriminators, before the schedule"
+    )
+    schedule: Schedule = "late_linear"
 
 
 def build_decoder(
@@ -72,7 +86,7 @@ def build_decoder(
 
 
 def build_critics(c: DecoderSettings, data_dim: int, generator: torch.Generator) -> nn.ModuleDict:
-    """New discriminators of reconstructed and of generated samples, their weights drawn from ``generator``."""
+    """New discriminators of reconstructed and of generated rows, drawn from ``generator``."""
     sizes = [data_dim, *[c.d_width] * c.d_num_layers, 1]
     critics = nn.ModuleDict({name: MLP(sizes) for name in ("reconstructed", "generated")})
     initialise(critics, generator)
@@ -88,40 +102,32 @@ def load_decoder(c: DecoderSettings, artifact: Artifact) -> SubspaceDecoder:
 
 
 def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
-    """Stage 3: reconstruct x from its code with fixed noise, generate from latents with random noise.
+    """Stage 3: reconstruct x from its code with fixed noise, generate from latents with random.
 
-    Source: [SCGAN] Eq. (4).
+    Source: [SCGAN] Sec. 2.3, Eq. (4).
     """
     c: DecoderSettings = config.decoder
     device, data_dim = runtime.device, inputs.data.train.shape[1]
-    encoder = load_encoder(config.encoder, inputs.artifacts["encode"]).to(device)
+    clusters = ClusteredCodes.from_artifact(inputs.artifacts["cluster"])
     weights = inputs.generator("decode", "weights")
-    decoder = build_decoder(c, len(encoder.centre), data_dim, weights).to(device)
+    decoder = build_decoder(c, clusters.centres.shape[1], data_dim, weights).to(device)
     critics = build_critics(c, data_dim, weights).to(device)
     average = average_of(decoder, c.ema_half_life, c.batch_size)
-    network, critic = (
-        runtime.parallel(decoder),
-        {name: runtime.parallel(d) for name, d in critics.items()},
-    )
 
+    network = runtime.parallel(decoder)
+    critic = {name: runtime.parallel(d) for name, d in critics.items()}
     optimizers = {
-        "decoder": torch.optim.Adam(
-            network.parameters(), c.learning_rate, betas=(0.5, 0.99), fused=True
-        ),
-        "critics": torch.optim.Adam(
-            critics.parameters(), c.d_learning_rate, betas=(0.5, 0.99), fused=True
-        ),
+        "decoder": adam(network, c.learning_rate, betas=GAN_BETAS),
+        "critics": adam(critics, c.d_learning_rate, betas=GAN_BETAS),
     }
-
-    batches = _decoder_batches(config, inputs, encoder, runtime)
+    batches = _decoder_batches(config, inputs, clusters.codes, runtime)
     state = TrainState({"decoder": decoder, "critics": critics, "average": average}, optimizers, {})
 
     def step() -> Mapping[str, Tensor]:
         number = state.samples // c.batch_size
-        (x_block, code_block, latent_block, z_block), place = batches.at(number)
-        real, code, latent, z = (
-            runtime.share(block[place]) for block in (x_block, code_block, latent_block, z_block)
-        )
+        block, place = batches.at(number)
+        real, code, latent, z = (runtime.share(t[place]) for t in block)
+
         penalty = c.r1_weight * c.r1_every if number % c.r1_every == 0 else 0.0
         fakes = {"reconstructed": network(code), "generated": network(latent, z)}
         losses: dict[str, Tensor] = {}
@@ -137,19 +143,8 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         average.update_parameters(decoder)
         return losses
 
-    train(
-        state,
-        step,
-        name="decode",
-        num_samples=c.num_samples,
-        batch_size=c.batch_size,
-        schedule=c.schedule,
-        runtime=runtime,
-    )
-
-    return Artifact(
-        {f"decoder.{n}": t for n, t in average.module.state_dict().items()}, {"curve": state.curve}
-    )
+    curve = train(state, step, c, name="decode", runtime=runtime)
+    return Artifact(named_weights("decoder", average.module), {"curve": curve})
 
 
 def _critics_loss(
@@ -160,16 +155,14 @@ def _critics_loss(
     penalty: float,
     losses: dict[str, Tensor],
 ) -> Tensor:
-    """Both discriminators' losses, with R1 weighted by ``penalty``; each is noted in ``losses``."""
-    d_loss, total = PAIRS[c.adversarial].d_loss, real.new_zeros(())
-    rows = real.clone().requires_grad_(penalty > 0)
+    """Both discriminators' losses, R1 weighted by ``penalty``; each is noted in ``losses``."""
+    total, rows = real.new_zeros(()), real.clone().requires_grad_(penalty > 0)
 
     for name, fake in fakes.items():
-        real_logits, fake_logits = critics[name](torch.cat([rows, fake.detach()])).split(len(rows))
-        losses[f"{name}_d_loss"] = d_loss(real_logits, fake_logits).mean()
-        total = total + losses[f"{name}_d_loss"]
-        if penalty:
-            total = total + penalty * r1(real_logits, rows).mean()
+        logits = critics[name](torch.cat([rows, fake.detach()])).split(len(rows))
+        loss = discriminator_loss(rows, *logits, r1_weight=penalty, adversarial=c.adversarial)
+        losses[f"{name}_d_loss"] = loss.d_loss
+        total = total + loss.total
 
     return total
 
@@ -182,47 +175,49 @@ def _decoder_loss(
     bases: Sequence[Tensor],
     losses: dict[str, Tensor],
 ) -> Tensor:
-    """Equation (4): reconstruction and its divergence, lambda_x times generation's; each is noted in ``losses``."""
-    losses["reconstruction"] = (fakes["reconstructed"] - real).square().mean()
-    g_losses = {
-        name: PAIRS[c.adversarial].g_loss(critics[name](fake)).mean()
-        for name, fake in fakes.items()
-    }
-    losses.update({f"{name}_g_loss": value for name, value in g_losses.items()})
-    losses["orthogonality"] = torch.stack([orthogonality(U) for U in bases]).sum()
-
-    return (
-        c.reconstruction_weight * losses["reconstruction"]
-        + g_losses["reconstructed"]
-        + c.lambda_x * g_losses["generated"]
-        + c.orthogonality_weight * losses["orthogonality"]
+    """The decoder's loss, its bases held orthonormal; each term is noted in ``losses``."""
+    loss = decoder_loss(
+        real,
+        fakes["reconstructed"],
+        *(critics[name](fake) for name, fake in fakes.items()),
+        reconstruction_weight=c.reconstruction_weight,
+        lambda_x=c.lambda_x,
+        adversarial=c.adversarial,
     )
+
+    losses["reconstruction"] = loss.entropy
+    losses["reconstructed_g_loss"] = loss.reconstructed
+    losses["generated_g_loss"] = loss.generated
+    losses["orthogonality"] = orthogonality(bases)
+
+    return loss.total + c.orthogonality_weight * losses["orthogonality"]
 
 
 def _decoder_batches(
-    config: Any, inputs: Inputs, encoder: Encoder, runtime: Runtime
+    config: Any, inputs: Inputs, eps: Tensor, runtime: Runtime
 ) -> Blocks[tuple[Tensor, Tensor, Tensor, Tensor]]:
-    """Real rows with their codes, latents of the latent model, and noise, some steps at once."""
+    """Real rows with their codes, latents of the latent model, and noise, some steps at once.
+
+    ``eps`` ``[N, d]`` are the codes of the training rows, which a streamed table's files hold.
+    """
     c: DecoderSettings = config.decoder
-    steps, rows = 16, training_rows("decode", inputs.data.train.to(runtime.device), inputs, runtime)
-    latents = latent_model(c.latent, config, inputs.artifacts, runtime.device)
-    shape = (c.num_layers, c.noise_dim)
+    steps, device, shape = 16, runtime.device, (c.num_layers, c.noise_dim)
+    rows = training_rows("decode", inputs.data.train.to(device), inputs, runtime)
+    codes = training_codes("decode", eps.to(device), inputs, runtime)
+    latents = latent_model(c.latent, config, inputs.artifacts, device)
 
     def draw(generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         (generator,) = generators
         num = steps * c.batch_size
-        x = rows.at(blocks.number * num)
-        real = x[torch.randint(len(x), (num,), generator=generator, device=runtime.device)]
+        x, eps_of_x = rows.at(blocks.number * num), codes.at(blocks.number * num)
+        index = torch.randint(len(x), (num,), generator=generator, device=device)
         latent = latents.sample(num, generator)
-        z = torch.randn(num, *shape, generator=generator, device=runtime.device)
-        x_block, code_block, latent_block, z_block = (
-            block.view(steps, c.batch_size, *block.shape[1:])
-            for block in (real, encoder.embed(real), latent, z)
-        )
+        z = torch.randn(num, *shape, generator=generator, device=device)
 
-        return x_block, code_block, latent_block, z_block
+        drawn = x[index], eps_of_x[index], latent, z
+        real, code, latent, z = (t.view(steps, c.batch_size, *t.shape[1:]) for t in drawn)
+        return real, code, latent, z
 
-    blocks = Blocks(
-        draw, [inputs.generator("decode", "batches").initial_seed()], steps, runtime.device
-    )
+    seed = inputs.generator("decode", "batches").initial_seed()
+    blocks = Blocks(draw, [seed], steps, device)
     return blocks

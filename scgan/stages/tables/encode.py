@@ -10,42 +10,51 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from scgan.config import Settings
 from scgan.contract import Inputs, Units
 from scgan.data.views import noise_views
 from scgan.losses.contrastive import CONTRASTIVE, ContrastiveName
 from scgan.nn.encoder import Encoder
 from scgan.stages.tables.rows import training_rows
 from scgan.store.artifacts import Artifact
-from scgan.training.loop import ScheduleName, descend, train
+from scgan.training.loop import adam, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.state import TrainState
+from scgan.training.settings import LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.state import TrainState, named_weights
 
 
-class EncoderSettings(Settings):
-    """Stage 1."""
+class EncoderSettings(TrainingSettings):
+    """Stage 1. No number of it is published: the defaults are ours, from the paper's 2-D sets."""
 
     code_dim: int | None = Field(
         None, ge=1, le=1024, description="dimension of eps; none: the data's + 2"
     )
-    width: int = Field(128, ge=1, le=8192)
-    num_layers: int = Field(3, ge=1, le=32)
+    width: int = Field(128, ge=1, le=8192, description="units of a hidden layer")
+    num_layers: int = Field(3, ge=1, le=32, description="hidden layers")
     noise_std: float | None = Field(
         None,
         gt=0,
         le=10,
         description="of the views' noise, in standard deviations; none: by the rows' distances",
     )
-    contrastive: ContrastiveName = Field("gaussian_info_nce", description="how views are compared")
-    temperature: float = Field(1.0, gt=0, le=100)
-    batch_size: int = Field(512, ge=2)
-    num_samples: int = Field(768_000, ge=1, description="samples seen")
-    learning_rate: float = Field(2e-3, gt=0)
-    schedule: ScheduleName = "cosine"
+    contrastive: ContrastiveName = Field(
+        "gaussian_info_nce",
+        description="how views are compared; the default keeps small distances: flat clusters",
+    )
+    temperature: float = Field(
+        1.0, gt=0, le=100, description="divides the similarities; SimCLR's is 0.5, for cosines"
+    )
+    batch_size: int = Field(
+        512, ge=2, description="rows a step, over all workers; each is the others' negative"
+    )
+    num_samples: NumSamples = Field(
+        768_000, description="rows seen, over all workers: 1,500 steps of the default batch"
+    )
+    learning_rate: LearningRate = 2e-3
+    schedule: Schedule = "cosine"
 
 
 def code_dim(c: EncoderSettings, data_dim: int) -> int:
-    """d, the dimension of eps: what is set, or the data's + 2, room to pull a manifold's pieces apart."""
+    """d, the dimension of eps; none set: the data's + 2, room to pull its pieces apart."""
     return c.code_dim or data_dim + 2
 
 
@@ -60,7 +69,7 @@ def build_encoder(
 
 
 def view_noise(c: EncoderSettings, x: Tensor, generator: torch.Generator) -> float:
-    """Standard deviation of the views' noise: what is set, or what makes telling rows apart worth learning.
+    """Standard deviation of the views' noise: what is set, or by how far apart rows lie.
 
     In few dimensions rows lie close and 0.05 will do; in many they are so far apart that with so
     little noise the task is solved without keeping what tells neighbours apart. So: the median
@@ -83,16 +92,17 @@ def load_encoder(c: EncoderSettings, artifact: Artifact) -> Encoder:
 def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 1: raise the mutual information of x and eps by InfoNCE on two noisy views.
 
-    Source: [SCGAN] Eq. (1).
+    Source: [SCGAN] Sec. 2.1, Eq. (1).
     """
     c: EncoderSettings = config.encoder
     resident = inputs.data.train.to(runtime.device)
-    data_dim, rows = resident.shape[1], training_rows("encode", resident, inputs, runtime)
+    data_dim = resident.shape[1]
+    rows = training_rows("encode", resident, inputs, runtime)
     encoder = build_encoder(c, data_dim, inputs.generator("encode", "weights")).to(runtime.device)
     network = runtime.parallel(encoder.net)
     generator = inputs.generator("encode", "batches", runtime.device)
     noise_std = view_noise(c, resident, inputs.generator("encode", "noise"))
-    optimizer = torch.optim.Adam(network.parameters(), c.learning_rate, fused=True)
+    optimizer = adam(network, c.learning_rate)
 
     def step() -> Mapping[str, Tensor]:
         x = rows.at(state.samples)
@@ -110,16 +120,8 @@ def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         return {c.contrastive: loss}
 
     state = TrainState({"encoder": encoder.net}, {"encoder": optimizer}, {"batches": generator})
-    train(
-        state,
-        step,
-        name="encode",
-        num_samples=c.num_samples,
-        batch_size=c.batch_size,
-        schedule=c.schedule,
-        runtime=runtime,
-    )
+    curve = train(state, step, c, name="encode", runtime=runtime)
 
     encoder.fit_scale(resident[: 2**18])
-    tensors = {f"encoder.{name}": t for name, t in encoder.state_dict().items()}
-    return Artifact(tensors, {"curve": state.curve, "data_dim": data_dim, "noise_std": noise_std})
+    meta = {"curve": curve, "data_dim": data_dim, "noise_std": noise_std}
+    return Artifact(named_weights("encoder", encoder), meta)

@@ -7,8 +7,10 @@ from typing import Any, Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from scgan.nn.mappers import Mappers
+from scgan.stages.tables.cluster import KEPT_CODES, ClusteredCodes
 from scgan.stages.tables.map import load_mappers
 from scgan.store.artifacts import Artifact
 
@@ -20,7 +22,19 @@ class Latents(Protocol):
     """Draws codes."""
 
     def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
-        """Draw ``[num, d]`` codes, from one cluster or from all by their weights."""
+        """Draw codes, from one cluster or from all by their weights.
+
+        Args:
+            num: How many.
+            generator: Draws them, on the device that the codes are to lie on.
+            cluster: Only from this cluster; None from all.
+
+        Returns:
+            Codes eps, ``[num, d]``.
+
+        Raises:
+            ValueError: If there is no such cluster, or nothing to draw from it.
+        """
 
 
 def draw_clusters(
@@ -44,7 +58,7 @@ def draw_clusters(
     return torch.full((num,), cluster, device=generator.device)
 
 
-class GaussianLatents:
+class GaussianLatents(Latents):
     """One Gaussian with the mean and covariance of all codes.
 
     Args:
@@ -58,22 +72,15 @@ class GaussianLatents:
         variance, axes = torch.linalg.eigh(torch.cov(codes.T).reshape(codes.shape[1], -1))
         self.root = axes * variance.clamp_min(0).sqrt()
 
+    @override
     def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
-        """Draw ``[num, d]`` codes; a single Gaussian has no clusters.
-
-        Raises:
-            ValueError: If a cluster is asked for.
-        """
         if cluster is not None:
             raise ValueError("the single Gaussian has no clusters to sample from")
-        return (
-            self.mean
-            + torch.randn(num, len(self.mean), generator=generator, device=generator.device)
-            @ self.root.T
-        )
+        z = torch.randn(num, len(self.mean), generator=generator, device=generator.device)
+        return self.mean + z @ self.root.T
 
 
-class CentreLatents:
+class CentreLatents(Latents):
     """Cluster centres with isotropic Gaussian noise of the cluster's own spread.
 
     Args:
@@ -87,8 +94,8 @@ class CentreLatents:
     def __init__(self, centres: Tensor, spread: Tensor, weights: Tensor) -> None:
         self.centres, self.spread, self.weights = centres, spread, weights
 
+    @override
     def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
-        """Draw ``[num, d]`` codes."""
         k = draw_clusters(self.weights, num, generator, cluster)
         noise = torch.randn(
             num, self.centres.shape[1], generator=generator, device=generator.device
@@ -96,7 +103,7 @@ class CentreLatents:
         return self.centres[k] + self.spread[k, None] * noise
 
 
-class MappingLatents:
+class MappingLatents(Latents):
     """Codes of the mapping networks: k ~ Cat(n_k / N), omega ~ N(0, I), eps = AAE_k.decode(omega).
 
     Args:
@@ -109,12 +116,12 @@ class MappingLatents:
     def __init__(self, mappers: Mappers, weights: Tensor) -> None:
         self.mappers, self.weights = mappers, weights
 
+    @override
     def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
-        """Draw ``[num, d]`` codes."""
         return self.mappers.sample(draw_clusters(self.weights, num, generator, cluster), generator)
 
 
-class RealLatents:
+class RealLatents(Latents):
     """Codes of training data, drawn with replacement.
 
     Args:
@@ -127,12 +134,8 @@ class RealLatents:
     def __init__(self, codes: Tensor, k: Tensor) -> None:
         self.codes, self.k = codes, k
 
+    @override
     def sample(self, num: int, generator: torch.Generator, cluster: int | None = None) -> Tensor:
-        """Draw ``[num, d]`` codes.
-
-        Raises:
-            ValueError: If no code of that cluster was kept.
-        """
         codes = self.codes if cluster is None else self.codes[self.k == cluster]
         if not len(codes):
             raise ValueError(f"no training code of cluster {cluster} was kept")
@@ -144,15 +147,17 @@ def latent_model(
     name: LatentName, config: Any, artifacts: Mapping[str, Artifact], device: torch.device
 ) -> Latents:
     """One of the paper's four latent models, from the artifacts of stages 1 and 2."""
-    clusters = {key: t.to(device) for key, t in artifacts["cluster"].tensors.items()}
-    weights = clusters["counts"].float()
+    clusters = ClusteredCodes.from_artifact(artifacts["cluster"])
+    weights = clusters.counts.float().to(device)
+    codes, k = clusters.codes[:KEPT_CODES].to(device), clusters.k[:KEPT_CODES].to(device)
+
     if name == "gaussian":
-        return GaussianLatents(clusters["codes"])
+        return GaussianLatents(codes)
 
     if name == "centres":
-        return CentreLatents(clusters["centres"], clusters["spread"], weights)
+        return CentreLatents(clusters.centres.to(device), clusters.spread.to(device), weights)
 
     if name == "real":
-        return RealLatents(clusters["codes"], clusters["k"][: len(clusters["codes"])])
+        return RealLatents(codes, k)
 
     return MappingLatents(load_mappers(config.mappers, artifacts["map"]).to(device), weights)

@@ -9,39 +9,47 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from scgan.config import Settings
 from scgan.contract import Inputs, Units
-from scgan.losses.adversarial import PAIRS, AdversarialName
-from scgan.losses.regularizers import r1
+from scgan.losses.adversarial import AdversarialName
+from scgan.losses.scgan import discriminator_loss, mapper_loss
 from scgan.nn.mappers import Mappers
-from scgan.stages.tables.encode import load_encoder
+from scgan.stages.tables.cluster import ClusteredCodes
 from scgan.stages.tables.rows import read_clusters
 from scgan.store.artifacts import Artifact
 from scgan.training.blocks import Blocks
-from scgan.training.loop import ScheduleName, adversarial_step, train
+from scgan.training.loop import GAN_BETAS, adversarial_step, train
 from scgan.training.runtime import Runtime
+from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
 from scgan.training.state import TrainState
 
 
-class MapperSettings(Settings):
-    """Stage 2, an adversarial autoencoder a cluster."""
+class MapperSettings(TrainingSettings):
+    """Stage 2, an adversarial autoencoder a cluster; no number of it is published."""
 
     code_dim: int | None = Field(None, ge=1, description="dimension of omega; none: the data's")
-    width: int = Field(32, ge=1, le=4096)
-    num_layers: int = Field(2, ge=1, le=16)
+    width: int = Field(32, ge=1, le=4096, description="units of a hidden layer: clusters are small")
+    num_layers: int = Field(2, ge=1, le=16, description="hidden layers of each of three networks")
     lambda_eps: float = Field(
         10.0, gt=0, description="weight of the reconstruction of eps, Eq. (2)"
     )
     axis_floor: float = Field(
         1e-3, gt=0, le=1, description="least scale of a cluster's axis, share of its largest"
     )
-    adversarial: AdversarialName = "non_saturating"
-    r1_weight: float = Field(0.0, ge=0)
-    batch_size: int = Field(128, ge=1, description="rows a cluster and step")
-    num_samples: int = Field(96_000, ge=1, description="samples seen, a cluster")
-    learning_rate: float = Field(2e-3, gt=0)
-    d_learning_rate: float = Field(2e-3, gt=0)
-    schedule: ScheduleName = "late_linear"
+    adversarial: AdversarialName = Field(
+        "non_saturating", description="loss of the codes and their discriminator"
+    )
+    r1_weight: float = Field(
+        0.0, ge=0, description="gradient penalty of the discriminator; 0 leaves it out"
+    )
+    batch_size: BatchSize = Field(128, description="rows a cluster and step")
+    num_samples: NumSamples = Field(96_000, description="rows seen, a cluster: 750 steps")
+    learning_rate: LearningRate = Field(
+        2e-3, description="of Adam, of the autoencoder, before the schedule"
+    )
+    d_learning_rate: LearningRate = Field(
+        2e-3, description="of Adam, of the discriminator, before the schedule"
+    )
+    schedule: Schedule = "late_linear"
 
 
 def mapper_units(config: Any, inputs: Inputs) -> Units:
@@ -52,7 +60,7 @@ def mapper_units(config: Any, inputs: Inputs) -> Units:
 def build_mappers(
     c: MapperSettings, dim: int, data_dim: int, generators: Sequence[torch.Generator]
 ) -> Mappers:
-    """New mappers for codes of dimension ``dim`` of data of dimension ``data_dim``, one a generator.
+    """New mappers, one a generator, for codes ``[n, dim]`` of data ``[N, data_dim]``.
 
     omega has the data's dimension where none is set: that of the manifold the codes lie on.
     """
@@ -72,7 +80,7 @@ def load_mappers(c: MapperSettings, artifact: Artifact) -> Mappers:
 def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 2: shape N(0, I) into each cluster by an adversarial autoencoder, all units stacked.
 
-    Source: [SCGAN] Eqs. (2)-(3), [AAE].
+    Source: [SCGAN] Sec. 2.2, Eqs. (2)-(3), [AAE].
     """
     c: MapperSettings = config.mappers
     data_dim, clusters = inputs.data.train.shape[1], _codes(config, units, inputs, runtime)
@@ -80,6 +88,7 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
     mappers = build_mappers(c, clusters[0].shape[1], data_dim, generators)
     mappers.whitening.fit(clusters, c.axis_floor)
     mappers.to(runtime.device)
+
     batches = _mapper_batches(c, units, clusters, mappers, inputs, runtime)
     coder = [*mappers.encoder.parameters(), *mappers.decoder.parameters()]
     optimizers = {
@@ -87,7 +96,6 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
         "discriminator": stacked_adam(list(mappers.discriminator.parameters()), c.d_learning_rate),
     }
     state = TrainState({"mappers": mappers}, optimizers, {})
-    d_loss, g_loss = PAIRS[c.adversarial]
 
     def step() -> Mapping[str, Tensor]:
         (eps_block, omega_block), place = batches.at(state.samples // c.batch_size)
@@ -96,20 +104,22 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
 
         def discriminate() -> Tensor:
             omega = mappers.encode(v).detach()
-            prior_rows = prior.requires_grad_(c.r1_weight > 0)
-            real_logits = mappers.discriminator(prior_rows)
-            loss = d_loss(real_logits, mappers.discriminator(omega)).mean((1, 2))  # [K]
-            losses["d_loss"] = loss.mean()
-            if c.r1_weight:
-                loss = loss + c.r1_weight * r1(real_logits, prior_rows).mean(1)
-            return loss.sum()
+            rows = prior.requires_grad_(c.r1_weight > 0)
+            logits = mappers.discriminator(rows), mappers.discriminator(omega)
+            loss = discriminator_loss(
+                rows, *logits, r1_weight=c.r1_weight, adversarial=c.adversarial
+            )
+            losses["d_loss"] = loss.d_loss.mean()
+            return loss.total.sum()  # a cluster's gradient is that of its own loss
 
         def code() -> Tensor:
             omega = mappers.encode(v)
-            reconstruction = (mappers.decode(omega) - v).square().mean((1, 2))
-            adversarial = g_loss(mappers.discriminator(omega)).mean((1, 2))
-            losses["reconstruction"], losses["g_loss"] = reconstruction.mean(), adversarial.mean()
-            return (adversarial + c.lambda_eps * reconstruction).sum()
+            v_hat, fake_logits = mappers.decode(omega), mappers.discriminator(omega)
+            loss = mapper_loss(
+                v, v_hat, fake_logits, lambda_eps=c.lambda_eps, adversarial=c.adversarial
+            )
+            losses["reconstruction"], losses["g_loss"] = loss.entropy.mean(), loss.divergence.mean()
+            return loss.total.sum()
 
         adversarial_step(
             discriminators=[mappers.discriminator],
@@ -121,32 +131,21 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
 
         return losses
 
-    train(
-        state,
-        step,
-        name=f"map, clusters {units[0]} to {units[-1]}",
-        num_samples=c.num_samples,
-        batch_size=c.batch_size,
-        schedule=c.schedule,
-        runtime=runtime,
-    )
+    name = f"map, clusters {units[0]} to {units[-1]}"
+    curve = train(state, step, c, name=name, runtime=runtime)
 
-    quality, floor = mapper_quality(
-        mappers, clusters, [inputs.generator("map", f"quality {u}") for u in units]
-    )
-    meta = {"curve": state.curve, "data_dim": data_dim, "quality": quality, "quality_floor": floor}
+    draws = [inputs.generator("map", f"quality {unit}") for unit in units]
+    quality, floor = mapper_quality(mappers, clusters, draws)
+    meta = {"curve": curve, "data_dim": data_dim, "quality": quality, "quality_floor": floor}
     return Artifact(dict(mappers.state_dict()), meta)
 
 
 def _codes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> list[Tensor]:
-    """Codes of each unit's cluster, ``[n_k, d]``; of a streamed table no more than the training sees."""
+    """Codes of each unit's cluster, ``[n_k, d]``; of a streamed table as many as are drawn."""
+    numbers = [int(unit) for unit in units]
     if inputs.data.stream is not None:
-        return read_clusters(
-            [int(unit) for unit in units], inputs, runtime, limit=config.mappers.num_samples
-        )
-    eps = load_encoder(config.encoder, inputs.artifacts["encode"]).embed(inputs.data.train)
-    k = inputs.artifacts["cluster"].tensors["k"]
-    return [eps[k == int(unit)] for unit in units]
+        return read_clusters(numbers, inputs, runtime, limit=config.mappers.num_samples)
+    return ClusteredCodes.from_artifact(inputs.artifacts["cluster"]).codes_of(numbers)
 
 
 def _mapper_batches(
@@ -157,7 +156,7 @@ def _mapper_batches(
     inputs: Inputs,
     runtime: Runtime,
 ) -> Blocks[tuple[Tensor, Tensor]]:
-    """Each cluster's batches and prior codes, from its own generator, so that packing changes nothing."""
+    """Each cluster's batches and prior codes, from its own generator: packing changes nothing."""
     steps = 32
 
     def draw(generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
@@ -168,13 +167,12 @@ def _mapper_batches(
             prior.append(torch.randn(steps, c.batch_size, mappers.code_dim, generator=generator))
         return torch.stack(rows).to(runtime.device), torch.stack(prior).to(runtime.device)
 
-    return Blocks(
-        draw, [inputs.generator("map", f"batches {unit}").initial_seed() for unit in units], steps
-    )
+    seeds = [inputs.generator("map", f"batches {unit}").initial_seed() for unit in units]
+    return Blocks(draw, seeds, steps)
 
 
 def stacked_adam(parameters: Sequence[nn.Parameter], learning_rate: float) -> torch.optim.Adam:
-    """Adam for stacked networks, ``[K, ...]``, whose steps on one don't depend on how many there are.
+    """Adam for stacked networks, ``[K, ...]``, whose step on one doesn't depend on the others.
 
     The fused step is faster, but rounds what is left over of whole vectors otherwise than the rest:
     it is used where a network's share of a tensor fills whole vectors, so that nothing is left over
@@ -185,14 +183,16 @@ def stacked_adam(parameters: Sequence[nn.Parameter], learning_rate: float) -> to
     groups: list[dict[str, Any]] = [{"params": other}]
     if whole:
         groups.append({"params": whole, "fused": True})
-    return torch.optim.Adam(groups, learning_rate, betas=(0.5, 0.99))
+    return torch.optim.Adam(groups, learning_rate, betas=GAN_BETAS)
 
 
 @torch.no_grad()
 def mapper_quality(
     mappers: Mappers, clusters: Sequence[Tensor], generators: Sequence[torch.Generator]
 ) -> tuple[list[float], list[float]]:
-    """How far each mapper's draws are from its cluster: sliced Wasserstein-1 in the cluster's own coordinates.
+    """How far each mapper's draws are from its cluster, by sliced Wasserstein-1.
+
+    Distances are in the cluster's own coordinates, in which its axes have unit variance.
 
     Args:
         mappers: The K mappers.
@@ -223,26 +223,34 @@ def mapper_quality(
 
 
 def merge_mappers(parts: Sequence[Artifact]) -> Artifact:
-    """Put the clusters of all parts side by side, in the clusters' order; the curve is their mean."""
+    """All parts' clusters side by side, in the clusters' order; the curve is their mean."""
     units = [int(unit) for part in parts for unit in part.meta["units"]]
     order = torch.tensor(units).argsort()
     tensors = {
         name: torch.cat([part.tensors[name] for part in parts])[order] for name in parts[0].tensors
     }
-    shares = [len(part.meta["units"]) / len(units) for part in parts]
 
-    curve = [
-        {
-            key: sum(share * point[key] for share, point in zip(shares, points, strict=True))
-            for key in points[0]
-        }
-        | {"samples": points[0]["samples"]}
-        for points in zip(*(part.meta["curve"] for part in parts), strict=True)
-    ]
-
-    meta = {"curve": curve, "data_dim": parts[0].meta["data_dim"]}
+    meta = {"curve": _mean_curve(parts), "data_dim": parts[0].meta["data_dim"]}
     for key in ("quality", "quality_floor"):
         values = [value for part in parts for value in part.meta[key]]
         meta[key] = [values[i] for i in order]
 
     return Artifact(tensors, meta)
+
+
+def _mean_curve(parts: Sequence[Artifact]) -> list[dict[str, float]]:
+    """The parts' curves, point by point, each weighted by its share of the clusters."""
+    num_units = sum(len(part.meta["units"]) for part in parts)
+    curve = [dict.fromkeys(point, 0.0) for point in parts[0].meta["curve"]]
+
+    for part in parts:
+        share = len(part.meta["units"]) / num_units
+        for mean, point in zip(curve, part.meta["curve"], strict=True):
+            for key, value in point.items():
+                mean[key] += share * value
+
+    # A number of samples is the same in all, and stays a whole number.
+    for mean, point in zip(curve, parts[0].meta["curve"], strict=True):
+        mean["samples"] = point["samples"]
+
+    return curve

@@ -1,18 +1,22 @@
-"""Rows and codes as the stages read them: in memory, or from the parquet files of a streamed table's stages."""
+"""Rows and codes as the stages read them: in memory, or from a streamed table's parquet files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from scgan.contract import Inputs
 from scgan.data.tables.streaming import Stream
 from scgan.store.parquet import TableFile, Tables
 from scgan.training.runtime import Runtime
+
+Reader = Callable[[int, Inputs, Runtime], Tensor]
+"""Reads what is wanted of a shard, by its number."""
 
 
 class Rows(Protocol):
@@ -22,7 +26,7 @@ class Rows(Protocol):
         """The rows ``[N, D]`` to draw from when so many samples have been seen."""
 
 
-class Resident:
+class Resident(Rows):
     """All rows, in memory.
 
     Args:
@@ -32,12 +36,12 @@ class Resident:
     def __init__(self, x: Tensor) -> None:
         self.x = x
 
+    @override
     def at(self, samples: int) -> Tensor:
-        """All of them."""
         return self.x
 
 
-class Sharded:
+class Sharded(Rows):
     """The rows of one shard after another, each a random sample of all, in a new order each round.
 
     All workers read the same shards, each of a batch its own share: so their number changes
@@ -47,24 +51,29 @@ class Sharded:
         stage: Who draws.
         inputs: Of the fit.
         runtime: Of the fit.
+        read: What to read of a shard: its rows, or their codes.
     """
 
-    def __init__(self, stage: str, inputs: Inputs, runtime: Runtime) -> None:
+    def __init__(
+        self, stage: str, inputs: Inputs, runtime: Runtime, read: Reader | None = None
+    ) -> None:
         self.stage, self.inputs, self.runtime = stage, inputs, runtime
+        self.read = read or read_shard
         self.num_shards = stream_of(inputs).num_shards
         self.length = max(1, stream_of(inputs).num_train // self.num_shards)
         self.turn = -1
         self.x: Tensor
 
+    @override
     def at(self, samples: int) -> Tensor:
-        """The shard whose turn it is: as many samples are drawn from each as it has rows."""
+        # A turn is as many samples as a shard has rows.
         turn = samples // self.length
         if turn != self.turn:
             turns, place = divmod(turn, self.num_shards)
             order = torch.randperm(
                 self.num_shards, generator=self.inputs.generator(self.stage, f"shards {turns}")
             )
-            x = read_shard(int(order[place]), self.inputs, self.runtime)
+            x = self.read(int(order[place]), self.inputs, self.runtime)
             self.x, self.turn = x.to(self.runtime.device), turn
 
         return self.x
@@ -75,12 +84,24 @@ def training_rows(stage: str, x: Tensor, inputs: Inputs, runtime: Runtime) -> Ro
     return Resident(x) if inputs.data.stream is None else Sharded(stage, inputs, runtime)
 
 
+def training_codes(stage: str, eps: Tensor, inputs: Inputs, runtime: Runtime) -> Rows:
+    """The training rows' codes, row by row those of :func:`training_rows`."""
+    if inputs.data.stream is None:
+        return Resident(eps)
+    return Sharded(stage, inputs, runtime, read_shard_codes)
+
+
 def read_shard(number: int, inputs: Inputs, runtime: Runtime) -> Tensor:
     """The standardised rows of a shard, ``[n, D]``, in an order that says nothing."""
     tables, files = tables_of(runtime), inputs.artifacts["shards"].tables
     x = np.concatenate([matrix(tables.read(file, "shard", [number]), "x") for file in files])
     order = torch.randperm(len(x), generator=inputs.generator("shards", f"order {number}"))
     return torch.from_numpy(x)[order]
+
+
+def read_shard_codes(number: int, inputs: Inputs, runtime: Runtime) -> Tensor:
+    """The codes of a shard, ``[n, d]``, in the order of :func:`read_shard`."""
+    return read_codes(inputs.artifacts["embed"].tables[number], runtime)
 
 
 def read_codes(file: TableFile, runtime: Runtime) -> Tensor:
@@ -91,7 +112,7 @@ def read_codes(file: TableFile, runtime: Runtime) -> Tensor:
 def read_clusters(
     clusters: Sequence[int], inputs: Inputs, runtime: Runtime, limit: int
 ) -> list[Tensor]:
-    """Codes of some clusters, and no others', read from the files that hold them cluster by cluster.
+    """Codes of some clusters, and no others', from the files that hold them cluster by cluster.
 
     Args:
         clusters: Their numbers.

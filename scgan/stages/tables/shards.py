@@ -1,4 +1,4 @@
-"""Stages of a table larger than memory: its rows dealt out to shards, their codes, the codes by cluster."""
+"""Stages of a table larger than memory: its rows in shards, their codes, the codes by cluster."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def shard_units(config: Any, inputs: Inputs) -> Units:
 
 
 def shard(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
-    """Standardise the training rows of some files and sort them by shard: a shard is a random sample of all rows."""
+    """Standardise the training rows of some files, sorted by shard: each a random sample of all."""
     written = _Written(runtime)
     for unit in units:
         for number, (x, shards) in enumerate(_chunks(int(unit), inputs)):
@@ -69,7 +69,7 @@ def shard(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifa
 
 
 def _chunks(part: int, inputs: Inputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Standardised rows ``[n, D]`` of a file and their shards ``[n]``, as many as memory is to hold."""
+    """Standardised rows ``[n, D]`` of a file and their shards ``[n]``, a chunk at a time."""
     schema = inputs.data.table_schema
     held: list[tuple[np.ndarray, np.ndarray]] = []
 
@@ -100,7 +100,7 @@ def embed(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifa
 
 
 def partition(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
-    """The codes of some shards sorted by their clusters, so that a mapper reads those of its own and no others."""
+    """The codes of some shards sorted by cluster, so that a mapper reads its own alone."""
     centres, codes = (
         inputs.artifacts["cluster"].tensors["centres"],
         inputs.artifacts["embed"].tables,

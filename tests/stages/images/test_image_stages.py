@@ -1,4 +1,4 @@
-"""The stages of images: against the paper's training written plainly, and what each may and may not touch."""
+"""The stages of images: against the paper's training written plainly, and what each touches."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch.testing import assert_close
 
 from ray_jobs.benchmarks.plain_step import plain_training
 from scgan.contract import Inputs
+from scgan.data.images.augment import Views
 from scgan.data.images.schema import to_float
 from scgan.stages.images import attributes as attributes_stage
 from scgan.stages.images import encode as image_encode
@@ -24,7 +25,7 @@ STEPS, BATCH = 6, 8
 
 
 def stripes(num=240, seed=0):
-    """Images of three kinds that nothing lies between: bright in the top, in the middle, at the bottom."""
+    """Images of three kinds, nothing between: bright in the top, in the middle, at the bottom."""
     generator = torch.Generator().manual_seed(seed)
     kinds = torch.arange(num) % 3
     x = torch.randint(60, (num, 1, 28, 28), generator=generator, dtype=torch.uint8)
@@ -88,6 +89,34 @@ def fit_generator(data, artifacts, runtime=None, **changes):
     return generate.generate_conditionally(
         settings(**changes), ("all",), inputs, runtime or Runtime()
     )
+
+
+def test_the_encoder_minimises_equation_1(data):
+    """Adam on the mean over anchors of -log of the true pair's share, by the cosine of views."""
+    changes = {"batch_size": 6, "num_samples": 18, "schedule": "constant", "temperature": 0.3}
+    config = settings()
+    config.encoder = config.encoder.model_copy(update=changes)
+    c, inputs = config.encoder, Inputs(data, {}, 0)
+    network = image_encode.build_image_encoder(c, 1, 28, inputs.generator("encode", "weights"))
+    adam = torch.optim.Adam(network.parameters(), c.learning_rate, weight_decay=c.weight_decay)
+    batches, views = inputs.generator("encode", "batches"), Views("affine", 28)
+    seen = []
+    for _ in range(3):
+        images = data.train[torch.randint(len(data.train), (6,), generator=batches)]
+        seed = int(torch.randint(2**62, (), generator=batches))
+        x = images.float() / 127.5 - 1
+        u = network(views(torch.cat([x, x]), seed))
+        loss = torch.zeros(())
+        for i in range(12):
+            scores = torch.stack([u[i] @ u[j] / (u[i].norm() * u[j].norm()) for j in range(12)])
+            others = torch.cat([scores[:i], scores[i + 1 :]]) / c.temperature
+            loss = loss - (scores[(i + 6) % 12] / c.temperature - torch.logsumexp(others, 0)) / 12
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        seen.append(loss.item())
+    made = image_encode.encode_images(config, ("all",), inputs, Runtime())
+    assert_close([point["nt_xent"] for point in made.meta["curve"]], seen, rtol=1e-4, atol=1e-5)
 
 
 def test_the_step_is_the_papers_written_plainly(data, artifacts):

@@ -1,4 +1,4 @@
-"""The stages' trainings against the papers' objectives written out plainly, a cluster and a loss at a time."""
+"""The stages' trainings against the papers' objectives written out, a cluster at a time."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def linear(x, weight, bias):
 
 
 def perceptron(x, layers):
-    """Plain multilayer perceptron with leaky activations, from a list of (weight [in, out], bias)."""
+    """A perceptron with leaky activations, from a list of (weight [in, out], bias)."""
     for i, (weight, bias) in enumerate(layers):
         x = linear(x if i == 0 else torch.where(x > 0, x, 0.2 * x), weight, bias)
     return x
@@ -78,7 +78,7 @@ def parameters(*networks):
 
 
 def test_contrastive_step_raises_the_bound_of_equation_1(fitted):
-    """Adam on the mean over anchors of -log of the true pair's share, views made by additive noise."""
+    """Adam on the mean over anchors of -log of the true pair's share, of views by added noise."""
     config, data = spec_of().config.encoder, prepare(spec_of())
     inputs = Inputs(data, {}, 0)
     network = encode.build_encoder(config, 2, inputs.generator("encode", "weights")).net
@@ -106,7 +106,7 @@ def test_contrastive_step_raises_the_bound_of_equation_1(fitted):
 
 
 def test_mappers_minimise_equation_2_cluster_by_cluster(fitted):
-    """KL(q(omega) || N(0, I)) by a discriminator, plus lambda_eps times reconstruction, one cluster at a time."""
+    """KL(q(omega) || N(0, I)) by a discriminator, plus lambda_eps times reconstruction."""
     c, data = spec_of().config.mappers, prepare(spec_of())
     inputs = Inputs(data, fitted, 0)
     eps = encode.load_encoder(spec_of().config.encoder, fitted["encode"]).embed(data.train)
@@ -165,16 +165,16 @@ def test_mappers_minimise_equation_2_cluster_by_cluster(fitted):
 
 @pytest.mark.parametrize("latent", latents.LATENTS)
 def test_decoder_minimises_equation_4(fitted, latent):
-    """Reconstruction with fixed noise and its discriminator, plus lambda_x times generation with its own."""
+    """Reconstruction and its discriminator, plus lambda_x times generation with its own."""
     config, data = spec_of(**{"decoder.latent": latent}).config, prepare(spec_of())
     c, inputs = config.decoder, Inputs(data, fitted, 0)
-    encoder = encode.load_encoder(config.encoder, fitted["encode"])
+    eps = encode.load_encoder(config.encoder, fitted["encode"]).embed(data.train)
     weights = inputs.generator("decode", "weights")
     decoder = decode.build_decoder(c, 4, 2, weights)
     critics = decode.build_critics(c, 2, weights)
     g_adam = torch.optim.Adam(decoder.parameters(), c.learning_rate, betas=(0.5, 0.99))
     d_adam = torch.optim.Adam(critics.parameters(), c.d_learning_rate, betas=(0.5, 0.99))
-    batches = decode._decoder_batches(config, inputs, encoder, Runtime())
+    batches = decode._decoder_batches(config, inputs, eps, Runtime())
     for step in range(STEPS):
         (x, code, eps, z), place = batches.at(step)
         x, code, eps, z = x[place], code[place], eps[place], z[place]

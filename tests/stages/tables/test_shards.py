@@ -1,4 +1,4 @@
-"""A table larger than memory, trained in shards: its files against the same computed in memory, and what dies."""
+"""A table larger than memory: its files against the same computed in memory, and what dies."""
 
 from __future__ import annotations
 

@@ -1,0 +1,39 @@
+"""The settings that every training has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from scgan.config import Settings
+
+ScheduleName = Literal["constant", "linear", "late_linear", "cosine"]
+
+SCHEDULES: dict[ScheduleName, Callable[[float], float]] = {
+    "constant": lambda done: 1.0,
+    "linear": lambda done: 1 - done,
+    "late_linear": lambda done: min(1.0, 2 * (1 - done)),
+    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
+}
+"""Factor on the learning rate by the share of the training done."""
+
+BatchSize = Annotated[int, Field(ge=1, description="samples a step, over all workers")]
+NumSamples = Annotated[
+    int, Field(ge=1, description="length of the training: samples seen, over all workers")
+]
+LearningRate = Annotated[float, Field(gt=0, description="of Adam, a step, before the schedule")]
+Schedule = Annotated[
+    ScheduleName, Field(description="course of the learning rates: late_linear falls from half-way")
+]
+
+
+class TrainingSettings(Settings):
+    """What every training is told; a stage's own settings derive from it and give the defaults."""
+
+    batch_size: BatchSize
+    num_samples: NumSamples
+    learning_rate: LearningRate
+    schedule: Schedule
