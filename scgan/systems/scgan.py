@@ -206,7 +206,7 @@ class SCGAN:
             merge=shards.merge_tables,
             by_file=True,
         ),
-        Stage("cluster", ("encoder", "clusters"), ("embed",), cluster.cluster_shards),
+        Stage("cluster", ("encoder", "clusters"), ("embed",), cluster.cluster_shards, version=2),
         Stage(
             "partition",
             ("encoder", "clusters"),
