@@ -11,10 +11,13 @@ import functools
 import os
 import re
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
+
+from typing_extensions import override
 
 FIRST_TIMEOUT = 4.0  # seconds; of the call that asks whether anything is there at all
 
@@ -38,7 +41,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Remains:
+class UnfinishedWrite:
     """What a write that never ended left behind: no file, but room taken.
 
     Args:
@@ -50,14 +53,16 @@ class Remains:
     remove: Callable[[], None]
 
 
-class Storage(Protocol):
+class Storage(ABC):
     """Files by relative names such as ``artifacts/encode-1a2b/manifest.json``."""
 
     url: str
 
+    @abstractmethod
     def read(self, name: str) -> bytes | None:
         """The file's bytes, or None where there is none."""
 
+    @abstractmethod
     def open(self, name: str) -> BinaryIO:
         """The file, to read any part of it, and to be closed.
 
@@ -65,20 +70,25 @@ class Storage(Protocol):
             FileNotFoundError: If there is none.
         """
 
+    @abstractmethod
     def write(self, name: str, content: bytes) -> None:
         """Put the whole file there, replacing any."""
 
+    @abstractmethod
     def delete(self, name: str) -> None:
         """Remove the file; nothing where there is none."""
 
+    @abstractmethod
     def entries(self, prefix: str) -> Iterator[Entry]:
         """The files whose names begin with ``prefix``, sorted by name."""
 
+    @abstractmethod
+    def unfinished_writes(self) -> Iterator[UnfinishedWrite]:
+        """What writes that never ended left behind, of running ones too."""
+
     def names(self, prefix: str) -> Iterator[str]:
         """Names of the files that begin with ``prefix``, sorted."""
-
-    def remains(self) -> Iterator[Remains]:
-        """What writes that never ended left behind, of running ones too."""
+        return (entry.name for entry in self.entries(prefix))
 
 
 class StorageError(RuntimeError):
@@ -122,7 +132,8 @@ def open_storage(url: str, *, write: bool = True, probe: bool = True) -> Storage
 
     if not write and isinstance(storage, Folder) and not storage.root.is_dir():
         raise ValueError(
-            f"there is no store {url!r}; name the folder or s3:// address of the results with --store"
+            f"there is no store {url!r}; "
+            "name the folder or s3:// address of the results with --store"
         )
 
     return storage
@@ -155,7 +166,7 @@ def check_name(name: str) -> str:
     return name
 
 
-class Folder:
+class Folder(Storage):
     """Files in a folder of this machine."""
 
     def __init__(self, url: str) -> None:
@@ -168,19 +179,20 @@ class Folder:
             raise ValueError(f"{name!r} is a link that leads out of the store {self.url}")
         return path
 
+    @override
     def read(self, name: str) -> bytes | None:
-        """The file's bytes, or None where there is none."""
         try:
             return self._path(name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
+    @override
     def open(self, name: str) -> BinaryIO:
-        """The file, to read any part of it."""
         return self._path(name).open("rb")
 
+    @override
     def write(self, name: str, content: bytes) -> None:
-        """Write beside it, flush to disk, rename into place."""
+        # Written beside it, flushed to disk, renamed into place.
         path = self._path(name)
         try:
             handle, temporary = _open_beside(path)
@@ -199,44 +211,41 @@ class Folder:
                 f"{self.url}: {name} can't be written: {error.strerror or error}"
             ) from None
 
+    @override
     def delete(self, name: str) -> None:
-        """Remove the file, and its folder where that leaves it empty."""
         path = self._path(name)
         path.unlink(missing_ok=True)
-        if path.parent != self.root:
+        if path.parent != self.root:  # an empty folder goes too
             with contextlib.suppress(OSError):  # not empty, or another has removed it
                 path.parent.rmdir()
 
+    @override
     def entries(self, prefix: str) -> Iterator[Entry]:
-        """The files whose names begin with ``prefix``, sorted by name."""
         for path, name in self._walk(prefix):
             if name.startswith(prefix) and NAME.fullmatch(name):
                 with contextlib.suppress(FileNotFoundError):
                     yield _entry(path, name)
 
-    def names(self, prefix: str) -> Iterator[str]:
-        """Names of the files that begin with ``prefix``, sorted."""
-        return (entry.name for entry in self.entries(prefix))
-
-    def remains(self) -> Iterator[Remains]:
-        """Files that were never renamed into place."""
+    @override
+    def unfinished_writes(self) -> Iterator[UnfinishedWrite]:
         for path, name in self._walk(""):
             if path.name.startswith(_PART):
+                remove = functools.partial(path.unlink, missing_ok=True)
                 with contextlib.suppress(FileNotFoundError):
-                    yield Remains(
-                        _entry(path, name), functools.partial(path.unlink, missing_ok=True)
-                    )
+                    yield UnfinishedWrite(_entry(path, name), remove)
 
-    def _walk(self, prefix: str) -> Iterator[tuple[Path, str]]:
-        start = self.root / prefix.rpartition("/")[0]
+    def _walk(self, prefix: str) -> list[tuple[Path, str]]:
+        start, found = self.root / prefix.rpartition("/")[0], list[Path]()
         # Unlike Path.rglob, os.walk bears folders that another process removes meanwhile.
-        found = [Path(folder, file) for folder, _, files in os.walk(start) for file in files]
-        named = ((path.relative_to(self.root).as_posix(), path) for path in found)
-        return iter([(path, name) for name, path in sorted(named)])
+        for folder, _, files in os.walk(start):
+            found += [Path(folder, file) for file in files]
+
+        named = [(path, path.relative_to(self.root).as_posix()) for path in found]
+        return sorted(named, key=lambda pair: pair[1])
 
 
 def _open_beside(path: Path) -> tuple[int, str]:
-    """A temporary file in the folder of ``path``, which another process may be removing as it is empty."""
+    """A temporary file in a folder that another process may just be removing as it is empty."""
     for _ in range(100):
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
