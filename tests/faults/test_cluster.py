@@ -48,7 +48,8 @@ import psutil
 from ray.cluster_utils import Cluster
 
 # One CPU a node beside the head, so that a fit is alone on a node and one node is spare.
-cluster = Cluster(initialize_head=True, connect=False, head_node_args={{"num_cpus": 0, "include_dashboard": False}})
+head = {{"num_cpus": 0, "include_dashboard": False}}
+cluster = Cluster(initialize_head=True, connect=False, head_node_args=head)
 nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
 ray.init(address=cluster.address, log_to_driver=False)
 lost = []
@@ -108,7 +109,7 @@ def groups():
     return [json.loads(line) for line in open(log)] if os.path.exists(log) else []
 
 def gated(config):
-    # The first group stops at a third until it ends, the second at two thirds; a checkpoint is made there.
+    # The first group stops at a third until it ends, the second at two thirds, with a checkpoint.
     number, context, over, add = len(groups()) + 1, ray.train.get_context(), [], TrainState.add
 
     def slow_add(state, losses):
@@ -129,7 +130,8 @@ def await_gate(number):
         time.sleep(0.1)
     time.sleep(2)  # the checkpoint follows the report
 
-cluster = Cluster(initialize_head=True, connect=False, head_node_args={"num_cpus": 1, "include_dashboard": False})
+head = {"num_cpus": 1, "include_dashboard": False}
+cluster = Cluster(initialize_head=True, connect=False, head_node_args=head)
 node = cluster.add_node(num_cpus=1)
 ray.init(address=cluster.address, log_to_driver=False)
 executing.fit_on_worker = gated
@@ -151,7 +153,7 @@ cluster.shutdown()
 
 
 def test_the_encoder_goes_on_with_fewer_workers_and_takes_new_ones_in(undisturbed, spec, tmp_path):
-    """Of two nodes one dies, later a new one comes; each time the training goes on from its last checkpoint."""
+    """Of two nodes one dies, later a new one comes; training goes on from its last checkpoint."""
     store = undisturbed.copy_without(tmp_path / "runs", "encode")
     # A minute otherwise, for which a new group is waited for that counts on the lost node.
     environment = {"LOG": str(tmp_path / "groups"), "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "5"}
@@ -187,7 +189,7 @@ def test_what_can_never_come_is_said_and_given_up(
 def test_a_deadline_ends_the_job_and_the_next_goes_on(
     ray_head, undisturbed, spec, listener, tmp_path, stage, monkeypatch
 ):
-    """The time is over once the stage has been heard of, by the clock that deadlines are counted with."""
+    """The time is over once the stage has been heard of, by the clock that deadlines go by."""
     ahead = []
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(ahead))
     monkeypatch.setattr("ray_jobs.cluster.waiting.time", clock)
@@ -227,7 +229,7 @@ COMMANDS = (
 def test_a_cluster_grows_from_nothing_by_the_jobs_demand_and_shrinks(
     undisturbed, spec, another_head, tmp_path
 ):
-    """Ray's autoscaler with its provider of processes: a head of no CPU, workers of a CPU and a logical GPU."""
+    """Ray's autoscaler of processes: a head of no CPU, workers of a CPU and a logical GPU."""
     config = {
         "cluster_name": "fake",
         "max_workers": 2,

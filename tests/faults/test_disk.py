@@ -1,4 +1,4 @@
-"""The disk is full in the middle of a run: one line, nothing broken; with room again the same run goes on."""
+"""The disk is full within a run: one line, nothing broken; with room again the run goes on."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def small_disk(tmp_path):
     )
     if mounted.returncode:
         pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
+
     yield disk
     subprocess.run(["umount", disk], check=True)
 

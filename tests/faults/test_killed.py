@@ -1,4 +1,4 @@
-"""The driver is killed with -9 in each stage, with and without Ray; a worker is; the job is stopped. Then again."""
+"""The driver or a worker is killed in each stage, or the job is stopped; then it goes on."""
 
 from __future__ import annotations
 

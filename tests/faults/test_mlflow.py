@@ -1,4 +1,4 @@
-"""MLflow's server goes away in the middle of a run: training goes on, and nothing that was to be logged is lost."""
+"""MLflow's server goes away within a run: training goes on, and nothing to be logged is lost."""
 
 from __future__ import annotations
 

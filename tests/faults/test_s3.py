@@ -1,4 +1,4 @@
-"""S3 answers 503, is away, is silent or breaks off in the middle, in each stage: the run waits and goes on."""
+"""S3 answers 503, is away, is silent or breaks off, in each stage: the run waits and goes on."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from scgan.store.storage import StorageError
 pytestmark = pytest.mark.faults
 
 BUSY = (
-    b"HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nConnection: close\r\nContent-Length: 95\r\n\r\n"
-    b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Reduce your rate</Message></Error>   "
+    b"HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\n"
+    b"Connection: close\r\nContent-Length: 95\r\n\r\n"
+    b"<?xml version='1.0'?><Error><Code>SlowDown</Code>"
+    b"<Message>Reduce your rate</Message></Error>   "
 )
 
 
@@ -188,7 +190,7 @@ def test_an_outage_that_lasts_too_long_is_said_and_taken_up_again(
 
 @pytest.mark.parametrize("size", [1_000_000, 30_000_000])
 def test_a_partial_upload_is_no_artifact(proxy, address, size, monkeypatch):
-    """The connection breaks in the middle of the upload, whole or in parts; then the process gives up."""
+    """The connection breaks within the upload, whole or in parts; then the process gives up."""
     monkeypatch.setattr(S3.__init__, "__kwdefaults__", {"patience": 0.0, "timeout": 5.0})
     store = ArtifactStore(address)
     old, new = (Artifact({"w": torch.full((size // 4,), value)}) for value in (1.0, 2.0))
@@ -220,7 +222,7 @@ def test_a_download_that_breaks_off_is_made_again(proxy, address):
 def test_a_minute_while_ray_train_trains(
     undisturbed, another_head, proxy, address, start, end, until, tmp_path, mode
 ):
-    """The workers' checkpoints and the driver's looks at the store fall into it; nobody starts anything again."""
+    """Workers' checkpoints and the driver's looks at the store fall into it; none starts again."""
     with another_head(tmp_path / "head.log", "--num-cpus=2") as head:
         driver = start(address, ray=True, RAY_ADDRESS=head.address)
         until(lambda: driver.log.exists() and "encode" in driver.log.read_text(), seconds=120)

@@ -1,4 +1,4 @@
-"""Parquet files of a store: rows picked by a sorted column, damage found, artifacts that list them."""
+"""Parquet files of a store: rows picked by a sorted column, damage found, listed by artifacts."""
 
 from __future__ import annotations
 
