@@ -164,7 +164,7 @@ class ArtifactStore:
             raise ValueError("its manifest is another artifact's, or another version's")
 
         folder = f"artifacts/{key}/"
-        files = {folder + check_name(name): entry for name, entry in manifest["files"].items()}
+        files = {folder + name: entry for name, entry in manifest["files"].items()}
         names = sorted(name for name in files if name.endswith(".parquet"))
         tables = tuple(TableFile(name, **files[name]) for name in names)
 
