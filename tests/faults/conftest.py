@@ -134,11 +134,13 @@ def start(words, tmp_path):
             "die_at": die_at,
             "ray": ray,
         }
+
         environment = {
             **os.environ,
             "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
             **environment,
         }
+
         process = subprocess.Popen(
             [sys.executable, str(Path(__file__).parent / "driver.py"), json.dumps(settings)],
             stdout=subprocess.PIPE,
@@ -146,6 +148,7 @@ def start(words, tmp_path):
             text=True,
             env=environment,
         )
+
         process.log = log
         return process
 

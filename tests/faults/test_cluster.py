@@ -77,6 +77,7 @@ def python(code, spec, store, **environment):
     """Run code that ends with ``answer(...)`` in a process of its own."""
     path = Path(f"{store.url}-answer.json")
     preamble = PREAMBLE.format(root=str(ROOT), here=str(Path(__file__).parent))
+
     environment = {
         **os.environ,
         "SPEC": json.dumps(spec.to_json()),
@@ -84,6 +85,7 @@ def python(code, spec, store, **environment):
         "ANSWER": str(path),
         **environment,
     }
+
     command = [sys.executable, "-c", preamble + textwrap.dedent(code)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=environment)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
@@ -155,6 +157,7 @@ cluster.shutdown()
 def test_the_encoder_goes_on_with_fewer_workers_and_takes_new_ones_in(undisturbed, spec, tmp_path):
     """Of two nodes one dies, later a new one comes; training goes on from its last checkpoint."""
     store = undisturbed.copy_without(tmp_path / "runs", "encode")
+
     # A minute otherwise, for which a new group is waited for that counts on the lost node.
     environment = {"LOG": str(tmp_path / "groups"), "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "5"}
     groups, new = python(ELASTIC, spec, store, **environment)
@@ -182,6 +185,7 @@ def test_what_can_never_come_is_said_and_given_up(
         match=f"{stage} waits for {needs} for [67] s; the cluster has 2 CPU and 0 GPU.*pat",
     ):
         fit_stages(spec, prepare(spec), store, executor)
+
     assert caplog.text.count(f"{stage} waits for {needs}") >= 3
 
 
@@ -195,10 +199,12 @@ def test_a_deadline_ends_the_job_and_the_next_goes_on(
     monkeypatch.setattr("ray_jobs.cluster.waiting.time", clock)
     store = undisturbed.copy_without(tmp_path / "runs", stage)
     executor = RayExecutor(Resources(deadline_minutes=60, checkpoint_seconds=0.2))
+
     with pytest.raises(RuntimeError, match=f"^{stage}: the job's time is over"):
         fit_stages(
             spec, prepare(spec), store, executor, [listener(lambda *progress: ahead.append(3600))]
         )
+
     assert store.load(undisturbed.stages[stage].key) is None
     heard = listener()
     fit_stages(spec, prepare(spec), store, RayExecutor(Resources(checkpoint_seconds=0.2)), [heard])
@@ -256,6 +262,7 @@ def test_a_cluster_grows_from_nothing_by_the_jobs_demand_and_shrinks(
         **{key: {} for key in ("docker", "file_mounts")},
         **{key: [] for key in COMMANDS},
     }
+
     settings = {
         "RAY_FAKE_CLUSTER": "1",
         "AUTOSCALER_UPDATE_INTERVAL_S": "1",
@@ -263,9 +270,11 @@ def test_a_cluster_grows_from_nothing_by_the_jobs_demand_and_shrinks(
         "RAY_CLOUD_INSTANCE_ID": config["provider"]["head_node_id"],
         "RAY_OVERRIDE_NODE_ID_FOR_TESTING": config["provider"]["head_node_id"],
     }
+
     store = ArtifactStore(str(tmp_path / "runs"))
     with another_head(
         tmp_path / "head.log", "--num-cpus=0", autoscaling=config, **settings
     ) as head:
         assert python(GROWTH, spec, store, HEAD=head.address) == [1, True, 1]
+
     undisturbed.assert_same(store)

@@ -88,6 +88,7 @@ def test_a_damaged_checkpoint(
 
     with pytest.raises(KeyboardInterrupt):
         fit_stages(spec, prepare(spec), store, LocalExecutor(), [listener(interrupt)])
+
     (key,) = (key for key in store.keys() if key.endswith(".checkpoint"))
     damage(tmp_path / "runs" / "artifacts" / key)
     heard = listener()

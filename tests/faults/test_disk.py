@@ -56,6 +56,7 @@ def test_a_full_disk(undisturbed, spec, small_disk, stage):
     store = ArtifactStore(str(small_disk / "runs"))
     with pytest.raises(StorageError, match=r"can't be written: No space left on device$"):
         fit_stages(spec, prepare(spec), store, LocalExecutor(), [Fill(small_disk, stage)])
+
     assert not [path for path in (small_disk / "runs").rglob(".part-*")]
     assert store.load(undisturbed.stages[stage].key) is None
     (small_disk / "filler").unlink()

@@ -63,18 +63,23 @@ class Proxy:
     def handle(self, client):
         if self.mode != "pass":
             self.refused += 1
+
         if self.mode == "silent":
             self.open.append(client)
             return
+
         if self.mode == "busy":
             with contextlib.suppress(OSError):
                 client.settimeout(0.3)
                 while client.recv(65536):
                     pass
+
             with contextlib.suppress(OSError):
                 client.sendall(BUSY)
+
             close(client)
             return
+
         server = socket.create_connection(self.target)
         self.open += [client, server]
         most = self.cut_after if self.mode == "cut" else None
@@ -98,7 +103,9 @@ def pump(source, target, most):
             passed += len(data)
             if most is not None and passed > most:
                 break
+
             target.sendall(data)
+
     close(source)
     close(target)
 
@@ -123,6 +130,7 @@ def proxy(moto, monkeypatch):
         ("AWS_DEFAULT_REGION", "us-east-1"),
     ):
         monkeypatch.setenv(name, value)
+
     yield proxy
     proxy.stop()
 
@@ -178,10 +186,12 @@ def test_an_outage_that_lasts_too_long_is_said_and_taken_up_again(
     monkeypatch.setattr("scgan.store.s3.PATIENCE", 2.0)
     monkeypatch.setattr(S3.__init__, "__kwdefaults__", {"patience": 2.0, "timeout": 60.0})
     store = ArtifactStore(address)
+
     with pytest.raises(StorageError, match=f"^{address}: "):
         fit_stages(
             spec, prepare(spec), store, LocalExecutor(), [Outage(proxy, "away", "map", 15.0)]
         )
+
     proxy.set("pass") if proxy.mode == "away" else None
     fitted = fit_stages(spec, prepare(spec), ArtifactStore(address), LocalExecutor())
     assert [name for name, each in fitted.items() if each.new] == ["map", "decode"]
@@ -197,12 +207,14 @@ def test_a_partial_upload_is_no_artifact(proxy, address, size, monkeypatch):
     proxy.set("cut")
     with pytest.raises(StorageError):
         store.save("encode-1", new)
+
     proxy.set("pass")
     assert store.load("encode-1") is None and list(store.keys()) == []
     store.save("encode-1", old)
     proxy.set("cut")
     with pytest.raises(StorageError):
         store.save("encode-1", new)
+
     proxy.set("pass")
     assert float(store.load("encode-1").tensors["w"][0]) == 1.0 and store.check("encode-1") is None
     store.save("encode-1", new)
@@ -230,13 +242,16 @@ def test_a_minute_while_ray_train_trains(
         time.sleep(60)
         proxy.set("pass")
         ended = end(driver)
+
     assert ended.code == 0, ended.err
     assert ended.result["trained"] == ["encode", "cluster", "map", "decode"]
+
     samples = [
         int(line.split()[1])
         for line in driver.log.read_text().splitlines()
         if line.startswith("encode")
     ]
+
     assert samples == sorted(samples)
     assert proxy.refused or mode == "away"
     undisturbed.assert_same(ArtifactStore(address))

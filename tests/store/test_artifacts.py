@@ -72,6 +72,7 @@ def test_a_damaged_artifact_counts_as_missing_and_is_named(store, tmp_path, dama
     folder = tmp_path / "runs/artifacts/map-7"
     (tensors,) = folder.glob("*.safetensors")
     content = tensors.read_bytes()
+
     if damage == "truncate":
         tensors.write_bytes(content[:-3])
     elif damage == "flip":
@@ -82,6 +83,7 @@ def test_a_damaged_artifact_counts_as_missing_and_is_named(store, tmp_path, dama
         (folder / "manifest.json").write_text("{")
     else:
         (folder / "manifest.json").write_text("[]")
+
     assert store.load("map-7") is None
     assert "map-7" in caplog.text
     store.save("map-7", ARTIFACT)
@@ -155,6 +157,7 @@ def test_a_store_that_cannot_be_written_is_refused(tmp_path):
     occupied.write_text("")
     with pytest.raises(ValueError, match="can't be written.*--store"):
         ArtifactStore(str(occupied / "runs"))
+
     if os.geteuid() != 0:
         closed = tmp_path / "closed"
         closed.mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
@@ -251,6 +254,7 @@ def test_orphaned_files_and_unfinished_writes_are_waste_once_they_are_old(store)
     assert found[orphaned].bytes == 9
     for thing in found.values():
         thing.remove()
+
     assert {path.name for path in folder.iterdir()} == names
 
 
@@ -305,6 +309,7 @@ def test_links_that_lead_out_of_the_store_are_refused(store, tmp_path):
     (tmp_path / "secret" / "a").write_text("x")
     (tmp_path / "runs" / "inside").mkdir(parents=True)
     (tmp_path / "runs" / "link").symlink_to(tmp_path / "secret")
+
     for call in (
         lambda: store.storage.read("link/a"),
         lambda: store.storage.write("link/a", b""),
@@ -312,6 +317,7 @@ def test_links_that_lead_out_of_the_store_are_refused(store, tmp_path):
     ):
         with pytest.raises(ValueError, match="a link that leads out of the store"):
             call()
+
     assert (tmp_path / "secret" / "a").read_text() == "x" and list(store.storage.names("")) == []
 
 
