@@ -20,6 +20,7 @@ from scgan.metrics.scores import NUM_ROWS_MIN, Score
 from scgan.pipeline import executor as execution
 from scgan.pipeline import run as pipeline
 from scgan.pipeline import stored as runs
+from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import ArtifactStore
 
@@ -161,7 +162,7 @@ def check_scorable(data: Dataset) -> None:
 
 def run_and_show(
     spec: Spec, store_url: str, executor: execution.Executor, *, folder: Path, as_json: bool
-) -> pipeline.Outcome:
+) -> Outcome:
     """Run a pipeline with a terminal, MLflow and a report around it, and end with its table.
 
     Args:

@@ -21,7 +21,7 @@ from scgan.training import runtime
 
 if TYPE_CHECKING:
     from scgan.data.dataset import Dataset
-    from scgan.pipeline.run import Outcome
+    from scgan.pipeline.outcome import Outcome
     from scgan.pipeline.spec import Spec
 
 PLAIN_EVERY = 5.0  # seconds between lines where the output is no terminal, at first

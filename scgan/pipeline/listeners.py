@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scgan.data.dataset import Dataset
     from scgan.pipeline.executor import Usage
-    from scgan.pipeline.run import Outcome
+    from scgan.pipeline.outcome import Outcome
     from scgan.pipeline.spec import Spec
     from scgan.store.artifacts import Artifact
     from scgan.training.runtime import Progress

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from typing_extensions import override
 
 from scgan import systems
-from scgan.capabilities import Model
 from scgan.contract import Declared, Inputs, Stage, Units
 from scgan.data.dataset import Dataset
 from scgan.data.loading import load as load_data
@@ -24,34 +23,10 @@ from scgan.metrics.scores import Score
 from scgan.pipeline.executor import Executor, Job, Reporter, Usage
 from scgan.pipeline.finishing import EVALUATE, FIGURES, pictures_of, scores_of, stages_of
 from scgan.pipeline.listeners import Listener
+from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact, ArtifactStore, digest
 from scgan.training.runtime import Progress
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run ends with.
-
-    Args:
-        spec: What was run.
-        data: The data.
-        artifacts: Of each stage, by its name.
-        model: The trained system.
-        scores: On the held-out split, beside their floors.
-        trained: Names of the stages that were trained now, not taken from the store.
-        seconds: How long each stage, scoring and pictures took in this call.
-        pictures: Caption to PNG file, in their order; none where they were not asked for.
-    """
-
-    spec: Spec
-    data: Dataset
-    artifacts: Mapping[str, Artifact]
-    model: Model
-    scores: Mapping[str, Score]
-    trained: tuple[str, ...]
-    seconds: Mapping[str, float]
-    pictures: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def prepare(spec: Spec) -> Dataset:

@@ -17,7 +17,8 @@ from scgan.config import suggest
 from scgan.data.images.schema import ImageSchema, schema_from_json
 from scgan.data.tables.schema import Schema
 from scgan.metrics.scores import Score
-from scgan.pipeline.run import Outcome, prepare
+from scgan.pipeline.outcome import Outcome
+from scgan.pipeline.run import prepare
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact, ArtifactStore
 

@@ -13,7 +13,7 @@ from scgan.config import Settings, leaves
 from scgan.figures import tables
 from scgan.figures.style import png
 from scgan.metrics.scores import Score
-from scgan.pipeline.run import Outcome
+from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.stored import sample_command
 from scgan.report.facts import attribute_rows, column_rows, data_sentence, number
 from scgan.store.artifacts import ArtifactStore, versions

@@ -1,4 +1,4 @@
-"""Content-addressed artifacts: tensors and plain values, stored under the hash of what determined them.
+"""Artifacts: tensors and plain values, stored under the hash of what determined them.
 
 An artifact is a folder of a store, ``artifacts/<key>/``: a safetensors file of a name that no other
 write uses, parquet files where it holds rows of data, and ``manifest.json``, written last. Without
@@ -23,8 +23,9 @@ import safetensors.torch
 from torch import Tensor
 
 import scgan
+from scgan.store.opening import open_storage
 from scgan.store.parquet import TableFile
-from scgan.store.storage import Storage, check_name, open_storage
+from scgan.store.storage import Storage, check_name
 
 FORMAT = 2
 # What reading one can raise, whatever it holds.
@@ -56,11 +57,8 @@ class Artifact:
     def section(self, prefix: str) -> dict[str, Tensor]:
         """The tensors named ``prefix.*``, without the prefix: a module's state dict."""
         start = f"{prefix}."
-        return {
-            name.removeprefix(start): t
-            for name, t in self.tensors.items()
-            if name.startswith(start)
-        }
+        names = [name for name in self.tensors if name.startswith(start)]
+        return {name.removeprefix(start): self.tensors[name] for name in names}
 
 
 def digest(value: Any) -> str:
@@ -90,9 +88,8 @@ class ArtifactStore:
         self, key: str, artifact: Artifact, provenance: Mapping[str, Any] | None = None
     ) -> None:
         """Store ``artifact`` under ``key``, manifest last; an older one of that key is replaced."""
-        content = safetensors.torch.save(
-            {name: t.detach().cpu().contiguous() for name, t in artifact.tensors.items()}
-        )
+        tensors = {name: t.detach().cpu().contiguous() for name, t in artifact.tensors.items()}
+        content = safetensors.torch.save(tensors)
         checksum = hashlib.sha256(content).hexdigest()
 
         # A name of its own, so that whoever replaces this artifact never removes a file of another
@@ -113,13 +110,14 @@ class ArtifactStore:
             "versions": versions(),
         }
 
-        manifest = json.loads(
-            json.dumps(manifest, allow_nan=False)
-        )  # as it will be read: with texts for keys
+        # As it will be read: with texts for keys.
+        manifest = json.loads(json.dumps(manifest, allow_nan=False))
         manifest["sha256"] = digest(manifest)
-        replaced = self._files(key)
-        self.storage.write(f"artifacts/{key}/{name}", content)
         text = json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False)
+
+        # The manifest last: it makes the artifact, and then what it replaced can go.
+        replaced = self.files(key)
+        self.storage.write(f"artifacts/{key}/{name}", content)
         self.storage.write(_manifest(key), text.encode())
         for other in replaced - files.keys():
             self.storage.delete(f"artifacts/{key}/{other}")
@@ -145,7 +143,7 @@ class ArtifactStore:
         return None
 
     def check(self, key: str) -> str | None:
-        """What is wrong with the artifact under ``key``, every byte of it read; None if it is whole."""
+        """What is wrong with the artifact under ``key``, every byte read; None if it is whole."""
         raw = self.storage.read(_manifest(key))
         try:
             for table in self._open(key, raw or b"").tables:
@@ -166,23 +164,18 @@ class ArtifactStore:
         if manifest["format"] != FORMAT or manifest["key"] != key:
             raise ValueError("its manifest is another artifact's, or another version's")
 
-        files = {
-            f"artifacts/{key}/{check_name(name)}": entry
-            for name, entry in manifest["files"].items()
-        }
-        tables = tuple(
-            TableFile(name, entry["sha256"], entry["bytes"], entry["rows"])
-            for name, entry in sorted(files.items())
-            if name.endswith(".parquet")
-        )
+        folder = f"artifacts/{key}/"
+        files = {folder + name: entry for name, entry in manifest["files"].items()}
+        names = sorted(name for name in files if name.endswith(".parquet"))
+        tables = tuple(TableFile(name, **files[name]) for name in names)
 
         if tables:
-            there = {entry.name: entry.bytes for entry in self.storage.entries(f"artifacts/{key}/")}
+            there = {entry.name: entry.bytes for entry in self.storage.entries(folder)}
             for table in tables:
                 if there.get(table.name) != table.bytes:
                     raise ValueError(f"{table.name.rpartition('/')[2]} is missing or cut short")
 
-        (tensors,) = files.keys() - {table.name for table in tables}
+        (tensors,) = files.keys() - set(names)
         content = self._checked(tensors, files[tensors]["sha256"])
         return Artifact(safetensors.torch.load(content), manifest["meta"], tables)
 
@@ -210,8 +203,8 @@ class ArtifactStore:
             raise ValueError(f"{key} has no manifest")
         return manifest
 
-    def _files(self, key: str) -> set[str]:
-        """Files of the manifest under ``key``, if it is whole: another writer's new ones are not among them."""
+    def files(self, key: str) -> set[str]:
+        """Names of the files that the manifest under ``key`` lists; none if it can't be read."""
         try:
             return {check_name(name) for name in self.manifest(key)["files"]}
         except DAMAGED:
@@ -236,7 +229,6 @@ def _manifest(key: str) -> str:
 
 def versions() -> dict[str, str]:
     """The versions that a result may depend on."""
-    packages = {
-        name: importlib.metadata.version(name) for name in ("torch", "scikit-learn", "numpy")
-    }
+    names = ("torch", "scikit-learn", "numpy")
+    packages = {name: importlib.metadata.version(name) for name in names}
     return {"scgan": scgan.__version__, "python": platform.python_version(), **packages}

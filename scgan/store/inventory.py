@@ -1,7 +1,8 @@
-"""What lies in a store: what each artifact is, which runs use it, what is damaged and what nobody needs."""
+"""What lies in a store: each artifact, the runs that use it, what is damaged or not needed."""
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import time
@@ -15,9 +16,8 @@ from scgan.store.storage import Entry, Storage
 
 Kind = Literal["artifact", "part", "checkpoint", "incomplete"]
 
-_PROBE = re.compile(
-    r"probe-\d+"
-)  # what opening a store writes, where the process was killed at that moment
+# What opening a store writes, where the process was killed at that moment.
+_PROBE = re.compile(r"probe-\d+")
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,7 @@ def inventory(store: ArtifactStore) -> list[Item]:
         files[entry.name.split("/")[1]].append(entry)
 
     users = _users(store.storage)
-    return [
-        Item(
-            key,
-            _kind(key, found),
-            sum(e.bytes for e in found),
-            max(e.modified for e in found),
-            tuple(users[key]),
-        )
-        for key, found in sorted(files.items())
-    ]
+    return [_item(key, found, users[key]) for key, found in sorted(files.items())]
 
 
 def damages(store: ArtifactStore) -> Iterator[tuple[str, str]]:
@@ -101,12 +92,8 @@ def damages(store: ArtifactStore) -> Iterator[tuple[str, str]]:
         if record is None:
             yield run, "run.json can't be read"
 
-        missing = [
-            f"its {stage} artifact {key}"
-            for stage, key in sorted((record or {}).items())
-            if key not in whole
-        ]
-
+        needed = sorted((record or {}).items())
+        missing = [f"its {stage} artifact {key}" for stage, key in needed if key not in whole]
         if missing:
             yield run, f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
 
@@ -127,16 +114,20 @@ def waste(store: ArtifactStore, *, hours: float) -> list[Waste]:
     storage, before = store.storage, time.time() - 3600 * hours
     items = inventory(store)
     if storage.read("estimator.json") is not None:  # a saved estimator: all of it is used
-        return _remains(storage, before)
+        return _unfinished(storage, before)
 
-    kept = _kept(store, items, before)
-    found = [
-        Waste(f"{item.kind} {item.key}", item.bytes, _deletion(store, item.key))
-        for item in items
-        if item.key not in kept
-    ]
+    kept, found = _kept(store, items, before), list[Waste]()
+    for item in items:
+        if item.key not in kept:
+            remove = functools.partial(store.delete, item.key)
+            found.append(Waste(f"{item.kind} {item.key}", item.bytes, remove))
 
-    return found + _strays(store, kept, before) + _remains(storage, before)
+    return found + _orphaned_files(store, kept, before) + _unfinished(storage, before)
+
+
+def _item(key: str, files: list[Entry], runs: list[str]) -> Item:
+    size, modified = sum(e.bytes for e in files), max(e.modified for e in files)
+    return Item(key, _kind(key, files), size, modified, tuple(runs))
 
 
 def _kind(key: str, files: list[Entry]) -> Kind:
@@ -202,48 +193,31 @@ def _upstream(store: ArtifactStore, key: str) -> list[str]:
         return []
 
 
-def _strays(store: ArtifactStore, kept: set[str], before: float) -> list[Waste]:
-    """Files beside a manifest that does not name them: another writer's, whose manifest was replaced."""
+def _orphaned_files(store: ArtifactStore, kept: set[str], before: float) -> list[Waste]:
+    """Files beside a manifest that does not list them: a writer's whose manifest was replaced."""
     found = []
     for entry in store.storage.entries("artifacts/"):
         _, key, file = entry.name.split("/", 2)
-        if (
-            key in kept
-            and file != "manifest.json"
-            and entry.modified < before
-            and file not in _files(store, key)
-        ):
-            found.append(
-                Waste(f"file {entry.name}", entry.bytes, _removal(store.storage, entry.name))
-            )
+        old = key in kept and entry.modified < before
+        if old and file != "manifest.json" and file not in store.files(key):
+            found.append(_file(store.storage, entry))
 
     return found
 
 
-def _files(store: ArtifactStore, key: str) -> set[str]:
-    try:
-        return set(store.manifest(key)["files"])
-    except DAMAGED:
-        return set()
-
-
-def _remains(storage: Storage, before: float) -> list[Waste]:
-    found = [
-        Waste(f"unfinished write of {remains.entry.name}", remains.entry.bytes, remains.remove)
-        for remains in storage.remains()
-        if remains.entry.modified < before
-    ]
+def _unfinished(storage: Storage, before: float) -> list[Waste]:
+    found = []
+    for write in storage.unfinished_writes():
+        if write.entry.modified < before:
+            name = f"unfinished write of {write.entry.name}"
+            found.append(Waste(name, write.entry.bytes, write.remove))
 
     for entry in storage.entries("probe-"):
         if _PROBE.fullmatch(entry.name) and entry.modified < before:
-            found.append(Waste(f"file {entry.name}", entry.bytes, _removal(storage, entry.name)))
+            found.append(_file(storage, entry))
 
     return found
 
 
-def _deletion(store: ArtifactStore, key: str) -> Callable[[], None]:
-    return lambda: store.delete(key)
-
-
-def _removal(storage: Storage, name: str) -> Callable[[], None]:
-    return lambda: storage.delete(name)
+def _file(storage: Storage, entry: Entry) -> Waste:
+    return Waste(f"file {entry.name}", entry.bytes, functools.partial(storage.delete, entry.name))

@@ -1,4 +1,4 @@
-"""Parquet files of a store: rows that a fit writes and later fits read, without ever holding them all."""
+"""Parquet files of a store: rows that a fit writes and later fits read, never all in memory."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from scgan.store.storage import Storage, StorageError
 if TYPE_CHECKING:
     from pyarrow import parquet
 
-MIN_GROUP_ROWS = (
-    1024  # rows of neighbouring values of the sorting column share a row group where they are fewer
-)
+# Rows of neighbouring values of the sorting column share a row group where they are fewer.
+MIN_GROUP_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Tables:
     def write(
         self, label: str, columns: Mapping[str, np.ndarray], by: str | None = None
     ) -> TableFile:
-        """Put a file there, whole or not at all; the same rows under the same label are the same file.
+        """Put a file there, whole or not at all; the same rows under a label are the same file.
 
         Args:
             label: Begins its name.
@@ -67,7 +66,6 @@ class Tables:
 
         table = pa.table(dict(columns))
         sink = pa.BufferOutputStream()
-
         how = {
             "use_dictionary": False,
             "compression": "NONE",
@@ -77,9 +75,8 @@ class Tables:
 
         with parquet.ParquetWriter(sink, table.schema, **how) as writer:
             for start, end in _groups(len(table), None if by is None else columns[by]):
-                writer.write_table(
-                    table.slice(start, end - start), row_group_size=max(1, end - start)
-                )
+                rows = end - start
+                writer.write_table(table.slice(start, rows), row_group_size=max(1, rows))
 
         content = sink.getvalue().to_pybytes()
         checksum = hashlib.sha256(content).hexdigest()
@@ -111,18 +108,18 @@ class Tables:
         try:
             with self.storage.open(file.name) as source:
                 with parquet.ParquetFile(source, page_checksum_verification=True) as opened:
-                    wanted = (
-                        range(opened.num_row_groups) if by is None else _holding(opened, by, values)
-                    )
+                    groups = range(opened.num_row_groups)
+                    wanted = groups if by is None else _holding(opened, by, values)
                     table = opened.read_row_groups(list(wanted), use_threads=False)
         except (pa.ArrowException, OSError, ValueError) as error:
             if getattr(error, "errno", None) not in {None, errno.ENOENT}:
                 raise  # the machine's own trouble: it says nothing of the file
 
             self.storage.delete(file.name)
+            reason = " ".join(str(error).split())[:160]
             raise StorageError(
-                f"{self.storage.url}: {file.name} is missing or damaged ({' '.join(str(error).split())[:160]}); the "
-                "same command makes it again"
+                f"{self.storage.url}: {file.name} is missing or damaged ({reason}); "
+                "the same command makes it again"
             ) from None
 
         columns = {name: table[name].to_numpy() for name in table.column_names}
@@ -134,7 +131,7 @@ class Tables:
 
 
 def _groups(num_rows: int, values: np.ndarray | None) -> Iterator[tuple[int, int]]:
-    """Row groups: one for all, or cut where the sorted values change and enough rows have come together."""
+    """Row groups: one for all, or cut where sorted values change and enough rows came together."""
     start = 0
     if values is not None:
         for end in np.flatnonzero(np.diff(values)) + 1:
@@ -151,11 +148,9 @@ def _holding(opened: parquet.ParquetFile, by: str, values: Sequence[int]) -> Ite
 
     for group in range(opened.num_row_groups):
         found = opened.metadata.row_group(group).column(place).statistics
-        first = (
-            np.searchsorted(ordered, found.min)
-            if found is not None and found.has_min_max
-            else len(ordered)
-        )
+        if found is None or not found.has_min_max:  # of no rows
+            continue
 
+        first = np.searchsorted(ordered, found.min)
         if first < len(ordered) and ordered[first] <= found.max:
             yield group

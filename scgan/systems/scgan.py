@@ -183,7 +183,7 @@ STREAMED = (
         merge=shards.merge_tables,
         by_file=True,
     ),
-    Stage("cluster", ("clusters",), ("embed",), cluster.cluster_shards),
+    Stage("cluster", ("clusters",), ("embed",), cluster.cluster_shards, version=2),
     Stage(
         "partition",
         (),

@@ -13,7 +13,7 @@ from scgan import systems
 from scgan.capabilities import cluster_table
 from scgan.data.dataset import Dataset
 from scgan.pipeline.executor import Usage
-from scgan.pipeline.run import Outcome
+from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact
 from scgan.tracking.content import (

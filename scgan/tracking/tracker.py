@@ -24,7 +24,7 @@ from scgan import systems
 from scgan.data.dataset import Dataset
 from scgan.pipeline.executor import Usage
 from scgan.pipeline.listeners import Listener
-from scgan.pipeline.run import Outcome
+from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact
 from scgan.tracking.outbox import Outbox, one_line, redacted

@@ -22,11 +22,13 @@ def test_separate_blobs_are_found(mini_batch_above):
     eps, k = blobs([200, 300, 100], torch.Generator().manual_seed(0))
     found = fit_clusters(eps, 3, **{**OPTIONS, "mini_batch_above": mini_batch_above})
     assert sorted(found.counts.tolist()) == [100, 200, 300]
+
     for cluster in range(3):
         rows = eps[found.k == cluster]
         assert len(k[found.k == cluster].unique()) == 1
         assert_close(found.centres[cluster], rows.mean(0), rtol=0, atol=0.02)
         assert_close(found.spread[cluster], (rows - found.centres[cluster]).square().mean().sqrt())
+
     assert torch.equal(found.k, torch.cdist(eps, found.centres).argmin(1))
 
 

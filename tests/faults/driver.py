@@ -58,6 +58,7 @@ def main(settings):
 
     console.Terminal = Terminal
     sys.argv = ["scgan", *settings["words"]]
+
     if settings.get("ray"):
         from ray_jobs import full_pipeline
 

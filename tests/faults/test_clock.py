@@ -1,4 +1,4 @@
-"""The clock jumps by a day in the middle of each stage; what is measured and what is waited for does not."""
+"""The clock jumps by a day within each stage; what is measured and waited for does not."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ import psutil
 from ray.cluster_utils import Cluster
 
 # One CPU a node beside the head, so that a fit is alone on a node and one node is spare.
-cluster = Cluster(initialize_head=True, connect=False, head_node_args={{"num_cpus": 0, "include_dashboard": False}})
+head = {{"num_cpus": 0, "include_dashboard": False}}
+cluster = Cluster(initialize_head=True, connect=False, head_node_args=head)
 nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
 ray.init(address=cluster.address, log_to_driver=False)
 lost = []
@@ -76,6 +77,7 @@ def python(code, spec, store, **environment):
     """Run code that ends with ``answer(...)`` in a process of its own."""
     path = Path(f"{store.url}-answer.json")
     preamble = PREAMBLE.format(root=str(ROOT), here=str(Path(__file__).parent))
+
     environment = {
         **os.environ,
         "SPEC": json.dumps(spec.to_json()),
@@ -83,6 +85,7 @@ def python(code, spec, store, **environment):
         "ANSWER": str(path),
         **environment,
     }
+
     command = [sys.executable, "-c", preamble + textwrap.dedent(code)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=environment)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
@@ -108,7 +111,7 @@ def groups():
     return [json.loads(line) for line in open(log)] if os.path.exists(log) else []
 
 def gated(config):
-    # The first group stops at a third until it ends, the second at two thirds; a checkpoint is made there.
+    # The first group stops at a third until it ends, the second at two thirds, with a checkpoint.
     number, context, over, add = len(groups()) + 1, ray.train.get_context(), [], TrainState.add
 
     def slow_add(state, losses):
@@ -129,7 +132,8 @@ def await_gate(number):
         time.sleep(0.1)
     time.sleep(2)  # the checkpoint follows the report
 
-cluster = Cluster(initialize_head=True, connect=False, head_node_args={"num_cpus": 1, "include_dashboard": False})
+head = {"num_cpus": 1, "include_dashboard": False}
+cluster = Cluster(initialize_head=True, connect=False, head_node_args=head)
 node = cluster.add_node(num_cpus=1)
 ray.init(address=cluster.address, log_to_driver=False)
 executing.fit_on_worker = gated
@@ -151,8 +155,9 @@ cluster.shutdown()
 
 
 def test_the_encoder_goes_on_with_fewer_workers_and_takes_new_ones_in(undisturbed, spec, tmp_path):
-    """Of two nodes one dies, later a new one comes; each time the training goes on from its last checkpoint."""
+    """Of two nodes one dies, later a new one comes; training goes on from its last checkpoint."""
     store = undisturbed.copy_without(tmp_path / "runs", "encode")
+
     # A minute otherwise, for which a new group is waited for that counts on the lost node.
     environment = {"LOG": str(tmp_path / "groups"), "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "5"}
     groups, new = python(ELASTIC, spec, store, **environment)
@@ -180,6 +185,7 @@ def test_what_can_never_come_is_said_and_given_up(
         match=f"{stage} waits for {needs} for [67] s; the cluster has 2 CPU and 0 GPU.*pat",
     ):
         fit_stages(spec, prepare(spec), store, executor)
+
     assert caplog.text.count(f"{stage} waits for {needs}") >= 3
 
 
@@ -187,16 +193,18 @@ def test_what_can_never_come_is_said_and_given_up(
 def test_a_deadline_ends_the_job_and_the_next_goes_on(
     ray_head, undisturbed, spec, listener, tmp_path, stage, monkeypatch
 ):
-    """The time is over once the stage has been heard of, by the clock that deadlines are counted with."""
+    """The time is over once the stage has been heard of, by the clock that deadlines go by."""
     ahead = []
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(ahead))
     monkeypatch.setattr("ray_jobs.cluster.waiting.time", clock)
     store = undisturbed.copy_without(tmp_path / "runs", stage)
     executor = RayExecutor(Resources(deadline_minutes=60, checkpoint_seconds=0.2))
+
     with pytest.raises(RuntimeError, match=f"^{stage}: the job's time is over"):
         fit_stages(
             spec, prepare(spec), store, executor, [listener(lambda *progress: ahead.append(3600))]
         )
+
     assert store.load(undisturbed.stages[stage].key) is None
     heard = listener()
     fit_stages(spec, prepare(spec), store, RayExecutor(Resources(checkpoint_seconds=0.2)), [heard])
@@ -227,7 +235,7 @@ COMMANDS = (
 def test_a_cluster_grows_from_nothing_by_the_jobs_demand_and_shrinks(
     undisturbed, spec, another_head, tmp_path
 ):
-    """Ray's autoscaler with its provider of processes: a head of no CPU, workers of a CPU and a logical GPU."""
+    """Ray's autoscaler of processes: a head of no CPU, workers of a CPU and a logical GPU."""
     config = {
         "cluster_name": "fake",
         "max_workers": 2,
@@ -254,6 +262,7 @@ def test_a_cluster_grows_from_nothing_by_the_jobs_demand_and_shrinks(
         **{key: {} for key in ("docker", "file_mounts")},
         **{key: [] for key in COMMANDS},
     }
+
     settings = {
         "RAY_FAKE_CLUSTER": "1",
         "AUTOSCALER_UPDATE_INTERVAL_S": "1",
@@ -261,9 +270,11 @@ def test_a_cluster_grows_from_nothing_by_the_jobs_demand_and_shrinks(
         "RAY_CLOUD_INSTANCE_ID": config["provider"]["head_node_id"],
         "RAY_OVERRIDE_NODE_ID_FOR_TESTING": config["provider"]["head_node_id"],
     }
+
     store = ArtifactStore(str(tmp_path / "runs"))
     with another_head(
         tmp_path / "head.log", "--num-cpus=0", autoscaling=config, **settings
     ) as head:
         assert python(GROWTH, spec, store, HEAD=head.address) == [1, True, 1]
+
     undisturbed.assert_same(store)

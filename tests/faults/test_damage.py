@@ -1,4 +1,4 @@
-"""An artifact or a checkpoint that is truncated, has a flipped byte or a broken manifest: found, named, retrained."""
+"""Artifacts and checkpoints cut short, with a flipped byte or a broken manifest: made again."""
 
 from __future__ import annotations
 
@@ -88,6 +88,7 @@ def test_a_damaged_checkpoint(
 
     with pytest.raises(KeyboardInterrupt):
         fit_stages(spec, prepare(spec), store, LocalExecutor(), [listener(interrupt)])
+
     (key,) = (key for key in store.keys() if key.endswith(".checkpoint"))
     damage(tmp_path / "runs" / "artifacts" / key)
     heard = listener()
@@ -108,7 +109,7 @@ def store_total(spec, stage):
 
 @pytest.mark.parametrize("damage", [flip, cut_manifest, change_a_digit])
 def test_a_damaged_part(undisturbed, spec, listener, tmp_path, caplog, damage):
-    """Half of the mappers are stored, damaged, when the run is taken up: all are trained, and none of them twice."""
+    """Half of the mappers are stored, damaged: all are trained, and none of them twice."""
     store, key = undisturbed.copy_without(tmp_path / "runs", "map"), undisturbed.stages["map"].key
     half_done(store, spec, undisturbed)
     (part,) = (name for name in store.keys(f"{key}.part-") if not name.endswith(".checkpoint"))

@@ -1,4 +1,4 @@
-"""The disk is full in the middle of a run: one line, nothing broken; with room again the same run goes on."""
+"""The disk is full within a run: one line, nothing broken; with room again the run goes on."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def small_disk(tmp_path):
     )
     if mounted.returncode:
         pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
+
     yield disk
     subprocess.run(["umount", disk], check=True)
 
@@ -55,6 +56,7 @@ def test_a_full_disk(undisturbed, spec, small_disk, stage):
     store = ArtifactStore(str(small_disk / "runs"))
     with pytest.raises(StorageError, match=r"can't be written: No space left on device$"):
         fit_stages(spec, prepare(spec), store, LocalExecutor(), [Fill(small_disk, stage)])
+
     assert not [path for path in (small_disk / "runs").rglob(".part-*")]
     assert store.load(undisturbed.stages[stage].key) is None
     (small_disk / "filler").unlink()

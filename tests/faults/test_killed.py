@@ -1,4 +1,4 @@
-"""The driver is killed with -9 in each stage, with and without Ray; a worker is; the job is stopped. Then again."""
+"""The driver or a worker is killed in each stage, or the job is stopped; then it goes on."""
 
 from __future__ import annotations
 
@@ -47,11 +47,13 @@ def test_the_driver_alone(undisturbed, start, end, tmp_path, stage):
     again = end(start(tmp_path / "runs"))
     assert again.code == 0, again.err
     assert again.result["trained"] == [name for name in STAGES if name not in done]
+
     if stage in LOOPS:
         assert (
             again.first[stage] > 0.2 * max(killed.first[stage], 1)
             and again.first[stage] > killed.first[stage]
         )
+
     undisturbed.assert_same(ArtifactStore(str(tmp_path / "runs")))
     assert_one_run(tmp_path, again.result["run"])
 
@@ -107,6 +109,7 @@ def submit(head, words, store, *options):
         head.dashboard,
         *options,
     ]
+
     command += [
         "--working-dir",
         ".",
@@ -117,6 +120,7 @@ def submit(head, words, store, *options):
         "--store",
         str(store),
     ]
+
     command += ["--resources.checkpoint_seconds", "0.2"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240)
     return done.returncode, done.stdout + done.stderr
@@ -133,12 +137,14 @@ def test_ray_job_stop(undisturbed, ray_head, words, until, tmp_path, stage):
     )
     assert code == 0, log
     client = JobSubmissionClient(ray_head.dashboard)
+
     until(
         lambda: [
             key for key in store.keys() if key.endswith(".checkpoint") and key.startswith(stage)
         ],
         seconds=90,
     )
+
     client.stop_job(f"stopped-{stage}")
     until(lambda: client.get_job_status(f"stopped-{stage}").is_terminal())
     assert client.get_job_status(f"stopped-{stage}") == "STOPPED"

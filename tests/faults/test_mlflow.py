@@ -1,4 +1,4 @@
-"""MLflow's server goes away in the middle of a run: training goes on, and nothing that was to be logged is lost."""
+"""MLflow's server goes away within a run: training goes on, and nothing to be logged is lost."""
 
 from __future__ import annotations
 
@@ -38,9 +38,11 @@ class Server:
             "--port",
             str(self.port),
         ]
+
         command += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db", "--workers", "1"]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
         environment = {**os.environ, "MLFLOW_TRACKING_URI": ""}
+
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 command,
@@ -50,6 +52,7 @@ class Server:
                 cwd=self.folder,
                 env=environment,
             )
+
         wait_until(lambda: answers(f"{self.url}/health"), seconds=120)
 
     def stop(self):
@@ -78,6 +81,7 @@ def points(client, name):
                 found[each.data.tags.get("scgan.stage", "run"), key] = [
                     (p.step, p.value) for p in history
                 ]
+
     return found, [each.info.status for each in runs]
 
 

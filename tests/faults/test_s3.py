@@ -1,4 +1,4 @@
-"""S3 answers 503, is away, is silent or breaks off in the middle, in each stage: the run waits and goes on."""
+"""S3 answers 503, is away, is silent or breaks off, in each stage: the run waits and goes on."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from scgan.store.storage import StorageError
 pytestmark = pytest.mark.faults
 
 BUSY = (
-    b"HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nConnection: close\r\nContent-Length: 95\r\n\r\n"
-    b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Reduce your rate</Message></Error>   "
+    b"HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\n"
+    b"Connection: close\r\nContent-Length: 95\r\n\r\n"
+    b"<?xml version='1.0'?><Error><Code>SlowDown</Code>"
+    b"<Message>Reduce your rate</Message></Error>   "
 )
 
 
@@ -61,18 +63,23 @@ class Proxy:
     def handle(self, client):
         if self.mode != "pass":
             self.refused += 1
+
         if self.mode == "silent":
             self.open.append(client)
             return
+
         if self.mode == "busy":
             with contextlib.suppress(OSError):
                 client.settimeout(0.3)
                 while client.recv(65536):
                     pass
+
             with contextlib.suppress(OSError):
                 client.sendall(BUSY)
+
             close(client)
             return
+
         server = socket.create_connection(self.target)
         self.open += [client, server]
         most = self.cut_after if self.mode == "cut" else None
@@ -96,7 +103,9 @@ def pump(source, target, most):
             passed += len(data)
             if most is not None and passed > most:
                 break
+
             target.sendall(data)
+
     close(source)
     close(target)
 
@@ -121,6 +130,7 @@ def proxy(moto, monkeypatch):
         ("AWS_DEFAULT_REGION", "us-east-1"),
     ):
         monkeypatch.setenv(name, value)
+
     yield proxy
     proxy.stop()
 
@@ -176,10 +186,12 @@ def test_an_outage_that_lasts_too_long_is_said_and_taken_up_again(
     monkeypatch.setattr("scgan.store.s3.PATIENCE", 2.0)
     monkeypatch.setattr(S3.__init__, "__kwdefaults__", {"patience": 2.0, "timeout": 60.0})
     store = ArtifactStore(address)
+
     with pytest.raises(StorageError, match=f"^{address}: "):
         fit_stages(
             spec, prepare(spec), store, LocalExecutor(), [Outage(proxy, "away", "map", 15.0)]
         )
+
     proxy.set("pass") if proxy.mode == "away" else None
     fitted = fit_stages(spec, prepare(spec), ArtifactStore(address), LocalExecutor())
     assert [name for name, each in fitted.items() if each.new] == ["map", "decode"]
@@ -188,19 +200,21 @@ def test_an_outage_that_lasts_too_long_is_said_and_taken_up_again(
 
 @pytest.mark.parametrize("size", [1_000_000, 30_000_000])
 def test_a_partial_upload_is_no_artifact(proxy, address, size, monkeypatch):
-    """The connection breaks in the middle of the upload, whole or in parts; then the process gives up."""
+    """The connection breaks within the upload, whole or in parts; then the process gives up."""
     monkeypatch.setattr(S3.__init__, "__kwdefaults__", {"patience": 0.0, "timeout": 5.0})
     store = ArtifactStore(address)
     old, new = (Artifact({"w": torch.full((size // 4,), value)}) for value in (1.0, 2.0))
     proxy.set("cut")
     with pytest.raises(StorageError):
         store.save("encode-1", new)
+
     proxy.set("pass")
     assert store.load("encode-1") is None and list(store.keys()) == []
     store.save("encode-1", old)
     proxy.set("cut")
     with pytest.raises(StorageError):
         store.save("encode-1", new)
+
     proxy.set("pass")
     assert float(store.load("encode-1").tensors["w"][0]) == 1.0 and store.check("encode-1") is None
     store.save("encode-1", new)
@@ -220,7 +234,7 @@ def test_a_download_that_breaks_off_is_made_again(proxy, address):
 def test_a_minute_while_ray_train_trains(
     undisturbed, another_head, proxy, address, start, end, until, tmp_path, mode
 ):
-    """The workers' checkpoints and the driver's looks at the store fall into it; nobody starts anything again."""
+    """Workers' checkpoints and the driver's looks at the store fall into it; none starts again."""
     with another_head(tmp_path / "head.log", "--num-cpus=2") as head:
         driver = start(address, ray=True, RAY_ADDRESS=head.address)
         until(lambda: driver.log.exists() and "encode" in driver.log.read_text(), seconds=120)
@@ -228,13 +242,16 @@ def test_a_minute_while_ray_train_trains(
         time.sleep(60)
         proxy.set("pass")
         ended = end(driver)
+
     assert ended.code == 0, ended.err
     assert ended.result["trained"] == ["encode", "cluster", "map", "decode"]
+
     samples = [
         int(line.split()[1])
         for line in driver.log.read_text().splitlines()
         if line.startswith("encode")
     ]
+
     assert samples == sorted(samples)
     assert proxy.refused or mode == "away"
     undisturbed.assert_same(ArtifactStore(address))

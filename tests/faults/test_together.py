@@ -36,6 +36,7 @@ def test_ten_jobs_at_once(undisturbed, start, end, tmp_path):
     ]
     for ended in [end(process, seconds=500) for process in processes]:
         assert ended.code == 0, ended.err
+
     store = ArtifactStore(str(tmp_path / "runs"))
     undisturbed.assert_same(store)
     assert list(damages(store)) == []

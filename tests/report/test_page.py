@@ -20,7 +20,7 @@ from scgan.data.dataset import DataConfig
 from scgan.data.split import split
 from scgan.data.tables.reading import from_columns
 from scgan.metrics.scores import Score
-from scgan.pipeline.run import Outcome
+from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.report.facts import number
 from scgan.report.page import render_report, write_report

@@ -1,4 +1,4 @@
-"""The store: what is written comes back, what is broken counts as missing, nothing leaves its folder."""
+"""The store: what is written comes back, what is broken counts as missing, nothing gets out."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ import json
 import multiprocessing
 import os
 import pickle
+import shutil
 import stat
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from scgan.store.artifacts import Artifact, ArtifactStore, digest
+from scgan.store.inventory import waste
+from scgan.store.parquet import Tables
 from scgan.store.storage import check_name
 
 ARTIFACT = Artifact(
@@ -67,6 +72,7 @@ def test_a_damaged_artifact_counts_as_missing_and_is_named(store, tmp_path, dama
     folder = tmp_path / "runs/artifacts/map-7"
     (tensors,) = folder.glob("*.safetensors")
     content = tensors.read_bytes()
+
     if damage == "truncate":
         tensors.write_bytes(content[:-3])
     elif damage == "flip":
@@ -77,6 +83,7 @@ def test_a_damaged_artifact_counts_as_missing_and_is_named(store, tmp_path, dama
         (folder / "manifest.json").write_text("{")
     else:
         (folder / "manifest.json").write_text("[]")
+
     assert store.load("map-7") is None
     assert "map-7" in caplog.text
     store.save("map-7", ARTIFACT)
@@ -104,7 +111,7 @@ def sign(path, manifest):
 
 
 def test_a_forged_manifest_that_is_whole_is_believed(store, tmp_path):
-    """What the hostile ones below differ from: so it is their names and contents that are refused."""
+    """What hostile ones differ from: so it is their names and contents that are refused."""
     store.save("x-1", ARTIFACT)
     path = tmp_path / "runs/artifacts/x-1/manifest.json"
     sign(path, {**json.loads(path.read_text()), "meta": {"n": 1}})
@@ -150,11 +157,105 @@ def test_a_store_that_cannot_be_written_is_refused(tmp_path):
     occupied.write_text("")
     with pytest.raises(ValueError, match="can't be written.*--store"):
         ArtifactStore(str(occupied / "runs"))
+
     if os.geteuid() != 0:
         closed = tmp_path / "closed"
         closed.mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
         with pytest.raises(ValueError, match="can't be written"):
             ArtifactStore(str(closed))
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("writes", [0, 1])
+def test_killed_before_the_manifest_the_old_artifact_stays(store, monkeypatch, writes):
+    """The manifest is the last write; what it replaces is removed only after it."""
+    changed = Artifact({"w": torch.ones(2)})
+
+    def killed_at(later):
+        todo, write = list(range(writes)), store.storage.write
+
+        def write_or_die(name, content):
+            if not todo:
+                raise Killed
+            todo.pop()
+            write(name, content)
+
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(store.storage, "write", write_or_die)
+            store.save("x-1", later)
+
+    killed_at(ARTIFACT)
+    assert store.load("x-1") is None and list(store.keys()) == []
+    store.save("x-1", ARTIFACT)
+    killed_at(changed)
+    assert_same(store.load("x-1"), ARTIFACT)
+    assert store.check("x-1") is None
+
+    store.save("x-1", changed)
+    assert_same(store.load("x-1"), changed)
+
+
+def test_another_keys_manifest_or_another_formats_is_refused(store, tmp_path, caplog):
+    store.save("x-1", ARTIFACT)
+    shutil.copytree(tmp_path / "runs/artifacts/x-1", tmp_path / "runs/artifacts/x-2")
+    assert store.load("x-2") is None and "another artifact's" in caplog.text
+
+    path = tmp_path / "runs/artifacts/x-1/manifest.json"
+    sign(path, {**json.loads(path.read_text()), "format": 1})
+    assert store.load("x-1") is None
+
+
+def test_keys_are_those_that_begin_with_the_prefix(store):
+    for key in ("map-1", "map-10", "mapper-1", "encode-1"):
+        store.save(key, Artifact(meta={"key": key}))
+    assert list(store.keys("map-")) == ["map-1", "map-10"]
+    assert list(store.keys("map-1")) == ["map-1", "map-10"]
+
+    store.delete("map-1")
+    assert list(store.keys()) == ["encode-1", "map-10", "mapper-1"]
+    assert store.load("map-10").meta == {"key": "map-10"}
+
+
+def test_every_file_of_an_artifact_is_checked_to_the_byte(store):
+    tables = Tables(store.storage, "x-1")
+    files = tuple(tables.write(str(i), {"n": np.arange(9) + i}) for i in range(2))
+    store.save("x-1", Artifact({"w": torch.ones(2)}, tables=files))
+    assert store.check("x-1") is None
+
+    for name in store.files("x-1"):
+        path = Path(store.url, "artifacts/x-1", name)
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        assert store.check("x-1") == f"the checksum of {name} does not hold"
+        path.write_bytes(content)
+
+        path.unlink()
+        assert store.load("x-1") is None and "is missing" in store.check("x-1")
+        path.write_bytes(content)
+
+    assert store.check("x-1") is None and len(store.files("x-1")) == 3
+
+
+def test_orphaned_files_and_unfinished_writes_are_waste_once_they_are_old(store):
+    store.save("x-1", ARTIFACT)
+    folder = Path(store.url, "artifacts/x-1")
+    names = {path.name for path in folder.iterdir()}
+    store.storage.write("r/run.json", b'{"artifacts": {"x": "x-1"}}')
+    store.storage.write("artifacts/x-1/tensors-0.safetensors", b"another's")
+    (folder / ".part-abc").write_bytes(b"cut")
+    assert waste(store, hours=1) == []
+
+    found = {thing.name: thing for thing in waste(store, hours=0)}
+    orphaned = "file artifacts/x-1/tensors-0.safetensors"
+    assert found.keys() == {orphaned, "unfinished write of artifacts/x-1/.part-abc"}
+    assert found[orphaned].bytes == 9
+    for thing in found.values():
+        thing.remove()
+
+    assert {path.name for path in folder.iterdir()} == names
 
 
 def write_often(url, value):
@@ -175,7 +276,7 @@ def test_two_writers_at_once_leave_a_whole_artifact(store):
 
 
 def between(storage, method, name_part, then):
-    """Call ``then`` once, right after the storage has done ``method`` with a name that holds ``name_part``."""
+    """Call ``then`` once, after the storage has done ``method`` with a name with ``name_part``."""
     original, todo = getattr(storage, method), [then]
 
     def hooked(name, *content):
@@ -208,6 +309,7 @@ def test_links_that_lead_out_of_the_store_are_refused(store, tmp_path):
     (tmp_path / "secret" / "a").write_text("x")
     (tmp_path / "runs" / "inside").mkdir(parents=True)
     (tmp_path / "runs" / "link").symlink_to(tmp_path / "secret")
+
     for call in (
         lambda: store.storage.read("link/a"),
         lambda: store.storage.write("link/a", b""),
@@ -215,6 +317,7 @@ def test_links_that_lead_out_of_the_store_are_refused(store, tmp_path):
     ):
         with pytest.raises(ValueError, match="a link that leads out of the store"):
             call()
+
     assert (tmp_path / "secret" / "a").read_text() == "x" and list(store.storage.names("")) == []
 
 

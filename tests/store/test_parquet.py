@@ -1,4 +1,4 @@
-"""Parquet files of a store: rows picked by a sorted column, damage found, artifacts that list them."""
+"""Parquet files of a store: rows picked by a sorted column, damage found, listed by artifacts."""
 
 from __future__ import annotations
 
@@ -32,14 +32,17 @@ def test_the_rows_of_some_values_and_no_others_are_read(store, columns, values, 
     file = tables.write("0", columns, by="k")
     read = []
     read_row_groups = parquet.ParquetFile.read_row_groups
+
     monkeypatch.setattr(
         parquet.ParquetFile,
         "read_row_groups",
         lambda self, groups, **how: read.append(read_row_groups(self, groups, **how)) or read[-1],
     )
+
     found, expected = tables.read(file, "k", values), np.isin(columns["k"], values)
     for name, array in columns.items():
         assert np.array_equal(found[name], array[expected]) and found[name].dtype == array.dtype
+
     assert (
         read[0].num_rows == expected.sum()
     )  # each value has more than MIN_GROUP_ROWS rows: a row group of its own
@@ -76,9 +79,11 @@ def test_a_damaged_file_is_named_removed_and_its_artifact_counts_as_missing(
     path.write_bytes(content if damage == "flipped" else content[:-100])
     if damage == "gone":
         path.unlink()
+
     assert [key for key, _ in damages(store)] == ["embed-1"]
     with pytest.raises(StorageError, match=r"embed-1/0-\w+\.parquet is missing or damaged"):
         tables.read(file)
+
     assert not path.exists() and store.load("embed-1") is None
     assert "is missing or cut short" in caplog.text
 

@@ -47,6 +47,7 @@ def bucket(endpoint, monkeypatch, request):
         ("AWS_DEFAULT_REGION", "us-east-1"),
     ):
         monkeypatch.setenv(name, value)
+
     name = f"bucket-{time.time_ns()}"
     client = boto3.client("s3")
     client.create_bucket(Bucket=name)
@@ -154,6 +155,7 @@ def test_a_bucket_that_is_not_there_is_said_at_once(bucket, scgan_command, tmp_p
 def test_an_outage_is_one_line_that_travels_between_processes(bucket, monkeypatch):
     storage = S3(f"s3://{bucket}", patience=0, timeout=1)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
     for call in (
         lambda: storage.read("a"),
         lambda: storage.write("a", b""),
@@ -162,6 +164,7 @@ def test_an_outage_is_one_line_that_travels_between_processes(bucket, monkeypatc
     ):
         with pytest.raises(StorageError, match=f"^s3://{bucket}: .*127.0.0.1:9") as error:
             call()
+
         assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)
         assert "\n" not in str(error.value)
 
@@ -255,6 +258,7 @@ def test_a_run_from_s3_to_s3(bucket, scgan_command, tmp_path, monkeypatch):
     assert read_table(out).names == ("x", "n") and read_table(out).columns["n"].max() < 9
     said = scgan_command("evaluate", result["run"], "--store", store, "--json")
     assert json.loads(said.out)["scores"] == result["scores"]
+
     assert {path.name for path in tmp_path.iterdir()} <= {
         "t.parquet",
         "s.csv",

@@ -24,7 +24,7 @@ from scgan.data.images.schema import ImageSchema
 from scgan.data.tables.schema import Schema
 from scgan.pipeline import run as pipeline
 from scgan.pipeline.executor import LocalExecutor
-from scgan.pipeline.run import Outcome
+from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact, ArtifactStore
 from scgan.systems.scgan import SYSTEM, SCGANSystem

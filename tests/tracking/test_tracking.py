@@ -21,7 +21,7 @@ from scgan.data.dataset import DataConfig
 from scgan.metrics.scores import Score
 from scgan.pipeline import run as pipeline
 from scgan.pipeline.executor import LocalExecutor, Usage
-from scgan.pipeline.run import Outcome
+from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import ArtifactStore
 from scgan.systems.scgan import SYSTEM, SCGANSystem

@@ -66,7 +66,7 @@ def in_memory(spec, trained):
     data, _, fitted = trained
     parts = data.stream.parts
     columns = [
-        parts.columns(t, place >= 0.2) for part in range(5) for t, place, _ in parts.batches(part)
+        t.take(place >= 0.2).columns for part in range(5) for t, place, _ in parts.batches(part)
     ]
     x = data.table_schema.encode(
         {name: np.concatenate([c[name] for c in columns]) for name in parts.names}
