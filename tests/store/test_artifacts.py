@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import pickle
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -258,20 +259,21 @@ def test_orphaned_files_and_unfinished_writes_are_waste_once_they_are_old(store)
     assert {path.name for path in folder.iterdir()} == names
 
 
-def write_often(url, value):
-    store = ArtifactStore(url)
-    for _ in range(20):
-        store.save("same-1", Artifact({"w": torch.full((1000,), float(value))}))
+WRITE_OFTEN = """
+import sys, torch
+from scgan.store.artifacts import Artifact, ArtifactStore
+
+store = ArtifactStore(sys.argv[1])
+for _ in range(20):
+    store.save("same-1", Artifact({"w": torch.full((1000,), float(sys.argv[2]))}))
+"""
 
 
 def test_two_writers_at_once_leave_a_whole_artifact(store):
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=write_often, args=(store.url, value)) for value in (1, 2)]
+    command = [sys.executable, "-c", WRITE_OFTEN, store.url]
+    writers = [subprocess.Popen([*command, value]) for value in ("1", "2")]
     for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(60)
-        assert writer.exitcode == 0
+        assert writer.wait(60) == 0
     assert float(store.load("same-1").tensors["w"].unique()) in (1.0, 2.0)
 
 

@@ -243,7 +243,7 @@ def test_a_run_from_s3_to_s3(bucket, scgan_command, tmp_path, monkeypatch):
     stages = {
         name.split("/")[2].split("-")[0] for name in there if name.startswith("runs/artifacts/")
     }
-    assert stages == {"encode", "cluster", "map", "decode", "scores"}
+    assert stages == {"encode", "cluster", "map", "decode", "evaluate", "figures"}
     assert not [
         name for name in there if "probe" in name or "checkpoint" in name or ".part-" in name
     ]
