@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 import time
-import uuid
 from typing import Any, cast
 
 import click
@@ -17,7 +16,6 @@ from ray_jobs.cluster.executor import RayExecutor, new_board
 from ray_jobs.cluster.meter import Meter
 from ray_jobs.cluster.resources import Resources
 from ray_jobs.cluster.session import connect
-from ray_jobs.tuning.claims import ClaimingStore, signs_of_life
 from ray_jobs.tuning.final import train_best
 from ray_jobs.tuning.lease import Lease, one_at_a_time
 from ray_jobs.tuning.pictures import draw
@@ -117,13 +115,13 @@ def _search(
     plan: TrialPlan,
     data: Dataset,
 ) -> bool:
-    meter = Meter(request.resources.prices)
+    meter, store = Meter(request.resources.prices), record.store
     try:
         if num_missing(study, request.trials) > 0:
-            driver, start = uuid.uuid4().hex, time.monotonic()
-            with signs_of_life(ArtifactStore(request.store_url, probe=False).url, driver):
-                fit_fixed_stages(request, study, plan, data, driver, meter)
-                run_trials(request, study, lease, plan, data, driver, record.sync, meter)
+            start = time.monotonic()
+            with one_at_a_time(f"{store.url} {data.fingerprint}"):
+                fit_fixed_stages(request, study, plan, data, meter)
+            run_trials(request, study, lease, plan, data, record.sync, meter)
 
             seconds = study.user_attrs.get("seconds", 0.0) + time.monotonic() - start
             study.set_user_attr("seconds", seconds)
@@ -216,27 +214,17 @@ class TaskExecutor:
 
 
 def fit_fixed_stages(
-    request: Request, study: optuna.Study, plan: TrialPlan, data: Dataset, driver: str, meter: Meter
+    request: Request, study: optuna.Study, plan: TrialPlan, data: Dataset, meter: Meter
 ) -> None:
     """Fit what all trials share, once, before them."""
     fixed = fixed_stages(plan.spec.system, request.space)
     if not fixed:
         return
 
-    store, shared = (
-        ClaimingStore(request.store_url, f"{driver}/driver"),
-        dict(study.user_attrs.get("shared", {})),
-    )
-    account = Account()
-
-    try:
-        executor, listener = (
-            TaskExecutor(request.resources, meter),
-            cast(pipeline.Listener, account),
-        )
-        fitted = pipeline.fit_stages(plan.spec, data, store, executor, [listener], only=fixed)
-    finally:
-        store.give_up()
+    store, account = ArtifactStore(request.store_url, probe=False), Account()
+    shared = dict(study.user_attrs.get("shared", {}))
+    executor, listener = TaskExecutor(request.resources, meter), cast(pipeline.Listener, account)
+    fitted = pipeline.fit_stages(plan.spec, data, store, executor, [listener], only=fixed)
 
     for name, stage in fitted.items():
         if stage.new:

@@ -78,7 +78,7 @@ class SearchRecord:
     def begin(self, params: Mapping[str, Any]) -> None:
         """Find the search's entry and its children, or make it."""
         name = self.study.study_name
-        found = self._search(f"tags.`scgan.space` = '{name}'")
+        found = self._search(f"tags.`scgan.search` = '{name}'")
 
         if found:
             run = found[0]

@@ -38,7 +38,6 @@ def run_trials(
     lease: Lease,
     plan: TrialPlan,
     data: Dataset,
-    driver: str,
     sync: Callable[[Usage | None], None],
     meter: Meter,
 ) -> None:
@@ -50,7 +49,6 @@ def run_trials(
         lease: This driver's.
         plan: What the trials have in common.
         data: Training and validation rows.
-        driver: This driver's name among those that share the store.
         sync: Brings MLflow up to the study.
         meter: Reads what the search holds.
 
@@ -65,10 +63,9 @@ def run_trials(
     # the study has.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     with Board(study, request.trials, request.metrics[0]) as board:
-        watch = Watch(
-            ArtifactStore(request.store_url, probe=False), driver, lease, board, sync, meter
-        )
-        trainable = tune.with_parameters(run_trial, plan=plan, data=data, driver=driver)
+        store = ArtifactStore(request.store_url, probe=False)
+        watch = Watch(store, lease, board, sync, meter)
+        trainable = tune.with_parameters(run_trial, plan=plan, data=data)
 
         # trials in flight when Ray killed a worker for memory: these are tried again one at a time
         suspects = 0
@@ -84,7 +81,6 @@ def run_trials(
                 if not isinstance(error.__cause__, ray.exceptions.OutOfMemoryError):
                     raise
 
-                watch.drop_all()
                 suspects = searcher.bear_memory_kill(str(error.__cause__))
                 continue
 

@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import torch
 
-from ray_jobs.tuning.claims import ClaimingStore
 from ray_jobs.tuning.group import DeadHelper, fit_units, here, run_in_group
 from scgan import systems
 from scgan.config import override
@@ -139,7 +138,7 @@ class StepwiseExecutor:
             self.account.seconds[job.stage] = before + time.monotonic() - start
 
 
-def run_trial(point: dict[str, Any], *, plan: TrialPlan, data: Dataset, driver: str) -> None:
+def run_trial(point: dict[str, Any], *, plan: TrialPlan, data: Dataset) -> None:
     """Train and score one point; called by Tune, in a worker of its own.
 
     What goes wrong is reported as the trial's ``cause``, so that only a dead worker is Tune's to
@@ -149,15 +148,11 @@ def run_trial(point: dict[str, Any], *, plan: TrialPlan, data: Dataset, driver: 
         point: Values of the searched settings.
         plan: The rest.
         data: Training and validation rows.
-        driver: Name of the search's driver among those that share the store.
     """
     from ray import tune
 
     torch.set_num_threads(1)  # as everywhere: small networks crawl with more
-    store, account = (
-        ClaimingStore(plan.store_url, f"{driver}/{tune.get_context().get_trial_id()}"),
-        Account(),
-    )
+    store, account = ArtifactStore(plan.store_url, probe=False), Account()
 
     try:
         spec = replace(plan.spec, config=override(plan.spec.config, point))
@@ -178,7 +173,6 @@ def run_trial(point: dict[str, Any], *, plan: TrialPlan, data: Dataset, driver: 
         if account.part:
             store.delete(f"{account.part}.checkpoint")
 
-        store.give_up()
         tune.report({"cause": cause_of(error), "account": account.text()})
 
 

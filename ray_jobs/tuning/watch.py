@@ -1,4 +1,4 @@
-"""What Tune tells the driver: claims are dropped, MLflow is kept up, and a person sees a table."""
+"""What Tune tells the driver: MLflow is kept up, and a person sees a table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from rich.live import Live
 from rich.table import Table
 
 from ray_jobs.cluster.meter import Meter
-from ray_jobs.tuning.claims import find_claims
 from ray_jobs.tuning.lease import Lease
 from ray_jobs.tuning.study import FINISHED, best, count
 from scgan.pipeline.executor import Usage
@@ -124,7 +123,6 @@ class Watch(tune.Callback):  # type: ignore[misc]
 
     Args:
         store: Where artifacts lie.
-        driver: This driver's name among those that share the store.
         lease: The driver's, renewed as long as Tune's loop turns.
         board: Shows how it goes.
         sync: Brings MLflow up to the study, and tells it what the search holds of the cluster,
@@ -137,21 +135,13 @@ class Watch(tune.Callback):  # type: ignore[misc]
     def __init__(
         self,
         store: ArtifactStore,
-        driver: str,
         lease: Lease,
         board: Board,
         sync: Callable[[Usage | None], None],
         meter: Meter,
     ) -> None:
-        self.store, self.driver, self.lease, self.board, self.sync = (
-            store,
-            driver,
-            lease,
-            board,
-            sync,
-        )
-
-        self.meter = meter
+        self.store, self.lease, self.board = store, lease, board
+        self.sync, self.meter = sync, meter
         self.errors: dict[str, Any] = {}
         self.synced = 0.0
 
@@ -169,29 +159,12 @@ class Watch(tune.Callback):  # type: ignore[misc]
         self.errors[trial.trial_id] = trial
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """What it claimed is anybody's; the state of one that was stopped will not be taken up again."""
+        """The state of one that was stopped will not be taken up again."""
         result = trial.last_result or {}
         if "account" in result and not result.get("final"):
             part = json.loads(result["account"])["part"]
             if part:
                 self.store.delete(f"{part}.checkpoint")
-        self._drop(trial)
-
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Its worker died again."""
-        self._drop(trial)
-
-    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Its worker died, and another one begins it again."""
-        self._drop(trial)
-
-    def drop_all(self) -> None:
-        """All trials have ended, in the middle."""
-        for trial in self.errors.values():
-            self._drop(trial)
-
-    def _drop(self, trial: Any) -> None:
-        find_claims(self.store.url).drop.remote(f"{self.driver}/{trial.trial_id}")
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Show, log, live."""

@@ -98,7 +98,7 @@ from scgan.cli import commands
 
 folder, most = Path(sys.argv.pop(1)), int(sys.argv.pop(1))
 
-def hungry(point, *, plan, data, driver, real=trials.run_trial, folder=folder, most=most):
+def hungry(point, *, plan, data, real=trials.run_trial, folder=folder, most=most):
     width, held = point["decoder.width"], []
     mark = folder / f"hungry-{width}"
     if width == 48 or (width == 40 and not mark.exists()):
@@ -107,7 +107,7 @@ def hungry(point, *, plan, data, driver, real=trials.run_trial, folder=folder, m
             held.append(b"x" * 2**27)
             time.sleep(0.05)
         time.sleep(30)
-    real(point, plan=plan, data=data, driver=driver)
+    real(point, plan=plan, data=data)
 
 running.run_trial = hungry
 commands.guarded(search.main)
