@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -143,7 +144,8 @@ def _mlflow_schema(schema: Schema | ImageSchema) -> dict[str, Any]:
     return {"mlflow_tensorspec": {"features": json.dumps([features]), "targets": None}}
 
 
-def origin() -> dict[str, str]:
+@functools.cache
+def origin() -> Mapping[str, str]:
     """Tags that say what code made an entry: versions, and the commit where the package is a git checkout."""
     tags = {f"scgan.version.{name}": version for name, version in versions().items()}
     folder = Path(__file__).parent
