@@ -226,7 +226,7 @@ def search(trials: int, seed: int, space: str) -> None:
     """A short search over lambda_x, lambda_eps and K, against each of its trials trained whole."""
     _show(
         **measuring.sharing(
-            measuring.Search("checkerboard", "smoke", (space,), KEYS, trials, seed=seed)
+            measuring.Measured("checkerboard", "smoke", (space,), KEYS, trials, seed=seed)
         )
     )
 
@@ -251,7 +251,7 @@ def stopping(trials: int, seed: int, space: str, rounds: int) -> None:
     """The same search with ASHA and without early stops: training time and what was found."""
     _show(
         **measuring.stopping(
-            measuring.Search("checkerboard", "smoke", (space,), KEYS, trials, seed=seed), rounds
+            measuring.Measured("checkerboard", "smoke", (space,), KEYS, trials, seed=seed), rounds
         )
     )
 
@@ -303,7 +303,9 @@ def gain(
             if (name, seed) in done:
                 continue
 
-            measured = measuring.Search(name, preset, (), (), trials, length, seed, training, rows)
+            measured = measuring.Measured(
+                name, preset, (), (), trials, length, seed, training, rows
+            )
             row = {
                 "set": name,
                 "seed": seed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import optuna
@@ -33,7 +33,7 @@ def draw(study: optuna.Study, metrics: Sequence[str]) -> dict[str, Figure]:
     if not done:
         return {}
 
-    keys = sorted({key for trial in done for key in trial.params})
+    keys = sorted(set[str]().union(*(trial.params for trial in done)))
     with style(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna says each time that its pictures are experimental
         figures = {
@@ -118,14 +118,14 @@ def _in_our_style(ax: Axes, inches: tuple[float, float]) -> Figure:
     """Take off what Optuna's style sheet puts on: title, grey ground, grid; of all its axes."""
     from matplotlib import pyplot
 
-    figure = ax.figure
+    figure = cast("Figure", ax.figure)
     for each in figure.axes:
         each.set_title("")
         each.set_facecolor("none")
         each.grid(visible=False)
         each.spines[["left", "bottom"]].set_color("#888888")
-        each.xaxis.label.set_size(8.5)
-        each.yaxis.label.set_size(8.5)
+        each.xaxis.label.set_fontsize(8.5)
+        each.yaxis.label.set_fontsize(8.5)
 
     figure.set_size_inches(*inches)
     pyplot.close(figure)  # which only forgets it
@@ -146,8 +146,8 @@ def _sweep(done: Sequence[FrozenTrial], key: str) -> Figure:
         least = int(np.argmin(values))
         ax.plot(places, values, "o-", markersize=4)
 
-        ring = {"markersize": 11, "markerfacecolor": "none", "markeredgecolor": "#222222"}
-        ax.plot(places[least], values[least], "o", **ring)
+        ring: dict[str, Any] = {"markersize": 11, "markerfacecolor": "none"}
+        ax.plot(places[least], values[least], "o", markeredgecolor="#222222", **ring)
         title = f"{name}: least {values[least]:.3g} at {settings[least]}"
         ax.set(title=title, xlabel=key, ylim=(0, 1.1 * max(values)))
 

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from ray_jobs.tuning.settings import Search
 from ray_jobs.tuning.study import FINISHED, best
+from scgan.config import leaves
 from scgan.pipeline.executor import Usage
-from scgan.store.artifacts import ArtifactStore
+from scgan.space import describe
 from scgan.tracking.content import curve_points, usage_points
 from scgan.tracking.entry import Entry, find_runs
 
@@ -37,34 +39,33 @@ MAX_TAG = 4000  # letters: what a page shows of a cause
 class SearchRecord:
     """A search's entry with its children.
 
+    Within it a search runs; what ends the search early closes the entries.
+
     Args:
+        search: The search.
         client: An ``mlflow.MlflowClient``.
-        experiment_id: Where it lies.
-        study: The study that it shows.
-        metrics: What is minimised.
-        store: Where the trials' artifacts lie, with their curves.
+        experiment_id: Where the entry lies.
     """
 
-    def __init__(
-        self,
-        client: Any,
-        experiment_id: str,
-        study: optuna.Study,
-        metrics: Sequence[str],
-        store: ArtifactStore,
-    ) -> None:
+    def __init__(self, search: Search, client: Any, experiment_id: str) -> None:
+        self.search, self.study, self.metrics = search, search.study, search.metrics
         self.client, self.experiment_id = client, experiment_id
-        self.study, self.metrics, self.store = study, tuple(metrics), store
-        name = study.study_name
-        tags = {"scgan.search": name}
-        self.parent = Entry(client, experiment_id, f"search {name}", tags, stepless=True)
+        name, tags = f"search {search.name}", {"scgan.search": search.name}
+        self.parent = Entry(client, experiment_id, name, tags, stepless=True)
         self.children: dict[int, Entry] = {}
         self.warned = False
 
-    def begin(self, params: Mapping[str, Any]) -> None:
+    def __enter__(self) -> SearchRecord:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is not None:
+            self.close("FAILED" if issubclass(kind, Exception) else "KILLED")
+
+    def begin(self) -> None:
         """Find the search's entry and its children, or make it."""
         self.parent.open()
-        self.parent.log_params(params)
+        self.parent.log_params(_params(self.search))
         self.parent.set_status("RUNNING")
         query = f"tags.`mlflow.parentRunId` = '{self.parent.id}'"
 
@@ -138,7 +139,7 @@ class SearchRecord:
                 yield name, value, 0
 
         for stage, key in list(account.get("keys", {}).items())[-1:]:
-            artifact = self.store.load(key)
+            artifact = self.search.store.load(key)
             yield from curve_points(stage, artifact) if artifact else ()
 
     def finish(
@@ -217,6 +218,22 @@ class SearchRecord:
         return str(model.artifact_location)
 
 
+def _params(search: Search) -> dict[str, Any]:
+    """What was asked for: the space, and the settings that are not searched."""
+    spec, settings = search.trial_spec, search.settings
+    config = {key: value for key, value in leaves(spec.config) if key not in search.space}
+    return {
+        "system": spec.system,
+        "data.source": spec.data.source,
+        "seed": spec.seed,
+        "metrics": ", ".join(search.metrics),
+        "length": settings.length,
+        "validation": settings.validation,
+        **{f"space.{key}": domain for key, domain in describe(search.space).items()},
+        **config,
+    }
+
+
 def _rungs(trial: FrozenTrial, metrics: Sequence[str]) -> Iterator[tuple[str, float, int]]:
     for step, value in trial.intermediate_values.items():
         yield metrics[0], value, step
@@ -228,7 +245,7 @@ def _rungs(trial: FrozenTrial, metrics: Sequence[str]) -> Iterator[tuple[str, fl
 def table(study: optuna.Study, metrics: Sequence[str]) -> tuple[list[str], list[list[Any]]]:
     """Names of the columns, and the finished trials, a row each."""
     trials = study.get_trials(deepcopy=False, states=FINISHED)
-    keys = sorted({key for trial in trials for key in trial.params})
+    keys = sorted(set[str]().union(*(trial.params for trial in trials)))
     complete = any(trial.state == TrialState.COMPLETE for trial in trials)
     front = {trial.number for trial in study.best_trials} if complete else set()
     rows = []

@@ -78,7 +78,7 @@ class PipelineRun:
         self._child(stage).log_metrics(points, timestamp)
 
     def log_usage(self, usage: Usage, timestamp: int) -> None:
-        """Log what the run holds at a moment, with the seconds since the entry was made as steps."""
+        """Log what the run holds at a moment, the seconds since the entry was made as steps."""
         step = max(0, timestamp - self.parent.start) // 1000
         self.parent.log_metrics(usage_points(usage, step), timestamp)
 
@@ -148,7 +148,7 @@ class PipelineRun:
         return child
 
     def _log_model(self, outcome: Outcome) -> None:
-        """Log the trained system as MLflow's ``log_model`` does, but with this client and no active run."""
+        """Log the trained system as MLflow's ``log_model`` does, but with no active run."""
         from mlflow.entities import LoggedModelOutput
         from mlflow.models import Model
 

@@ -1,4 +1,4 @@
-"""Searches on a cluster that others use too: two at once on one store, as a job, for two metrics."""
+"""Searches on a shared cluster: two at once on one store, as a job, for two metrics."""
 
 from __future__ import annotations
 
