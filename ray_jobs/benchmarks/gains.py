@@ -25,8 +25,8 @@ def _searched(command: Callable[..., None]) -> Callable[..., None]:
     return trials(seed(space(command)))
 
 
-def _short(trials: int, seed: int, space: str) -> searching.Search:
-    return searching.Search("checkerboard", "smoke", (space,), KEYS, trials, seed=seed)
+def _short(trials: int, seed: int, space: str) -> searching.Measured:
+    return searching.Measured("checkerboard", "smoke", (space,), KEYS, trials, seed=seed)
 
 
 @click.command()
@@ -78,7 +78,7 @@ def gain(
         if (name, seed) in done:
             continue
 
-        measured = searching.Search(name, preset, (), (), trials, length, seed, training, rows)
+        measured = searching.Measured(name, preset, (), (), trials, length, seed, training, rows)
         found = searching.gain(measured, str(folder / f"{name}-{seed}"))
         row = {"set": name, "seed": seed, **found}
         with lines.open("a") as file:

@@ -1,4 +1,4 @@
-"""What a search costs and brings: against training every trial whole, without early stops, and without a search."""
+"""What a search costs and brings: against whole trials, without early stops, and without it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ import ray
 import torch
 from optuna.trial import FrozenTrial, TrialState
 
-from ray_jobs.cluster.resources import Resources
-from ray_jobs.tuning.costs import costs
-from ray_jobs.tuning.driver import join, search
-from ray_jobs.tuning.request import Request
-from ray_jobs.tuning.study import best
+from ray_jobs.tuning.guard import join
+from ray_jobs.tuning.run import search
+from ray_jobs.tuning.settings import TuneSettings, resolve, trial_spec
+from ray_jobs.tuning.study import best, costs
 from scgan import systems
 from scgan.config import override, shortened
 from scgan.data.dataset import DataConfig
@@ -29,14 +28,13 @@ from scgan.metrics.objectives import NUM_PROJECTIONS, measure, sliced_wasserstei
 from scgan.pipeline import run as pipeline
 from scgan.pipeline.executor import LocalExecutor
 from scgan.pipeline.spec import Spec
-from scgan.space import change
 from scgan.store.artifacts import ArtifactStore
 
 METRIC = "sliced_wasserstein"
 
 
 @dataclass(frozen=True)
-class Search:
+class Measured:
     """A search to be measured.
 
     Args:
@@ -54,7 +52,7 @@ class Search:
 
     source: str
     preset: str
-    words: Sequence[str]
+    words: tuple[str, ...]
     keys: Sequence[str]
     trials: int
     length: float = 1.0
@@ -62,47 +60,39 @@ class Search:
     training: float = 1.0
     rows: int | None = None
 
-    def request(self, folder: str, *, stop_early: bool = True) -> Request:
-        """The search with its results in ``folder``."""
-        system = systems.load("scgan")
-        space, config = change(dict(system.search_space), self.words, system.presets[self.preset])
-        if self.keys:
-            space = {key: space[key] for key in self.keys}
-
-        config = shortened(config, self.training)
+    @property
+    def spec(self) -> Spec:
+        """The run at full length, with the settings that the words fix."""
         rows = {} if self.rows is None else {"num_train": self.rows, "num_test": self.rows}
+        config = shortened(systems.load("scgan").presets[self.preset], self.training)
+        spec = Spec("scgan", DataConfig(source=self.source, **rows), config, self.seed)
+        return resolve(self.settings, spec)[1]
 
-        return Request(
-            spec=Spec("scgan", DataConfig(source=self.source, **rows), config, self.seed),
-            space=space,
-            metrics=(METRIC,),
+    @property
+    def settings(self) -> TuneSettings:
+        """How it is searched."""
+        return TuneSettings(
             trials=self.trials,
             study="measured",
-            storage_url=None,
-            store_url=folder,
+            space=self.words,
+            only=",".join(self.keys) or None,
+            metric=(METRIC,),
             length=self.length,
-            validation=0.2,
-            stop_early=stop_early,
-            cpus=1.0,
-            gpus=0.0,
-            workers=1,
             max_failed=0.0,
-            warm_start=None,
-            resources=Resources(),
-            as_json=False,
         )
 
 
-def run(request: Request) -> optuna.Study:
+def run(measured: Measured, folder: str, **changes: Any) -> optuna.Study:
     """Search, with MLflow beside the store, and return the study."""
     os.environ.pop("MLFLOW_TRACKING_URI", None)
-    if not search(request):
+    settings = measured.settings.model_copy(update=changes)
+    if not search(measured.spec, settings, folder):
         raise RuntimeError("a trial failed, so that nothing can be compared")
-    return optuna.load_study(study_name=request.study, storage=request.database(request.study))
+    return optuna.load_study(study_name="measured", storage=settings.database("measured", folder))
 
 
 def train_whole(spec: Spec, validation: float) -> float:
-    """Train every stage of a trial's settings in a store of its own, and score it as the search does."""
+    """Train every stage of a trial's settings in a store of its own, and score as a search does."""
     torch.set_num_threads(1)
     data = validation_split(pipeline.prepare(spec), validation, spec.seed)
     with tempfile.TemporaryDirectory() as folder:
@@ -110,11 +100,11 @@ def train_whole(spec: Spec, validation: float) -> float:
     artifacts = {name: stage.artifact for name, stage in fitted.items()}
     system = systems.load(spec.system)
     model = system.model(spec.config, artifacts, torch.device("cpu"))
-    return measure(model, data, system.metrics, spec.seed)[METRIC]
+    return measure(model, data, system.objectives(data), spec.seed)[METRIC]
 
 
-def sharing(measured: Search) -> dict[str, Any]:
-    """A search, and then each of its trials trained whole, as many at a time, on the same machine.
+def sharing(measured: Measured) -> dict[str, Any]:
+    """A search, and then each of its trials trained whole, as many at a time, on one machine.
 
     Returns:
         Fits a stage, both times and their ratio, seconds a trial outside its training, and the
@@ -124,17 +114,16 @@ def sharing(measured: Search) -> dict[str, Any]:
     slots = int(ray.cluster_resources()["CPU"])
 
     with tempfile.TemporaryDirectory() as folder:
-        request = measured.request(folder)
-        study = run(request)
-        told = costs(study, "scgan")
+        study = run(measured, folder)
+        told = costs(study)
         seconds = study.user_attrs["seconds"]
         trials = study.get_trials(deepcopy=False)
 
-    base = request.trial_spec()
+    base = trial_spec(measured.spec, measured.settings)
     specs = [replace(base, config=override(base.config, trial.params)) for trial in trials]
     task = ray.remote(num_cpus=1)(train_whole)
     start = time.monotonic()
-    values = ray.get([task.remote(spec, request.validation) for spec in specs])
+    values = ray.get([task.remote(spec, measured.settings.validation) for spec in specs])
     whole = time.monotonic() - start
 
     pairs = [
@@ -153,8 +142,8 @@ def sharing(measured: Search) -> dict[str, Any]:
     }
 
 
-def stopping(measured: Search, rounds: int) -> dict[str, Any]:
-    """The same search with early stops and without, and the best points of both trained anew from other seeds.
+def stopping(measured: Measured, rounds: int) -> dict[str, Any]:
+    """The same search with early stops and without, both bests trained from other seeds.
 
     Returns:
         Seconds of training of both and their ratio, the trials' best values, and mean and standard
@@ -163,16 +152,15 @@ def stopping(measured: Search, rounds: int) -> dict[str, Any]:
     join()
     found: dict[str, Any] = {}
 
-    for name, stop_early in (("asha", True), ("none", False)):
+    for name in ("asha", "none"):
         with tempfile.TemporaryDirectory() as folder:
-            request = measured.request(folder, stop_early=stop_early)
-            study = run(request)
+            study = run(measured, folder, stop=name)
 
         top = _best(study)
-        again = distances([_at(request.spec, top, measured.seed + 1 + i) for i in range(rounds)])
+        again = distances([_at(measured.spec, top, measured.seed + 1 + i) for i in range(rounds)])
 
         found[name] = {
-            "training_seconds": costs(study, "scgan").spent,
+            "training_seconds": costs(study).spent,
             "best": top.value,
             "held_out_mean": fmean(again),
             "held_out_std": stdev(again),
@@ -182,18 +170,18 @@ def stopping(measured: Search, rounds: int) -> dict[str, Any]:
     return found
 
 
-def gain(measured: Search, folder: str) -> dict[str, Any]:
-    """The best of a search against the preset's own settings, both trained on all training rows, equally long.
+def gain(measured: Measured, folder: str) -> dict[str, Any]:
+    """The best of a search against the preset's own settings, trained on all rows, equally long.
 
     Returns:
         The held-out distance of both, that of the training rows, which is the noise floor, and the
         best settings.
     """
     join()
-    request = measured.request(folder)
-    top = _best(run(request))
-    found, plain = distances([_at(request.spec, top, measured.seed), request.spec], folder)
-    data = pipeline.prepare(request.spec)
+    spec = measured.spec
+    top = _best(run(measured, folder))
+    found, plain = distances([_at(spec, top, measured.seed), spec], folder)
+    data = pipeline.prepare(spec)
     directions = torch.Generator().manual_seed(measured.seed)
     floor = sliced_wasserstein(
         data.train, data.test, num_projections=NUM_PROJECTIONS, generator=directions
@@ -220,7 +208,7 @@ def _at(spec: Spec, trial: FrozenTrial, seed: int) -> Spec:
 
 
 def distances(specs: Sequence[Spec], store_url: str | None = None) -> list[float]:
-    """Train runs whole, as many at a time as there are CPUs, and measure each on all of its held-out rows."""
+    """Train runs whole, as many at once as there are CPUs, and measure each on held-out rows."""
     task = ray.remote(num_cpus=1)(distance)
     return list(ray.get([task.remote(spec, store_url) for spec in specs]))
 

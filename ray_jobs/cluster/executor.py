@@ -17,7 +17,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ray_jobs.cluster.meter import Meter
 from ray_jobs.cluster.resources import Plan, Resources, plan
-from ray_jobs.cluster.waiting import Patience, beating
+from ray_jobs.cluster.waiting import StageTimeout, heartbeat
 from scgan.contract import Units
 from scgan.pipeline.executor import Job, Reporter, fit_part
 from scgan.training.runtime import Progress, Runtime
@@ -30,8 +30,8 @@ class Stopped(RuntimeError):
     """The driver wants a worker to end."""
 
 
-class Board:
-    """An actor: workers anywhere write how far they are and that they live, and the driver reads it."""
+class ProgressActor:
+    """Workers anywhere write how far they are, and heartbeats; the driver reads them."""
 
     def __init__(self) -> None:
         self.latest: dict[str, Progress] = {}
@@ -48,7 +48,7 @@ class Board:
         return not self.stopped
 
     def beat(self) -> None:
-        """A worker lives."""
+        """A worker sends a heartbeat."""
         self.alive = True
 
     def stop(self) -> None:
@@ -56,20 +56,20 @@ class Board:
         self.stopped = True
 
     def read(self) -> tuple[dict[str, Progress], bool]:
-        """What has changed since the last reading, and whether anybody gave a sign of life."""
+        """What has changed since the last reading, and whether any worker sent a heartbeat."""
         found = (self.latest, self.alive or bool(self.latest))
         self.latest, self.alive = {}, False
         return found
 
 
 RESTARTED = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
-"""Options of an actor that Ray may kill for memory, as it may any, and that is begun anew then with nothing in it."""
+"""Options of an actor that Ray may kill for memory, and that then is begun anew, empty."""
 
 
-def new_board() -> Any:
-    """A :class:`Board` beside the driver, so that it lives as long as that, whatever nodes go."""
+def new_progress_actor() -> Any:
+    """A :class:`ProgressActor` beside the driver, so that it lives as long as that does."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return ray.remote(**RESTARTED, scheduling_strategy=here)(Board).remote()
+    return ray.remote(**RESTARTED, scheduling_strategy=here)(ProgressActor).remote()
 
 
 class RayExecutor:
@@ -99,20 +99,20 @@ class RayExecutor:
             RuntimeError: If a unit can't be fitted, with the worker's own message; or if there is
                 no room or time left.
         """
-        board = new_board()
+        actor = new_progress_actor()
         reference = ray.put(job)
         report.used(self.meter.read())
 
         if job.definition.data_parallel:
-            self._train(job, reference, units, board, report)
+            self._train(job, reference, units, actor, report)
         else:
             packs = self.packs(units, by_file=job.definition.by_file)
-            self.run_tasks(reference, packs, board, report, job.stage)
+            self.run_tasks(reference, packs, actor, report, job.stage)
 
         report.used(self.meter.read())
 
     def packs(self, units: Units, *, by_file: bool = False) -> list[Units]:
-        """Cut units into tasks: as many as the cluster holds at once, of files more, to lose little with one."""
+        """Cut units into as many tasks as the cluster holds; files into more, to lose little."""
         if by_file:
             size = -(-len(units) // (FILE_TASKS * self.plan.slots))
         else:
@@ -120,30 +120,31 @@ class RayExecutor:
         return [units[start : start + size] for start in range(0, len(units), size)]
 
     def run_tasks(
-        self, job: Any, packs: Sequence[Units], board: Any, report: Reporter, name: str = "tasks"
+        self, job: Any, packs: Sequence[Units], actor: Any, report: Reporter, name: str = "tasks"
     ) -> None:
         """Fit each pack in a task, and wait for all.
 
         Raises:
             RuntimeError: If a task failed, after the others have ended.
         """
-        patience = Patience(
-            name, self.resources, self.started, [_bundle(self.plan.cpus, self.plan.task_gpus)]
+        bundle = _bundle(self.plan.cpus, self.plan.task_gpus)
+        timeout = StageTimeout(name, self.resources, self.started, [bundle])
+        timeout.await_room(functools.partial(self.meter.tell, report))
+
+        task, every = (
+            ray.remote(**self.task_options())(fit_on_task),
+            self.resources.checkpoint_seconds,
         )
-        patience.await_room(functools.partial(self.meter.tell, report))
-        task = ray.remote(**self.task_options())(fit_on_task)
-        running = {
-            task.remote(job, pack, board, self.resources.checkpoint_seconds): pack for pack in packs
-        }
+        running = {task.remote(job, pack, actor, every): pack for pack in packs}
         pending, errors = list(running), []
 
         while pending:
             done, pending = ray.wait(pending, num_returns=len(pending), timeout=POLL_SECONDS)
-            if _relay(board, report) or done:
-                patience.hear()
+            if _relay(actor, report) or done:
+                timeout.reset()
 
             self.meter.tell(report)
-            if pending and (reason := patience.over()):
+            if pending and (reason := timeout.expired()):
                 for reference in pending:
                     ray.cancel(reference, force=True)
 
@@ -172,22 +173,22 @@ class RayExecutor:
             options |= {"num_gpus": self.plan.task_gpus, "max_calls": 1}
         return options
 
-    def _train(self, definition: Job, job: Any, units: Units, board: Any, report: Reporter) -> None:
+    def _train(self, definition: Job, job: Any, units: Units, actor: Any, report: Reporter) -> None:
         bundles = [_bundle(self.plan.cpus, self.plan.worker_gpus)] * self.plan.min_workers
-        patience = Patience(definition.stage, self.resources, self.started, bundles)
-        patience.await_room(functools.partial(self.meter.tell, report))
+        timeout = StageTimeout(definition.stage, self.resources, self.started, bundles)
+        timeout.await_room(functools.partial(self.meter.tell, report))
 
         loop = {
             "job": job,
             "units": list(units),
-            "board": board,
+            "actor": actor,
             "checkpoint_every": self.resources.checkpoint_seconds,
         }
 
         trainer = self._trainer(f"{definition.key}-{uuid.uuid4().hex[:8]}", loop, bundles[0])
         stop, reasons = threading.Event(), list[str]()
-        watch = functools.partial(_watch, stop, board, report, patience, self.meter, reasons)
-        relay = threading.Thread(target=watch, daemon=True)
+        monitor = functools.partial(_monitor, stop, actor, report, timeout, self.meter, reasons)
+        relay = threading.Thread(target=monitor, daemon=True)
         relay.start()
         failure = None
 
@@ -212,7 +213,7 @@ class RayExecutor:
         from ray.train.torch import TorchConfig, TorchTrainer
 
         on_gpus = bool(self.plan.worker_gpus)
-        patience = self.resources.patience_minutes
+        timeout = self.resources.timeout_minutes
         fewest, most = self.plan.min_workers, self.plan.num_workers
 
         return TorchTrainer(
@@ -236,23 +237,23 @@ class RayExecutor:
                 failure_config=FailureConfig(
                     max_failures=self.resources.max_retries,
                     # Each try to start a group, where nodes were lost, takes Ray a minute.
-                    controller_failure_limit=-1 if patience is None else math.ceil(patience),
+                    controller_failure_limit=-1 if timeout is None else math.ceil(timeout),
                 ),
             ),
         )
 
 
-def fit_on_task(job: Job, units: Units, board: Any, checkpoint_every: float) -> None:
+def fit_on_task(job: Job, units: Units, actor: Any, checkpoint_every: float) -> None:
     """Fit some units in a Ray task, on its share of a GPU where it has one."""
     device = torch.device("cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu")
     runtime = Runtime(
         device,
-        report=_writer(board, units[0]),
+        report=_writer(actor, units[0]),
         checkpoint_every=checkpoint_every,
         amp=device.type == "cuda",
     )
 
-    with beating(board.beat.remote):
+    with heartbeat(actor.beat.remote):
         fit_part(job, units, runtime)
 
 
@@ -270,13 +271,13 @@ def fit_on_worker(config: dict[str, Any]) -> None:
         device,
         rank=context.get_world_rank(),
         world_size=context.get_world_size(),
-        report=_writer(config["board"], "all"),
+        report=_writer(config["actor"], "all"),
         checkpoint_every=config["checkpoint_every"],
         amp=device.type == "cuda",
     )
 
     try:
-        with beating(config["board"].beat.remote):
+        with heartbeat(config["actor"].beat.remote):
             fit_part(ray.get(config["job"]), config["units"], runtime)
     except Stopped:
         if (
@@ -289,39 +290,39 @@ def _bundle(cpus: float, gpus: float) -> dict[str, float]:
     return {"CPU": cpus} | ({"GPU": gpus} if gpus else {})
 
 
-def _writer(board: Any, pack: str) -> Callable[[Progress], None]:
+def _writer(actor: Any, pack: str) -> Callable[[Progress], None]:
     def write(progress: Progress) -> None:
-        if not ray.get(board.write.remote(pack, progress)):
+        if not ray.get(actor.write.remote(pack, progress)):
             raise Stopped(pack)
 
     return write
 
 
-def _relay(board: Any, report: Reporter) -> bool:
-    """Hand on what the workers wrote; whether any gave a sign of life."""
-    latest, alive = ray.get(board.read.remote())
+def _relay(actor: Any, report: Reporter) -> bool:
+    """Hand on what the workers wrote; whether any sent a heartbeat."""
+    latest, alive = ray.get(actor.read.remote())
     for pack, progress in latest.items():
         report.progress(pack, progress)
     return alive
 
 
-def _watch(
+def _monitor(
     stop: threading.Event,
-    board: Any,
+    actor: Any,
     report: Reporter,
-    patience: Patience,
+    timeout: StageTimeout,
     meter: Meter,
     reasons: list[str],
 ) -> None:
-    """Relay until stopped; let the workers end when the patience is over, and keep the reason."""
+    """Relay until stopped; let the workers end when the time is over, and keep the reason."""
     while not stop.wait(POLL_SECONDS):
-        if _relay(board, report):
-            patience.hear()
+        if _relay(actor, report):
+            timeout.reset()
         meter.tell(report)
-        if not reasons and (reason := patience.over()):
+        if not reasons and (reason := timeout.expired()):
             reasons.append(reason)
-            board.stop.remote()
-    _relay(board, report)
+            actor.stop.remote()
+    _relay(actor, report)
 
 
 def _cause(error: BaseException) -> str:

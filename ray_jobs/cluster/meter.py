@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 def named_prices(given: Any) -> Any:
-    """Turn a command line's ``name=price,name=price``, or one price for every node, into prices by name.
+    """Turn a command line's ``name=price,name=price``, or one price for all, into prices by name.
 
     Raises:
         ValueError: For a text that is neither.
@@ -49,24 +49,23 @@ class Meter:
         self.prices = prices
         self.cost = 0.0
         self.last = time.monotonic()
-        self.said = float("-inf")
+        self.told = float("-inf")
         self.alive: set[str] = set()
         self.unpriced: set[str] = set()
 
     def read(self) -> Usage:
         """Nodes and what is in use now, and the cost since the first reading."""
-        nodes, now = (
-            {node["NodeID"]: node for node in ray.nodes() if node["Alive"]},
-            time.monotonic(),
-        )
+        nodes = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
+        now = time.monotonic()
         hours = (now - self.last) / 3600
         self.cost += sum(hours * self._price(nodes[name]) for name in self.alive & nodes.keys())
         self.alive, self.last = set(nodes), now
-        there = {
-            kind: sum(node["Resources"].get(kind, 0.0) for node in nodes.values())
-            for kind in ("GPU", "CPU")
-        }
-        free = ray.available_resources()
+
+        there, free = {"GPU": 0.0, "CPU": 0.0}, ray.available_resources()
+        for node in nodes.values():
+            for kind in there:
+                there[kind] += node["Resources"].get(kind, 0.0)
+
         in_use = {kind: max(0.0, round(there[kind] - free.get(kind, 0.0), 4)) for kind in there}
         cost = self.cost if self.prices else None
 
@@ -74,9 +73,9 @@ class Meter:
 
     def due(self) -> Usage | None:
         """A reading, where the last one of these is some time ago."""
-        if time.monotonic() - self.said < READ_EVERY:
+        if time.monotonic() - self.told < READ_EVERY:
             return None
-        self.said = time.monotonic()
+        self.told = time.monotonic()
         return self.read()
 
     def tell(self, report: Reporter) -> None:
@@ -96,7 +95,8 @@ class Meter:
         if self.prices and node["NodeID"] not in self.unpriced:
             self.unpriced.add(node["NodeID"])
             _log.warning(
-                "none of resources.prices fits the node at %s, whose cost is left out; its names are %s",
+                "none of resources.prices fits the node at %s, whose cost is left out; "
+                "its names are %s",
                 node["NodeManagerAddress"],
                 ", ".join(sorted(names)),
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import ray
@@ -21,7 +22,7 @@ class Resources(Settings):
     min_workers: int | None = Field(
         None,
         ge=1,
-        description="with which a stage goes on when nodes go, and takes more in as they come; none: all",
+        description="with which a stage goes on when nodes go; takes more as they come; none: all",
     )
     gpus_per_worker: float = Field(
         1.0, ge=0, description="of each data-parallel worker, where there are GPUs"
@@ -42,8 +43,8 @@ class Resources(Settings):
     num_cpus: float | None = Field(
         None, gt=0, description="CPUs that the cluster may grow to; none: those it has"
     )
-    patience_minutes: float | None = Field(
-        None, gt=0, description="to wait for resources; none: for ever, and say so"
+    timeout_minutes: float | None = Field(
+        None, gt=0, description="to wait for room or a worker; none: for ever, and say so"
     )
     deadline_minutes: float | None = Field(
         None, gt=0, description="after which the job ends, unfinished; none: never"
@@ -54,7 +55,8 @@ class Resources(Settings):
     prices: Annotated[dict[str, Annotated[float, Field(ge=0)]], BeforeValidator(named_prices)] = (
         Field(
             {},
-            description="of a node's hour, for the cost so far: head=0.2,gpu_spot=0.4 by node type, or one for all",
+            description="of a node's hour, for the cost so far: head=0.2,gpu_spot=0.4 by node "
+            "type, or one for all",
         )
     )
 
@@ -96,7 +98,8 @@ def plan(resources: Resources) -> Plan:
 
     if fewest > workers:
         raise ValueError(
-            f"resources.min_workers is {fewest}, more than the {workers} workers that a stage has at most"
+            f"resources.min_workers is {fewest}, more than the {workers} workers that a stage "
+            "has at most"
         )
 
     if grows:  # by nodes of unknown size: what can't start is waited for, and said
@@ -143,8 +146,8 @@ def _check_sizes(
         most = max(node.get(kind, 0) for node in nodes)
         if wanted > most:
             raise ValueError(
-                f"resources.{what} is {wanted:g}, but the largest node has {most:g} {kind}s; of a cluster that grows, "
-                "give resources.num_gpus or resources.num_cpus"
+                f"resources.{what} is {wanted:g}, but the largest node has {most:g} {kind}s; of a "
+                "cluster that grows, give resources.num_gpus or resources.num_cpus"
             )
 
 
@@ -153,3 +156,23 @@ def _held(nodes: list[dict], cpus: float, gpus: float) -> float:
         min(node.get("CPU", 0) // cpus, node.get("GPU", 0) // gpus if gpus else math.inf)
         for node in nodes
     )
+
+
+def check_bundles(bundles: Sequence[Mapping[str, float]], advice: str) -> None:
+    """Refuse equal bundles of resources that the cluster can't hold at once.
+
+    Raises:
+        ValueError: For such bundles, with the advice.
+    """
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    cpus, gpus = bundles[0].get("CPU", 0.0), bundles[0].get("GPU", 0.0)
+    places = _held(nodes, cpus, gpus)
+
+    if places < len(bundles):
+        asked = f"{len(bundles)} x {cpus:g} CPUs and {gpus:g} GPUs, a trial's"
+        most_cpus = max(node.get("CPU", 0) for node in nodes)
+        most_gpus = max(node.get("GPU", 0) for node in nodes)
+        raise ValueError(
+            f"{asked}, fit nowhere: the largest node has {most_cpus:g} CPUs and {most_gpus:g} "
+            f"GPUs, the cluster room for {places:g}; {advice}"
+        )

@@ -1,4 +1,4 @@
-"""Connecting to Ray: the cluster of the job this is, one that is named, or a private one on this machine."""
+"""Connecting to Ray: the job's cluster, one that is named, or a private one on this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ os.environ.setdefault(
 
 
 def connect(num_gpus: float | None = None) -> bool:
-    """Join the cluster of ``RAY_ADDRESS`` (a submitted job has one), or start a private one, on loopback alone.
+    """Join the cluster of ``RAY_ADDRESS``, as in a job, or start a private one on loopback alone.
 
     Args:
         num_gpus: Logical GPUs of a private one; those of this machine by default.
@@ -47,9 +47,10 @@ def connect(num_gpus: float | None = None) -> bool:
 
 @contextlib.contextmanager
 def _on_loopback() -> Iterator[None]:
-    """Ray's own switch for a machine that joins no cluster; without it every port is open to the network.
+    """Ray's own switch for a machine that joins no cluster; else every port is open to the network.
 
-    Its environment variable is read when Ray is imported, and would hold for clusters too.
+    Its environment variable is read when Ray is imported, and would hold for clusters too. The
+    switch is private, for which pyproject.toml pins Ray's minor version.
     """
     from ray._private import ray_constants
 

@@ -1,4 +1,4 @@
-"""How long a run waits for what it needs, and how long it lives; it never waits in silence."""
+"""How long a run waits for what it needs, and how long it lives; it says what it waits for."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Bundle = Mapping[str, float]
 """Resources of one worker or task, ``{"CPU": 1, "GPU": 0.25}``."""
 
 
-class Patience:
-    """Watches one stage of a run.
+class StageTimeout:
+    """Whether one stage of a run has waited too long, or its job's time is over.
 
     Args:
         stage: The stage's name.
@@ -35,10 +35,9 @@ class Patience:
         self, stage: str, resources: Resources, started: float, bundles: Sequence[Bundle]
     ) -> None:
         self.stage, self.bundles = stage, bundles
-        self.patience = _seconds(resources.patience_minutes)
+        self.timeout = _seconds(resources.timeout_minutes)
         self.deadline = started + _seconds(resources.deadline_minutes)
-        self.heard = time.monotonic()
-        self.said = self.heard
+        self.heard = self.warned = time.monotonic()
 
     def await_room(self, waiting: Callable[[], object]) -> None:
         """Wait until the cluster can hold the bundles; this is also what makes it grow.
@@ -53,30 +52,31 @@ class Patience:
         try:
             while not group.wait(1.0):
                 waiting()
-                if reason := self.over():
+                if reason := self.expired():
                     raise RuntimeError(reason)
         finally:
             with contextlib.suppress(ValueError):  # an older Ray's, of a group that is gone
                 remove_placement_group(group)
 
-        self.hear()
+        self.reset()
 
-    def hear(self) -> None:
-        """A worker gave a sign of life."""
+    def reset(self) -> None:
+        """A worker has sent a heartbeat."""
         self.heard = time.monotonic()
 
-    def over(self) -> str | None:
+    def expired(self) -> str | None:
         """Why the stage must end now, None if it need not; says now and then what it waits for."""
         now = time.monotonic()
         if now > self.deadline:
-            return f"{self.stage}: the job's time is over (resources.deadline_minutes); the same command goes on from here"
+            why = "the job's time is over (resources.deadline_minutes)"
+            return f"{self.stage}: {why}; the same command goes on from here"
 
         waited = now - self.heard
-        if waited > self.patience:
-            return f"{self.situation(waited)}, longer than resources.patience_minutes allows"
+        if waited > self.timeout:
+            return f"{self.situation(waited)}, longer than resources.timeout_minutes allows"
 
-        if waited > SILENCE and now - self.said > SAY_EVERY:
-            self.said = now
+        if waited > SILENCE and now - self.warned > SAY_EVERY:
+            self.warned = now
             _log.warning("%s", self.situation(waited))
 
         return None
@@ -85,12 +85,13 @@ class Patience:
         """What is missing, in one line."""
         needs = f"{len(self.bundles)} x {_words(self.bundles[0])}"
         there, free = _words(ray.cluster_resources()), _words(ray.available_resources())
-        return f"{self.stage} waits for {needs} for {waited:.0f} s; the cluster has {there}, free {free}"
+        cluster = f"the cluster has {there}, free {free}"
+        return f"{self.stage} waits for {needs} for {waited:.0f} s; {cluster}"
 
 
 @contextlib.contextmanager
-def beating(beat: Callable[[], object], every: float = 5.0) -> Iterator[None]:
-    """Within it, a thread calls ``beat`` now and then, so that a worker that says nothing is known to live."""
+def heartbeat(beat: Callable[[], object], every: float = 5.0) -> Iterator[None]:
+    """Within it, a thread calls ``beat`` now and then: a worker that reports nothing lives."""
     stop = threading.Event()
 
     def loop() -> None:

@@ -1,1 +1,1 @@
-"""The search service: an Optuna study as the one record of trials, Tune to run them, MLflow to look at them."""
+"""The search: an Optuna study is the one record of trials, Tune runs them, MLflow shows them."""

@@ -1,7 +1,8 @@
-"""What of a run MLflow is told, as plain values: parameters, metrics, the clusters' table, the data, the code."""
+"""What of a run MLflow is told, as plain values: parameters, metrics, tables, data and code."""
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,7 +50,7 @@ def score_points(scores: Mapping[str, Score]) -> Iterator[tuple[str, float, int]
 
 
 def usage_points(usage: Usage, step: int) -> Iterator[tuple[str, float, int]]:
-    """What of a cluster is there and in use, under the names that MLflow gives a machine's own metrics."""
+    """What of a cluster is there and in use, named as MLflow names a machine's own metrics."""
     yield "system/nodes", float(usage.nodes), step
     yield "system/gpus_in_use", usage.gpus_in_use, step
     yield "system/cpus_in_use", usage.cpus_in_use, step
@@ -111,8 +112,9 @@ def _mlflow_schema(schema: Schema | ImageSchema) -> dict[str, Any]:
     return {"mlflow_tensorspec": {"features": json.dumps([features]), "targets": None}}
 
 
-def origin() -> dict[str, str]:
-    """Tags that say what code made an entry: versions, and the commit where the package is a git checkout."""
+@functools.cache
+def origin() -> Mapping[str, str]:
+    """Tags that say what code made an entry: versions, and the commit of a git checkout."""
     tags = {f"scgan.version.{name}": version for name, version in versions().items()}
     folder = Path(__file__).parent
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,39 +18,13 @@ from scgan.tracking.content import (
     Points,
     curve_points,
     dataset_input,
-    origin,
     run_params,
     score_points,
     stage_params,
     usage_points,
 )
+from scgan.tracking.entry import Entry
 from scgan.tracking.model import save_model
-
-COMPLETE = "scgan.complete"  # the tag of an entry that holds all that it will ever hold
-MAX_LETTERS, MAX_PARAMS, MAX_METRICS = 6000, 100, 1000  # of a parameter; in a call: MLflow's limits
-
-
-@dataclass
-class Entry:
-    """An MLflow run and what it holds already.
-
-    Args:
-        id: MLflow's id, empty before it is found or made.
-        status: MLflow's word for how it stands.
-        start: When it was made, in milliseconds.
-        complete: Whether nothing is missing.
-        params: Names of the parameters that are there.
-        points: Values of the metrics that are there, by key and step.
-        tags: As they were when it was found.
-    """
-
-    id: str = ""
-    status: str = ""
-    start: int = 0
-    complete: bool = False
-    params: set[str] = field(default_factory=set)
-    points: dict[tuple[str, int], float] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class PipelineRun:
@@ -66,7 +38,8 @@ class PipelineRun:
 
     def __init__(self, client: Any, experiment_id: str, spec: Spec) -> None:
         self.spec = spec
-        self.parent = Entry()
+        tags = {"scgan.run_id": spec.run_id}
+        self.parent = Entry(client, experiment_id, spec.run_id, tags, stepless=True)
         self.model_uri: str | None = None
         self._client = client
         self._experiment_id = experiment_id
@@ -86,32 +59,29 @@ class PipelineRun:
         """Find the entry, or make it; one that is not complete is filled up."""
         stages = systems.load(self.spec.system).stages(data)
         self._sections = {stage.name: stage.sections for stage in stages}
-        self._find(self.parent, self.spec.run_id, {"scgan.run_id": self.spec.run_id})
+        self.parent.open()
         self.model_uri = self.parent.tags.get("scgan.model_uri")
         if self.parent.complete:
             return
-        self._set_status(self.parent, "RUNNING")
-        self._log_params(self.parent, run_params(self.spec, data))
+        self.parent.set_status("RUNNING")
+        self.parent.log_params(run_params(self.spec, data))
         self._client.log_inputs(self.parent.id, [dataset_input(self.spec, data)])
 
     def begin_stage(self, stage: str, num_units: int) -> None:
         """Find the stage's entry, or make it; it and its parent are running."""
         self._trained = True
         for entry in (self.parent, self._child(stage)):
-            if entry.complete:
-                self._client.set_tag(entry.id, COMPLETE, "false")
-                entry.complete = False
-            self._set_status(entry, "RUNNING")
-        self._log_params(self._child(stage), {"units": num_units})
+            entry.reopen()
+        self._child(stage).log_params({"units": num_units})
 
     def log_points(self, stage: str, points: Points, timestamp: int) -> None:
         """Log metrics of a stage that are not there yet."""
-        self._log_metrics(self._child(stage), points, timestamp)
+        self._child(stage).log_metrics(points, timestamp)
 
     def log_usage(self, usage: Usage, timestamp: int) -> None:
-        """Log what the run holds at a moment, with the seconds since the entry was made as steps."""
+        """Log what the run holds at a moment, the seconds since the entry was made as steps."""
         step = max(0, timestamp - self.parent.start) // 1000
-        self._log_metrics(self.parent, usage_points(usage, step), timestamp)
+        self.parent.log_metrics(usage_points(usage, step), timestamp)
 
     def finish_stage(
         self, stage: str, artifact: Artifact, seconds: float | None, timestamp: int
@@ -121,34 +91,36 @@ class PipelineRun:
             return
         child = self._child(stage)
         if seconds is not None:
-            self._log_metrics(self.parent, [(f"{stage}/seconds", seconds, 0)], timestamp)
+            self.parent.log_metrics([(f"{stage}/seconds", seconds, 0)], timestamp)
         if not child.complete:
-            self._log_metrics(child, curve_points(stage, artifact), timestamp)
-            self._complete(child)
+            child.log_metrics(curve_points(stage, artifact), timestamp)
+            child.finish()
 
     def finish(self, outcome: Outcome, timestamp: int) -> None:
         """Log scores, clusters and model, and close the entry."""
         if self.parent.complete:
             return
 
-        self._log_metrics(self.parent, score_points(outcome.scores), timestamp, replace=True)
+        self.parent.log_metrics(score_points(outcome.scores), timestamp, replace=True)
         if "evaluate" in outcome.seconds:
-            self._log_metrics(
-                self.parent, [("evaluate/seconds", outcome.seconds["evaluate"], 0)], timestamp
-            )
+            seconds = outcome.seconds["evaluate"]
+            self.parent.log_metrics([("evaluate/seconds", seconds, 0)], timestamp)
 
-        self._log_table("clusters.json", cluster_table(outcome.model))
+        if clusters := cluster_table(outcome.model):
+            rows = list(zip(*clusters.values(), strict=True))
+            self.parent.log_table("clusters.json", list(clusters), rows)
+
         if self._trained or self.model_uri is None:
             self._log_model(outcome)
 
-        self._complete(self.parent)
+        self.parent.finish()
 
     def fail(self, error: BaseException) -> None:
         """Close what is open: KILLED where a person or a signal ended it, else FAILED."""
         self._client.set_tag(self.id, "scgan.error", type(error).__name__)
         for entry in (*self._children.values(), self.parent):
             if entry.status == "RUNNING":
-                self._set_status(entry, "FAILED" if isinstance(error, Exception) else "KILLED")
+                entry.set_status("FAILED" if isinstance(error, Exception) else "KILLED")
 
     def log_pictures(self, pictures: Mapping[str, bytes]) -> None:
         """Log PNG files by name, where something was trained or they are missing."""
@@ -169,94 +141,18 @@ class PipelineRun:
         return {file.path for file in self._client.list_artifacts(self.id, folder)}
 
     def _child(self, stage: str) -> Entry:
-        child = self._children.setdefault(stage, Entry())
-        if not child.id:
-            self._find(child, stage, {"mlflow.parentRunId": self.id, "scgan.stage": stage})
-            self._log_params(child, stage_params(self.spec, self._sections[stage]))
+        if stage not in self._children:
+            tags = {"mlflow.parentRunId": self.id, "scgan.stage": stage}
+            self._children[stage] = Entry(self._client, self._experiment_id, stage, tags)
+
+        child = self._children[stage]
+        child.open()
+        child.log_params(stage_params(self.spec, self._sections[stage]))
+
         return child
 
-    def _find(self, entry: Entry, name: str, tags: Mapping[str, str]) -> None:
-        """Fill ``entry`` in from the MLflow run with these tags, a new one where there is none."""
-        query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
-        found = self._client.search_runs([self._experiment_id], query, max_results=1)
-
-        if found:
-            run = found[0]
-        else:
-            run = self._client.create_run(
-                self._experiment_id, tags={**tags, **origin()}, run_name=name
-            )
-
-        for key, value in run.data.metrics.items():
-            if entry is self.parent:  # whose metrics have one step
-                entry.points[key, 0] = value
-            else:
-                history = self._client.get_metric_history(run.info.run_id, key)
-                entry.points |= {(key, point.step): point.value for point in history}
-
-        entry.tags, entry.params, entry.status = (
-            run.data.tags,
-            set(run.data.params),
-            run.info.status,
-        )
-
-        entry.complete = entry.tags.get(COMPLETE) == "true" and entry.status == "FINISHED"
-        entry.id, entry.start = run.info.run_id, run.info.start_time
-
-    def _complete(self, entry: Entry) -> None:
-        self._client.set_tag(entry.id, COMPLETE, "true")
-        self._set_status(entry, "FINISHED")
-        entry.complete = True
-
-    def _set_status(self, entry: Entry, status: str) -> None:
-        if entry.status == status:
-            return
-        if status == "RUNNING":
-            self._client.update_run(entry.id, status)
-        else:
-            self._client.set_terminated(entry.id, status)
-        entry.status = status
-
-    def _log_params(self, entry: Entry, params: Mapping[str, Any]) -> None:
-        from mlflow.entities import Param
-
-        new = {
-            key: str(value)[:MAX_LETTERS]
-            for key, value in params.items()
-            if key not in entry.params
-        }
-
-        for batch in _batches([Param(key, text) for key, text in new.items()], MAX_PARAMS):
-            self._client.log_batch(entry.id, params=batch)
-            entry.params |= {param.key for param in batch}
-
-    def _log_metrics(
-        self, entry: Entry, points: Points, timestamp: int, *, replace: bool = False
-    ) -> None:
-        """Log what is not there yet; with ``replace`` also what is there with another value."""
-        from mlflow.entities import Metric
-
-        new = {}
-        for key, value, step in points:
-            known = entry.points.get((key, step))
-            if known is None or (replace and known != value):
-                new[key, step] = Metric(key, value, timestamp, step)
-
-        for batch in _batches(list(new.values()), MAX_METRICS):
-            self._client.log_batch(entry.id, metrics=batch)
-            entry.points |= {(metric.key, metric.step): metric.value for metric in batch}
-
-    def _log_table(self, name: str, columns: Mapping[str, list]) -> None:
-        """Write a table as MLflow's own call does, which would append to one that is there."""
-        if not columns:
-            return
-        rows = [list(row) for row in zip(*columns.values(), strict=True)]
-        self._client.log_dict(self.id, {"columns": list(columns), "data": rows}, name)
-        tables = json.dumps([{"path": name, "type": "table"}])  # by which the UI finds them
-        self._client.set_tag(self.id, "mlflow.loggedArtifacts", tables)
-
     def _log_model(self, outcome: Outcome) -> None:
-        """Log the trained system as MLflow's ``log_model`` does, but with this client and no active run."""
+        """Log the trained system as MLflow's ``log_model`` does, but with no active run."""
         from mlflow.entities import LoggedModelOutput
         from mlflow.models import Model
 
@@ -278,8 +174,3 @@ class PipelineRun:
         client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
         client.set_tag(run_id, "scgan.model_uri", f"models:/{model_id}")
         self.model_uri = f"models:/{model_id}"
-
-
-def _batches(items: list, size: int) -> Iterator[list]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

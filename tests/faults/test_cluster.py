@@ -178,7 +178,7 @@ def test_what_can_never_come_is_said_and_given_up(
     monkeypatch.setattr("ray_jobs.cluster.waiting.SILENCE", 1.0)
     monkeypatch.setattr("ray_jobs.cluster.waiting.SAY_EVERY", 1.0)
     store = undisturbed.copy_without(tmp_path / "runs", stage)
-    executor = RayExecutor(Resources(num_gpus=1, gpus_per_task=0.5, patience_minutes=0.1))
+    executor = RayExecutor(Resources(num_gpus=1, gpus_per_task=0.5, timeout_minutes=0.1))
     needs = {"encode": "1 x 1 CPU and 1 GPU", "map": "1 x 1 CPU and 0.5 GPU"}[stage]
     with pytest.raises(
         RuntimeError,

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import optuna
 import pytest
 
 from ray_jobs.cluster import meter as usage
 from ray_jobs.cluster.meter import HEAD_RESOURCE, Meter
 from ray_jobs.cluster.resources import Resources
-from ray_jobs.tuning.watch import Board, Watch
 from scgan.config import override
 from scgan.pipeline.executor import Usage
-from scgan.store.artifacts import ArtifactStore
 
 
 def node(name, alive=True, head=False, gpus=0.0, **labels):
@@ -128,19 +125,3 @@ def test_prices_of_a_command_line(text, prices):
 def test_wrong_prices_are_refused(text, message):
     with pytest.raises(ValueError, match=message):
         override(Resources(), {"prices": text}, "resources")
-
-
-def test_a_search_shows_and_logs_what_it_holds(tmp_path, capsys):
-    usage, told = Usage(2, 4.0, 2.5, 8.0, 4.0, 1.234), []
-    board = Board(optuna.create_study(direction="minimize"), 4, "energy_distance")
-    lease, meter = (
-        SimpleNamespace(renew=lambda: None),
-        SimpleNamespace(due=lambda: None if told else usage),
-    )
-    watch = Watch(ArtifactStore(str(tmp_path)), "driver", lease, board, told.append, meter)
-    for _ in range(2):
-        watch.synced = float("-inf")
-        watch.on_step_end(0, [])
-    assert told == [usage, None]
-    board.show(at_once=True)
-    assert capsys.readouterr().err.splitlines()[-1].endswith("nodes 2  GPUs 2.5/4  cost 1.23")

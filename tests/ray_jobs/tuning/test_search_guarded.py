@@ -1,4 +1,4 @@
-"""Searches on clusters that are not kind: a token is asked for, the store is S3, Ray kills for memory."""
+"""Searches where a token is asked for, the store is S3, and Ray kills for memory."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import boto3
 import optuna
-import psutil
 import pytest
+import ray  # noqa: F401  it brings psutil where there is none
 from optuna.trial import TrialState
 
 from scgan.store.artifacts import ArtifactStore
@@ -93,12 +93,12 @@ HOG = """
 import sys, time
 from pathlib import Path
 from ray_jobs import search
-from ray_jobs.tuning import running, trials
+from ray_jobs.tuning import run, trial
 from scgan.cli import commands
 
 folder, most = Path(sys.argv.pop(1)), int(sys.argv.pop(1))
 
-def hungry(point, *, plan, data, driver, real=trials.run_trial, folder=folder, most=most):
+def hungry(point, *, plan, real=trial.run_trial, folder=folder, most=most):
     width, held = point["decoder.width"], []
     mark = folder / f"hungry-{width}"
     if width == 48 or (width == 40 and not mark.exists()):
@@ -107,19 +107,19 @@ def hungry(point, *, plan, data, driver, real=trials.run_trial, folder=folder, m
             held.append(b"x" * 2**27)
             time.sleep(0.05)
         time.sleep(30)
-    real(point, plan=plan, data=data, driver=driver)
+    real(point, plan=plan)
 
-running.run_trial = hungry
+run.run_trial = hungry
 commands.guarded(search.main)
 """
 
 
 def test_a_trial_that_ray_kills_for_memory_is_begun_again_once(another_head, tmp_path):
+    import psutil
+
     memory, some = psutil.virtual_memory(), 5e9  # half of it Ray's own processes, and the driver
     if memory.available < 2 * some:
-        pytest.skip(
-            f"{memory.available / 1e9:.0f} GB of memory are free, of which this test may take {some / 1e9:g}"
-        )
+        pytest.skip(f"{memory.available / 1e9:.0f} GB are free; this test may take {some / 1e9:g}")
     limit = 1 - (memory.available - some) / memory.total
     words = [
         *(

@@ -9,7 +9,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from ray_jobs.tuning.halving import Halving
+from ray_jobs.tuning.propose import Halving
 
 RUNGS = (10, 30)
 

@@ -16,7 +16,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from ray_jobs.tuning.study import num_missing
+from ray_jobs.tuning.study import num_finished
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -70,7 +70,7 @@ def start_and_wait(ray_head, folder, *, num_trials, after):
             study = optuna.load_study(study_name="tiny", storage=database)
         except Exception:  # not there yet
             return 0
-        return num_trials - num_missing(study, num_trials)
+        return num_finished(study)
 
     driver = start(folder, ray_head.address, "--trials", str(num_trials))
     deadline = time.monotonic() + 120
@@ -122,7 +122,7 @@ def whole_seconds(ray_head, tmp_path_factory):
 def test_killed_at_any_moment_and_run_again_no_trial_is_lost_or_there_twice(
     ray_head, tmp_path, mlflow_runs, whole_seconds, moment
 ):
-    """Kill -9 once this share of an undisturbed search's time has passed; then the same command, to the end."""
+    """Kill -9 after a share of an undisturbed search's time; then the same command, to the end."""
     driver = start(tmp_path, ray_head.address, "--trials", str(NUM_TRIALS))
     with contextlib.suppress(subprocess.TimeoutExpired):
         driver.wait(moment * whole_seconds)
@@ -141,9 +141,8 @@ def test_killed_at_any_moment_and_run_again_no_trial_is_lost_or_there_twice(
     done = [t.number for t in before if t.state.is_finished()]
     assert [found[i].datetime_complete for i in done] == [before[i].datetime_complete for i in done]
     assert sorted(mlflow_runs(tmp_path)[2]) == list(range(NUM_TRIALS))
-    print(
-        f"killed at {moment:.2f} of {whole_seconds:.0f} s: alive {alive}, {len(done)} of {len(before)} trials done"
-    )
+    then = f"alive {alive}, {len(done)} of {len(before)} trials done"
+    print(f"killed at {moment:.2f} of {whole_seconds:.0f} s: {then}")
 
 
 def trials_of(folder):

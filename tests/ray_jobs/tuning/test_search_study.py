@@ -1,4 +1,4 @@
-"""The study as the record of trials: each end told for what it is, nothing twice, one driver at a time."""
+"""The study as the record of trials: each end told as it was, nothing twice, one driver."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import optuna
 import pytest
+from filelock import FileLock, Timeout
 from optuna.trial import TrialState
 
-from ray_jobs.tuning.costs import costs
-from ray_jobs.tuning.lease import Lease
+from ray_jobs.tuning import guard
+from ray_jobs.tuning.propose import StudySearcher, causes_of_death
 from ray_jobs.tuning.study import (
-    StudySearch,
-    begin,
     best,
-    causes_of_death,
+    costs,
     count,
-    num_missing,
+    enqueue_first,
+    num_finished,
     open_study,
     open_warm,
 )
@@ -34,6 +36,8 @@ SPACE = {
     "decoder.r1_weight": Float(0, 1, when=When("decoder.adversarial", ("hinge",))),
 }
 METRIC = ("sliced_wasserstein",)
+KILLED = "Task was killed due to the node running low on memory.\nMemory was 1 GB."
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -47,8 +51,11 @@ def opened(url, name="s", space=SPACE, metrics=METRIC, seed=0):
     )
 
 
-def searcher(study, space=SPACE, metrics=METRIC, error="", at_once=None):
-    return StudySearch(study, space, metrics, lambda trial_id: error, at_once)
+def searcher(url, study=None, space=SPACE, metrics=METRIC):
+    """A searcher on the study in a database, opened now unless it is given."""
+    study = study or opened(url, space=space, metrics=metrics)
+    search = SimpleNamespace(study=study, space=space, metrics=metrics, database=url)
+    return StudySearcher(search, lambda trial_id: "")
 
 
 def ended(study):
@@ -57,9 +64,9 @@ def ended(study):
 
 def test_the_defaults_are_first_and_conditions_hold(url):
     study = opened(url)
-    begin(study, SPACE, CONFIG, 10, None)
-    begin(study, SPACE, CONFIG, 10, None)
-    search = searcher(study)
+    enqueue_first(study, SPACE, CONFIG, 10, None)
+    enqueue_first(study, SPACE, CONFIG, 10, None)
+    search = searcher(url, study)
     points = [search.suggest(str(i)) for i in range(12)]
     assert points[0] == {
         "decoder.lambda_x": CONFIG.decoder.lambda_x,
@@ -73,8 +80,9 @@ def test_the_defaults_are_first_and_conditions_hold(url):
 
 def test_every_end_is_told_for_what_it_is(url, monkeypatch):
     study = opened(url)
-    search = searcher(study)
-    told = "Failure # 1 (occurred at noon)\n...\nIt died.\nFailure # 2 (occurred later)\nIt died again.\n"
+    search = searcher(url, study)
+    told = "Failure # 1 (occurred at noon)\n...\nIt died.\n"
+    told += "Failure # 2 (occurred later)\nIt died again.\n"
     monkeypatch.setattr(search, "error_of", lambda trial_id: told if trial_id == "d" else "")
     for name in "abcde":
         search.suggest(name)
@@ -105,7 +113,7 @@ def test_every_end_is_told_for_what_it_is(url, monkeypatch):
         "sliced_wasserstein": 0.1,
         "energy_distance": 0.2,
     }
-    assert num_missing(study, 10) == 6 and count(study)[TrialState.RUNNING] == 1
+    assert num_finished(study) == 4 and count(study)[TrialState.RUNNING] == 1
     assert best(study).number == 0
     assert study.trials[3].user_attrs["deaths"] == [
         "dead worker: It died.",
@@ -115,7 +123,7 @@ def test_every_end_is_told_for_what_it_is(url, monkeypatch):
 
 
 def test_ray_killing_for_memory_is_told_from_other_deaths():
-    ray = "Failure # 1 (occurred at noon)\nTask was killed due to the node running low on memory.\nMemory was 1 GB.\n"
+    ray = f"Failure # 1 (occurred at noon)\n{KILLED}\n"
     assert causes_of_death(ray) == [
         "out of memory: Task was killed due to the node running low on memory."
     ]
@@ -123,9 +131,9 @@ def test_ray_killing_for_memory_is_told_from_other_deaths():
 
 
 def test_a_trial_in_flight_goes_on_as_itself(url):
-    before = searcher(opened(url))
+    before = searcher(url)
     point = before.suggest("x")
-    after = searcher(opened(url))
+    after = searcher(url)
     assert after.suggest("y") == point
     assert after.suggest("z") != point
     after.on_trial_complete(
@@ -137,23 +145,23 @@ def test_a_trial_in_flight_goes_on_as_itself(url):
 def test_a_continued_study_draws_other_points(url):
     seen = []
     for _ in range(3):
-        search = searcher(opened(url))
+        search = searcher(url)
         for i in range(3):
             seen.append(search.suggest(str(i))["decoder.lambda_x"])
             search.on_trial_complete(
                 str(i), {"samples": 9, "sliced_wasserstein": 1.0, "scores": "{}", "final": True}
             )
     assert len(set(seen)) == 9
-    fresh = searcher(opened(url.replace("study.db", "other.db")))
+    fresh = searcher(url.replace("study.db", "other.db"))
     assert fresh.suggest("0")["decoder.lambda_x"] == seen[0]  # seeded
 
 
 def test_another_space_is_refused_once_a_trial_was_begun(url):
     other = {**SPACE, "decoder.lambda_x": Float(0.01, 20, log=True)}
-    begin(opened(url), SPACE, CONFIG, 3, None)
+    enqueue_first(opened(url), SPACE, CONFIG, 3, None)
     study = opened(url, space=other)  # nothing was run yet
     assert study.trials == []
-    searcher(study, other).suggest("a")
+    searcher(url, study, other).suggest("a")
     with pytest.raises(
         ValueError, match=r"study 's' was begun with another space \(of decoder.lambda_x\)"
     ):
@@ -169,7 +177,7 @@ def test_another_space_is_refused_once_a_trial_was_begun(url):
 
 def test_another_study_warms_it_up(url):
     first = opened(url, "first", {"decoder.lambda_x": Float(0.001, 100, log=True)})
-    search = searcher(first, {"decoder.lambda_x": Float(0.001, 100, log=True)})
+    search = searcher(url, first, {"decoder.lambda_x": Float(0.001, 100, log=True)})
     for i in range(4):
         search.suggest(str(i))
         search.on_trial_complete(
@@ -177,8 +185,8 @@ def test_another_study_warms_it_up(url):
             {"samples": 9, "sliced_wasserstein": float(4 - i), "scores": "{}", "final": True},
         )
     study = opened(url, "second")
-    begin(study, SPACE, CONFIG, 3, open_warm("first", url))
-    points = [searcher(study).suggest(str(i)) for i in range(1)] + [
+    enqueue_first(study, SPACE, CONFIG, 3, open_warm("first", url))
+    points = [searcher(url, study).suggest(str(i)) for i in range(1)] + [
         t.system_attrs["fixed_params"] for t in study.trials[1:]
     ]
     assert len(study.trials) == 3 and points[0]["decoder.lambda_x"] == CONFIG.decoder.lambda_x
@@ -191,7 +199,7 @@ def test_another_study_warms_it_up(url):
 def test_two_objectives_have_a_front(url):
     metrics = ("sliced_wasserstein", "reconstruction_mse")
     study = opened(url, metrics=metrics)
-    search = searcher(study, metrics=metrics)
+    search = searcher(url, study, metrics=metrics)
     for i, values in enumerate([(1.0, 3.0), (2.0, 2.0), (3.0, 3.0)]):
         search.suggest(str(i))
         search.on_trial_complete(
@@ -207,40 +215,68 @@ def test_two_objectives_have_a_front(url):
 
 
 HOLD = """
-import fcntl, os, sys
-lock = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR)
-fcntl.flock(lock, fcntl.LOCK_EX)
-print("held", flush=True)
-input()
+import sys
+from ray_jobs.tuning import guard
+with guard.guarded(sys.argv[1], "s", lambda: None):
+    print("held", flush=True)
+    input()
 """
 
 
 def test_one_driver_at_a_time_and_the_lock_of_a_killed_one_is_free(url):
-    lease = Lease(opened(url), url)
-    program = [sys.executable, "-c", HOLD, str(lease.path)]
+    program = [sys.executable, "-c", HOLD, url]
     with subprocess.Popen(
-        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as other:
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(ValueError, match="being searched by another process here"):
-            lease.take()
+        with (
+            pytest.raises(ValueError, match="'s' is being searched by another process here"),
+            guard.guarded(url, "s", lambda: pytest.fail("the study was opened")),
+        ):
+            pass
+        with guard.guarded(url, "another", lambda: opened(url, "another")) as another:
+            assert another.study_name == "another"
         other.kill()
-    lease.take()
-    assert opened(url).user_attrs["driver"]["host"] == socket.gethostname()
-    lease.give_back()
-    opened(url).set_user_attr("driver", {"host": "elsewhere", "seen": time.time()})
-    with pytest.raises(ValueError, match="another process on elsewhere"):
-        Lease(opened(url), url).take()
-    opened(url).set_user_attr("driver", {"host": "elsewhere", "seen": time.time() - 100})
-    taken = Lease(opened(url), url)
-    taken.take()
-    taken.give_back()
-    assert opened(url).user_attrs["driver"] is None
+    with guard.guarded(url, "s", lambda: opened(url)) as study:
+        assert "driver" not in study.user_attrs  # a file's lock is enough
+        with pytest.raises(Timeout):
+            FileLock(guard.lock_file(url, "s")).acquire(blocking=False)
+    FileLock(guard.lock_file(url, "s")).acquire(blocking=False)
+
+
+def test_a_study_on_a_server_is_kept_by_its_drivers_heartbeat(url, monkeypatch):
+    """SQLite stands for the server: drivers on two machines see one database and no common file."""
+    server = url.replace("sqlite:///", "sqlite+pysqlite:///")
+    monkeypatch.setattr(guard, "HEARTBEAT", 0.05)
+
+    def drive():
+        return guard.guarded(server, "s", lambda: opened(server))
+
+    with drive() as study:
+        first = study.user_attrs["driver"]
+        assert first["host"] == socket.gethostname()
+        time.sleep(0.5)
+        assert study.user_attrs["driver"]["seen"] > first["seen"]
+        monkeypatch.setattr(guard.socket, "gethostname", lambda: "elsewhere")
+        with (
+            pytest.raises(ValueError, match=f"another process on {first['host']}"),
+            guard.heartbeat(opened(server)),
+        ):
+            pass
+    assert opened(server).user_attrs["driver"] is None
+
+    # One that was killed elsewhere is dead a minute after its last heartbeat.
+    opened(server).set_user_attr("driver", {"host": "far", "seen": time.time() - 50})
+    with pytest.raises(ValueError, match="another process on far"), drive():
+        pass
+    opened(server).set_user_attr("driver", {"host": "far", "seen": time.time() - 61})
+    with drive() as study:
+        assert study.user_attrs["driver"]["host"] == "elsewhere"
 
 
 def test_costs_count_what_was_shared(url):
     study = opened(url)
-    search = searcher(study)
+    search = searcher(url, study)
     study.set_user_attr("shared", {"encode-1": 10.0})
     accounts = [
         ('"map": 2.0, "cluster": 1.0, "decode": 6.0', True),
@@ -260,7 +296,7 @@ def test_costs_count_what_was_shared(url):
                 "final": final,
             },
         )
-    fits, seconds = costs(study, "scgan").lines()
+    fits, seconds = costs(study).lines()
     assert fits == "fitted: encode 1 x, cluster 1 x, map 2 x, decode 2 x, for 2 trials"
     assert seconds == "training: 23.0 s, 61% of the 38.0 s of every trial trained whole"
 
@@ -270,24 +306,23 @@ def test_optuna_is_quiet_and_seeded(url):
     assert optuna.logging.get_verbosity() == optuna.logging.ERROR
 
 
-KILLED = "Task was killed due to the node running low on memory.\nMemory was 1 GB."
-
-
 def test_whoever_was_in_flight_when_ray_killed_for_memory_is_tried_again_alone(url):
-    before = searcher(opened(url))
+    before = searcher(url)
     points = [before.suggest(name) for name in "ab"]
-    assert before.bear_memory_kill(KILLED) == 2  # either may have been killed: no death of anybody
+    assert (
+        before.record_memory_kill(KILLED) == 2
+    )  # either may have been killed: no death of anybody
     study = opened(url)
-    alone = searcher(study, at_once=1)
-    assert alone.suggest("c") == points[0] and alone.suggest("d") is None
-    assert alone.bear_memory_kill(KILLED) == 2
+    alone = searcher(url, study)  # asked for one at a time from here on
+    assert alone.suggest("c") == points[0]
+    assert alone.record_memory_kill(KILLED) == 2
     assert [t.user_attrs.get("deaths") for t in study.trials] == [
         [f"out of memory: {KILLED.splitlines()[0]}"],
         None,
     ]
-    again = searcher(study, at_once=1)
+    again = searcher(url, study)
     assert again.suggest("e") == points[0]
-    assert again.bear_memory_kill(KILLED) == 1
+    assert again.record_memory_kill(KILLED) == 1
     first, second = study.trials
     assert first.state == TrialState.FAIL and len(first.user_attrs["deaths"]) == 2
     assert (
@@ -300,6 +335,6 @@ def test_whoever_was_in_flight_when_ray_killed_for_memory_is_tried_again_alone(u
 def test_a_small_space_is_tried_whole_each_point_once(url):
     space = {"decoder.num_layers": Choice((1, 2, 3, 4))}
     study = opened(url)
-    begin(study, space, CONFIG, 4, None)
+    enqueue_first(study, space, CONFIG, 4, None)
     queued = [trial.system_attrs["fixed_params"]["decoder.num_layers"] for trial in study.trials]
     assert sorted(queued) == [1, 2, 3, 4] and queued[0] == CONFIG.decoder.num_layers

@@ -1,4 +1,4 @@
-"""A trial of several workers: the trial's own process is the first, helpers in its placement group are the others."""
+"""A trial of several workers: its own process is the first, tasks in its bundles the others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEATHS = (
     ray.exceptions.NodeDiedError,
     ray.exceptions.OutOfMemoryError,
 )
-LAST_WORDS = 5.0  # seconds for helpers to end in when the first worker has failed
+GRACE = 5.0  # seconds for helpers to end in when the first worker has failed
 TIMEOUT = datetime.timedelta(minutes=5)  # after which a worker that waits for a dead one gives up
 
 
@@ -29,7 +29,7 @@ class DeadHelper(RuntimeError):
 
 
 def run_in_group(call: Callable[[Runtime], Any], workers: int, runtime: Runtime) -> Any:
-    """Call a function in several workers that train together, and return what the first one's call returns.
+    """Call a function in workers that train together, and return what the first one's returns.
 
     Args:
         call: Takes the worker's runtime; the same in all of them.
@@ -48,22 +48,14 @@ def run_in_group(call: Callable[[Runtime], Any], workers: int, runtime: Runtime)
     from ray.util.placement_group import get_current_placement_group
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-    group, address = (
-        get_current_placement_group(),
-        f"tcp://{ray.util.get_node_ip_address()}:{_free_port()}",
-    )
-    helpers = []
+    group, helpers = get_current_placement_group(), []
+    address = f"tcp://{ray.util.get_node_ip_address()}:{_free_port()}"
 
     for rank in range(1, workers):
         bundle = group.bundle_specs[rank]
-        options = {
-            "num_cpus": bundle.get("CPU", 0),
-            "num_gpus": bundle.get("GPU", 0),
-            "max_retries": 0,
-        }
-
+        size = {"num_cpus": bundle.get("CPU", 0), "num_gpus": bundle.get("GPU", 0)}
         place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=rank)
-        task = ray.remote(**options)(_member).options(scheduling_strategy=place)
+        task = ray.remote(**size, max_retries=0, scheduling_strategy=place)(_member)
         helpers.append(task.remote(call, rank, workers, address))
 
     try:
@@ -78,7 +70,7 @@ def run_in_group(call: Callable[[Runtime], Any], workers: int, runtime: Runtime)
 
 def _end(helpers: list[Any]) -> None:
     """End the helpers of a group that failed; where that is because one of them died, say so."""
-    ended, _ = ray.wait(helpers, num_returns=len(helpers), timeout=LAST_WORDS)
+    ended, _ = ray.wait(helpers, num_returns=len(helpers), timeout=GRACE)
     for helper in helpers:
         ray.cancel(helper, force=True)
 
@@ -100,7 +92,7 @@ def _member(
 ) -> Any:
     """One worker's part: join the group, call, leave it."""
     torch.set_num_threads(1)
-    device = runtime.device if runtime else here().device
+    device = (runtime or runtime_here()).device
     backend = "nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(
         backend, init_method=address, rank=rank, world_size=workers, timeout=TIMEOUT
@@ -113,14 +105,14 @@ def _member(
         dist.destroy_process_group()
 
 
-def here() -> Runtime:
+def runtime_here() -> Runtime:
     """The runtime of this process: its share of a GPU where it has one."""
     on_gpu = bool(ray.get_gpu_ids()) and torch.cuda.is_available()
     return Runtime(torch.device("cuda" if on_gpu else "cpu"), amp=on_gpu)
 
 
 def fit_units(job: Job, units: Units, workers: int, runtime: Runtime) -> None:
-    """Fit a stage's units and store them: data-parallel stages together, others spread over the workers."""
+    """Fit a stage's units and store them: together where it is data-parallel, else spread."""
     if job.definition.data_parallel:
         run_in_group(lambda at: fit_part(job, units, at), workers, runtime)
         return
@@ -134,7 +126,7 @@ def fit_units(job: Job, units: Units, workers: int, runtime: Runtime) -> None:
 
     def fit_pack(at: Runtime) -> None:
         if at.rank < len(packs):
-            fit_part(job, packs[at.rank], here())
+            fit_part(job, packs[at.rank], runtime_here())
 
     run_in_group(fit_pack, workers, runtime)
 

@@ -1,4 +1,4 @@
-"""What Tune tells the driver: claims are dropped, MLflow is kept up, and a person sees a table."""
+"""How a search goes: a table or lines on stderr, and Tune's callback that keeps MLflow up."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from ray import tune
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from typing_extensions import override
 
 from ray_jobs.cluster.meter import Meter
-from ray_jobs.tuning.claims import find_claims
-from ray_jobs.tuning.lease import Lease
-from ray_jobs.tuning.study import FINISHED, best, count
+from ray_jobs.tuning.study import best, count, num_finished
 from scgan.pipeline.executor import Usage
 from scgan.store.artifacts import ArtifactStore
 
 PLAIN_EVERY = 10.0  # seconds between lines where the output is no terminal
 
 
-class Board:
+class SearchProgress:
     """The search on stderr: a table that is redrawn in a terminal, a line now and then in a log.
 
     Args:
@@ -38,12 +37,11 @@ class Board:
         self.study, self.asked, self.metric = study, asked, metric
         self.console = Console(stderr=True, highlight=False)
         self.live = Live(console=self.console, auto_refresh=False, transient=False)
-        self.began, self.said = time.monotonic(), 0.0
-        self.before = self._finished()
-        self.shown = -1
+        self.began, self.drawn = time.monotonic(), 0.0
+        self.before, self.shown = num_finished(study), -1
         self.usage: Usage | None = None
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> SearchProgress:
         if self.console.is_terminal:
             self.live.start()
         return self
@@ -54,28 +52,22 @@ class Board:
             self.live.stop()
 
     def show(self, *, at_once: bool = False) -> None:
-        """Redraw, at most once a second; in a log, when a trial has ended and ten seconds have passed."""
+        """Redraw, at most once a second; in a log, when a trial has ended, every ten seconds."""
         wait = 1.0 if self.console.is_terminal else PLAIN_EVERY
-        if not at_once and time.monotonic() - self.said < wait:
+        if not at_once and time.monotonic() - self.drawn < wait:
             return
 
-        self.said = time.monotonic()
+        self.drawn = time.monotonic()
         if self.console.is_terminal:
             self.live.update(self._table(), refresh=True)
-        elif self._finished() != self.shown or at_once:
-            self.shown = self._finished()
-            self.console.print(
-                "  ".join(f"{name} {value}" for name, value in self._cells().items()),
-                soft_wrap=True,
-            )
-
-    def _finished(self) -> int:
-        counts = count(self.study)
-        return sum(counts[state] for state in FINISHED)
+        elif num_finished(self.study) != self.shown or at_once:
+            self.shown = num_finished(self.study)
+            cells = "  ".join(f"{name} {value}" for name, value in self._cells().items())
+            self.console.print(cells, soft_wrap=True)
 
     def _cells(self) -> dict[str, str]:
         counts, top = count(self.study), best(self.study)
-        finished = sum(counts[state] for state in FINISHED)
+        finished = num_finished(self.study)
         seconds = time.monotonic() - self.began
         now = finished - self.before
         left = f"{seconds / now * (self.asked - finished):.0f} s" if now else "?"
@@ -119,14 +111,12 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-class Watch(tune.Callback):  # type: ignore[misc]
+class SearchCallback(tune.Callback):  # type: ignore[misc]
     """Tune's callback of a search, in the driver.
 
     Args:
         store: Where artifacts lie.
-        driver: This driver's name among those that share the store.
-        lease: The driver's, renewed as long as Tune's loop turns.
-        board: Shows how it goes.
+        shown: Shows how it goes.
         sync: Brings MLflow up to the study, and tells it what the search holds of the cluster,
             where that was read.
         meter: Reads that.
@@ -137,22 +127,12 @@ class Watch(tune.Callback):  # type: ignore[misc]
     def __init__(
         self,
         store: ArtifactStore,
-        driver: str,
-        lease: Lease,
-        board: Board,
+        shown: SearchProgress,
         sync: Callable[[Usage | None], None],
         meter: Meter,
     ) -> None:
-        self.store, self.driver, self.lease, self.board, self.sync = (
-            store,
-            driver,
-            lease,
-            board,
-            sync,
-        )
-
-        self.meter = meter
-        self.errors: dict[str, Any] = {}
+        self.store, self.shown, self.sync, self.meter = store, shown, sync, meter
+        self.trials: dict[str, Any] = {}  # Tune's, by its ids
         self.synced = 0.0
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -161,44 +141,27 @@ class Watch(tune.Callback):  # type: ignore[misc]
 
     def error_of(self, trial_id: str) -> str:
         """What Tune wrote down of a trial's failure."""
-        trial = self.errors.get(trial_id)
+        trial = self.trials.get(trial_id)
         return Path(trial.error_file).read_text() if trial is not None and trial.error_file else ""
 
+    @override
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Know the trial, in case it dies."""
-        self.errors[trial.trial_id] = trial
+        self.trials[trial.trial_id] = trial
 
+    @override
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """What it claimed is anybody's; the state of one that was stopped will not be taken up again."""
         result = trial.last_result or {}
+        # The checkpoint of one that was stopped early is of no more use.
         if "account" in result and not result.get("final"):
             part = json.loads(result["account"])["part"]
             if part:
                 self.store.delete(f"{part}.checkpoint")
-        self._drop(trial)
 
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Its worker died again."""
-        self._drop(trial)
-
-    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Its worker died, and another one begins it again."""
-        self._drop(trial)
-
-    def drop_all(self) -> None:
-        """All trials have ended, in the middle."""
-        for trial in self.errors.values():
-            self._drop(trial)
-
-    def _drop(self, trial: Any) -> None:
-        find_claims(self.store.url).drop.remote(f"{self.driver}/{trial.trial_id}")
-
+    @override
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Show, log, live."""
-        self.board.show()
-        self.lease.renew()
+        self.shown.show()
         if time.monotonic() - self.synced > self.SYNC_EVERY:
             usage = self.meter.due()
-            self.board.usage = usage or self.board.usage
+            self.shown.usage = usage or self.shown.usage
             self.sync(usage)
             self.synced = time.monotonic()
