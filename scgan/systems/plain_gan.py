@@ -44,7 +44,7 @@ from scgan.training.state import TrainState, average_of, named_weights
 class GANSettings(TrainingSettings):
     """The two networks and their training, for tables and for images of 28 and 32 pixels."""
 
-    code_dim: int = Field(32, ge=1, le=8192, description="dimension of z, the generator's input")
+    code_dim: int = Field(16, ge=1, le=8192, description="dimension of z, the generator's input")
     width: int = Field(
         128, ge=8, le=8192, description="units of a hidden layer; of images, most channels of one"
     )
@@ -62,10 +62,10 @@ class GANSettings(TrainingSettings):
         256_000, description="rows or images seen, over all workers: 4,000 steps of 64"
     )
     learning_rate: LearningRate = Field(
-        5e-4, description="of Adam, of the generator, before the schedule"
+        1e-3, description="of Adam, of the generator, before the schedule"
     )
     d_learning_rate: LearningRate = Field(
-        5e-4, description="of Adam, of the discriminator, before the schedule"
+        1e-3, description="of Adam, of the discriminator, before the schedule"
     )
     schedule: Schedule = "late_linear"
 
@@ -247,9 +247,7 @@ class PlainGANSystem(System):
         "default": PlainGANConfig(),
         "smoke": preset(
             PlainGANConfig(),
-            {
-                "gan.num_samples": 64_000,  # a quarter of the default
-            },
+            {"gan.num_samples": 64_000},  # 1,000 steps: ring's modes are found, digits are shapes
         ),
     }
     search_space: Space = {
