@@ -239,7 +239,7 @@ def choose(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
         if value is None:
             continue
         if name not in options:
-            known = ", ".join(options) or "nothing"
+            known = ", ".join(options) or "no options"
             raise ValueError(f"this model has no {name} to choose; it has {known}")
         chosen[name] = options[name].read(value)
 

@@ -128,14 +128,17 @@ class Stage:
         sections: Sections of the config that determine it, and that its fit and units may read; a
             change in another leaves its artifact valid.
         needs: Names of the earlier stages whose artifacts it reads.
-        fit: Trains some units at once: ``(config, units, inputs, runtime) -> part``.
+        fit: Trains some units at once: ``(config, units, inputs, runtime) -> part``. The length of
+            a training is a setting ``num_samples`` of a section, by which trials are shortened; its
+            losses are the part's ``meta["curve"]``.
         units: The independent pieces, ``(config, inputs) -> names``; one by default.
         merge: Joins the parts, which together hold every unit once, in any packing and order.
         data_parallel: Whether several workers can train a unit together, each on its share of every
             batch.
         by_file: Whether its units are files of streamed data, fitted in small packs so that little
             is lost with one.
-        version: Raised when ``fit`` changes its results, so that older artifacts don't count.
+        version: Raised when ``fit`` changes its results, so that older artifacts and checkpoints
+            don't count; while it is being written, a fresh ``--store`` serves as well.
         recipe: Its name in the store's keys. Systems whose stages are the same, fit and settings,
             give them one recipe and so share their artifacts; without one it is the system's own,
             ``"system.stage"``.
@@ -158,7 +161,7 @@ class Stage:
 
 
 class System:
-    """A paper's system, found as ``SYSTEM`` of a module in :mod:`scgan.systems`.
+    """A system, a paper's or a baseline, found as ``SYSTEM`` of a module in :mod:`scgan.systems`.
 
     A file states what differs from the defaults below. A section ``evaluation`` of its settings,
     which no stage reads, may hold what only scoring depends on.

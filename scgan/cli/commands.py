@@ -42,7 +42,12 @@ FLEXIBLE = {"ignore_unknown_options": True, "allow_extra_args": True}
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of every command that runs a pipeline."""
     options = (
-        click.option("--system", default="scgan", show_default=True, help="Which paper's system."),
+        click.option(
+            "--system",
+            default="scgan",
+            show_default=True,
+            help="Which; scgan systems lists them.",
+        ),
         click.option(
             "--data",
             help="A bundled set's name, or path or s3:// address of a table (.npy, .npz, .csv, "

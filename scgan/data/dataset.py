@@ -145,7 +145,7 @@ class Dataset:
 
     @property
     def kind(self) -> Literal["table", "images"]:
-        """What the data is, as a system's ``kind`` says what it takes."""
+        """What the data is, as a system's ``examples`` say what it takes."""
         return "table" if isinstance(self.schema, Schema) else "images"
 
     @property

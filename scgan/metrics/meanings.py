@@ -53,7 +53,8 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     "modes_captured": Meaning(
         "Modes captured",
-        "Modes with at least one sample within 3 of their standard deviations.",
+        "Modes with at least one sample within 3 of their standard deviations: one is enough, "
+        "so read it beside the high-quality share.",
         "higher",
     ),
     "modes_total": Meaning(

@@ -29,8 +29,6 @@ from scgan.contract import Inputs, Stage, System, Units, preset
 from scgan.data.dataset import Dataset
 from scgan.data.images.schema import to_float
 from scgan.losses.adversarial import non_saturating_d_loss, non_saturating_g_loss
-from scgan.metrics import objectives
-from scgan.metrics.objectives import Objective
 from scgan.nn.eigengan import SLOPE, base_size, num_blocks
 from scgan.nn.mlp import MLP, initialise
 from scgan.space import Float, Int, Space
@@ -259,10 +257,6 @@ class PlainGANSystem(System):
     @override
     def stages(self, data: Dataset) -> tuple[Stage, ...]:
         return STAGES if data.stream is None else ()
-
-    @override
-    def objectives(self, data: Dataset) -> Mapping[str, Objective]:
-        return objectives.GENERATION if data.kind == "table" else objectives.IMAGES
 
 
 SYSTEM = PlainGANSystem()

@@ -51,7 +51,14 @@ def train(
         NonFiniteLoss: At the first curve point or checkpoint whose losses are not finite.
     """
     if runtime.checkpoints is not None and (saved := runtime.checkpoints.load()) is not None:
-        state.restore(saved)
+        try:
+            state.restore(saved)
+        except (KeyError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise RuntimeError(
+                f"{name}: the checkpoint in the store is of other code ({reason}); raise the "
+                "stage's version, or take another --store"
+            ) from None
 
     clock, num_samples = _Clock(runtime), c.num_samples
     end = num_samples if runtime.until is None else min(runtime.until, num_samples)

@@ -192,7 +192,7 @@ def test_a_system_without_clusters_says_so(outcome):
     schema = Schema.fit({"a": np.array([0.0, 1.0])})
     system = serving.TrainedSystem(outcome.spec, schema, Plain())
     assert len(system.sample(3)) == 3
-    with pytest.raises(ValueError, match="this model has no cluster to choose; it has nothing"):
+    with pytest.raises(ValueError, match="this model has no cluster to choose; it has no options"):
         system.sample(3, cluster=0)
 
 
@@ -371,7 +371,7 @@ def test_grey_images_have_a_last_dimension_too(image_run, tmp_path):
     system = read_system(tmp_path)
     grey = replace(system, schema=ImageSchema(1, 32, (), "none"), model=GreyModel())
     assert grey.sample(3).shape == (3, 32, 32, 1)
-    with pytest.raises(ValueError, match="^this model has no attribute to choose; it has nothing$"):
+    with pytest.raises(ValueError, match="^this model has no attribute .* it has no options$"):
         grey.sample(3, attribute="a")
 
 

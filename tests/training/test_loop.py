@@ -82,6 +82,17 @@ def test_a_killed_fit_goes_on_bit_for_bit():
     assert whole.curve == resumed.curve
 
 
+def test_a_checkpoint_of_other_code_is_named():
+    memory = Memory(kill_after=2)
+    with pytest.raises(Killed):
+        regression(memory)
+
+    renamed = {f"{name}.other": t for name, t in memory.state.tensors.items()}
+    memory.state = Artifact(renamed, memory.state.meta)
+    with pytest.raises(RuntimeError, match="^toy: the checkpoint in the store is of other code .*"):
+        regression(memory)
+
+
 def test_the_curve_has_even_points_that_are_means():
     state = regression(num_samples=32 * 1000)
     assert len(state.curve) == 100
