@@ -191,7 +191,7 @@ class System:
 
     def objectives(self, data: Dataset) -> Mapping[str, Objective]:
         """What a search can minimise on this data; the first by default."""
-        return objectives.TABLE if data.kind == "table" else objectives.IMAGES
+        return objectives.GENERATION if data.kind == "table" else objectives.IMAGES
 
     def check(self, config: Any, data: Dataset) -> None:
         """Refuse, with a ValueError, settings that this data can't bear."""

@@ -17,9 +17,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ray_jobs.cluster.meter import Meter
 from ray_jobs.cluster.resources import Plan, Resources, plan
-from ray_jobs.cluster.waiting import StageTimeout, heartbeat
+from ray_jobs.cluster.waiting import StageTimeout
 from scgan.contract import Units
 from scgan.pipeline.executor import Job, Reporter, fit_part
+from scgan.training.heartbeat import heartbeat
 from scgan.training.runtime import Progress, Runtime
 
 POLL_SECONDS = 0.5

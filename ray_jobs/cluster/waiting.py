@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import ray
 from ray.util.placement_group import placement_group, remove_placement_group
@@ -87,26 +86,6 @@ class StageTimeout:
         there, free = _words(ray.cluster_resources()), _words(ray.available_resources())
         cluster = f"the cluster has {there}, free {free}"
         return f"{self.stage} waits for {needs} for {waited:.0f} s; {cluster}"
-
-
-@contextlib.contextmanager
-def heartbeat(beat: Callable[[], object], every: float = 5.0) -> Iterator[None]:
-    """Within it, a thread calls ``beat`` now and then: a worker that reports nothing lives."""
-    stop = threading.Event()
-
-    def loop() -> None:
-        beat()
-        while not stop.wait(every):
-            beat()
-
-    thread = threading.Thread(target=loop, daemon=True)
-    thread.start()
-
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def _seconds(minutes: float | None) -> float:

@@ -1,1 +1,1 @@
-"""Metrics: distances between samples and data, mode coverage, clustering quality, the final table."""
+"""Metrics: distances, mode coverage, clustering quality, the final table."""

@@ -7,7 +7,6 @@ draws it anew.
 from __future__ import annotations
 
 import functools
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from scgan.contract import Inputs, Stage, System, Units
 from scgan.data.dataset import Dataset
 from scgan.metrics.scores import Score
 from scgan.store.artifacts import Artifact
+from scgan.training.heartbeat import heartbeat
 from scgan.training.runtime import Progress, Runtime
 
 EVALUATE, FIGURES = "evaluate", "figures"
@@ -95,22 +95,13 @@ def _draw(system: System, config: Any, units: Units, inputs: Inputs, runtime: Ru
 @contextmanager
 def _reporting(runtime: Runtime, done: Mapping[str, Any]) -> Iterator[None]:
     """Say every two seconds how many are done and what the last one was."""
-    start, stop = time.monotonic(), threading.Event()
+    start = time.monotonic()
 
     def report() -> None:
         last = list(done.items())[-1:]
         metrics = {name: score.value for name, score in last if isinstance(score, Score)}
         runtime.report(Progress(len(done), 0, metrics, time.monotonic() - start))
 
-    def keep_reporting() -> None:
-        while not stop.wait(REPORT_EVERY):
-            report()
-
-    thread = threading.Thread(target=keep_reporting, daemon=True)
-    thread.start()
-    try:
+    with heartbeat(report, REPORT_EVERY):
         yield
-    finally:
-        stop.set()
-        thread.join()
     report()

@@ -28,6 +28,7 @@ from scgan.contract import Stage, System, preset
 from scgan.data.dataset import Dataset
 from scgan.figures import tables
 from scgan.figures.default_figures import NUM_ROWS, draw_samples
+from scgan.metrics.objectives import TABLE, Objective
 from scgan.metrics.scores import Score
 from scgan.nn.mlp import by_rows
 from scgan.space import Float, Int, Space
@@ -245,6 +246,10 @@ class SCGANSystem(System):
     @override
     def stages(self, data: Dataset) -> tuple[Stage, ...]:
         return IN_MEMORY if data.stream is None else STREAMED
+
+    @override
+    def objectives(self, data: Dataset) -> Mapping[str, Objective]:
+        return TABLE
 
     @override
     def check(self, config: SCGANConfig, data: Dataset) -> None:

@@ -54,7 +54,8 @@ def test_images_are_called_images(capsys):
     )
     Terminal().run_started(SimpleNamespace(run_id="eigengan-pets-1234", system="eigengan"), images)
     assert capsys.readouterr().err.splitlines() == [
-        "eigengan-pets-1234: eigengan on pets, 5 training and 2 test images, 64 x 64 pixels, colour, 2 classes",
+        "eigengan-pets-1234: eigengan on pets, 5 training and 2 test images, 64 x 64 pixels, "
+        "colour, 2 classes",
         "3 damaged images were left out",
     ]
 
@@ -139,13 +140,14 @@ def test_a_log_says_where_a_job_is(capsys, monkeypatch):
     terminal.resources_used(Usage(1, 4.0, 2.0, 8.0, 4.0, 1.4))
     assert capsys.readouterr().err.splitlines()[2:] == [
         "map x16: starting",
-        "map: 4/16 units  500/1k samples  500/s  loss 0.5  1 s left  nodes 2  GPUs 2.5/4  cost 1.23",
+        "map: 4/16 units  500/1k samples  500/s  loss 0.5  1 s left  nodes 2  GPUs 2.5/4  "
+        "cost 1.23",
         "nodes 1  GPUs 2.5/4  cost 1.30",
     ]
 
 
 def test_a_log_of_a_night_is_no_flood(capsys, monkeypatch):
-    """Ten hours, a sample a second: a line every five seconds at first, every five minutes at last."""
+    """Ten hours: a line every five seconds at first, every five minutes at last."""
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(console, "time", SimpleNamespace(monotonic=lambda: clock.now))
     terminal = Terminal()

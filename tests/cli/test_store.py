@@ -17,7 +17,7 @@ HOUR = 3600
 
 @pytest.fixture(params=["folder", "s3"])
 def store(request, tmp_path):
-    """A store with two runs that share an encoder, one artifact of no run, and what a killed job leaves."""
+    """Two runs that share an encoder, one artifact of no run, and what a killed job leaves."""
     store = ArtifactStore(
         str(tmp_path / "runs") if request.param == "folder" else f"s3://{bucket(request)}/runs"
     )

@@ -82,7 +82,7 @@ def test_a_metric_that_does_not_exist_is_refused():
 
 
 class Painter:
-    """Images whose brightness is their attribute; a share of them is painted wrong, or all alike."""
+    """Images whose brightness is their attribute; a share is painted wrong, or all alike."""
 
     device = torch.device("cpu")
 

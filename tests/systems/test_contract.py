@@ -1,4 +1,4 @@
-"""What every system must do, whichever is there: a new file in systems/ is tested with no edit here."""
+"""What every system must do: a new file in systems/ is tested with no edit here."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_another_seed_gives_other_artifacts(outcome):
 
 @pytest.mark.parametrize(("name", "kind"), kinds())
 def test_every_parameter_is_trained(name, kind, tmp_path, monkeypatch):
-    """Each optimiser's every parameter gets a finite gradient that is not zero everywhere, within a training."""
+    """Each optimiser's every parameter gets a finite gradient that is not zero everywhere."""
     touched = {}
     step = torch.optim.Adam.step
 

@@ -1,4 +1,4 @@
-"""InfoSCC-GAN's own: drawing by attribute, scores by two judges, tables of the paper, what it refuses."""
+"""InfoSCC-GAN's own: drawing by attribute, scores by two judges, the paper's tables, refusals."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_scores_name_their_extractor_and_count(outcome):
 
 
 def test_the_two_judges_are_two(outcome):
-    """The generator's own classifier and the independent one read different features, and may differ."""
+    """The pipeline's classifier and the independent one read different features."""
     model, x = outcome.model, outcome.model.sample(200, torch.Generator().manual_seed(0))
     assert model.read(x).shape == model.judged(x).shape == (200,)
     assert not torch.equal(model.read(x), model.judged(x))

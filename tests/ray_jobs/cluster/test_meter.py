@@ -27,7 +27,7 @@ def node(name, alive=True, head=False, gpus=0.0, **labels):
 
 @pytest.fixture
 def cluster(monkeypatch):
-    """``cluster(minutes, *nodes, free=...)`` moves the clock on and says which nodes there are then."""
+    """``cluster(minutes, *nodes, free=...)`` moves the clock on and says which nodes are there."""
     there = SimpleNamespace(now=0.0, nodes=[], free={})
     monkeypatch.setattr(usage, "time", SimpleNamespace(monotonic=lambda: there.now))
     fake = SimpleNamespace(nodes=lambda: there.nodes, available_resources=lambda: there.free)
@@ -75,7 +75,8 @@ def test_a_node_without_a_price_is_named_once(cluster, caplog):
         last = meter.read()
     assert last.cost == pytest.approx(2.0)
     assert [record.getMessage() for record in caplog.records] == [
-        "none of resources.prices fits the node at b, whose cost is left out; its names are *, gpu_spot"
+        "none of resources.prices fits the node at b, whose cost is left out; its names are *, "
+        "gpu_spot"
     ]
 
 

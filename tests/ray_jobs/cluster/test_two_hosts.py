@@ -1,4 +1,4 @@
-"""Encoder and mappers on two hosts that share a network and nothing else give what they give on one."""
+"""Encoder and mappers on two hosts that share only a network give what they give on one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ RAY_PORT, S3_PORT = 6379, 9000
 
 # Process 1 of a host: of the machine's files it can write none, its own are gone with it. It ends
 # with its input.
-HOST = 'mount -t tmpfs tmpfs "$1" && mount -t tmpfs tmpfs /dev/shm && mount -o remount,bind,ro / && echo up && exec cat'
+HOST = (
+    'mount -t tmpfs tmpfs "$1" && mount -t tmpfs tmpfs /dev/shm && '
+    "mount -o remount,bind,ro / && echo up && exec cat"
+)
 
 # Prints the hashes of each artifact's tensors, and its plain values.
 DRIVER = """
@@ -63,9 +66,12 @@ spec = Spec("scgan", DataConfig(source="ring", num_train=600, num_test=400), con
 ray.init(log_to_driver=False)
 boto3.client("s3").create_bucket(Bucket="bucket")
 store, resources = ArtifactStore("s3://bucket/runs"), Resources(num_workers=2, clusters_per_task=2)
-fit_stages(spec, prepare(spec), store, executor.RayExecutor(resources), only=("encode", "cluster", "map"))
+wanted = ("encode", "cluster", "map")
+fit_stages(spec, prepare(spec), store, executor.RayExecutor(resources), only=wanted)
 manifests = {key: store.manifest(key) for key in store.keys()}
-hashes = {key: [file["sha256"] for file in manifest["files"].values()] for key, manifest in manifests.items()}
+hashes = {}
+for key, manifest in manifests.items():
+    hashes[key] = [file["sha256"] for file in manifest["files"].values()]
 print(json.dumps([hashes, {key: manifest["meta"] for key, manifest in manifests.items()}]))
 """
 
@@ -81,7 +87,7 @@ class Host:
     started: list[subprocess.Popen]
 
     def start(self, *words):
-        """Start a command on the host, which ends with it; gives the process and the file with what it says."""
+        """Start a command on the host; gives the process and the file with what it says."""
         there = (
             "nsenter",
             f"--target={self.pid}",

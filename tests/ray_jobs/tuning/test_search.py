@@ -245,12 +245,14 @@ def key_of(words):
 )
 def test_what_is_trained_in_pieces_comes_from_the_stages(name, expected, monkeypatch):
     system = systems.load(name)
-    spec = Spec(name, DataConfig(source=system.example), system.presets["smoke"])
+    (example,) = system.examples.values()
+    spec = Spec(name, DataConfig(source=example), system.presets["smoke"])
     whole = SimpleNamespace(stream=None)
     assert last_training(spec, whole) == expected
     # A last stage that is not trained, like one that scores, changes nothing.
-    after = replace(system.stages[-1], name="score", data_parallel=False)
-    monkeypatch.setattr(type(system), "stages", (*system.stages, after))
+    stages = system.stages(whole)
+    after = replace(stages[-1], name="score", data_parallel=False)
+    monkeypatch.setattr(type(system), "stages", lambda self, data: (*stages, after))
     assert last_training(spec, whole) == expected
 
 

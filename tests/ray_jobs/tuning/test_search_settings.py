@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import click
 import pytest
 from click.testing import CliRunner
 
-from ray_jobs.tuning.settings import TuneSettings, resolve, tune_options
+from ray_jobs.tuning.settings import TuneSettings, resolve, tune_options, with_metrics
 from scgan import systems
 from scgan.data.dataset import DataConfig
 from scgan.pipeline.spec import Spec
@@ -59,7 +61,11 @@ def test_what_is_left_to_the_system_is_filled_in():
     words = ("decoder.lambda_x=uniform(1,2)", "decoder.width=48")
     asked = TuneSettings(space=words, only="decoder.lambda_x", study="mine")
     settings, spec, space = resolve(asked, SPEC)
-    assert settings.metric == (next(iter(systems.load("scgan").metrics)),)
+    assert settings.metric == ()
+    data = SimpleNamespace(kind="table")
+    assert with_metrics(settings, spec, data).metric == ("sliced_wasserstein",)
+    with pytest.raises(ValueError, match="unknown metric 'energy'"):
+        with_metrics(TuneSettings(metric=("energy",)), spec, data)
     assert spec.config.decoder.width == 48 and list(space) == ["decoder.lambda_x"]
     named = resolve(TuneSettings(), Spec("scgan", DataConfig(source="moons.csv"), SPEC.config))[0]
     assert named.study == "scgan-moons"
