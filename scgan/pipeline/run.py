@@ -107,7 +107,7 @@ def _run(
     last = [EVALUATE, FIGURES] if pictures else [EVALUATE]
     fitted = fit_stages(spec, data, store, executor, listeners, only=[*names, *last])
     scores = scores_of(fitted[EVALUATE].artifact)
-    _write_run(spec, {name: fitted[name].key for name in names}, data, scores, store)
+    _write_run(spec, fitted, names, data, scores, store)
 
     artifacts = {name: fitted[name].artifact for name in names}
     model = system.model(spec.config, artifacts, torch.device("cpu"))
@@ -303,19 +303,22 @@ class _StageReport(Reporter):
 
 def _write_run(
     spec: Spec,
-    keys: Mapping[str, str],
+    fitted: Mapping[str, Fitted],
+    stages: Sequence[str],
     data: Dataset,
     scores: Mapping[str, Score],
     store: ArtifactStore,
 ) -> None:
+    """Write down what the run is, and which artifacts are its own."""
+    keys = {name: stage.key for name, stage in fitted.items()}
     record = {
         "spec": spec.to_json(),
-        "artifacts": dict(keys),
+        "artifacts": {name: keys[name] for name in stages},
+        "results": {name: key for name, key in keys.items() if name not in stages},
         "data": data.describe(),
         "schema": data.schema.to_json(),
         "scores": {name: asdict(score) for name, score in scores.items()},
     }
 
-    store.storage.write(
-        f"{spec.run_id}/run.json", json.dumps(record, indent=1, allow_nan=False).encode()
-    )
+    text = json.dumps(record, indent=1, allow_nan=False)
+    store.storage.write(f"{spec.run_id}/run.json", text.encode())

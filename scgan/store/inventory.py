@@ -144,8 +144,9 @@ def _records(storage: Storage) -> Iterator[tuple[str, Mapping[str, str] | None]]
         run, _, file = name.partition("/")
         if file == "run.json":
             try:
-                record = json.loads(storage.read(name) or b"")["artifacts"]
-                yield run, {str(stage): str(key) for stage, key in record.items()}
+                record = json.loads(storage.read(name) or b"")
+                keys = record["artifacts"] | record.get("results", {})
+                yield run, {str(stage): str(key) for stage, key in keys.items()}
             except DAMAGED:
                 yield run, None
 

@@ -17,6 +17,7 @@ from scgan.pipeline.run import fit_stages, prepare, run
 from scgan.pipeline.spec import Spec
 from scgan.pipeline.stored import open_run
 from scgan.store.artifacts import ArtifactStore
+from scgan.store.inventory import inventory, waste
 from scgan.training.loop import NonFiniteLoss
 from scgan.training.runtime import Runtime
 
@@ -247,3 +248,15 @@ def test_a_key_holds_the_stages_name_and_version_and_no_path_of_the_code(store, 
         monkeypatch.setattr(type(system), "stages", lambda self, data, stages=stages: stages)
         again = fit_stages(spec, prepare(spec), store, LocalExecutor(), only=["encode"])["encode"]
         assert (again.key == first.key) is found and again.new is not found
+
+
+def test_scores_and_pictures_are_kept_as_long_as_their_run(store):
+    """Whatever a run made is its own: cleaning the store takes none of it."""
+    outcome = run(spec_of(), prepare(spec_of()), store, LocalExecutor(), pictures=True)
+    users = {item.key: item.runs for item in inventory(store)}
+    assert len(users) == len(outcome.artifacts) + 2
+    assert all(runs == [outcome.spec.run_id] for runs in users.values())
+    assert waste(store, hours=0) == []
+
+    again = run(spec_of(), prepare(spec_of()), store, LocalExecutor(), pictures=True)
+    assert again.pictures == outcome.pictures and again.scores == outcome.scores
