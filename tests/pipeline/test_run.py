@@ -255,7 +255,7 @@ def test_scores_and_pictures_are_kept_as_long_as_their_run(store):
     outcome = run(spec_of(), prepare(spec_of()), store, LocalExecutor(), pictures=True)
     users = {item.key: item.runs for item in inventory(store)}
     assert len(users) == len(outcome.artifacts) + 2
-    assert all(runs == [outcome.spec.run_id] for runs in users.values())
+    assert all(list(runs) == [outcome.spec.run_id] for runs in users.values())
     assert waste(store, hours=0) == []
 
     again = run(spec_of(), prepare(spec_of()), store, LocalExecutor(), pictures=True)
