@@ -24,15 +24,18 @@ CHANGES = {
     "encoder.num_samples": 64 * STEPS,
     "encoder.batch_size": 64,
     "encoder.schedule": "constant",
+    "encoder.temperature": 0.7,
     "clusters.num_clusters": 3,
     "mappers.num_samples": 16 * STEPS,
     "mappers.batch_size": 16,
     "mappers.schedule": "constant",
     "mappers.r1_weight": 0.2,
+    "mappers.d_learning_rate": 5e-3,
     "decoder.num_samples": 32 * STEPS,
     "decoder.batch_size": 32,
     "decoder.schedule": "constant",
     "decoder.r1_every": 2,
+    "decoder.d_learning_rate": 3e-3,
     "decoder.ema_half_life": 1e-9,  # the average is the last step's weights
     "decoder.lambda_x": 0.7,
 }
