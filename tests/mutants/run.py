@@ -62,7 +62,7 @@ def read_tables(root: Path) -> list[Mutant]:
 
 
 def stale(mutant: Mutant, root: Path) -> str | None:
-    """What is wrong with an entry: its text or a file of its tests is not there; None if nothing."""
+    """What is wrong with an entry: its text or a test's file is not there; None if nothing."""
     path = root / mutant.path
     times = path.read_text().count(mutant.old) if path.is_file() else 0
     if times != 1:

@@ -212,4 +212,4 @@ def test_decoder_minimises_equation_4(fitted, latent):
         g_adam.step()
     trained = decode.decode(config, ("all",), inputs, Runtime()).section("decoder")
     for name, tensor in decoder.state_dict().items():
-        assert_close(trained[name], tensor, rtol=1e-4, atol=1e-5)
+        assert_close(trained[name], tensor, rtol=1e-4, atol=1e-4)  # a tenth of one step
