@@ -270,8 +270,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_DEFAULT, "modes, toy.mode_std, toy.mode_weights", "modes, toy.mode_std, None", None),
     (
         _DEFAULT,
-        "yield from compare_images(data.train, fake, networks, seed, held_out=data.test, num_max=num)",
-        "yield from compare_images(data.test, fake, networks, seed, held_out=data.train, num_max=num)",
+        "compare_images(data.train, fake, networks, seed, held_out=data.test, num_max=num)",
+        "compare_images(data.test, fake, networks, seed, held_out=data.train, num_max=num)",
         None,
     ),
     (
@@ -432,8 +432,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_MEANINGS, 'name.removeprefix(entry).strip("_")', "name", _LABELS),
     (
         _MEANINGS,
-        '"How often a classifier tells samples from data: 0.5 is guessing, 1 is always.",\n        "lower",',
-        '"How often a classifier tells samples from data: 0.5 is guessing, 1 is always.",\n        "higher",',
+        '0.5 is guessing, 1 is always.",\n        "lower",',
+        '0.5 is guessing, 1 is always.",\n        "higher",',
         _DIRECTIONS,
     ),
     (_CONTRACT, 'f"{self.seed}/{stage}/{unit}"', 'f"{stage}/{unit}"', None),
@@ -492,8 +492,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _ARTIFACTS,
-        '        self.storage.write(f"artifacts/{key}/{name}", content)\n        self.storage.write(_manifest(key), text.encode())',
-        '        self.storage.write(_manifest(key), text.encode())\n        self.storage.write(f"artifacts/{key}/{name}", content)',
+        "replaced = self.files(key)\n",
+        "replaced = self.files(key)\n        self.storage.write(_manifest(key), text.encode())\n",
         "tests/store/test_artifacts.py::test_killed_before_the_manifest_the_old_artifact_stays",
     ),
     (

@@ -501,8 +501,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_SYSTEM, "eps, self.decoder.noise(len(eps), generator)))", "eps))", None),
     (
         _SYSTEM,
-        "return by_rows(self.decoder, self.encode(x))",
-        "return by_rows(self.decoder, self.encode(x), self.decoder.noise(len(x), torch.Generator()))",
+        "by_rows(self.decoder, self.encode(x))",
+        "by_rows(self.decoder, self.encode(x), self.decoder.noise(len(x), torch.Generator()))",
         None,
     ),
     (

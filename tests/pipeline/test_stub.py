@@ -378,3 +378,19 @@ def test_stages_come_from_the_store_and_listeners_hear_where_from(system, store)
     ended = [words for name, *words in told if name == "stage_finished"]
     assert [words[0] for words in ended] == ["first", "second"] * 2
     assert [words[2] is None for words in ended] == [False, False, True, True]
+
+
+def test_a_stage_of_one_unit_has_one_part(system):
+    first, _ = system.stages(None)
+    part = Artifact(meta={"n": 1})
+    assert first.merge([part]) is part
+    with pytest.raises(ValueError):
+        first.merge([part, part])
+
+
+def test_a_run_is_named_by_all_that_determines_it_and_read_as_it_was(system):
+    specs = [spec_of(), spec_of(seed=1), spec_of(first=2.0), spec_of(system="another")]
+    specs.append(spec_of(data=DATA.model_copy(update={"num_test": 61})))
+    assert len({spec.run_id for spec in specs}) == 5
+    for spec in specs:
+        assert Spec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
