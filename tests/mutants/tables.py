@@ -1,4 +1,4 @@
-"""One-line mutations of the stages of tables, the system SC-GAN, losses, training, clustering."""
+"""One-line mutations of the stages of tables and of the system SC-GAN."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ _STAGES, _FED = "scgan/stages/tables/", "tests/stages/tables/test_fed.py"
 _WIRING, _EQUATIONS = "tests/stages/tables/test_wiring.py", "tests/stages/tables/test_equations.py"
 _ENCODE, _CLUSTER, _LATENTS = _STAGES + "encode.py", _STAGES + "cluster.py", _STAGES + "latents.py"
 _MAP, _DECODE = _STAGES + "map.py", _STAGES + "decode.py"
-_SYSTEM, _LOOP = "scgan/systems/scgan.py", "scgan/training/loop.py"
-_SETTINGS, _STATE = "scgan/training/settings.py", "scgan/training/state.py"
-_RUNTIME, _BLOCKS = "scgan/training/runtime.py", "scgan/training/blocks.py"
-_MEMORY, _STREAMED = "scgan/clustering/in_memory.py", "scgan/clustering/streamed.py"
-_SCGAN_LOSS, _ADVERSARIAL = "scgan/losses/scgan.py", "scgan/losses/adversarial.py"
-_CONTRASTIVE, _REGULARIZERS = "scgan/losses/contrastive.py", "scgan/losses/regularizers.py"
-_INFOSCC_LOSS, _CLASSIFICATION = "scgan/losses/infoscc_gan.py", "scgan/losses/classification.py"
+_SYSTEM = "scgan/systems/scgan.py"
+_SHARDS, _ROWS = _STAGES + "shards.py", _STAGES + "rows.py"
+_STREAM = "tests/stages/tables/test_shards.py"
 
 
 def _fed(name: str) -> str:
@@ -27,6 +23,7 @@ _NOISE = f"{_WIRING}::test_its_noise_is_standard_normal_and_new_at_every_step_la
 _AVERAGE = f"{_WIRING}::test_the_averaged_weights_are_stored_and_not_the_last"
 _PENALTY = f"{_WIRING}::test_the_penalty_comes_now_and_then_and_weighs_as_much"
 _SETTING = f"{_WIRING}::test_every_setting_changes_what_its_stage_makes"
+_STREAM_FED = f"{_STREAM}::test_what_the_stages_of_a_stream_are_fed"
 _MAPPER_ROWS = f"{_WIRING}::test_a_mapper_is_trained_on_all_rows_of_its_cluster_and_on_no_other"
 _ORDER = f"{_WIRING}::test_codes_of_clusters_are_theirs_in_the_rows_order"
 _KEPT = f"{_WIRING}::test_the_partition_keeps_every_rows_code_and_the_latents_a_part"
@@ -34,10 +31,6 @@ _PRIOR = f"{_WIRING}::test_the_priors_of_the_mappers_are_standard_normal"
 _MERGED = f"{_WIRING}::test_parts_merge_into_what_all_units_make_at_once"
 _FIXED = f"{_WIRING}::test_it_reconstructs_from_the_rows_own_codes_with_the_noise_fixed"
 _WEIGHTS = _fed("test_a_latent_model_draws_its_clusters_by_their_rows_and_with_their_spread")
-_KILLED = "tests/training/test_loop.py::test_a_killed_fit_goes_on_bit_for_bit"
-_FINITE = "tests/training/test_loop.py::test_a_loss_that_is_not_finite_stops_the_fit_and_says_where"
-_FORGETS = "tests/training/test_loop.py::test_the_average_forgets_its_start_in_a_short_training"
-_NEAREST = "tests/systems/test_scgan.py::test_rows_belong_to_the_nearest_centre_of_their_code"
 
 # Who notices what is changed in a file, where a mutation doesn't say otherwise.
 _TESTS = {
@@ -46,20 +39,9 @@ _TESTS = {
     _LATENTS: "tests/stages/tables/test_latents.py",
     _MAP: _FED,
     _DECODE: _FED,
+    _SHARDS: _STREAM,
+    _ROWS: _STREAM,
     _SYSTEM: "tests/systems/test_scgan.py",
-    _LOOP: "tests/training/test_worker.py",
-    _SETTINGS: "tests/training/test_worker.py",
-    _STATE: "tests/training/test_worker.py",
-    _RUNTIME: "tests/training/test_worker.py",
-    _BLOCKS: "tests/training/test_loop.py",
-    _MEMORY: "tests/clustering/test_in_memory.py",
-    _STREAMED: "tests/clustering/test_streamed.py",
-    _SCGAN_LOSS: "tests/losses/test_scgan.py",
-    _ADVERSARIAL: "tests/losses/test_adversarial.py",
-    _CONTRASTIVE: "tests/losses/test_contrastive.py",
-    _REGULARIZERS: "tests/losses/test_regularizers.py",
-    _INFOSCC_LOSS: "tests/losses/test_infoscc_gan.py",
-    _CLASSIFICATION: "tests/losses/test_classification.py",
 }
 
 # The file, its text, what a careless hand makes of it, and who notices.
@@ -183,7 +165,6 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (_LATENTS, "weights.to(generator.device), num", "torch.ones_like(weights), num", None),
     (_LATENTS, 'if name == "gaussian":', 'if name in ("gaussian", "centres"):', _GENERATES),
-    (_LATENTS, 'if name == "centres":', 'if name in ("gaussian", "centres"):', _GENERATES),
     (
         _LATENTS,
         '    if name == "gaussian":\n        return GaussianLatents(codes)\n',
@@ -312,7 +293,7 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         "numbers = list(range(len(units)))",
         _MAPPER_ROWS,
     ),
-    (_MAP, "quality, floor = mapper_quality(", "floor, quality = mapper_quality(", _MERGED),
+    (_MAP, "quality, floor = mapper_quality(", "floor, quality = mapper_quality(", None),
     (
         _MAP,
         "mapper_quality(mappers, clusters, draws)",
@@ -583,191 +564,37 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         'all by their weights", len(self.counts) + 1',
         None,
     ),
-    (_LOOP, "SCHEDULES[c.schedule](state.samples / num_samples)", "1.0", None),
+    # A table larger than memory.
+    (_SHARDS, 'order = shards.argsort(kind="stable")', "order = shards.argsort()[::-1]", None),
+    (_SHARDS, 'named(x[order], "x")', 'named(x, "x")', None),
+    (_SHARDS, 'named(eps[order].numpy(), "eps")', 'named(eps.numpy(), "eps")', None),
+    (_SHARDS, "key=lambda file: file.name", "key=lambda file: file.sha256", None),
+    (_SHARDS, "schema.encode(columns).numpy()", "schema.encode(columns).numpy() * 2", None),
+    (_SHARDS, "    if held:\n        yield _joined(held)\n", "", None),
+    (_SHARDS, "k = nearest_centre(eps, centres)", "k = nearest_centre(eps, centres[:1])", None),
+    (_ROWS, "divmod(turn, self.num_shards)", "(0, turn % self.num_shards)", None),
+    (_ROWS, "int(order[place]), self.inputs", "place, self.inputs", None),
+    (_ROWS, "turn = samples // self.length", "turn = 0", None),
+    (_ROWS, "return torch.from_numpy(x)[order]", "return torch.from_numpy(x)", None),
     (
-        _LOOP,
-        "SCHEDULES[c.schedule](state.samples / num_samples)",
-        'SCHEDULES["late_linear"](state.samples / num_samples)',
-        None,
+        _ROWS,
+        "    return Sharded(stage, inputs, runtime, read_shard_codes)",
+        "    return Sharded(stage, inputs, runtime)",
+        _STREAM_FED,
     ),
-    (_LOOP, 'group.setdefault("initial_lr", group["lr"]) * factor', 'group["lr"] * factor', None),
+    (_ROWS, "torch.cat(found.pop(k))[:limit] for k", "torch.cat(found.pop(k)) for k", None),
+    (_ROWS, "[:limit] for k in clusters]", "[:limit] for k in sorted(clusters)]", None),
+    (_ROWS, 'np.searchsorted(k, number, "left"), np', "0, np", None),
+    (_MAP, "limit=config.mappers.num_samples", "limit=16", _STREAM_FED),
+    (_CLUSTER, "num_clusters(c, inputs.data.num_train)", "num_clusters(c, 200)", _STREAM_FED),
+    (_CLUSTER, "max_passes=c.max_iter", "max_passes=30", _STREAM_FED),
     (
-        _LOOP,
-        "network.parameters(), learning_rate, betas=betas",
-        "network.parameters(), learning_rate, betas=GAN_BETAS",
-        None,
+        _CLUSTER,
+        "min_rows=c.min_rows,\n        max_passes",
+        "min_rows=2,\n        max_passes",
+        _STREAM_FED,
     ),
-    (_LOOP, "weight_decay: float = 0.0", "weight_decay: float = 1e-4", None),
-    (_LOOP, "GAN_BETAS = (0.5, 0.99)", "GAN_BETAS = (0.0, 0.99)", None),
-    (_LOOP, "while state.samples < end:", "while state.samples <= end:", None),
-    (_LOOP, '{"samples": state.samples, **means}', '{"samples": before, **means}', None),
-    (
-        _LOOP,
-        "        if self.runtime.rank != 0:\n            return\n\n        now",
-        "        now",
-        None,
-    ),
-    (
-        _LOOP,
-        "self.runtime.checkpoints is None or self.runtime.rank != 0",
-        "self.runtime.checkpoints is None",
-        None,
-    ),
-    (
-        _LOOP,
-        "    descend(d_optimizer, d_loss())\n    with frozen(discriminators):\n",
-        "    descend(g_optimizer, g_loss())\n    descend(d_optimizer, d_loss())\n    if False:\n",
-        _EQ4,
-    ),
-    (_LOOP, "        state.restore(saved)\n", "        pass\n", _KILLED),
-    (_LOOP, "if not math.isfinite(value):", "if math.isnan(value) and False:", _FINITE),
-    (_SETTINGS, '"linear": lambda done: 1 - done', '"linear": lambda done: 1 - done / 2', None),
-    (_SETTINGS, "min(1.0, 2 * (1 - done))", "min(1.0, 1.5 * (1 - done))", None),
-    (
-        _SETTINGS,
-        "0.5 * (1 + math.cos(math.pi * done))",
-        "0.5 * (1 + math.cos(math.pi * done / 2))",
-        None,
-    ),
-    (_STATE, "self.sums[key] / count for key", "self.sums[key] for key", None),
-    (
-        _STATE,
-        "self.sums[key] / count for key",
-        "self.sums[key] / max(self.counts.values()) for key",
-        None,
-    ),
-    (_STATE, "self.sums, self.counts = {}, {}", "self.sums = {}", None),
-    (_STATE, "1 - 0.5 ** (batch_size / ramped)", "1 - 0.5 ** (1 / ramped)", None),
-    (_STATE, "1 - 0.5 ** (batch_size / ramped)", "0.5 ** (batch_size / ramped)", None),
-    (_STATE, "min(half_life, EMA_RAMP", "max(half_life, EMA_RAMP", None),
-    (_STATE, "EMA_RAMP = 0.05", "EMA_RAMP = 1.0", _FORGETS),
-    (
-        _STATE,
-        "        for name, generator in self.generators.items():\n            generator.set_state(",
-        "        for name, generator in {}.items():\n            generator.set_state(",
-        _KILLED,
-    ),
-    (
-        _STATE,
-        '_restore_optimizer(optimizer, artifact.section(f"optimizer.{name}"))',
-        "pass",
-        _KILLED,
-    ),
-    (
-        _RUNTIME,
-        "batch[self.rank * rows : (self.rank + 1) * rows]",
-        "batch[self.rank :: self.world_size]",
-        None,
-    ),
-    (_RUNTIME, "batch[self.rank * rows : (self.rank + 1) * rows]", "batch[:rows]", None),
-    (_RUNTIME, "if not self.amp:", "if self.amp:", None),
-    (_BLOCKS, "(seed + 0x9E3779B97F4A7C15 * number)", "(seed)", None),
-    (_BLOCKS, "generator.manual_seed((seed +", "generator.manual_seed((self.seeds[0] +", None),
-    (_MEMORY, "keep = counts >= min_rows", "keep = counts > min_rows", None),
-    (_MEMORY, "keep = counts >= min_rows", "keep = counts >= 1", None),
-    (_MEMORY, '"random_state": seed', '"random_state": 0', None),
-    (_MEMORY, '"max_iter": max_iter', '"max_iter": 300', None),
-    (_MEMORY, '"n_init": num_starts', '"n_init": 1', None),
-    (_MEMORY, "if len(eps) > mini_batch_above:", "if len(eps) < mini_batch_above:", None),
-    (
-        _MEMORY,
-        "(eps - centres[k]).double().square().mean(1)",
-        "(eps - centres[k]).double().square().sum(1)",
-        None,
-    ),
-    (_MEMORY, "/ counts\n    ).sqrt()", "/ counts\n    )", None),
-    (_MEMORY, "k[moving] = nearest", "k[moving] = 0", None),
-    (_MEMORY, "int((~keep).sum())", "int(keep.sum())", None),
-    (
-        _MEMORY,
-        "torch.cdist(rows, centres).argmin(1) for rows",
-        "torch.cdist(rows, centres).argmax(1) for rows",
-        _NEAREST,
-    ),
-    (_STREAMED, "sums[moved] / counts[moved, None]", "sums[moved]", None),
-    (_STREAMED, "sums = (counts[:, None] * centres)", "sums = torch.zeros_like(centres)", None),
-    (
-        _STREAMED,
-        "k = nearest_centre(eps, self.centres)\n        self.counts +=",
-        "k = nearest_centre(eps, self.centres)\n        self.counts =",
-        None,
-    ),
-    (_STREAMED, "tiny = counts < TINY * counts.max()", "tiny = counts < 0 * counts.max()", None),
-    (_STREAMED, "len(batch) // 2)]", "len(batch))]", None),
-    (_STREAMED, "counts[chosen] = counts[~tiny].min()", "counts[chosen] = 0", None),
-    (
-        _STREAMED,
-        "np.random.default_rng((seed, self.turn, i))",
-        "np.random.default_rng((self.turn, i))",
-        None,
-    ),
-    (_STREAMED, "num_clusters, random_state=seed)", "num_clusters, random_state=0)", None),
-    (
-        _STREAMED,
-        "(eps - self.centres[k]).double().square().mean(1)",
-        "(eps - self.centres[k]).double().square().sum(1)",
-        None,
-    ),
-    (_STREAMED, "keep = self.counts >= min_rows", "keep = self.counts > min_rows", None),
-    (_STREAMED, "num_files * min(max_passes,", "num_files * max(max_passes,", None),
-    (_SCGAN_LOSS, "divergence + lambda_eps * entropy)", "divergence + entropy)", None),
-    (
-        _SCGAN_LOSS,
-        "reconstruction_weight * entropy + reconstructed + lambda_x * generated",
-        "reconstruction_weight * entropy + generated + lambda_x * reconstructed",
-        None,
-    ),
-    (
-        _SCGAN_LOSS,
-        "(x_hat - x).square().mean((-2, -1))",
-        "(x_hat - x).square().sum(-1).mean(-1)",
-        None,
-    ),
-    (_SCGAN_LOSS, "r1(real_logits, real).mean(-1)", "r1(real_logits, real).sum(-1)", None),
-    (_SCGAN_LOSS, "r1_weight * r1(", "0.5 * r1_weight * r1(", None),
-    (
-        _SCGAN_LOSS,
-        "d_loss(real_logits, fake_logits).mean",
-        "d_loss(fake_logits, real_logits).mean",
-        None,
-    ),
-    (
-        _ADVERSARIAL,
-        "F.softplus(-real_logits) + F.softplus(fake_logits)",
-        "F.softplus(real_logits) + F.softplus(-fake_logits)",
-        None,
-    ),
-    (
-        _ADVERSARIAL,
-        "F.relu(1 - real_logits) + F.relu(1 + fake_logits)",
-        "F.relu(1 - real_logits) + F.relu(1 - fake_logits)",
-        None,
-    ),
-    (_ADVERSARIAL, "return F.softplus(-fake_logits)", "return -F.softplus(fake_logits)", None),
-    (
-        _ADVERSARIAL,
-        '"hinge_clipped": Pair(hinge_d_loss, hinge_clipped_g_loss)',
-        '"hinge_clipped": Pair(hinge_d_loss, hinge_g_loss)',
-        None,
-    ),
-    (
-        _CONTRASTIVE,
-        "logits = logits.scatter(1, itself[:, None], -torch.inf)",
-        "logits = logits + 0",
-        None,
-    ),
-    (_CONTRASTIVE, "torch.cat(others)) / temperature", "torch.cat(others)) * temperature", None),
-    (
-        _CONTRASTIVE,
-        "torch.arange(b, device=u0.device) + rank * b",
-        "torch.arange(b, device=u0.device)",
-        None,
-    ),
-    (_CONTRASTIVE, "2 * a @ b.T - a", "a @ b.T - a", None),
-    (_REGULARIZERS, "gradient.square().sum(-1)", "gradient.square().mean(-1)", None),
-    (_REGULARIZERS, "grams = [U @ U.T for U in bases]", "grams = [U.T @ U for U in bases]", None),
-    (_INFOSCC_LOSS, "g_loss + orthogonality_weight * penalty", "g_loss + penalty", None),
-    (_CLASSIFICATION, 'if kind == "one":', 'if kind == "many":', None),
+    (_CLUSTER, "nearest_centre(codes, found", "nearest_centre(-codes, found", _STREAM_FED),
 ]
 
 MUTANTS = [(path, old, new, (test or _TESTS[path],)) for path, old, new, test in _CHANGES]

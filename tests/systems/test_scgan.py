@@ -126,6 +126,7 @@ def test_what_is_known_of_its_clusters():
     model, _ = model_of()
     assert model.counts.tolist() == [300, 100]
     assert model.cluster_columns == {"mapper distance": [0.3, 0.1], "spread": [1.0, 2.0]}
+    assert model.mapper_distance_floors == [0.05, 0.02]
     number, words = model.options
     assert number.read("1") == 1 and words.choices == LATENTS
     with pytest.raises(ValueError, match="cluster is 2, but must be 0 to 1"):

@@ -91,7 +91,8 @@ def test_a_worker_that_is_not_the_first_reports_and_saves_nothing():
         def save(self, state):
             said.append(state)
 
-    runtime = Runtime(rank=1, report=said.append, checkpoints=Checkpoints(), checkpoint_every=0)
+    how = {"checkpoints": Checkpoints(), "checkpoint_every": 0, "until": 3}
+    runtime = Runtime(rank=1, report=said.append, **how)
     c = TrainingSettings(batch_size=1, num_samples=5, learning_rate=1.0, schedule="constant")
     train(TrainState({}, {}, {}), lambda: {"loss": torch.ones(())}, c, name="x", runtime=runtime)
     assert said == []

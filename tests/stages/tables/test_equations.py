@@ -25,6 +25,7 @@ CHANGES = {
     "encoder.batch_size": 64,
     "encoder.schedule": "constant",
     "encoder.temperature": 0.7,
+    "encoder.noise_std": 0.2,
     "clusters.num_clusters": 3,
     "mappers.num_samples": 16 * STEPS,
     "mappers.batch_size": 16,

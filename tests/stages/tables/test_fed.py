@@ -182,6 +182,11 @@ def test_the_clustering_gets_the_codes_the_settings_and_a_seed_of_the_run(inputs
     assert seeds[0] == seeds[1] != seeds[2]
 
 
+def test_how_many_clusters_were_dissolved_is_kept(inputs):
+    found = ClusteredCodes.from_artifact(inputs.artifacts["cluster"])
+    assert found.dissolved == 3 and found.to_artifact().meta["dissolved"] == 3
+
+
 # Mappers
 
 
@@ -213,6 +218,20 @@ def test_a_mappers_distance_is_its_own_and_its_floor_that_of_real_codes():
     bad, same = mapping.mapper_quality(mappers, clusters, [seeded(8), seeded(9)])
     assert bad[0] == good[0] and same == floor
     assert bad[1] == pytest.approx(3 * 2 / math.pi, abs=0.25)  # a mean over directions
+
+
+def test_each_units_distance_and_floor_are_kept_under_their_names(inputs, monkeypatch):
+    judged = []
+
+    def quality(mappers, clusters, generators):
+        judged.append((clusters, [generator.initial_seed() for generator in generators]))
+        return [1.0, 2.0], [3.0, 4.0]
+
+    monkeypatch.setattr(mapping, "mapper_quality", quality)
+    made = mapping.map_clusters(config_of(), ["1", "0"], inputs, Runtime())
+    assert made.meta["quality"] == [1, 2] and made.meta["quality_floor"] == [3, 4]
+    ((clusters, seeds),) = judged
+    assert [len(codes) for codes in clusters] == [50, 150] and len(set(seeds)) == 2
 
 
 def test_parts_of_any_sizes_are_merged_by_their_clusters():
