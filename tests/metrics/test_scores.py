@@ -250,3 +250,15 @@ def test_which_direction_is_better() -> None:
     }
     against = {name for name, meaning in MEANINGS.items() if meaning.against == "difference"}
     assert against == {"c2st_accuracy", "kid"}
+
+
+def test_the_value_is_of_the_samples_and_the_floor_of_real_rows() -> None:
+    repeats = [tuple(torch.full((1, 1), value) for value in (i, 10.0, 100.0 + i)) for i in (1.0, 3)]
+    calls = []
+
+    def metric(x: torch.Tensor, y: torch.Tensor, seed: int) -> float:
+        calls.append((float(y), seed))
+        return float(x)
+
+    assert scores._averaged(metric, repeats, 5) == (2.0, 102.0)
+    assert calls == [(10.0, 5), (10.0, 6)] * 2

@@ -21,7 +21,7 @@ _HALVES = _ANYBODY + "test_half_of_the_reference_is_compared_with_and_half_is_th
 _SCORED = _ANYBODY + "test_good_samples_are_near_the_floor_and_bad_ones_far"
 _BY_NAME = _ANYBODY + "test_columns_are_taken_by_name_whatever_their_order_and_company"
 _TABLE = "tests/metrics/test_scores.py::"
-_SAME_PART = _TABLE + "test_value_and_floor_meet_the_same_real_part_and_projections"
+_SAME_PART = _TABLE + "test_the_value_is_of_the_samples_and_the_floor_of_real_rows"
 _DISJOINT = _TABLE + "test_parts_are_disjoint_as_far_as_the_rows_go"
 _OFF, _MODES = _TABLE + "test_off_support_exactly", _TABLE + "test_mode_scores_flatten_the_coverage"
 _OFF_FLOOR = _TABLE + "test_off_support_floor_is_of_rows_that_do_not_set_the_threshold"
@@ -78,7 +78,7 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         _RUN,
         "needed = {name: fitted[name].artifact for name in stage.needs}",
         "needed = {name: f.artifact for name, f in fitted.items()}",
-        _UNDECLARED,
+        None,
     ),
     (_RUN, "Declared(stage.name, needed)", "needed", _UNDECLARED),
     (

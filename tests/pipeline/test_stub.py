@@ -14,7 +14,7 @@ from PIL import Image
 
 from scgan import systems
 from scgan.config import Settings
-from scgan.contract import Inputs, Stage, System
+from scgan.contract import Inputs, Stage, System, UndeclaredRead
 from scgan.data.dataset import DataConfig
 from scgan.metrics.scores import Score
 from scgan.pipeline.executor import Job, LocalExecutor, fit_part
@@ -228,6 +228,8 @@ def test_only_units_that_no_part_holds_are_fitted(system, store):
                 asked.append(list(units))
                 if len(asked) == 1:
                     fit_part(job, ["1"], Runtime())
+                    unfinished = f"{job.part_key(['0', '2'])}.checkpoint"
+                    store.save(unfinished, Artifact(meta={"samples": 1}))
                     raise KeyboardInterrupt
             super().fit(job, units, report)
 
@@ -372,9 +374,13 @@ def test_stages_come_from_the_store_and_listeners_hear_where_from(system, store)
         def __getattr__(self, name):
             return lambda *words: told.append((name, *words))
 
+    class Refusing(LocalExecutor):
+        def fit(self, job, units, report):
+            raise AssertionError("trained anew")
+
     spec = spec_of()
-    for _ in range(2):
-        fit_stages(spec, prepare(spec), store, LocalExecutor(), [Listener()])
+    for executor in (LocalExecutor(), Refusing()):
+        fit_stages(spec, prepare(spec), store, executor, [Listener()])
     ended = [words for name, *words in told if name == "stage_finished"]
     assert [words[0] for words in ended] == ["first", "second"] * 2
     assert [words[2] is None for words in ended] == [False, False, True, True]
@@ -394,3 +400,10 @@ def test_a_run_is_named_by_all_that_determines_it_and_read_as_it_was(system):
     assert len({spec.run_id for spec in specs}) == 5
     for spec in specs:
         assert Spec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+def test_a_stage_reads_the_artifacts_it_declares_and_no_other(system, store, monkeypatch):
+    first, second = system.stages(None)
+    monkeypatch.setattr(Toy, "stages", lambda self, data: (first, replace(second, needs=())))
+    with pytest.raises(UndeclaredRead, match="'second' reads the artifact of 'first'"):
+        fit_stages(spec_of(), prepare(spec_of()), store, LocalExecutor())
