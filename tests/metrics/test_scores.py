@@ -213,6 +213,7 @@ def test_label_scores_tell_how_much_clusters_say_of_labels() -> None:
     assert told["label_nmi"].value == pytest.approx(1) and told["label_purity"].value == 1
     assert told["label_purity"].floor == pytest.approx(0.6)
     one = label_scores(labels, torch.zeros(100, dtype=torch.long))
+    assert one["label_purity"].floor == pytest.approx(0.6)
     assert one["label_nmi"].value == pytest.approx(0) and one[
         "label_purity"
     ].value == pytest.approx(0.6)
@@ -232,6 +233,7 @@ def test_a_scores_label_says_with_what_it_was_measured() -> None:
     assert (of.label, of.value, of.floor) == ("Fréchet distance (FID), encoder, 10k", 2.0, None)
     longest = Score.of("control_accuracy_worst", 0.5)
     assert longest.label == "Attribute control accuracy, worst"
+    assert longest.meaning == "The same of the worst attribute."
     with pytest.raises(KeyError, match="no meaning is written down for the score 'fidelity'"):
         Score.of("fidelity", 1.0)
 

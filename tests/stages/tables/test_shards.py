@@ -238,3 +238,17 @@ def test_a_shards_rows_lie_in_no_order(inputs):
     )
     assert torch.equal(as_set(x), as_set(stored)) and not torch.equal(x, stored)
     assert (x[:-1] == stored[:-1]).all(1).float().mean() < 0.01
+
+
+def test_a_file_of_shards_holds_its_rows_under_their_own_shard_in_its_order(inputs):
+    data, runtime = inputs[0].data, inputs[1]
+    (file, *_) = inputs[0].artifacts["shards"].tables
+    stored = runtime.tables.read(file)
+    assert (np.diff(stored["shard"]) >= 0).all()
+
+    batches = list(data.stream.train_rows(0))
+    x = np.concatenate([data.table_schema.encode(columns).numpy() for columns, _ in batches])
+    shards = np.concatenate([numbers for _, numbers in batches])
+    for number in range(data.stream.num_shards):
+        ours = matrix(stored, "x")[stored["shard"] == number]
+        assert len(ours) and torch.equal(as_set(ours), as_set(x[shards == number]))
