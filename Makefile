@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: run test test-slow test-faults lint format clean
+.PHONY: run test test-slow test-faults mutants lint format clean
 
 run: $(READY)
 	$(BIN)/python ray_jobs/full_pipeline.py
@@ -17,6 +17,9 @@ test-slow: $(READY)
 
 test-faults: $(READY)
 	$(BIN)/pytest -m faults tests/faults
+
+mutants: $(READY)
+	$(BIN)/python tests/mutants/run.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import sklearn.cluster
 import torch
 from torch.testing import assert_close
 
-from scgan.clustering.in_memory import fit_clusters
+from scgan.clustering.in_memory import fit_clusters, nearest_centre
 
 OPTIONS = {"min_rows": 4, "max_iter": 50, "mini_batch_above": 10_000, "seed": 0}
 
@@ -56,3 +57,40 @@ def test_more_clusters_than_rows_and_all_too_small_leave_one():
     eps = torch.randn(3, 2, generator=torch.Generator().manual_seed(3))
     found = fit_clusters(eps, 10, **OPTIONS)
     assert found.counts.tolist() == [3]
+
+
+def test_a_cluster_of_just_min_rows_stays():
+    eps, _ = blobs([100, 4, 3], torch.Generator().manual_seed(4))
+    found = fit_clusters(eps, 3, **OPTIONS)
+    assert found.dissolved == 1 and sorted(found.counts.tolist()) == [7, 100]
+
+
+@pytest.mark.parametrize(("above", "name"), [(99, "MiniBatchKMeans"), (100, "KMeans")])
+def test_k_means_gets_the_settings_and_batches_above_a_number_of_rows(monkeypatch, above, name):
+    calls, made = [], getattr(sklearn.cluster, name)
+
+    def recorded(**how):
+        calls.append(how)
+        return made(**how)
+
+    monkeypatch.setattr(sklearn.cluster, name, recorded)
+    eps = torch.randn(100, 2, generator=torch.Generator().manual_seed(5))
+    how = {"min_rows": 1, "max_iter": 7, "mini_batch_above": above, "seed": 11, "num_starts": 3}
+    fit_clusters(eps, 4, **how)
+    (given,) = calls
+    assert given.pop("batch_size", 4096) == 4096
+    assert given == {"n_clusters": 4, "n_init": 3, "max_iter": 7, "random_state": 11}
+
+
+def test_codes_go_to_the_nearest_centre():
+    centres = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
+    eps = centres[[2, 0, 1]] + 1
+    assert nearest_centre(eps.repeat(5000, 1), centres).tolist() == [2, 0, 1] * 5000
+
+
+def test_the_rows_of_each_dissolved_cluster_go_to_the_nearest_of_the_others():
+    eps = torch.tensor([0.0] * 50 + [10.0] * 50 + [3.0] * 2 + [7.0] * 2)[:, None]
+    found = fit_clusters(eps, 4, **OPTIONS)
+    assert found.dissolved == 2 and found.counts.tolist() == [52, 52]
+    low, high = int(found.k[0]), int(found.k[50])
+    assert low != high and found.k[100:].tolist() == [low, low, high, high]

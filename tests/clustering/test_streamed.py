@@ -6,6 +6,7 @@ import contextlib
 
 import numpy as np
 import pytest
+import sklearn.cluster
 import torch
 from torch.testing import assert_close
 
@@ -214,3 +215,22 @@ def test_killed_after_every_file_it_goes_on_bit_for_bit():
     assert read == expected  # no file is read again
     for name in ("centres", "counts", "spread"):
         assert torch.equal(getattr(found, name), getattr(undisturbed, name))
+
+
+def test_everything_random_is_of_the_seed(monkeypatch):
+    seeds, start, generator = [], sklearn.cluster.kmeans_plusplus, np.random.default_rng
+
+    def starting(rows, num, *, random_state):
+        seeds.append(random_state)
+        return start(rows, num, random_state=random_state)
+
+    def replacing(given):
+        seeds.append(given[0])
+        assert given[1:] == (len(seeds) - 2, 0)  # the file, and the mini-batch of it
+        return generator(given)
+
+    eps = torch.randn(90, 2, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(sklearn.cluster, "kmeans_plusplus", starting)
+    monkeypatch.setattr(np.random, "default_rng", replacing)
+    partition_of(eps, 45, 3, max_passes=2, seed=17)
+    assert seeds == [17] * 5

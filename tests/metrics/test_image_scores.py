@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -156,3 +158,19 @@ def test_attribute_scores_stand_beside_the_real_images():
     assert scores["diversity_pixels"].floor == pytest.approx(
         200 / 12**0.5 / 127.5 * 2**0.5, rel=0.05
     )  # of the noise
+
+
+def test_chamfer_distances_are_told_apart(monkeypatch):
+    """The sum is of the real images to the nearest samples, the mean of both ways."""
+    given = []
+
+    def distances(real, made, seed):
+        given.append((real, made))
+        return SimpleNamespace(num=20, real_to_fake_sum=len(given), symmetric_mean=10 * len(given))
+
+    monkeypatch.setattr(module, "chamfer_tsne", distances)
+    scores = image_scores(pictures(40), pictures(20, 1), [Plain()], 0, chamfer=["plain"])
+    total, mean = scores["chamfer_sum_plain_20"], scores["chamfer_mean_plain_20"]
+    assert (total.value, total.floor, mean.value, mean.floor) == (1, 2, 10, 20)
+    (real, made), (again, other) = given
+    assert torch.equal(real, again) and not torch.equal(made, other)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from scgan.metrics import scores
+from scgan.metrics.meanings import MEANINGS
 from scgan.metrics.scores import Score, compare_rows, label_scores, mode_scores
 
 KEYS = {"sliced_wasserstein", "energy_distance", "off_support_fraction", "c2st_accuracy"}
@@ -212,6 +213,54 @@ def test_label_scores_tell_how_much_clusters_say_of_labels() -> None:
     assert told["label_nmi"].value == pytest.approx(1) and told["label_purity"].value == 1
     assert told["label_purity"].floor == pytest.approx(0.6)
     one = label_scores(labels, torch.zeros(100, dtype=torch.long))
+    assert one["label_purity"].floor == pytest.approx(0.6)
     assert one["label_nmi"].value == pytest.approx(0) and one[
         "label_purity"
     ].value == pytest.approx(0.6)
+
+
+def test_modes_have_their_true_weights() -> None:
+    modes = torch.tensor([[0.0, 0.0], [4.0, 0.0]])
+    rows = torch.cat([torch.zeros(3, 2), torch.tensor([[4.0, 0.0]])])
+    true = mode_scores(rows, modes, 0.1, torch.tensor([0.75, 0.25]))["modes_kl_divergence"]
+    equal = mode_scores(rows, modes, 0.1)["modes_kl_divergence"]
+    assert true.value == pytest.approx(0, abs=1e-6) and equal.value > 0.1
+
+
+def test_a_scores_label_says_with_what_it_was_measured() -> None:
+    plain, of = Score.of("energy_distance", 1.0, 0.5), Score.of("fid_encoder_10k", 2.0)
+    assert (plain.label, plain.value, plain.floor) == ("Energy distance", 1.0, 0.5)
+    assert (of.label, of.value, of.floor) == ("Fréchet distance (FID), encoder, 10k", 2.0, None)
+    longest = Score.of("control_accuracy_worst", 0.5)
+    assert longest.label == "Attribute control accuracy, worst"
+    assert longest.meaning == "The same of the worst attribute."
+    with pytest.raises(KeyError, match="no meaning is written down for the score 'fidelity'"):
+        Score.of("fidelity", 1.0)
+
+
+def test_which_direction_is_better() -> None:
+    higher = {
+        *("modes_captured", "high_quality_share", "label_nmi", "label_purity", "is"),
+        *("control_accuracy", "control_accuracy_worst"),
+        *("judge_control_accuracy", "judge_control_accuracy_worst"),
+    }
+    told = {name: meaning.better for name, meaning in MEANINGS.items()}
+    assert {name for name, better in told.items() if better == "higher"} == higher
+    assert {name for name, better in told.items() if better == "none"} == {
+        "modes_total",
+        "diversity",
+    }
+    against = {name for name, meaning in MEANINGS.items() if meaning.against == "difference"}
+    assert against == {"c2st_accuracy", "kid"}
+
+
+def test_the_value_is_of_the_samples_and_the_floor_of_real_rows() -> None:
+    repeats = [tuple(torch.full((1, 1), value) for value in (i, 10.0, 100.0 + i)) for i in (1.0, 3)]
+    calls = []
+
+    def metric(x: torch.Tensor, y: torch.Tensor, seed: int) -> float:
+        calls.append((float(y), seed))
+        return float(x)
+
+    assert scores._averaged(metric, repeats, 5) == (2.0, 102.0)
+    assert calls == [(10.0, 5), (10.0, 6)] * 2

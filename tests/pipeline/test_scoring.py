@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scgan.pipeline import scoring
 from scgan.pipeline.scoring import score_tables
 
 
@@ -140,3 +141,20 @@ def test_what_does_not_go_together_is_refused(image_run, tmp_path, scgan_command
         assert said.code == 2 and message in said.err and said.err.count("\n") == 1
     said = scgan_command("evaluate", "x", "--extractor", run)
     assert said.code == 2 and "--extractor go with --samples" in said.err
+
+
+def test_half_of_the_reference_is_compared_with_and_half_is_the_support(tmp_path, monkeypatch):
+    calls = []
+
+    def compared(samples, test, train, *, seed):
+        calls.append((samples, test, train, seed))
+        return [("score", "of them")]
+
+    monkeypatch.setattr(scoring, "compare_rows", compared)
+    made = written(tmp_path, table(1, rows=300))
+    table(0, rows=200).to_csv(tmp_path / "reference.csv", index=False)
+    assert score_tables(made, str(tmp_path / "reference.csv"), 5) == {"score": "of them"}
+    ((samples, test, train, seed),) = calls
+    assert (len(samples), len(test), len(train), seed) == (300, 100, 100, 5)
+    assert train.mean(0).abs().max() < 1e-5  # whose scale is each column's
+    assert test.mean(0).abs().max() > 1e-5

@@ -10,6 +10,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -335,3 +336,25 @@ def test_digest_depends_on_values_not_on_order():
     assert (
         digest({"a": 1, "b": [2.5]}) == digest({"b": [2.5], "a": 1}) != digest({"a": 1, "b": [2.6]})
     )
+
+
+def test_a_section_is_of_its_name_and_no_longer_one():
+    tensors = {name: torch.zeros(1) for name in ("a.w", "a.b.w", "ab.w", "a", "b.a.w")}
+    assert Artifact(tensors).section("a").keys() == {"w", "b.w"}
+
+
+def test_a_write_leaves_the_file_and_nothing_beside_it(store, tmp_path):
+    store.storage.write("artifacts/x-1/file", b"new")
+    store.storage.write("artifacts/x-1/file", b"newer")
+    found = [path.name for path in (tmp_path / "runs").rglob("*") if path.is_file()]
+    assert found == ["file"] and store.storage.read("artifacts/x-1/file") == b"newer"
+
+
+def test_what_is_left_behind_is_waste_after_so_many_hours(store, tmp_path):
+    store.save("x-1", ARTIFACT)
+    two_hours_ago = time.time() - 2 * 3600
+    for path in (tmp_path / "runs").rglob("*"):
+        os.utime(path, (two_hours_ago, two_hours_ago))
+
+    assert [thing.name for thing in waste(store, hours=1)] == ["artifact x-1"]
+    assert waste(store, hours=3) == []

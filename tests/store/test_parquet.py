@@ -109,3 +109,11 @@ def test_a_hostile_name_of_a_file_stays_in_the_store(store, tmp_path):
             Tables(store.storage, "embed-1").read(
                 type(file)(name, file.sha256, file.bytes, file.rows)
             )
+
+
+def test_the_files_of_an_artifact_are_in_the_order_of_their_labels(store, columns):
+    tables = Tables(store.storage, "embed-1")
+    files = [tables.write(label, columns) for label in ("000002", "000000", "000001")]
+    store.save("embed-1", Artifact(tables=tuple(files)))
+    labels = [file.name.rpartition("/")[2][:6] for file in store.load("embed-1").tables]
+    assert labels == ["000000", "000001", "000002"]

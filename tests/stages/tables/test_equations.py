@@ -24,15 +24,19 @@ CHANGES = {
     "encoder.num_samples": 64 * STEPS,
     "encoder.batch_size": 64,
     "encoder.schedule": "constant",
+    "encoder.temperature": 0.7,
+    "encoder.noise_std": 0.2,
     "clusters.num_clusters": 3,
     "mappers.num_samples": 16 * STEPS,
     "mappers.batch_size": 16,
     "mappers.schedule": "constant",
     "mappers.r1_weight": 0.2,
+    "mappers.d_learning_rate": 5e-3,
     "decoder.num_samples": 32 * STEPS,
     "decoder.batch_size": 32,
     "decoder.schedule": "constant",
     "decoder.r1_every": 2,
+    "decoder.d_learning_rate": 3e-3,
     "decoder.ema_half_life": 1e-9,  # the average is the last step's weights
     "decoder.lambda_x": 0.7,
 }
@@ -209,4 +213,4 @@ def test_decoder_minimises_equation_4(fitted, latent):
         g_adam.step()
     trained = decode.decode(config, ("all",), inputs, Runtime()).section("decoder")
     for name, tensor in decoder.state_dict().items():
-        assert_close(trained[name], tensor, rtol=1e-4, atol=1e-5)
+        assert_close(trained[name], tensor, rtol=1e-4, atol=1e-4)  # a tenth of one step

@@ -9,6 +9,7 @@ import torch
 from torch.testing import assert_close
 
 from scgan import systems
+from scgan.clustering.streamed import fit_partition
 from scgan.config import override
 from scgan.contract import Inputs
 from scgan.data.dataset import DataConfig
@@ -16,8 +17,17 @@ from scgan.pipeline.executor import LocalExecutor
 from scgan.pipeline.run import fit_stages, prepare, run
 from scgan.pipeline.spec import Spec
 from scgan.pipeline.stored import open_run
+from scgan.stages.tables import cluster
+from scgan.stages.tables import map as mapping
 from scgan.stages.tables.encode import load_encoder
-from scgan.stages.tables.rows import Sharded, read_clusters, read_shard
+from scgan.stages.tables.rows import (
+    Sharded,
+    matrix,
+    read_clusters,
+    read_shard,
+    training_codes,
+    training_rows,
+)
 from scgan.store.artifacts import ArtifactStore
 from scgan.store.parquet import Tables
 from scgan.training.runtime import Runtime
@@ -180,3 +190,65 @@ def test_what_is_in_memory_is_a_part_of_it(spec, trained):
     assert (len(small.train), len(small.test)) == (100, 50) and small.num_train == data.num_train
     for name in ("shards", "embed", "partition"):
         assert not fitted[name].artifact.tensors and len(fitted[name].artifact.tables) >= 3
+
+
+def test_what_the_stages_of_a_stream_are_fed(spec, inputs, monkeypatch):
+    """The partition all files' codes and its settings, mappers enough codes, a row its own code."""
+    fed, runtime = {}, inputs[1]
+
+    def partition(codes, file_rows, num_clusters, **how):
+        fed["cluster"] = (file_rows, num_clusters, how)
+        return fit_partition(codes, file_rows, num_clusters, **how)
+
+    def clusters(numbers, inputs, runtime, limit):
+        fed["map"] = (numbers, limit)
+        return []
+
+    monkeypatch.setattr(cluster, "fit_partition", partition)
+    monkeypatch.setattr(mapping, "read_clusters", clusters)
+    config = override(spec.config, {"clusters.max_iter": 3, "clusters.min_rows": 9})
+    config = override(config, {"clusters.num_clusters": None, "mappers.num_samples": 77})
+    made = cluster.cluster_shards(config, ("all",), *inputs)
+    mapping._codes(config, ["5", "2"], *inputs)
+
+    file_rows, num, how = fed["cluster"]
+    files = inputs[0].artifacts["embed"].tables
+    assert file_rows == [file.rows for file in files] and sum(file_rows) > 15_000
+    assert num == sum(file_rows) // 200
+    assert (how["min_rows"], how["max_passes"], how["runtime"]) == (9, 3, runtime)
+    nearest = torch.cdist(made.tensors["codes"], made.tensors["centres"]).argmin(1)
+    assert torch.equal(made.tensors["k"], nearest)
+    assert fed["map"] == ([5, 2], 77)
+
+    rows = training_rows("decode", inputs[0].data.train, *inputs)
+    codes = training_codes("decode", made.tensors["codes"], *inputs)
+    encoder = load_encoder(spec.config.encoder, inputs[0].artifacts["encode"])
+    for samples in (0, 2 * rows.length):
+        assert_close(codes.at(samples), encoder.embed(rows.at(samples)), rtol=0, atol=1e-5)
+
+
+def test_a_shards_rows_lie_in_no_order(inputs):
+    """They are stored file by file, and each file's rows as they came."""
+    x = read_shard(0, *inputs)
+    stored = torch.cat(
+        [
+            torch.from_numpy(matrix(inputs[1].tables.read(file, "shard", [0]), "x"))
+            for file in inputs[0].artifacts["shards"].tables
+        ]
+    )
+    assert torch.equal(as_set(x), as_set(stored)) and not torch.equal(x, stored)
+    assert (x[:-1] == stored[:-1]).all(1).float().mean() < 0.01
+
+
+def test_a_file_of_shards_holds_its_rows_under_their_own_shard_in_its_order(inputs):
+    data, runtime = inputs[0].data, inputs[1]
+    (file, *_) = inputs[0].artifacts["shards"].tables
+    stored = runtime.tables.read(file)
+    assert (np.diff(stored["shard"]) >= 0).all()
+
+    batches = list(data.stream.train_rows(0))
+    x = np.concatenate([data.table_schema.encode(columns).numpy() for columns, _ in batches])
+    shards = np.concatenate([numbers for _, numbers in batches])
+    for number in range(data.stream.num_shards):
+        ours = matrix(stored, "x")[stored["shard"] == number]
+        assert len(ours) and torch.equal(as_set(ours), as_set(x[shards == number]))

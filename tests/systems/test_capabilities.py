@@ -1,0 +1,45 @@
+"""What can be chosen of a model, and the table of its clusters."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from scgan.capabilities import Degrees, OneOf, WholeNumber, choose, cluster_table
+
+
+def test_what_is_not_given_is_left_out_and_texts_are_read():
+    options = (WholeNumber("cluster", "of one", 3), OneOf("latent", "from", ("real", "mapping")))
+    model = SimpleNamespace(options=options)
+    assert choose(model, {"cluster": None, "latent": None}) == {}
+    assert choose(model, {"cluster": "2", "latent": None}) == {"cluster": 2}
+    assert choose(model, {"cluster": 0, "latent": "real"}) == {"cluster": 0, "latent": "real"}
+    with pytest.raises(ValueError, match="no attribute to choose; it has cluster, latent"):
+        choose(model, {"attribute": "x"})
+    with pytest.raises(ValueError, match="cluster is 3"):
+        choose(model, {"cluster": "3"})
+
+
+def test_degrees_go_to_the_names_they_are_given_for():
+    option = Degrees("attributes", "how much", ("a", "b", "c"))
+    assert option.read("c=0.25,a=1").tolist() == [1, 0, 0.25]
+    assert option.read({"b": 0.5}).tolist() == [0, 0.5, 0]
+
+
+def test_clusters_are_a_row_each_with_their_shares():
+    class Clustered:
+        counts = torch.tensor([30, 10])
+        cluster_columns = {"spread": torch.tensor([0.5, 0.25]).tolist()}
+
+        def assign(self, x):
+            return x
+
+    assert cluster_table(Clustered()) == {
+        "cluster": [0, 1],
+        "rows": [30, 10],
+        "weight": [0.75, 0.25],
+        "spread": [0.5, 0.25],
+    }
+    assert cluster_table(object()) == {}

@@ -1,0 +1,177 @@
+"""The trained SC-GAN: what its decoder is given, which clusters it knows, what is told of it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from torch.testing import assert_close
+
+from scgan.config import override
+from scgan.nn.subspace import SubspaceDecoder
+from scgan.stages.tables import decode, encode
+from scgan.stages.tables import map as mapping
+from scgan.stages.tables.cluster import ClusteredCodes
+from scgan.stages.tables.latents import LATENTS
+from scgan.store.artifacts import Artifact
+from scgan.systems import scgan
+from scgan.training.state import named_weights
+
+CPU = torch.device("cpu")
+PLACES = {"gaussian": None, "centres": 1000.0, "mapping": 5000.0, "real": 1000.0}
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def model_of(**changes):
+    """Codes about 1000 and -1000, mappers that draw about 5000 and -5000, three to one."""
+    config = override(scgan.SCGANConfig(), changes)
+    encoder = encode.build_encoder(config.encoder, 2, seeded(1))
+    k = (torch.arange(400) % 4 == 3).long()
+    centres = torch.tensor([[1000.0] * 4, [-1000.0] * 4])
+    codes = centres[k] + torch.randn(400, 4, generator=seeded(2))
+    found = ClusteredCodes(centres, torch.bincount(k), torch.tensor([1.0, 2.0]), 0, k, codes)
+    mappers = mapping.build_mappers(config.mappers, 4, 2, [seeded(3), seeded(4)])
+    mappers.whitening.centre[0], mappers.whitening.centre[1] = 5000.0, -5000.0
+    told = {"data_dim": 2, "quality": [0.3, 0.1], "quality_floor": [0.05, 0.02]}
+    decoder = decode.build_decoder(config.decoder, 4, 2, seeded(5))
+    artifacts = {
+        "encode": Artifact(named_weights("encoder", encoder), {"data_dim": 2}),
+        "cluster": found.to_artifact(),
+        "map": Artifact(dict(mappers.state_dict()), told),
+        "decode": Artifact(named_weights("decoder", decoder)),
+    }
+    return scgan.SCGANModel(config, artifacts, CPU), artifacts
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """What the decoder is called with: pairs (eps, z)."""
+    calls = []
+    forward = SubspaceDecoder.forward
+
+    def recorded(self, eps, z=None):
+        calls.append((eps, z))
+        return forward(self, eps, z)
+
+    monkeypatch.setattr(SubspaceDecoder, "forward", recorded)
+    return calls
+
+
+def place_of(eps):
+    return eps.mean(1).abs().mean().item()
+
+
+@pytest.mark.parametrize("latent", LATENTS)
+def test_it_samples_from_the_latents_it_was_trained_with_or_those_asked_for(decoded, latent):
+    trained, _ = model_of(**{"decoder.latent": latent})
+    other, _ = model_of(**{"decoder.latent": "mapping" if latent != "mapping" else "real"})
+    trained.sample(2000, seeded())
+    other.sample(2000, seeded(), latent=latent)
+    (eps, z), (again, _) = decoded
+    assert torch.equal(eps, again)
+    if PLACES[latent] is None:
+        assert (eps.mean(1).abs() < 700).float().mean() > 0.3
+    else:
+        assert place_of(eps) == pytest.approx(PLACES[latent], abs=10)
+        assert (eps[:, 0] > 0).float().mean() == pytest.approx(0.75, abs=0.03)
+
+
+def test_samples_have_noise_of_their_own_and_a_cluster_if_one_is_asked_for(decoded):
+    model, _ = model_of()
+    for number, side in ((0, 1), (1, -1)):
+        model.sample(500, seeded(), cluster=number)
+        eps, z = decoded[-1]
+        assert (side * eps.mean(1) > 4000).all()
+        assert z.shape == (500, 3, 6)
+        assert_close(z.mean().item(), 0.0, rtol=0, atol=0.05)
+        assert_close(z.square().mean().item(), 1.0, rtol=0, atol=0.08)
+        assert z.pow(4).mean() == pytest.approx(3, abs=0.5)
+
+
+def test_as_many_as_are_asked_for_in_chunks_that_differ():
+    model, _ = model_of()
+    rows = model.sample(25, seeded(), chunk=10)
+    assert rows.shape == (25, 2) and len(rows.unique(dim=0)) == 25
+    assert model.sample(0, seeded()).shape == (0, 2)
+
+
+def test_it_reconstructs_from_the_rows_codes_with_the_noise_fixed(decoded):
+    model, artifacts = model_of()
+    x = torch.randn(50, 2, generator=seeded(6))
+    x_hat = model.reconstruct(x)
+    ((eps, z),) = decoded
+    encoder = encode.load_encoder(model_config(), artifacts["encode"])
+    assert z is None and torch.equal(eps, encoder.embed(x)) and torch.equal(model.encode(x), eps)
+    decoder = decode.load_decoder(scgan.SCGANConfig().decoder, artifacts["decode"])
+    assert torch.equal(x_hat, decoder(eps, torch.zeros(50, 3, 6)))
+
+
+def model_config():
+    return scgan.SCGANConfig().encoder
+
+
+def test_rows_belong_to_the_nearest_centre_of_their_code(monkeypatch):
+    model, _ = model_of()
+    codes = torch.tensor([[900.0] * 4, [-10.0] * 4, [10.0] * 4])
+    monkeypatch.setattr(model.encoder, "embed", lambda x: codes)
+    assert model.assign(torch.zeros(3, 2)).tolist() == [0, 1, 0]
+
+
+def test_what_is_known_of_its_clusters():
+    model, _ = model_of()
+    assert model.counts.tolist() == [300, 100]
+    assert model.cluster_columns == {"mapper distance": [0.3, 0.1], "spread": [1.0, 2.0]}
+    assert model.mapper_distance_floors == [0.05, 0.02]
+    number, words = model.options
+    assert number.read("1") == 1 and words.choices == LATENTS
+    with pytest.raises(ValueError, match="cluster is 2, but must be 0 to 1"):
+        number.read(2)
+
+
+def test_mapper_distances_are_scored_beside_their_floors(monkeypatch):
+    monkeypatch.setattr(scgan.System, "evaluate", lambda *args: iter([("first", "of all systems")]))
+    model = SimpleNamespace(
+        mapper_distances=[0.9, 0.1, 0.3], mapper_distance_floors=[0.01, 0.02, 0.06]
+    )
+    scores = dict(scgan.SYSTEM.evaluate(model, None, 0))
+    assert list(scores) == ["first", "mapper_distance_median", "mapper_distance_worst"]
+    median, worst = scores["mapper_distance_median"], scores["mapper_distance_worst"]
+    assert (median.value, median.floor) == (0.3, 0.02)
+    assert (worst.value, worst.floor) == (0.9, 0.06)
+    assert median.label != worst.label
+
+
+def test_each_latent_model_is_drawn_under_its_own_name(monkeypatch):
+    drawn = {}
+    model, _ = model_of(**{"decoder.latent": "centres"})
+
+    def sample(num, generator, latent=None):
+        return torch.full((num, 2), float(LATENTS.index(latent)))
+
+    monkeypatch.setattr(model, "sample", sample)
+    monkeypatch.setattr(model, "reconstruct", lambda x: x + 7)
+    monkeypatch.setattr(scgan.tables, "latent_space", lambda *given: drawn.update(space=given))
+    monkeypatch.setattr(scgan, "draw_samples", lambda *given: drawn.update(samples=given) or ())
+    x = torch.randn(300, 2, generator=seeded(7))
+    data = SimpleNamespace(test=x, train=x + 100)
+    list(scgan.SYSTEM.figures(model, data, 0))
+
+    eps, k, codes = drawn["space"]
+    assert torch.equal(eps, model.encode(x)) and torch.equal(k, model.assign(x))
+    assert codes.keys() == {"single Gaussian", "noisy centres", "mapping networks"}
+    assert place_of(codes["noisy centres"]) == pytest.approx(1000, abs=10)
+    assert place_of(codes["mapping networks"]) == pytest.approx(5000, abs=10)
+
+    _, real, samples, main, x_hat, title = drawn["samples"]
+    assert torch.equal(real, x) and torch.equal(x_hat, x + 7)
+    assert main == "noisy centres" and title.endswith("codes of the noisy centres")
+    titles = ("single Gaussian", "noisy centres", "mapping networks", "real codes")
+    assert {name: float(rows[0, 0]) for name, rows in samples.items()} == {
+        name: float(place) for place, name in enumerate(titles)
+    }
+    plt.close("all")
