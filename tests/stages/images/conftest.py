@@ -14,6 +14,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from scgan.contract import Inputs
 from scgan.data.images.schema import ImageSchema
+from scgan.stages.images import generate
 from scgan.stages.images.encode import ImageEncoderSettings, build_image_encoder
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import train
@@ -170,7 +171,9 @@ def _encoder(seed=1):
 def world():
     """Images with labels of the test's own, an encoder, and attributes with a linear classifier."""
     images, encoder = _images(24, 0), _encoder()
-    one = torch.tensor([0, 0, 1, 0, 2, 1] * 4)[torch.randperm(24, generator=torch.Generator().manual_seed(4))]
+    one = torch.tensor([0, 0, 1, 0, 2, 1] * 4)[
+        torch.randperm(24, generator=torch.Generator().manual_seed(4))
+    ]
     bits = torch.tensor([[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 1], [0, 1, 0], [1, 1, 1]] * 4)
     many = bits[torch.randperm(24, generator=torch.Generator().manual_seed(2))]
     generator = torch.Generator().manual_seed(3)
@@ -207,3 +210,35 @@ def world():
 def _stored(encoder):
     tensors = {f"encoder.{name}": t for name, t in encoder.state_dict().items()}
     return Artifact(tensors, {"channels": 1, "size": 28, "curve": []})
+
+
+SMALL_GENERATOR = {
+    "code_dim": 4,
+    "width": 4,
+    "d_width": 8,
+    "max_width": 8,
+    "noise_dim": 2,
+    "noise_scale": 2.0,
+    "r1_every": 3,
+    "batch_size": 5,
+    "num_samples": 20,
+}
+
+
+@pytest.fixture
+def train_generator(world, recorded):
+    """``train_generator(kind, **settings)``: its artifact, and the record of the training.
+
+    With ``kind=None`` the unconditional one.
+    """
+
+    def run(kind="one", *, seed=0, runtime=None, **changes):
+        settings = generate.ConditionalSettings if kind else generate.GeneratorSettings
+        c = settings(**{**SMALL_GENERATOR, **changes})
+        config = SimpleNamespace(encoder=world.settings, generator=c)
+        fit = generate.generate_conditionally if kind else generate.generate
+        inputs = world.inputs(kind or "one", seed)
+        artifact, record = recorded(generate, fit, config, inputs, runtime)
+        return SimpleNamespace(c=c, kind=kind, artifact=artifact, record=record, world=world)
+
+    return run

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from torch.testing import assert_close
 
 from scgan.losses.adversarial import PAIRS
-from scgan.stages.images import generate
-from scgan.stages.images.generate import ConditionalSettings, GeneratorSettings
 
 STEPS, BATCH = 4, 5
 NETWORKS = ("generator", "discriminator")
-SMALL = {
-    "code_dim": 4,
-    "width": 4,
-    "d_width": 8,
-    "max_width": 8,
-    "noise_dim": 2,
-    "noise_scale": 2.0,
-    "r1_every": 3,
-    "batch_size": BATCH,
-    "num_samples": STEPS * BATCH,
-}
 D_LOSS = {
     "non_saturating": lambda r, f: -torch.sigmoid(r).log() - torch.sigmoid(-f).log(),
     "hinge": lambda r, f: (1 - r).clamp_min(0) + (1 + f).clamp_min(0),
@@ -59,14 +44,6 @@ def rows_of(world, x):
     same = (x[:, None] - world.x).abs().amax((2, 3, 4)) < 1e-6
     assert same.any(1).all(), "not a training image"
     return same.long().argmax(1)
-
-
-def train(world, recorded, kind="one", *, seed=0, encoder=None, **changes):
-    c = ConditionalSettings(**{**SMALL, **changes})
-    config = SimpleNamespace(encoder=world.settings, generator=c)
-    fit, inputs = generate.generate_conditionally, world.inputs(kind, seed)
-    artifact, record = recorded(generate, fit, config, inputs)
-    return SimpleNamespace(c=c, kind=kind, artifact=artifact, record=record, world=world)
 
 
 def attribute_loss(training, fake, y):
@@ -204,14 +181,14 @@ def not_orthonormal(U):
 
 @pytest.mark.parametrize("adversarial", PAIRS)
 @pytest.mark.parametrize("critic", ["global", "patch", "attributes", "multiclass"])
-def test_every_update_is_the_papers(world, recorded, critic, adversarial):
+def test_every_update_is_the_papers(train_generator, critic, adversarial):
     """Eq. (5) every other step, R1 every third, Eqs. (8) to (13) at each, for one attribute."""
-    check_steps(train(world, recorded, discriminator=critic, adversarial=adversarial))
+    check_steps(train_generator(discriminator=critic, adversarial=adversarial))
 
 
 @pytest.mark.parametrize("critic", ["attributes", "multiclass"])
-def test_images_have_none_one_or_many_attributes(world, recorded, critic):
-    check_steps(train(world, recorded, "many", discriminator=critic, orthogonality_weight=0.3))
+def test_images_have_none_one_or_many_attributes(train_generator, critic):
+    check_steps(train_generator("many", discriminator=critic, orthogonality_weight=0.3))
 
 
 @pytest.mark.parametrize(
@@ -222,5 +199,5 @@ def test_images_have_none_one_or_many_attributes(world, recorded, critic):
         {"r1_weight": 0.0, "orthogonality_weight": 7.0},
     ],
 )
-def test_weights_and_periods_are_the_settings(world, recorded, changes):
-    check_steps(train(world, recorded, **changes))
+def test_weights_and_periods_are_the_settings(train_generator, changes):
+    check_steps(train_generator(**changes))
