@@ -174,12 +174,23 @@ def test_adam_has_the_rate_and_the_schedule_that_are_set(request, fit):
         assert update.options["weight_decay"] == decay.get("weight_decay", 0.0)
 
 
-@pytest.mark.parametrize("fit", ["fit_attributes", "fit_judge"])
-def test_another_seed_is_another_training(request, fit):
+@pytest.mark.parametrize(
+    ("fit", "network", "weight"),
+    [
+        ("fit_attributes", "classifier", "classifier.weight"),
+        ("fit_judge", "judge", "judge.head.weight"),
+    ],
+)
+def test_another_seed_draws_other_weights_and_other_images(request, fit, network, weight):
+    """The weights all but stay as they were drawn."""
     run = request.getfixturevalue(fit)
-    name = "classifier.weight" if fit == "fit_attributes" else "judge.head.weight"
-    first, again, other = (run(seed=seed).artifact.tensors[name] for seed in (0, 0, 1))
-    assert torch.equal(first, again) and not torch.equal(first, other)
+    first, again, other = (run(seed=seed, learning_rate=1e-9) for seed in (0, 0, 1))
+    w, same, others = (fitted.artifact.tensors[weight] for fitted in (first, again, other))
+    assert torch.equal(w, same) and (w - others).abs().max() > 1e-2
+    x, same, others = (
+        fitted.record.calls(network)[0].inputs[0] for fitted in (first, again, other)
+    )
+    assert torch.equal(x, same) and not torch.equal(x, others)
 
 
 @pytest.mark.parametrize("kind", ["one", "many"])
@@ -214,9 +225,10 @@ def test_images_are_drawn_evenly(world, request, fit):
     network, known = "judge", world.x
     if fit == "fit_attributes":
         network, known = "classifier", features(world)[0]
-    shown = torch.cat([step.calls(network)[0].inputs[0] for step in steps])
-    counts = rows_of(shown, known).bincount(minlength=24)
+    shown = [step.calls(network)[0].inputs[0] for step in steps]
+    counts = rows_of(torch.cat(shown), known).bincount(minlength=24)
     assert counts.sum() == 300 and counts.min() >= 3 and counts.max() <= 28
+    assert not torch.equal(shown[0], shown[1])
 
 
 COMBINATIONS = torch.tensor([[1, 0, 0], [0, 1, 1], [1, 1, 0]], dtype=torch.uint8)
