@@ -180,6 +180,7 @@ def test_adam_has_the_rate_and_the_schedule_that_are_set(request, fit):
         ("fit_attributes", "classifier", "classifier.weight"),
         ("fit_judge", "judge", "judge.head.weight"),
     ],
+    ids=["classifier", "judge"],
 )
 def test_another_seed_draws_other_weights_and_other_images(request, fit, network, weight):
     """The weights all but stay as they were drawn."""
@@ -255,9 +256,7 @@ def attributes(counts):
         ("blue", [0, 1, 0]),
     ],
 )
-def test_attributes_are_sampled_by_their_frequency_among_those_that_are_asked_for(
-    attribute, shares
-):
+def test_attributes_are_sampled_by_their_frequency(attribute, shares):
     found: Attributes = attributes([10, 70, 20])
     drawn = found.sample(20_000, torch.Generator().manual_seed(0), attribute)
     assert drawn.shape == (20_000, 3) and drawn.dtype == torch.float32

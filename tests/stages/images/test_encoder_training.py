@@ -178,6 +178,7 @@ def test_a_worker_takes_its_half_and_has_the_others_views_as_negatives(train_enc
         ({"backbone": "small"}, (3, 64), "small, for 28 and 32 pixels, but the images have 64"),
         ({"views": "simclr"}, (1, 28), "which jitters colours, but the images are grey"),
     ],
+    ids=["small backbone", "colours of grey images"],
 )
 def test_what_the_images_cannot_bear_is_refused(settings, shape, message):
     channels, size = shape

@@ -7,7 +7,9 @@ import torch
 from scipy import stats
 from torch.testing import assert_close
 
+from scgan.config import override
 from scgan.stages.images import measures
+from scgan.systems import eigengan, infoscc_gan
 
 NAMES, SIZE = ("red", "green", "blue"), 40
 
@@ -112,3 +114,16 @@ def test_networks_that_the_user_names_are_loaded(imaging, monkeypatch):
     monkeypatch.setattr(measures, "load_extractor", lambda spec: spec.upper())
     c = measures.EvaluationSettings(extractors=("a:1", "b:2"))
     assert measures.named_networks(c, torch.device("cpu")) == ["A:1", "B:2"]
+
+
+def test_the_generator_never_meets_the_judge(imaging):
+    stages = {stage.name: stage for stage in infoscc_gan.SYSTEM.stages(imaging.data_of())}
+    assert set(stages["generate"].needs) == {"encode", "attributes"}
+    assert set(stages["generate"].sections) == {"encoder", "attributes", "generator"}
+    assert stages["judge"].needs == ("attributes",) and stages["judge"].sections == ("judge",)
+
+
+@pytest.mark.parametrize("critic", ["global", "patch"])
+def test_the_unconditional_takes_critics_that_look_at_images_alone(imaging, critic):
+    c = override(eigengan.SYSTEM.presets["default"], {"generator.discriminator": critic})
+    eigengan.SYSTEM.check(c, imaging.data_of())
