@@ -16,7 +16,7 @@ from scgan.data.images.schema import to_float
 from scgan.stages.images import attributes as attributes_stage
 from scgan.stages.images import encode as image_encode
 from scgan.stages.images import generate, judge
-from scgan.stages.images.attributes import Attributes, AttributeSettings, load_attributes
+from scgan.stages.images.attributes import AttributeSettings, load_attributes
 from scgan.stages.images.generate import ConditionalSettings, GeneratorTraining
 from scgan.store.artifacts import ArtifactStore
 from scgan.training.runtime import Runtime, StoredCheckpoints
@@ -145,17 +145,6 @@ def test_the_step_is_the_papers_written_plainly(data, artifacts):
             assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(("n", "times"), [(1, 6), (2, 3), (4, 2), (6, 1)])
-def test_the_attributes_are_held_every_nth_iteration(data, artifacts, monkeypatch, n, times):
-    asked = []
-    loss = generate.Conditions.loss
-    monkeypatch.setattr(
-        generate.Conditions, "loss", lambda self, x, y: asked.append(y) or loss(self, x, y)
-    )
-    fit_generator(data, artifacts, n=n)
-    assert len(asked) == times
-
-
 def test_encoder_and_classifier_stay_as_they_are(data, artifacts):
     before = {
         key: t.clone()
@@ -192,15 +181,6 @@ def test_a_fit_taken_up_again_is_the_fit_in_one_go(data, artifacts, tmp_path):
     assert whole.meta == parts.meta
 
 
-@pytest.mark.parametrize("adversarial", ["hinge", "non_saturating", "least_squares", "quartic"])
-@pytest.mark.parametrize("discriminator", ["global", "patch", "attributes", "multiclass"])
-def test_every_discriminator_plays_every_loss(data, artifacts, discriminator, adversarial):
-    artifact = fit_generator(data, artifacts, discriminator=discriminator, adversarial=adversarial)
-    assert all(t.isfinite().all() for t in artifact.tensors.values())
-    seen = set().union(*artifact.meta["curve"])
-    assert {"d_loss", "g_loss", "classification", "orthogonality", "r1"} <= seen
-
-
 def test_inner_attributes_find_the_kinds_and_the_classifiers_read_them(data, artifacts):
     found = load_attributes(artifacts["attributes"])
     partitions = {tuple(sorted(data.train_labels[found.y == k])) for k in range(3)}
@@ -235,24 +215,3 @@ def test_external_attributes_are_the_labels(data, artifacts, labels):
         config, ("all",), Inputs(external, made, 0), Runtime()
     )
     assert artifact.meta["num_attributes"] == len(names)
-
-
-def test_attributes_are_drawn_by_their_frequency():
-    combinations = torch.tensor([[1, 0, 0], [0, 1, 1], [1, 1, 0]], dtype=torch.uint8)
-    counts = torch.tensor([10, 70, 20])
-    found = Attributes(
-        "many",
-        ("a", "b", "c"),
-        counts,
-        combinations,
-        counts,
-        torch.nn.Linear(1, 1),
-        None,
-        "features",
-    )
-    drawn = found.sample(20_000, torch.Generator().manual_seed(0))
-    shares = torch.stack([(drawn == row).all(1).double().mean() for row in combinations])
-    assert_close(shares, counts / 100, rtol=0, atol=0.015, check_dtype=False)
-    drawn = found.sample(20_000, torch.Generator().manual_seed(0), "b")
-    shares = torch.stack([(drawn == row).all(1).double().mean() for row in combinations])
-    assert_close(shares, torch.tensor([0, 70, 20]) / 90, rtol=0, atol=0.015, check_dtype=False)
