@@ -517,7 +517,7 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         "for other in files.keys() - replaced:",
         None,
     ),
-    (_ARTIFACTS, "secrets.token_hex(4)", '"00000000"', _TWO),
+    (_ARTIFACTS, "secrets.token_hex(4)", "'00000000'", _TWO),
     (_ARTIFACTS, 'if name.endswith("/manifest.json"):', "if True:", None),
     (
         _ARTIFACTS,

@@ -30,7 +30,8 @@ SECONDS = 240.0  # for the tests of one mutant; what takes longer hangs, and is 
 TREE = ("scgan", "ray_jobs", "tests", "docs", "pyproject.toml", "README.md", "cluster.yaml")
 # Imported once, and then there in every process of tests that is forked.
 PRELOAD = ["torch", "sklearn.cluster", "scipy.stats", "pandas", "pyarrow.parquet", "pytest"]
-SURVIVED, NOT_FOUND = {0}, {4, 5}  # exit codes of pytest: all passed; no such test, none at all
+# Exit codes of pytest: all passed; tests that aren't there or can't be imported, none at all.
+SURVIVED, NOTHING_RAN = {0}, {4, 5}
 _processes = multiprocessing.get_context("forkserver")
 
 
@@ -136,7 +137,7 @@ def verdict(mutant: Mutant, root: Path, free: SimpleQueue[Path]) -> str | None:
         return "killed by time-out"
     if code in SURVIVED:
         return "SURVIVED"
-    return "TESTS NOT FOUND" if code in NOT_FOUND else None
+    return "NOTHING RAN" if code in NOTHING_RAN else None
 
 
 def passes(tests: Sequence[str], free: SimpleQueue[Path]) -> bool:
