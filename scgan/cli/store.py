@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from dataclasses import asdict
@@ -34,7 +35,7 @@ def show(*, store: str, as_json: bool) -> None:
         return
 
     console.print_table(_table(items))
-    runs = {run for item in items for run in item.runs}
+    runs = set(itertools.chain.from_iterable(item.runs for item in items))
     click.echo(
         f"{len(items)} keys, {console.size(sum(item.bytes for item in items))}, "
         f"{len(runs)} runs in {opened.url}"
@@ -49,9 +50,7 @@ def _table(items: list[Item]) -> Table:
         )
 
     for item in items:
-        users = (
-            item.runs[0] if len(item.runs) == 1 else f"{len(item.runs)} runs" if item.runs else ""
-        )
+        users = f"{len(item.runs)} runs" if len(item.runs) > 1 else "".join(item.runs)
         table.add_row(
             item.key, item.kind, console.size(item.bytes), console.age(now - item.modified), users
         )

@@ -7,6 +7,7 @@ repeated, ends in the same artifacts.
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -220,7 +221,7 @@ def train_stage(
         listener.stage_started(stage.name, len(units))
 
     parts = _parts(job, store)
-    done = {unit for part in parts.values() for unit in part.meta["units"]}
+    done = _units_of(parts)
     missing = [unit for unit in units if unit not in done]
 
     if missing:
@@ -228,18 +229,22 @@ def train_stage(
         executor.fit(job, missing, report)
         parts = _parts(job, store)
 
-    if {unit for part in parts.values() for unit in part.meta["units"]} == set(units):
+    if _units_of(parts) == set(units):
         artifact = stage.merge(list(parts.values()))
         store.save(job.key, artifact, job.provenance)
-    # another run of the same stage has ended it meanwhile, and cleared away the parts that were
-    # there then
     else:
+        # Another run of the same stage has ended it meanwhile, and cleared its parts away.
         artifact = _stored(job, store)
 
     for key in list(store.keys(f"{job.key}.part-")):
         store.delete(key)
 
     return artifact
+
+
+def _units_of(parts: Mapping[str, Artifact]) -> set[str]:
+    """The units that some parts hold together."""
+    return set(itertools.chain.from_iterable(part.meta["units"] for part in parts.values()))
 
 
 def _stored(job: Job, store: ArtifactStore) -> Artifact:

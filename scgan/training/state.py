@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,7 +100,8 @@ def _moments(optimizer: torch.optim.Optimizer) -> Iterator[tuple[int, str, Tenso
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping[str, Tensor]) -> None:
     state: dict[int, dict[str, Any]] = {}
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    groups = [group["params"] for group in optimizer.param_groups]
+    parameters = list(itertools.chain.from_iterable(groups))
     for name, value in saved.items():
         index, key = name.split(".")
         if value.ndim:  # laid out in memory as its parameter, which is what fused optimisers go by

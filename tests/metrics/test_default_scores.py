@@ -16,7 +16,7 @@ from scgan.metrics import default_scores, objectives
 from scgan.metrics.default_scores import score_images, score_table
 from scgan.metrics.image_scores import PIXELS
 from scgan.metrics.images import fid
-from scgan.metrics.objectives import IMAGES, TABLE
+from scgan.metrics.objectives import GENERATION, IMAGES, TABLE
 
 
 class Known:
@@ -209,7 +209,7 @@ def test_a_system_is_scored_and_searched_by_what_its_data_is(data, monkeypatch):
         pass
 
     table, pictures = SimpleNamespace(kind="table"), SimpleNamespace(kind="images")
-    assert Plain().objectives(table) is TABLE and Plain().objectives(pictures) is IMAGES
+    assert Plain().objectives(table) is GENERATION and Plain().objectives(pictures) is IMAGES
     monkeypatch.setattr("scgan.contract.score_table", lambda *given: ("table", *given))
     monkeypatch.setattr("scgan.contract.score_images", lambda *given: ("images", *given))
     assert Plain().evaluate("model", table, 3) == ("table", "model", table, 3)

@@ -107,8 +107,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_RUN, "self.done += len(units)", "self.done = len(units)", None),
     (
         _RUN,
-        "{name: fitted[name].key for name in names}, data",
-        "{name: f.key for name, f in fitted.items()}, data",
+        '"artifacts": {name: keys[name] for name in stages},',
+        '"artifacts": dict(keys),',
         None,
     ),
     (_RUN, "last = [EVALUATE, FIGURES] if pictures", "last = [EVALUATE] if pictures", None),
@@ -448,8 +448,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _CONTRACT,
-        'objectives.TABLE if data.kind == "table" else objectives.IMAGES',
-        "objectives.TABLE",
+        'objectives.GENERATION if data.kind == "table" else objectives.IMAGES',
+        "objectives.GENERATION",
         "tests/metrics/test_default_scores.py",
     ),
     (

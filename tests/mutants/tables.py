@@ -324,7 +324,7 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         "distances[1].tolist(), distances[0].tolist()",
         None,
     ),
-    (_MAP, "for part in parts])[order] for name", "for part in parts]) for name", None),
+    (_MAP, "for part in parts])[order]", "for part in parts])", None),
     (_MAP, "meta[key] = [values[i] for i in order]", "meta[key] = values", None),
     (_MAP, 'share = len(part.meta["units"]) / num_units', "share = 1 / len(parts)", None),
     (_MAP, 'inputs.artifacts["cluster"].meta["num_clusters"])', "1)", None),

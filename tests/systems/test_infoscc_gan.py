@@ -90,7 +90,7 @@ def test_tables_and_images_keep_to_their_systems(spec):
         match="scgan models a table, but digits is images: take --system eigengan or infosc",
     ):
         pipeline.prepare(Spec("scgan", spec.data, systems.load("scgan").presets["smoke"]))
-    with pytest.raises(ValueError, match="take --system scgan"):
+    with pytest.raises(ValueError, match="take --system plain_gan or scgan"):
         pipeline.prepare(
             Spec("infoscc_gan", DataConfig(source="ring", num_train=50, num_test=50), spec.config)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -222,17 +223,23 @@ def mapper_quality(
     return distances[0].tolist(), distances[1].tolist()
 
 
+def _joined(key: str, parts: Sequence[Artifact]) -> list[Any]:
+    """A list of all parts' values, one part after another."""
+    return list(itertools.chain.from_iterable(part.meta[key] for part in parts))
+
+
 def merge_mappers(parts: Sequence[Artifact]) -> Artifact:
     """All parts' clusters side by side, in the clusters' order; the curve is their mean."""
-    units = [int(unit) for part in parts for unit in part.meta["units"]]
-    order = torch.tensor(units).argsort()
-    tensors = {
-        name: torch.cat([part.tensors[name] for part in parts])[order] for name in parts[0].tensors
-    }
+    units = _joined("units", parts)
+    order = torch.tensor([int(unit) for unit in units]).argsort()
+
+    tensors = {}
+    for name in parts[0].tensors:
+        tensors[name] = torch.cat([part.tensors[name] for part in parts])[order]
 
     meta = {"curve": _mean_curve(parts), "data_dim": parts[0].meta["data_dim"]}
     for key in ("quality", "quality_floor"):
-        values = [value for part in parts for value in part.meta[key]]
+        values = _joined(key, parts)
         meta[key] = [values[i] for i in order]
 
     return Artifact(tensors, meta)

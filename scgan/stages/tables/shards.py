@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -40,7 +41,8 @@ class _Written:
 
 def merge_tables(parts: Sequence[Artifact]) -> Artifact:
     """All parts' files, in the order of their names."""
-    files = [TableFile(**entry) for part in parts for entry in part.meta["tables"]]
+    entries = itertools.chain.from_iterable(part.meta["tables"] for part in parts)
+    files = [TableFile(**entry) for entry in entries]
     return Artifact(tables=tuple(sorted(files, key=lambda file: file.name)))
 
 
