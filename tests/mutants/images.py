@@ -290,7 +290,7 @@ _CHANGES = {
             ("c.d_learning_rate, betas=GAN_BETAS", "c.d_learning_rate"),
             ("training.step, c,", 'training.step, c.model_copy(update={"schedule": "constant"}),'),
         ],
-        _GENERATOR_TRAINING + "test_the_average_of_the_weights_is_stored[4.0]": [
+        _GENERATOR_TRAINING + "test_the_average_of_the_weights_is_stored[1.5]": [
             ("training.average.module", "training.generator"),
             ("        self.average.update_parameters(self.generator)\n", ""),
             ("average_of(self.generator, c.ema_half_life", "average_of(self.generator, 2_000"),

@@ -26,7 +26,7 @@ def test_each_network_has_its_own_learning_rate_and_the_schedule(train_generator
                 assert update.options["weight_decay"] == 0.0
 
 
-@pytest.mark.parametrize("half_life", [4.0, 1e6])
+@pytest.mark.parametrize("half_life", [1.5, 1e6])
 def test_the_average_of_the_weights_is_stored(train_generator, half_life):
     """A half-life is at most a twentieth of what is seen; the first step's weights start it."""
     training = train_generator(ema_half_life=half_life, learning_rate=5e-2, num_samples=50)

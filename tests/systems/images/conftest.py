@@ -97,7 +97,7 @@ def data_of(kind="one"):
     level = torch.rand(2 * SIZE, 1, 1, 1, generator=random)
     noise = torch.rand(2 * SIZE, 1, 28, 28, generator=random)
     train, test = (255 * (level + noise) / 2).to(torch.uint8).split(SIZE)
-    labels = torch.arange(SIZE) % 3
+    labels = torch.randint(3, (SIZE,), generator=random)
     if kind == "many":
         labels = torch.stack([labels == 0, labels != 2, labels < 0], 1).long()
         labels[3:6, 2] = 1
