@@ -11,7 +11,7 @@ Source: [INFOSCC-GAN].
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,6 +24,12 @@ from scgan.contract import Stage, System, preset
 from scgan.data.dataset import Dataset
 from scgan.data.images.schema import to_float
 from scgan.figures import images
+from scgan.figures.by_attribute import (
+    DEGREES,
+    SHOWN,
+    attributes_by_degrees,
+    samples_by_attribute,
+)
 from scgan.figures.default_figures import SUBSPACES
 from scgan.metrics.default_scores import compared, extractors_of
 from scgan.metrics.image_scores import attribute_scores, compare_images
@@ -302,13 +308,13 @@ class InfoSCCGANSystem(System):
         caption = (
             "Samples by attribute. Held-out images that have it, and samples of which it was asked."
         )
-        yield caption, _grid(model, generator, names[:SHOWN], to_float(real), real_y)
+        yield caption, samples_by_attribute(model, generator, names[:SHOWN], to_float(real), real_y)
 
         caption = (
             "Attributes by degrees. Each row brings one attribute in from left to right, latents "
             "and noise fixed."
         )
-        degrees = _degrees(model, generator, len(names[:SHOWN]))
+        degrees = attributes_by_degrees(model, generator, len(names[:SHOWN]))
         yield caption, images.attribute_traversal(degrees, names[:SHOWN], DEGREES)
 
         fake, y = model.draw(2000, generator)
@@ -323,44 +329,6 @@ class InfoSCCGANSystem(System):
             )
             asked = model.asked(y)[:1000]
             yield caption, images.tsne(h, real_y[:1000], h_fake, asked, names, seed)
-
-
-SHOWN = 12  # attributes that a picture has room for
-DEGREES = (0.0, 0.25, 0.5, 0.75, 1.0)
-
-
-def _grid(
-    model: InfoSCCGANModel,
-    generator: torch.Generator,
-    names: Sequence[str],
-    real: Tensor,
-    real_y: Tensor,
-) -> Figure:
-    """Eight samples of each attribute beside eight real images that have it."""
-    has = {
-        name: real_y == a if real_y.ndim == 1 else real_y[:, a] > 0 for a, name in enumerate(names)
-    }
-    fake = {name: model.sample(8, generator, attribute=name).cpu() for name in names}
-    return images.by_attribute(fake, {name: real[rows][:8] for name, rows in has.items()})
-
-
-def _degrees(model: InfoSCCGANModel, generator: torch.Generator, num: int) -> Tensor:
-    """One image, each attribute brought in by degrees, ``[num, T, C, H, W]``.
-
-    Where an image has one attribute, it comes in as the one before goes.
-    """
-    eps, z = model.generator.latents(1, generator)
-    identity = torch.eye(len(model.attributes.names), device=model.device)
-    degrees = torch.tensor(DEGREES, device=model.device)[:, None]
-    rows = []
-
-    for a in range(num):
-        start = identity[a - 1] if model.attributes.kind == "one" else torch.zeros_like(identity[a])
-        y = (1 - degrees) * start + degrees * identity[a]
-        with torch.no_grad():
-            rows.append(model.generator(eps.expand(len(y), -1), z.expand(len(y), -1, -1), y).cpu())
-
-    return torch.stack(rows)
 
 
 SYSTEM = InfoSCCGANSystem()

@@ -98,6 +98,23 @@ _CHANGES = {
         _IMAGE_PICTURES
         + "test_samples_of_an_attribute_stand_beside_real_images_that_have_it[one]": [
             ("to_float(real), real_y)", "to_float(real), real_y.flip(0))"),
+        ],
+        _IMAGE_PICTURES
+        + "test_subspaces_are_traversed_of_an_image_with_a_samples_attributes[one]": [
+            (
+                "traverse(model.generator, generator, y[:1])",
+                "traverse(model.generator, generator, y[:1].roll(1, 1))",
+            ),
+        ],
+        _IMAGE_PICTURES + "test_features_of_held_out_images_and_samples_are_embedded_together": [
+            ("features(encoder, fake[:1000])", "features(encoder, real[:1000])"),
+            ("asked = model.asked(y)[:1000]", "asked = model.asked(y.flip(0))[:1000]"),
+            ("images.tsne(h, real_y[:1000],", "images.tsne(h, real_y[:1000].flip(0),"),
+        ],
+    },
+    "scgan/figures/by_attribute.py": {
+        _IMAGE_PICTURES
+        + "test_samples_of_an_attribute_stand_beside_real_images_that_have_it[one]": [
             ("model.sample(8, generator, attribute=name)", "model.sample(8, generator)"),
             ("real_y == a if", "real_y != a if"),
         ],
@@ -111,18 +128,6 @@ _CHANGES = {
         ],
         _IMAGE_PICTURES + "test_degrees_bring_an_attribute_in_with_all_else_fixed[many]": [
             ("torch.zeros_like(identity[a])", "torch.ones_like(identity[a])"),
-        ],
-        _IMAGE_PICTURES
-        + "test_subspaces_are_traversed_of_an_image_with_a_samples_attributes[one]": [
-            (
-                "traverse(model.generator, generator, y[:1])",
-                "traverse(model.generator, generator, y[:1].roll(1, 1))",
-            ),
-        ],
-        _IMAGE_PICTURES + "test_features_of_held_out_images_and_samples_are_embedded_together": [
-            ("features(encoder, fake[:1000])", "features(encoder, real[:1000])"),
-            ("asked = model.asked(y)[:1000]", "asked = model.asked(y.flip(0))[:1000]"),
-            ("images.tsne(h, real_y[:1000],", "images.tsne(h, real_y[:1000].flip(0),"),
         ],
     },
     "scgan/stages/images/measures.py": {
