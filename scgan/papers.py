@@ -86,6 +86,11 @@ PAPERS: dict[str, Paper] = {
         2012,
         "Wasserstein barycenter and its application to texture mixing",
     ),
+    "DENSITY": Paper(
+        "Naeem, Oh, Uh, Choi, Yoo",
+        2020,
+        "Reliable fidelity and diversity metrics for generative models",
+    ),
     "ENERGY": Paper(
         "Székely, Rizzo", 2013, "Energy statistics: a class of statistics based on distances"
     ),

@@ -45,6 +45,25 @@ MEANINGS: Mapping[str, Meaning] = {
         "Share of samples farther from the data than 99.9 % of real rows: samples where "
         "none should be.",
     ),
+    "density": Meaning(
+        "Density",
+        "How many balls around real rows a sample lies in, against a real row: below its floor "
+        "where samples lie beside the data.",
+        "higher",
+    ),
+    "coverage": Meaning(
+        "Coverage",
+        "Share of real rows with a sample in the ball of their nearest neighbours: trimmed tails "
+        "and lost modes cost it.",
+        "higher",
+    ),
+    "closer_share": Meaning(
+        "Closer to training rows",
+        "Share of samples closer to a training row than held-out rows typically are: 0.5 for new "
+        "rows, towards 1 for copies of training rows.",
+        "lower",
+        "difference",
+    ),
     "c2st_accuracy": Meaning(
         "Classifier accuracy (C2ST)",
         "How often a classifier tells samples from data: 0.5 is guessing, 1 is always.",

@@ -22,6 +22,7 @@ from scgan.metrics.distributions import (
     share_beyond,
     sliced_wasserstein,
 )
+from scgan.metrics.fidelity import closer_share, density_coverage
 from scgan.metrics.meanings import Against, Better, meaning_of
 from scgan.metrics.modes import mode_coverage
 
@@ -29,6 +30,7 @@ NUM_ROWS_MAX = 10_000  # rows a side of a comparison
 NUM_ROWS_MIN = 10
 NUM_REPEATS = 4
 NUM_CLASSIFIER_REPEATS = 2  # the classifier is by far the slowest metric, and the steadiest
+NUM_BALLS = 5_000  # rows a side of which density and coverage are taken
 NUM_REFERENCE = 50_000  # real rows that stand for the support
 NUM_SUPPORT_ROWS_MAX = 20_000  # rows a side whose distance to the reference is taken
 
@@ -83,8 +85,9 @@ def compare_rows(
     Yields:
         ``sliced_wasserstein`` (data units), ``energy_distance`` (data units^(1/2), with the
         V-statistic, whose floor is steady), ``off_support_fraction`` (share of samples beyond the
-        99.9 % quantile of the real distances) and ``c2st_accuracy`` (0.5: can't be told apart; over
-        the first two repeats).
+        99.9 % quantile of the real distances), ``closer_share`` (of samples closer to a training
+        row than held-out rows typically are), ``density``, ``coverage`` and ``c2st_accuracy`` (0.5:
+        can't be told apart; over the first two repeats).
 
     Raises:
         ValueError: If there are too few rows, a value is not finite, or the numbers of columns
@@ -117,8 +120,12 @@ def compare_rows(
     for name, (metric, times) in compared.items():
         yield name, Score.of(name, *_averaged(metric, repeats[:times], seed))
 
-    name = "off_support_fraction"
-    yield name, Score.of(name, *_off_support(samples, test, train, seed))
+    yield from _fidelity(*(rows[:NUM_BALLS] for rows in repeats[0]))
+
+    # Both by the distance to the nearest training row.
+    distances = _nearest(samples, test, train, seed)
+    for name, share in (("off_support_fraction", share_beyond), ("closer_share", closer_share)):
+        yield name, Score.of(name, *_by_halves(share, *distances))
 
 
 def mode_scores(
@@ -211,8 +218,17 @@ def _c2st(x: Tensor, y: Tensor, seed: int) -> float:
     return c2st(x, y, seed=seed)
 
 
-def _off_support(samples: Tensor, test: Tensor, train: Tensor, seed: int) -> tuple[float, float]:
-    """Either half of the real rows sets the threshold for samples and the other half in turn."""
+def _fidelity(made: Tensor, real_a: Tensor, real_b: Tensor) -> Iterator[tuple[str, Score]]:
+    """Density and coverage of samples, and of other real rows, by balls around real ones."""
+    value, floor = density_coverage(real_a, made), density_coverage(real_a, real_b)
+    yield "density", Score.of("density", value.density, floor.density)
+    yield "coverage", Score.of("coverage", value.coverage, floor.coverage)
+
+
+def _nearest(
+    samples: Tensor, test: Tensor, train: Tensor, seed: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Distances of samples, and of either half of the real rows, to the nearest training row."""
     generator = torch.Generator().manual_seed(seed)
     reference = train[:NUM_REFERENCE]
 
@@ -224,9 +240,15 @@ def _off_support(samples: Tensor, test: Tensor, train: Tensor, seed: int) -> tup
     )
 
     half_a, half_b = real.tensor_split(2)
-    value = (share_beyond(distances, half_a) + share_beyond(distances, half_b)) / 2
-    floor = (share_beyond(half_b, half_a) + share_beyond(half_a, half_b)) / 2
+    return distances, half_a, half_b
 
+
+def _by_halves(
+    share: Callable[[Tensor, Tensor], float], distances: Tensor, half_a: Tensor, half_b: Tensor
+) -> tuple[float, float]:
+    """Either half of the real rows sets the threshold for samples and the other half in turn."""
+    value = (share(distances, half_a) + share(distances, half_b)) / 2
+    floor = (share(half_b, half_a) + share(half_a, half_b)) / 2
     return value, floor
 
 

@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from scgan.metrics import scores
+from scgan.metrics.distributions import share_beyond
 from scgan.metrics.meanings import MEANINGS
 from scgan.metrics.scores import Score, compare_rows, label_scores, mode_scores
 
-KEYS = {"sliced_wasserstein", "energy_distance", "off_support_fraction", "c2st_accuracy"}
+DISTANCES = {"sliced_wasserstein", "energy_distance", "off_support_fraction", "c2st_accuracy"}
+KEYS = {*DISTANCES, "density", "coverage", "closer_share"}
 
 
 def score(*rows: torch.Tensor, seed: int) -> dict[str, Score]:
@@ -38,7 +40,20 @@ def test_real_samples_score_their_floor(real: dict[str, Score]) -> None:
     assert real["c2st_accuracy"].floor == pytest.approx(0.5, abs=0.03)
     assert real["off_support_fraction"].floor == pytest.approx(0.001, abs=0.001)
     assert real["off_support_fraction"].value == pytest.approx(0.001, abs=0.0015)
-    assert all(entry.better == "lower" for entry in real.values())
+    assert {key for key in KEYS if real[key].better == "lower"} == {*DISTANCES, "closer_share"}
+    assert real["density"].value == pytest.approx(1, abs=0.1)
+    assert real["coverage"].value == pytest.approx(1 - 2**-5, abs=0.03)
+    for key in ("density", "coverage", "closer_share"):
+        assert real[key].value == pytest.approx(real[key].floor, abs=0.1)
+    assert real["closer_share"].floor == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_memoriser_is_seen() -> None:
+    """Copies of training rows have every distribution right, and are closer than new rows."""
+    train, test = normal(4000, 2, 3), normal(8000, 2, 2)
+    copied = score(train[:3000], test, train, seed=0)
+    assert copied["c2st_accuracy"].value < 0.53 and copied["coverage"].value > 0.9
+    assert copied["closer_share"].value == 1 and copied["closer_share"].floor < 0.52
 
 
 def test_ratio_of_real_samples_is_steady_over_seeds() -> None:
@@ -139,7 +154,10 @@ def test_off_support_refers_to_the_first_rows_of_train(monkeypatch: pytest.Monke
 
 def test_off_support_floor_is_of_rows_that_do_not_set_the_threshold() -> None:
     train, test = torch.zeros(1, 1), torch.arange(40.0)[:, None]
-    floors = {scores._off_support(test, test, train, seed)[1] for seed in range(6)}
+    floors = {
+        scores._by_halves(share_beyond, *scores._nearest(test, test, train, seed))[1]
+        for seed in range(6)
+    }
     assert (
         len(floors) > 1
     )  # a half of 20 against its own quantile would have one row beyond it, whatever the seed
@@ -241,6 +259,7 @@ def test_a_scores_label_says_with_what_it_was_measured() -> None:
 def test_which_direction_is_better() -> None:
     higher = {
         *("modes_captured", "high_quality_share", "label_nmi", "label_purity", "is"),
+        *("density", "coverage"),
         *("control_accuracy", "control_accuracy_worst"),
         *("judge_control_accuracy", "judge_control_accuracy_worst"),
     }
@@ -251,7 +270,7 @@ def test_which_direction_is_better() -> None:
         "diversity",
     }
     against = {name for name, meaning in MEANINGS.items() if meaning.against == "difference"}
-    assert against == {"c2st_accuracy", "kid"}
+    assert against == {"c2st_accuracy", "closer_share", "kid"}
 
 
 def test_the_value_is_of_the_samples_and_the_floor_of_real_rows() -> None:

@@ -10,15 +10,26 @@ _IMAGES = "scgan/metrics/images.py"
 _MODES = "scgan/metrics/modes.py"
 _CLUSTERING = "scgan/metrics/clustering.py"
 _ATTRIBUTES = "scgan/metrics/attributes.py"
+_FIDELITY = "scgan/metrics/fidelity.py"
 _TESTS = {
     _DISTRIBUTIONS: ("tests/metrics/test_distributions.py",),
     _IMAGES: ("tests/metrics/test_images.py",),
     _MODES: ("tests/metrics/test_modes.py",),
     _CLUSTERING: ("tests/metrics/test_clustering_metrics.py",),
+    _FIDELITY: ("tests/metrics/test_fidelity.py",),
     _ATTRIBUTES: ("tests/metrics/test_attributes.py",),
 }
 
 _CHANGES = [
+    # Density, coverage, copies
+    (_FIDELITY, "kthvalue(k + 1,", "kthvalue(k,"),
+    (_FIDELITY, "holds = _distances(rows, fake) <= radius", "holds = _distances(rows, fake) < 0"),
+    (_FIDELITY, "holds.any(1)", "holds.all(1)"),
+    (_FIDELITY, "inside / (k * len(fake))", "inside / len(fake)"),
+    (_FIDELITY, "covered / len(real)", "covered / len(fake)"),
+    (_FIDELITY, "quantile(0.5)", "quantile(0.9)"),
+    (_FIDELITY, "(distances < median)", "(distances > median)"),
+    (_FIDELITY, "(distances == median).double() / 2", "(distances == median).double()"),
     # Sliced Wasserstein: directions, order, weights, mean
     (_DISTRIBUTIONS, "directions / torch.linalg.vector_norm(directions, dim=0)", "directions"),
     (

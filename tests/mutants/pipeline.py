@@ -313,8 +313,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_SCORES, "return value, floor", "return floor, value", _OFF),
     (
         _SCORES,
-        "share_beyond(half_b, half_a) + share_beyond(half_a, half_b)",
-        "share_beyond(half_a, half_a) + share_beyond(half_b, half_b)",
+        "share(half_b, half_a) + share(half_a, half_b)",
+        "share(half_a, half_a) + share(half_b, half_b)",
         _OFF_FLOOR,
     ),
     (_SCORES, "for rows in (samples, test)", "for rows in (test, test)", _OFF),
