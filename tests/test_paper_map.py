@@ -107,3 +107,13 @@ def test_every_equation_of_the_two_papers_that_is_computed_has_a_row_in_losses()
             found[row["paper"]] |= places(row["place"]) - {"code"}
     assert found["SCGAN"] == {f"Eq. {number}" for number in range(1, 5)}
     assert found["INFOSCC-GAN"] == {f"Eq. {number}" for number in (1, 3, 5, *range(7, 14))}
+
+
+def test_a_systems_docstring_opens_with_its_equations():
+    from scgan import systems
+
+    for name in systems.available():
+        system = systems.load(name)
+        text = f"{inspect.getdoc(inspect.getmodule(type(system)))}\n{inspect.getdoc(type(system))}"
+        assert ".. math::" in text and f"[{system.paper}]" in text
+        assert "scgan.losses." in text

@@ -113,7 +113,16 @@ AUTHORS: Mapping[str, Any] = {
 
 
 class EigenGANSystem(System):
-    """EigenGAN, as the pipeline drives it."""
+    r"""EigenGAN: each layer l of its generator adds a linear subspace of its own to the features.
+
+    .. math:: \phi_l = U_l \, \mathrm{diag}(L_l) \, z_l + \mu_l, \quad
+        \min_G \; D_\mathrm{KL}(p(x) \Vert p_\theta(x))
+        + \gamma \sum_l \lVert U_l U_l^\top - I \rVert_F^2
+
+    The subspace is :class:`scgan.nn.subspace.SubspaceLayer` and
+    :class:`scgan.nn.eigengan.EigenBlock`, the objective
+    :func:`scgan.losses.infoscc_gan.generator_loss`.
+    """
 
     paper = "EIGENGAN"
     examples = {"images": "digits"}

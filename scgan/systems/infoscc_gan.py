@@ -194,7 +194,17 @@ STAGES = (
 
 
 class InfoSCCGANSystem(System):
-    """InfoSCC-GAN, as the pipeline drives it."""
+    r"""InfoSCC-GAN: what each stage minimises, and where that is computed.
+
+    .. math::
+
+        \text{(1) encode} \quad & -I(X; H) \text{, by InfoNCE on two views of x} \\
+        \text{(3) attributes} \quad & -\mathbb{E} \log p(y \mid h) \text{, a linear classifier} \\
+        \text{(5) generate, every n-th step} \quad & -\mathbb{E} \log p(y \mid h(\tilde x)) \\
+        \text{(7) generate} \quad & D_\mathrm{KL}(p(x) \Vert p_\theta(x))
+
+    All are in :mod:`scgan.losses.infoscc_gan`, whose head says which function is which.
+    """
 
     paper = "INFOSCC-GAN"
     examples = {"images": "digits"}

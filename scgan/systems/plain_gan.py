@@ -8,7 +8,8 @@ r"""A plain GAN: one generator, one discriminator, one stage; the baseline that 
 
 The generator is trained by the non-saturating form, it maximises
 :math:`E_z[\log \sigma(D(G(z)))]`. Rows of a table go through fully connected networks, images
-through convolutions; what is sampled from is the generator's average over its steps.
+through convolutions; what is sampled from is the generator's average over its steps. Both losses
+are in :mod:`scgan.losses.adversarial`.
 
 Source: [GAN] Eq. (1), Sec. 3. Differs: Adam, networks without dropout, the averaged generator.
 """

@@ -200,7 +200,19 @@ STREAMED = (
 
 
 class SCGANSystem(System):
-    """SC-GAN, as the pipeline drives it."""
+    r"""SC-GAN: what each stage minimises, and where that is computed.
+
+    .. math::
+
+        \text{(1) encode} \quad & -I(X; E) \text{, by InfoNCE on two noisy views of x} \\
+        \text{(2), (3) map} \quad & D_\mathrm{KL}(q_k(\omega) \Vert p(\omega))
+            + \lambda_\varepsilon H(E \mid W) \text{ for each cluster } k \\
+        \text{(4) decode} \quad & H(X \mid E) + D_\mathrm{KL}(p(x) \Vert \hat p(x))
+            + \lambda_x D_\mathrm{KL}(p(x) \Vert \tilde p(x))
+
+    (1) is :mod:`scgan.losses.contrastive`; (2) to (4) are ``mapper_loss`` and ``decoder_loss`` of
+    :mod:`scgan.losses.scgan`, their divergences by :mod:`scgan.losses.adversarial`.
+    """
 
     paper = "SCGAN"
     examples = {"table": "checkerboard"}
