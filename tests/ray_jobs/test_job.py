@@ -70,7 +70,7 @@ def test_a_job_ends_as_a_local_run_does_with_results_that_stay(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     said = scgan_command("fit", *TINY, "--store", tmp_path)
     assert said.code == 0, said.err
-    assert contents(tmp_path) == contents(store) and len(contents(store)) == 5
+    assert contents(tmp_path) == contents(store) and len(contents(store)) == 6
     assert (tmp_path / run / "report.html").exists()
 
     start = time.monotonic()

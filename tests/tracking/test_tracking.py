@@ -196,9 +196,10 @@ def test_parameters_are_flat_and_a_stage_has_its_own(uri, outcome):
     assert params["data.source"] == "checkerboard"
     assert (params["data.train_rows"], params["data.test_rows"]) == ("400", "60")
     assert params["data.modelled_columns"] == "2"
-    encode = {key: value for key, value in config.items() if key.startswith("encoder.")}
-    assert found["encode"].data.params == encode | {"units": "1"}
-    assert found["decode"].data.params == config | {"units": "1"}
+
+    for stage, sections in {"encode": {"encoder"}, "decode": {"mappers", "decoder"}}.items():
+        own = {key: value for key, value in config.items() if key.split(".")[0] in sections}
+        assert found[stage].data.params == own | {"units": "1"}
 
 
 def test_a_long_parameter_is_cut(uri, outcome):
