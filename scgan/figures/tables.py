@@ -297,28 +297,29 @@ def reconstructions(x: Rows, x_hat: Rows, names: Sequence[str] = ("", "")) -> Fi
 
 
 @style()
-def clusters(counts: Rows, quality: Rows | Sequence[float] | None = None) -> Figure:
-    """Draw the clusters' sizes, largest first, and how well each one's mapper does.
+def clusters(counts: Rows, columns: Mapping[str, Rows | Sequence[float]] | None = None) -> Figure:
+    """Draw the clusters' sizes, largest first, and what else is known of each, against its size.
 
     Args:
         counts: Rows of each cluster, ``[K]``.
-        quality: A figure a cluster, ``[K]``, or None.
+        columns: Name to a figure a cluster, ``[K]``; None for nothing else.
 
     Returns:
         The figure.
     """
     sizes = as_array(counts)
-    num = 1 if quality is None else 2
-    figure, axes = panels(num, num, (11 / 2, 2.6))
+    columns = columns or {}
+    num = 1 + len(columns)
+    figure, axes = panels(num, num, (11 / max(num, 2), 2.6))
 
     edges = np.arange(len(sizes) + 1) + 0.5
     title = f"{len(sizes)} clusters, {int(sizes.min()):,} to {int(sizes.max()):,} rows"
     axes[0].stairs(np.sort(sizes)[::-1], edges, fill=True, color=PALETTE[0])
     axes[0].set(title=title, xlabel="clusters, the largest first", ylabel="rows")
 
-    if quality is not None:
-        axes[1].scatter(sizes, as_array(quality), s=14, alpha=0.7, lw=0, color=PALETTE[1])
-        axes[1].set(title="mapper quality", xlabel="rows of the cluster")
+    for ax, (name, values) in zip(axes[1:], columns.items(), strict=True):
+        ax.scatter(sizes, as_array(values), s=14, alpha=0.7, lw=0, color=PALETTE[1])
+        ax.set(title=name, xlabel="rows of the cluster")
 
     return figure
 

@@ -175,7 +175,7 @@ def _clusters(model: Any) -> dict[str, Any] | None:
         "titles": ["Cluster", "Training rows", "Weight in sampling", *titles],
         "rows": rows,
         "left_out": len(counts) - len(rows),
-        "picture": _embed(png(tables.clusters(counts, columns[known[0]] if known else None))),
+        "picture": _embed(png(tables.clusters(counts, {name: columns[name] for name in known}))),
         "wide": bool(known),
     }
 

@@ -270,12 +270,13 @@ def test_reconstructions_show_the_error_where_it_is():
 
 
 def test_clusters_are_sorted_by_size_beside_their_quality():
-    figure = figures.clusters(torch.tensor([5, 20, 10]), [0.1, 0.2, 0.3])
+    figure = figures.clusters(torch.tensor([5, 20, 10]), {"spread": [0.1, 0.2, 0.3]})
     np.testing.assert_array_equal(figure.axes[0].patches[0].get_data().values, [20, 10, 5])
     assert figure.axes[0].get_title("left") == "3 clusters, 5 to 20 rows"
     np.testing.assert_allclose(
         figure.axes[1].collections[0].get_offsets(), [[5, 0.1], [20, 0.2], [10, 0.3]]
     )
+    assert figure.axes[1].get_title("left") == "spread"
     assert len(figures.clusters(torch.tensor([5])).axes) == 1
 
 
