@@ -59,6 +59,7 @@ def on_two_workers(stage, local, local_store, folder):
     return fitted[stage].artifact, local[stage].artifact
 
 
+@pytest.mark.slow
 def test_two_workers_generate_as_one_on_the_joined_batch(ray_head, local, local_store, tmp_path):
     there, here = on_two_workers("generate", local, local_store, tmp_path / "runs")
     for name in here.tensors:
@@ -71,6 +72,7 @@ def test_two_workers_generate_as_one_on_the_joined_batch(ray_head, local, local_
             assert_close(theirs[name], ours[name], rtol=2e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_workers_see_each_others_negatives(ray_head, local, local_store, tmp_path):
     """Views and batch statistics are a worker's own: the loss is alike; log(2B - 1) tells B."""
     there, here = on_two_workers("encode", local, local_store, tmp_path / "runs")

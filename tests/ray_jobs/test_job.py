@@ -52,6 +52,7 @@ def contents(store):
     return {key: sorted(name.rpartition("-")[0] for name in files) for key, files in names.items()}
 
 
+@pytest.mark.slow
 def test_a_job_ends_as_a_local_run_does_with_results_that_stay(
     ray_head, scgan_command, tmp_path, monkeypatch
 ):

@@ -110,6 +110,7 @@ def test_one_worker_and_tasks_give_what_this_process_gives_bit_for_bit(
     )
 
 
+@pytest.mark.slow
 def test_two_workers_train_as_one_on_the_joined_batch(ray_head, local, store_without):
     data = prepare(spec_of())
     fitted = fit_stages(

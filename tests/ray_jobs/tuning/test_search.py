@@ -256,6 +256,7 @@ def test_what_is_trained_in_pieces_comes_from_the_stages(name, expected, monkeyp
     assert last_training(spec, whole) == expected
 
 
+@pytest.mark.slow
 def test_the_data_is_loaded_once_in_all_processes(ray_head, tmp_path, monkeypatch):
     file, loads, real = tmp_path / "rows.npy", [], pipeline.load_data
     np.save(file, np.random.default_rng(0).normal(size=(400, 2)).astype(np.float32))
