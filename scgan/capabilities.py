@@ -109,9 +109,8 @@ class Degrees(Option):
 
     @override
     def read(self, value: Any) -> Tensor:
-        """The degrees of all names, ``[A]``, 0 for those that are not given."""
         pairs = list(value.items()) if isinstance(value, Mapping) else self._pairs(str(value))
-        y = torch.zeros(len(self.names))
+        y = torch.zeros(len(self.names))  # [A], 0 for those that are not given
         seen = set()
 
         for name, degree in pairs:
