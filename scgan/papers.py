@@ -26,6 +26,7 @@ PAPERS: dict[str, Paper] = {
         "Information-theoretic stochastic contrastive conditional GAN: InfoSCC-GAN",
     ),
     "EIGENGAN": Paper("He, Kan, Shan", 2021, "EigenGAN: Layer-wise eigen-learning for GANs"),
+    "VASICEK": Paper("Vasicek", 1976, "A test for normality based on sample entropy"),
     "SIMCLR": Paper(
         "Chen, Kornblith, Norouzi, Hinton",
         2020,

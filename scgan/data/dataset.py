@@ -13,6 +13,7 @@ from scgan.config import Settings
 from scgan.data.images.reading import Damaged
 from scgan.data.images.schema import Channels, ImageSchema, Size
 from scgan.data.tables.reading import Missing
+from scgan.data.tables.scales import ScaleChoice, Scaling
 from scgan.data.tables.schema import Schema
 from scgan.data.tables.streaming import Stream
 from scgan.data.toy import TOYS, Toy
@@ -49,6 +50,14 @@ class DataConfig(Settings):
         "error",
         description="rows with NaN, infinity or no value: an error, so that none is lost unasked, "
         "or drop",
+    )
+    scale: ScaleChoice = Field(
+        "auto",
+        description="what columns are modelled on: linear, their own scale; ranks, which bear "
+        "grids, repeated values, tails and edges; or, by default, what is cheaper of each column",
+    )
+    scales: tuple[str, ...] = Field(
+        (), description="scales of single columns, NAME=linear or NAME=ranks; none by default"
     )
     test_fraction: float = Field(
         0.2,
@@ -100,6 +109,11 @@ class DataConfig(Settings):
         description="images that can't be read: an error, so that none is lost unasked, or skip",
     )
 
+    @property
+    def scaling(self) -> Scaling:
+        """The scales of a table's columns."""
+        return Scaling(self.scale, self.scales)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -107,10 +121,11 @@ class Dataset:
 
     Attributes:
         name: The toy set, or the file's name without its suffix.
-        train: A table's rows, standardised: ``[N, D]``, float32; of a streamed one a random sample.
+        train: A table's rows, each column on its scale: ``[N, D]``, float32, values that rows share
+            spread over their step or ranks; of a streamed table a random sample.
             Pictures: ``[N, C, H, W]``, uint8, of which a batch becomes floats where it is used
             (:func:`scgan.data.images.schema.to_float`).
-        test: The same of the test part, ``[M, D]`` or ``[M, C, H, W]``.
+        test: The test part, ``[M, D]`` or ``[M, C, H, W]``, shared values left in the middle.
         schema: From and to the user's columns and units, fitted on the training rows; or what
             images have in common.
         train_labels: Shape ``[N]``, or None. Of images: int64 ``[N]``, the place of the class in

@@ -16,7 +16,7 @@ from scgan.data.images.reading import decode_images, find_images
 from scgan.data.images.schema import Size
 from scgan.data.images.sources import Source, read_digits
 from scgan.data.remote import on_disk
-from scgan.data.split import split, split_images
+from scgan.data.split import split, split_images, spreading
 from scgan.data.tables.reading import read_table
 from scgan.data.tables.schema import Schema
 from scgan.data.tables.streaming import Parts, find_parts, measure
@@ -24,7 +24,7 @@ from scgan.data.toy import TOYS, Toy
 
 # What only the one or the other kind of data has; any other value than the default is refused for
 # the other kind.
-TABLE_SETTINGS = ("columns", "missing", "stream", "shard_rows")
+TABLE_SETTINGS = ("columns", "missing", "scale", "scales", "stream", "shard_rows")
 IMAGE_SETTINGS = ("image_size", "channels", "attributes", "damaged")
 SIZE_OF_DIGITS: Size = 28  # their own is 8 pixels, which no network is built for
 
@@ -65,7 +65,7 @@ def load(config: DataConfig, seed: int) -> Dataset:
         _refuse(config, "a table", IMAGE_SETTINGS)
         table = read_table(local, config.columns, config.label, config.missing)
 
-    return split(path.stem, table, config.test_fraction, seed)
+    return split(path.stem, table, config.test_fraction, seed, config.scaling)
 
 
 def _check_is_path(source: str, path: Path) -> None:
@@ -96,11 +96,11 @@ def _stream(name: str, config: DataConfig, paths: Sequence[str], seed: int) -> D
     parts = Parts.open(
         paths, config.columns, config.label, config.missing, config.test_fraction, seed
     )
-    found = measure(parts, config.num_train, config.num_test, config.shard_rows)
+    found = measure(parts, config.num_train, config.num_test, config.shard_rows, config.scaling)
 
     return Dataset(
         name=name,
-        train=found.schema.encode(found.train.columns),
+        train=found.schema.encode(found.train.columns, spreading(seed)),
         test=found.schema.encode(found.test.columns),
         schema=found.schema,
         train_labels=found.train.labels,

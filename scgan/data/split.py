@@ -11,26 +11,33 @@ from scgan.data.dataset import DATA_VERSION, Dataset
 from scgan.data.fingerprint import fingerprint
 from scgan.data.images.reading import ImageSet
 from scgan.data.tables.reading import Table
+from scgan.data.tables.scales import Scaling
 from scgan.data.tables.schema import Schema
 
 MIN_PART = 2  # rows or images of a part: one alone has no spread
 MIN_VALIDATION_PART = 20  # of fewer rows, scores are noise
+AUTO = Scaling()
+SPREADING = 7  # keeps these numbers apart from the split's of the same seed
 
 
-def split(name: str, table: Table, test_fraction: float, seed: int) -> Dataset:
-    """Split a table at random and standardise it by its training part.
+def split(
+    name: str, table: Table, test_fraction: float, seed: int, scaling: Scaling = AUTO
+) -> Dataset:
+    """Split a table at random and scale its columns by its training part.
 
     Args:
         name: For logs.
         table: The rows.
         test_fraction: Share of the test part, in (0, 1).
-        seed: Seed of the permutation, at least 0.
+        seed: Seed of the permutation, and of what is spread, at least 0.
+        scaling: The columns' scales.
 
     Returns:
         The rows.
 
     Raises:
-        ValueError: If a part has fewer than two rows, or all columns are constant.
+        ValueError: If a part has fewer than two rows, all columns are constant, or a scale is for
+            none of them.
     """
     num_test = round(test_fraction * table.num_rows)
     num_train = table.num_rows - num_test
@@ -42,27 +49,28 @@ def split(name: str, table: Table, test_fraction: float, seed: int) -> Dataset:
 
     order = np.random.default_rng(seed).permutation(table.num_rows)
     train, test = table.take(order[num_test:]), table.take(order[:num_test])
-    schema = Schema.fit(train.columns).learnable(name)
+    schema = Schema.fit(train.columns).learnable(name).scaled(train.columns, scaling, seed)
 
     return Dataset(
         name=name,
-        train=schema.encode(train.columns),
+        train=schema.encode(train.columns, spreading(seed)),
         test=schema.encode(test.columns),
         schema=schema,
         train_labels=train.labels,
         test_labels=test.labels,
         toy=None,
-        fingerprint=_of_table(table, test_fraction, seed),
+        fingerprint=_of_table(table, test_fraction, seed, scaling),
         dropped=table.dropped,
     )
 
 
-def whole(name: str, table: Table) -> Dataset:
-    """Standardise a table of which every row is trained on: nothing is held out.
+def whole(name: str, table: Table, scaling: Scaling = AUTO) -> Dataset:
+    """Scale the columns of a table of which every row is trained on: nothing is held out.
 
     Args:
         name: For logs.
         table: The rows.
+        scaling: The columns' scales.
 
     Returns:
         The rows, an empty test part beside them.
@@ -75,8 +83,8 @@ def whole(name: str, table: Table) -> Dataset:
             f"{name}: {table.num_rows} rows can't be learned from; give at least {MIN_PART}"
         )
 
-    schema = Schema.fit(table.columns).learnable(name)
-    train = schema.encode(table.columns)
+    schema = Schema.fit(table.columns).learnable(name).scaled(table.columns, scaling, seed=0)
+    train = schema.encode(table.columns, spreading(seed=0))
 
     return Dataset(
         name=name,
@@ -86,7 +94,7 @@ def whole(name: str, table: Table) -> Dataset:
         train_labels=table.labels,
         test_labels=None,
         toy=None,
-        fingerprint=_of_table(table, test_fraction=0.0, seed=0),
+        fingerprint=_of_table(table, test_fraction=0.0, seed=0, scaling=scaling),
         dropped=table.dropped,
     )
 
@@ -180,6 +188,11 @@ def validation_split(data: Dataset, share: float, seed: int) -> Dataset:
     )
 
 
-def _of_table(table: Table, test_fraction: float, seed: int) -> str:
-    drawn = ("table", DATA_VERSION, table.names, test_fraction, seed)
+def spreading(seed: int, part: int = 0) -> np.random.Generator:
+    """Spreads the shared values of the training rows, of a part of a streamed table."""
+    return np.random.default_rng((seed, SPREADING, part))
+
+
+def _of_table(table: Table, test_fraction: float, seed: int, scaling: Scaling) -> str:
+    drawn = ("table", DATA_VERSION, table.names, test_fraction, seed, scaling)
     return fingerprint(drawn, (*table.columns.values(), table.labels))

@@ -50,14 +50,14 @@ def score_table(model: Model, data: Dataset, seed: int) -> Iterator[tuple[str, S
 
 
 def _reconstruction(model: Reconstructing, data: Dataset) -> Iterator[tuple[str, Score]]:
-    error = (model.reconstruct(data.test).cpu() - data.test).square()
+    x_hat = model.reconstruct(data.test).cpu()
+    error = (x_hat - data.test).square()
     yield "reconstruction_mse", Score.of("reconstruction_mse", float(error.mean()))
 
     if data.toy is not None:
-        name = "reconstruction_mse_data_units"
-        scale = [column.scale for column in data.table_schema.modelled]
-        squares = error.double() * torch.tensor(scale, dtype=torch.float64).square()
-        yield name, Score.of(name, float(squares.mean()))
+        name, decode = "reconstruction_mse_data_units", data.table_schema.decode
+        made, real = (np.stack(list(decode(rows).values())) for rows in (x_hat, data.test))
+        yield name, Score.of(name, float(np.square(made - real).mean()))
 
 
 def score_images(

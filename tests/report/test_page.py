@@ -177,7 +177,7 @@ def test_the_data_is_described_in_the_users_units():
     assert "constant: set in samples" in page.text and "equal to energy: copied" in page.text
     run = outcome()
     column = run.data.schema.columns[0]
-    for value in (column.low, column.high, column.mean, column.scale):
+    for value in (column.low, column.high, column.mean, column.std):
         assert f"\n{value:,.0f}\n" in page.text
     assert run.data.fingerprint in page.text
 
