@@ -95,7 +95,8 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Raises:
             ValueError: For data or parameters that can't be used.
         """
-        data = whole("array", _table(X))
+        table = _table(X)
+        data = whole("array", table)
         config = self._config()
         SYSTEM.check(config, data)
         self.seed_ = _seed(self.random_state)
@@ -113,7 +114,8 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             _kind(X),
         )
 
-        self.labels_ = self.artifacts_["cluster"].tensors["k"].numpy()
+        # Of the rows as they are, not as spread for training.
+        self.labels_ = self.model_.assign(self.schema_.encode(table.columns)).numpy()
         return self
 
     def sample(self, n: int = 1, *, seed: int = 0, **options: Any) -> Any:
@@ -163,6 +165,7 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         store = ArtifactStore(path)
         for name, artifact in self.artifacts_.items():
             store.save(name, artifact)
+        store.save("labels", Artifact({"labels": torch.from_numpy(self.labels_)}))
 
         record = {
             "params": self.get_params() | {"random_state": self.seed_},
@@ -188,14 +191,15 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         raw = store.storage.read("estimator.json")
         record: dict[str, Any] = json.loads(raw) if raw else {}
         artifacts = {stage: store.load(stage) for stage in record.get("stages", ())}
-        if not artifacts or None in artifacts.values():
+        labels = store.load("labels")
+        if not artifacts or labels is None or None in artifacts.values():
             raise ValueError(f"no whole estimator at {path!r}")
 
         estimator = cls(**record["params"])
         found = {name: artifact for name, artifact in artifacts.items() if artifact is not None}
         config = SCGANConfig.model_validate(record["config"])
         estimator._take(found, Schema.from_json(record["schema"]), config, record["kind"])
-        estimator.labels_ = found["cluster"].tensors["k"].numpy()
+        estimator.labels_ = labels.tensors["labels"].numpy()
         estimator.seed_ = record["params"]["random_state"]
 
         return estimator
