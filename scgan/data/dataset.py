@@ -59,6 +59,11 @@ class DataConfig(Settings):
     scales: tuple[str, ...] = Field(
         (), description="scales of single columns, NAME=linear or NAME=ranks; none by default"
     )
+    relations: bool = Field(
+        True,
+        description="columns that are sums, products or root sums of squares of others are found "
+        "and computed, not modelled: no model meets them exactly",
+    )
     test_fraction: float = Field(
         0.2,
         gt=0,
@@ -112,7 +117,7 @@ class DataConfig(Settings):
     @property
     def scaling(self) -> Scaling:
         """The scales of a table's columns."""
-        return Scaling(self.scale, self.scales)
+        return Scaling(self.scale, self.scales, self.relations)
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ from scgan.data.toy import TOYS, Toy
 
 # What only the one or the other kind of data has; any other value than the default is refused for
 # the other kind.
-TABLE_SETTINGS = ("columns", "missing", "scale", "scales", "stream", "shard_rows")
+TABLE_SETTINGS = ("columns", "missing", "scale", "scales", "relations", "stream", "shard_rows")
 IMAGE_SETTINGS = ("image_size", "channels", "attributes", "damaged")
 SIZE_OF_DIGITS: Size = 28  # their own is 8 pixels, which no network is built for
 

@@ -49,7 +49,7 @@ def split(
 
     order = np.random.default_rng(seed).permutation(table.num_rows)
     train, test = table.take(order[num_test:]), table.take(order[:num_test])
-    schema = Schema.fit(train.columns).learnable(name).scaled(train.columns, scaling, seed)
+    schema = Schema.fit(train.columns).learnable(name).adapted(train.columns, scaling, seed)
 
     return Dataset(
         name=name,
@@ -83,7 +83,7 @@ def whole(name: str, table: Table, scaling: Scaling = AUTO) -> Dataset:
             f"{name}: {table.num_rows} rows can't be learned from; give at least {MIN_PART}"
         )
 
-    schema = Schema.fit(table.columns).learnable(name).scaled(table.columns, scaling, seed=0)
+    schema = Schema.fit(table.columns).learnable(name).adapted(table.columns, scaling, seed=0)
     train = schema.encode(table.columns, spreading(seed=0))
 
     return Dataset(

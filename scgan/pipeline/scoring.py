@@ -14,6 +14,7 @@ from scgan.data.images.sources import Source
 from scgan.data.remote import on_disk
 from scgan.data.split import split
 from scgan.data.tables.reading import Missing, read_table
+from scgan.data.tables.scales import Scaling
 from scgan.metrics.image_scores import compare_images
 from scgan.metrics.images import Extractor, load_extractor
 from scgan.metrics.scores import Score, compare_rows
@@ -160,6 +161,7 @@ def score_tables(
     """
     real = read_table(reference, columns, label, missing)
     made = read_table(samples, real.names, None, missing)
-    data = split(reference, real, test_fraction=0.5, seed=seed)
+    # A column that others determine in the reference need not be so in the samples.
+    data = split(reference, real, 0.5, seed, Scaling(relations=False))
     rows = data.table_schema.encode(made.columns)
     return dict(compare_rows(rows, data.test, data.train, seed=seed))

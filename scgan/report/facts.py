@@ -95,6 +95,9 @@ def _note(column: Column) -> str:
     if column.kind == "duplicate":
         return f"equal to {column.source}: copied in samples, not modelled"
 
+    if column.kind == "derived":
+        return f"computed as {column.relation}, not modelled"
+
     why = "" if column.gain is None else f", which saves {column.gain:.2f} nats a row"
     scale = "by its ranks" if column.ranks is not None else "on its own scale"
     grid = "" if column.decimals is None else f"; {column.decimals} decimals"

@@ -81,6 +81,7 @@ def test_schema_is_fitted_on_the_training_rows_alone() -> None:
         "modelled_columns": 2,
         "constant_columns": ["fixed"],
         "duplicate_columns": ["again"],
+        "derived_columns": {},
         "ranked_columns": ["row", "a"],
         "labelled": True,
         "fingerprint": data.fingerprint,

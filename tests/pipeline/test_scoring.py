@@ -156,5 +156,5 @@ def test_half_of_the_reference_is_compared_with_and_half_is_the_support(tmp_path
     assert score_tables(made, str(tmp_path / "reference.csv"), 5) == {"score": "of them"}
     ((samples, test, train, seed),) = calls
     assert (len(samples), len(test), len(train), seed) == (300, 100, 100, 5)
-    assert train.mean(0).abs().max() < 1e-5  # whose scale is each column's
-    assert test.mean(0).abs().max() > 1e-5
+    assert train.mean(0).abs().max() < 0.03  # whose scale is each column's
+    assert test.mean(0).abs().max() > 0.03

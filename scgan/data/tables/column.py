@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from scgan.data.tables.relations import Relation
 from scgan.data.tables.scales import Ranks, Scale, decimals_of
 
 # The rows of a fit lie within sqrt(N) standard deviations; others are held where their squares stay
 # finite.
 FARTHEST = 1e6
 
-Kind = Literal["modelled", "constant", "duplicate"]
+Kind = Literal["modelled", "constant", "duplicate", "derived"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Column:
         name: As in the user's table.
         dtype: numpy's name of the type, e.g. ``"float32"``, ``"uint8"``, ``"bool"``.
         kind: ``"modelled"``; ``"constant"``: always ``low``; ``"duplicate"``: equal to the column
-            ``source``.
+            ``source``; ``"derived"``: computed of others by ``relation``.
         low: Lowest value on the training rows, an int for integers and bool.
         high: Highest one.
         exponent: For floats the power of two that brings the column into [-1, 1]; 0 for integers,
@@ -43,6 +44,7 @@ class Column:
         decimals: Digits after the point that write every value of a float column; None where they
             are many.
         ranks: F, of a column that is modelled by its ranks; None for its own scale.
+        relation: How a derived column is computed, else None.
         gain: Nats a row that its scale saves against the other, None where it was not chosen by
             that.
     """
@@ -58,6 +60,7 @@ class Column:
     source: str | None = None
     decimals: int | None = None
     ranks: Ranks | None = None
+    relation: Relation | None = None
     gain: float | None = None
 
     @property
@@ -127,22 +130,35 @@ class Column:
         if self.is_integer:
             return _add_steps(self.low, self.high, distance).astype(dtype)
 
-        with np.errstate(over="ignore"):  # held within the range below
+        with np.errstate(over="ignore"):  # held within the range
             values = np.ldexp(math.ldexp(self.low, -self.exponent) + distance, self.exponent)
-        if self.decimals is not None:
+        return self.fitted(values)
+
+    def fitted(self, values: np.ndarray) -> np.ndarray:
+        """Float64 values ``[N]`` as the column holds them: its grid, its range, its type."""
+        dtype = np.dtype(self.dtype)
+        if self.is_integer:
+            values = np.rint(values)
+        elif self.decimals is not None:
             values = np.round(values, self.decimals) + 0.0  # no -0.0
         return np.clip(values, self.low, self.high).astype(dtype)
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values, which :meth:`from_plain` turns into an equal column."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
-        return plain | {"ranks": None if self.ranks is None else self.ranks.to_plain()}
+        ranks = None if self.ranks is None else self.ranks.to_plain()
+        relation = None if self.relation is None else asdict(self.relation)
+        return plain | {"ranks": ranks, "relation": relation}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Column:
         """Read what :meth:`to_plain` wrote."""
-        ranks = plain.get("ranks")
-        return cls(**{**plain, "ranks": None if ranks is None else Ranks.from_plain(ranks)})
+        ranks, relation = plain.get("ranks"), plain.get("relation")
+        objects = {
+            "ranks": None if ranks is None else Ranks.from_plain(ranks),
+            "relation": None if relation is None else Relation.from_plain(relation),
+        }
+        return cls(**{**plain, **objects})
 
 
 def measure_column(name: str, values: np.ndarray) -> Column:

@@ -36,10 +36,12 @@ class Scaling(NamedTuple):
     Args:
         scale: Of all columns; "auto" chooses each by what it saves.
         own: Of some columns instead, ``"NAME=linear"`` or ``"NAME=ranks"``.
+        relations: Whether columns that others determine are computed, not modelled.
     """
 
     scale: ScaleChoice = "auto"
     own: tuple[str, ...] = ()
+    relations: bool = True
 
     def by_column(self, names: Sequence[str]) -> dict[str, ScaleChoice]:
         """What is asked for each of these columns.
@@ -50,12 +52,13 @@ class Scaling(NamedTuple):
         asked: dict[str, ScaleChoice] = dict.fromkeys(names, self.scale)
         for text in self.own:
             name, equals, scale = text.rpartition("=")
-            if not equals or scale not in get_args(ScaleChoice):
-                allowed = ", ".join(f"NAME={choice}" for choice in get_args(ScaleChoice))
+            choice = next((known for known in get_args(ScaleChoice) if known == scale), None)
+            if not equals or choice is None:
+                allowed = ", ".join(f"NAME={known}" for known in get_args(ScaleChoice))
                 raise ValueError(f"data.scales: {text!r} must be one of {allowed}")
             if name not in asked:
                 raise ValueError(f"data.scales: no column {name!r}{suggest(name, names)}")
-            asked[name] = scale
+            asked[name] = choice
 
         return asked
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from scgan.data.tables.column import Column, measure_column
+from scgan.data.tables.relations import find_relations
 from scgan.data.tables.scales import Scale, Scaling, choose_scales, largest_atom
 
 
@@ -47,6 +49,44 @@ class Schema:
             columns.append(column)
 
         return cls(tuple(columns))
+
+    def related(self, values: Mapping[str, np.ndarray]) -> Schema:
+        """The schema whose columns that others determine are computed, not modelled.
+
+        Args:
+            values: Training rows, or a random sample of them: name to values ``[N]``.
+
+        Returns:
+            The same columns, some derived.
+        """
+        arrays = {c.name: np.asarray(values[c.name]) for c in self.modelled}
+        steps = {c.name: math.ldexp(c.step, c.exponent) for c in self.modelled}
+        found = find_relations(arrays, steps)
+
+        columns = []
+        for c in self.columns:
+            relation = found.get(c.name)
+            derived = replace(c, kind="derived", relation=relation) if relation else c
+            columns.append(derived)
+
+        return Schema(tuple(columns))
+
+    def adapted(self, values: Mapping[str, np.ndarray], scaling: Scaling, seed: int) -> Schema:
+        """The schema with relations between its columns, and the columns' scales, as is asked for.
+
+        Args:
+            values: Training rows, or a random sample of them: name to values ``[N]``.
+            scaling: What is asked for.
+            seed: Of the rows that a choice looks at.
+
+        Returns:
+            The same columns, some derived, some with ranks.
+
+        Raises:
+            ValueError: If an unknown column or scale is named.
+        """
+        schema = self.related(values) if scaling.relations else self
+        return schema.scaled(values, scaling, seed)
 
     def scaled(self, values: Mapping[str, np.ndarray], scaling: Scaling, seed: int) -> Schema:
         """The schema with each modelled column on the scale that is asked for, or the better one.
@@ -84,13 +124,11 @@ class Schema:
     ) -> dict[str, tuple[Scale, float | None]]:
         """The better scale of each modelled column, and the nats that it saves."""
         rng = np.random.default_rng(seed)
-        on_either = []
-        for columns in (self.modelled, ranked.values()):
-            encoded = [c.encode(values[c.name], rng) for c in columns]
-            on_either.append(np.stack(encoded, axis=1))
-
+        linear = [column.encode(values[column.name], rng) for column in self.modelled]
+        ranks = [column.encode(values[name], rng) for name, column in ranked.items()]
         atoms = [largest_atom(array) for array in values.values()]
-        return dict(zip(ranked, choose_scales(*on_either, atoms, rng), strict=True))
+        found = choose_scales(np.stack(linear, axis=1), np.stack(ranks, axis=1), atoms, rng)
+        return dict(zip(ranked, found, strict=True))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -159,7 +197,7 @@ class Schema:
             x: Shape ``[N, D]``.
 
         Returns:
-            Name to values ``[N]``, also of the constant and duplicate columns.
+            Name to values ``[N]``, also of the constant, derived and duplicate columns.
 
         Raises:
             ValueError: If the shape is another, or a value is not finite.
@@ -179,7 +217,10 @@ class Schema:
         for column in self.columns:
             if column.kind == "constant":
                 restored[column.name] = np.full(len(z), column.low, dtype=column.dtype)
-            elif column.source is not None:
+            elif column.relation is not None:
+                restored[column.name] = column.fitted(column.relation.compute(restored))
+        for column in self.columns:
+            if column.source is not None:
                 restored[column.name] = restored[column.source].copy()
 
         return {name: restored[name] for name in self.names}
@@ -196,6 +237,9 @@ class Schema:
             "modelled_columns": self.dim,
             "constant_columns": [c.name for c in self.columns if c.kind == "constant"],
             "duplicate_columns": [c.name for c in self.columns if c.kind == "duplicate"],
+            "derived_columns": {
+                c.name: str(c.relation) for c in self.columns if c.relation is not None
+            },
             "ranked_columns": [c.name for c in self.columns if c.ranks is not None],
         }
 

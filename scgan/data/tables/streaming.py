@@ -254,16 +254,15 @@ def measure(
 
     train_rows, test_rows = train.table(), test.table()
     schema = moments.schema().learnable(parts.paths[0])
-    schema = schema.scaled(train_rows.columns, scaling, parts.seed)
+    schema = schema.adapted(train_rows.columns, scaling, parts.seed)
     num_shards = _num_shards(train.seen, schema.dim, shard_rows)
     stream = Stream(parts, train.seen, test.seen, num_shards)
 
     sizes = (num_shards, num_train, num_test)
     drawn = ("stream", STREAM_VERSION, rows, parts.names, parts.test_fraction, parts.seed, sizes)
-    drawn = (*drawn, scaling)
     arrays = [train_rows.labels, *train_rows.columns.values()]
     arrays += [test_rows.labels, *test_rows.columns.values()]
-    told = fingerprint((drawn, moments.hashes()), arrays)
+    told = fingerprint((drawn, scaling, moments.hashes()), arrays)
 
     return Measured(stream, schema, train_rows, test_rows, dropped, told)
 
