@@ -20,6 +20,7 @@ Source: [MMGAN], whose learning rates, length, dimension d and layers of images 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,13 +28,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import override
 
 from scgan.capabilities import Option, WholeNumber
 from scgan.config import Settings
 from scgan.contract import Inputs, Stage, System, Units, preset
 from scgan.data.dataset import Dataset
+from scgan.nn.eigengan import SLOPE
 from scgan.nn.latent_mixture import LatentMixture, MixtureGenerator
 from scgan.space import Choice, Float, Int, Space
 from scgan.stages.mixture_gan import MixtureSettings, Networks, assigned, fit_mixture_gan
@@ -68,7 +70,15 @@ def build_mixture_generator(
     """A new latent mixture of K clusters with a generator of samples of that shape behind it."""
     deviations = {"sigma": c.sigma, "sigma_floor": c.sigma_floor}
     latent = LatentMixture(num_clusters, c.code_dim, **deviations, generator=generator)
-    return MixtureGenerator(latent, build_generator(c, shape, generator))
+    return MixtureGenerator(latent, build_generator(c, shape, generator, nn.ReLU))
+
+
+def build_reader(
+    c: MMGANSettings, shape: Sequence[int], generator: torch.Generator, outputs: int
+) -> nn.Module:
+    """A new critic, of one logit, or clustering network, of K: they are built alike."""
+    leaky = functools.partial(nn.LeakyReLU, SLOPE)
+    return build_discriminator(c, shape, generator, outputs, leaky)
 
 
 def num_clusters_of(c: MMGANSettings, data: Dataset) -> int:
@@ -91,8 +101,8 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
     weights = inputs.generator("gan", "weights")
 
     generator = build_mixture_generator(c, num, shape, weights)
-    critic = build_discriminator(c, shape, weights)
-    encoder = build_discriminator(c, shape, weights, num)
+    critic = build_reader(c, shape, weights, 1)
+    encoder = build_reader(c, shape, weights, num)
     return fit_mixture_gan(c, Networks(generator, encoder, critic), inputs, runtime)
 
 
@@ -120,7 +130,7 @@ class MMGANModel:
             torch.Generator(),
         )
         self.generator = build_mixture_generator(config.gan, num, shape, unused)
-        self.encoder = build_discriminator(config.gan, shape, unused, num)
+        self.encoder = build_reader(config.gan, shape, unused, num)
         for name in ("generator", "encoder"):
             network = getattr(self, name)
             network.load_state_dict(artifact.section(name))
