@@ -21,8 +21,8 @@ Source: [MMGAN], whose learning rates, length, dimension d and layers of images 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ from scgan.capabilities import Option, WholeNumber
 from scgan.config import Settings
 from scgan.contract import Inputs, Stage, System, Units, preset
 from scgan.data.dataset import Dataset
+from scgan.figures import tables
 from scgan.nn.eigengan import SLOPE
 from scgan.nn.latent_mixture import LatentMixture, MixtureGenerator
 from scgan.space import Choice, Float, Int, Space
@@ -43,8 +44,12 @@ from scgan.store.artifacts import Artifact
 from scgan.systems.plain_gan import GANSettings, build_discriminator, build_generator
 from scgan.training.runtime import Runtime
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 MOST_LABELS = 100  # distinct labels of a table above which they are no classes
 USUAL_CLUSTERS = 10
+NUM_CODES = 10_000  # that are drawn in a picture
 
 
 class MMGANSettings(MixtureSettings, GANSettings):
@@ -163,14 +168,19 @@ class MMGANModel:
             cluster: Only of this cluster; None draws all equally likely.
             chunk: Samples made at once.
         """
+        codes, _ = self.codes(num, generator, cluster)
+        return torch.cat([self.generator.core(part) for part in codes.split(chunk)])
+
+    @torch.no_grad()
+    def codes(
+        self, num: int, generator: torch.Generator, cluster: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Draw codes ``[num, d]`` of the latent mixture, and the cluster of each, ``[num]``."""
         device, num_clusters = generator.device, len(self.counts)
         k = torch.randint(num_clusters, (num,), generator=generator, device=device)
         k = k if cluster is None else torch.full_like(k, cluster)
         z = torch.randn(num, self.latent.mu.shape[1], generator=generator, device=device)
-
-        y = F.one_hot(k, num_clusters).float()
-        parts = zip(y.split(chunk), z.split(chunk), strict=True)
-        return torch.cat([self.generator(*part) for part in parts])
+        return self.latent(F.one_hot(k, num_clusters).float(), z), k
 
     @torch.no_grad()
     def probabilities(self, x: Tensor) -> Tensor:
@@ -232,6 +242,16 @@ class MMGANSystem(System):
                 f"gan.code_dim is {c.code_dim}, whose cube has {2**c.code_dim} vertices for the "
                 f"means of {num} clusters to start from; choose at least {(num - 1).bit_length()}"
             )
+
+    @override
+    def figures(self, model: MMGANModel, data: Dataset, seed: int) -> Iterator[tuple[str, Figure]]:
+        yield from super().figures(model, data, seed)
+        codes, k = model.codes(NUM_CODES, torch.Generator(model.device).manual_seed(seed))
+        caption = (
+            "Latent mixture. Codes as they are drawn, by their cluster, in their first two "
+            "principal components, and where most of them lie (the paper's Figure 6)."
+        )
+        yield caption, tables.latent_space(codes.cpu(), k.cpu(), {}, title="all codes")
 
 
 SYSTEM = MMGANSystem()

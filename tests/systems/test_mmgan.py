@@ -274,19 +274,32 @@ def test_its_clusters_are_the_encoders(kind):
 def test_samples_are_of_the_cluster_that_was_asked_for():
     data = dataset(KINDS["table"])
     model, _ = model_of(data)
-    seen = []
-    model.generator.register_forward_hook(lambda _, given, out: seen.append((given[0], out)))
+    codes, k = model.codes(3000, torch.Generator().manual_seed(0))
     drawn = model.sample(3000, torch.Generator().manual_seed(0), chunk=700)
-    y = torch.cat([given for given, _ in seen])
-    assert torch.equal(drawn, torch.cat([out for _, out in seen]))
-    assert (y.mean(0) - 1 / 3).abs().max() < 0.04
+    assert torch.allclose(drawn, model.generator.core(codes), atol=1e-6)
+    assert (k.bincount(minlength=3) / 3000 - 1 / 3).abs().max() < 0.04
+    for cluster in range(3):
+        mine = codes[k == cluster]
+        assert torch.allclose(mine.mean(0), model.latent.mu[cluster], atol=0.08)
+        assert mine.std(0).mean().item() == pytest.approx(
+            float(model.latent.sigma[cluster]), rel=0.06
+        )
 
-    seen.clear()
-    model.sample(20, torch.Generator().manual_seed(0), cluster=2)
-    assert torch.equal(seen[0][0], torch.eye(3)[[2] * 20])
+    codes, k = model.codes(20, torch.Generator().manual_seed(0), 2)
+    drawn = model.sample(20, torch.Generator().manual_seed(0), cluster=2)
+    assert k.eq(2).all() and torch.allclose(drawn, model.generator.core(codes), atol=1e-6)
     (option,) = model.options
     assert (option.name, option.below) == ("cluster", 3)
     assert model.sample(0, torch.Generator()).shape == (0, 2)
+
+
+def test_the_latent_mixture_is_drawn():
+    data = dataset(KINDS["table"])
+    model, _ = model_of(data)
+    *_, (caption, figure) = SYSTEM.figures(model, data, 0)
+    assert (
+        caption.startswith("Latent mixture. ") and figure.axes[0].get_title("left") == "3 clusters"
+    )
 
 
 def test_the_posterior_of_a_code_is_the_mixture_with_the_encoders_weights():
