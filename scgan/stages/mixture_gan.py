@@ -208,7 +208,7 @@ class MixtureTraining:
 
         def g_loss() -> Tensor:
             logits = self.critic(torch.cat([x, fake]))[:, 0]
-            prior_scores = self.cluster(fake[len(x) :])
+            prior_scores = self.runtime.gather(self.cluster(fake[len(x) :]))
             judged = self._judged(logits, *clusters)
             loss = generator_loss(judged, prior_scores, self.game, alpha=c.alpha)
             losses["g_loss"], losses["cross_entropy"] = loss.g_loss, loss.cross_entropy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from scgan.stages.mixture_gan import MixtureTraining, Networks
 from scgan.systems.mmgan import SYSTEM, build_mixture_generator, build_reader, num_clusters_of
 from scgan.training.runtime import Runtime
 
-CPU = torch.device("cpu")
+CPU, ALONE = torch.device("cpu"), Runtime()
 KINDS = {"table": DataConfig(source="ring", num_train=500, num_test=500)}
 KINDS |= {"images": DataConfig(source="digits")}
 SMALL = {
@@ -144,12 +144,12 @@ def test_a_training_is_algorithm_1_by_hand(kind, changes):
         assert [point[name] for point in curve] == pytest.approx(expected, abs=3e-3)
 
 
-def training(data, **changes):
+def training(data, runtime=ALONE, **changes):
     c = settings(**changes).gan
     inputs = Inputs(data, {}, 0)
     weights = inputs.generator("gan", "weights")
     g, e, critic = networks_of(c, data.train.shape[1:], weights)
-    return MixtureTraining(c, Networks(g, e, critic), inputs, Runtime())
+    return MixtureTraining(c, Networks(g, e, critic), inputs, runtime)
 
 
 @pytest.fixture
@@ -168,6 +168,7 @@ def fed(monkeypatch):
 
     told("critic_loss")
     told("generator_loss")
+    told("imbalance")
     return calls
 
 
@@ -199,6 +200,37 @@ def test_the_losses_are_fed_each_batch_with_its_clusters(fed):
     ((judged, scores, same), how) = fed["generator_loss"]
     assert same == game and how == {"alpha": 0.7} and torch.equal(scores, prior_scores)
     assert not torch.allclose(judged.real, given[:8])  # after the critic's step
+
+
+@dataclass(frozen=True)
+class Worker(Runtime):
+    """One of two workers, whose neighbour has the same share."""
+
+    world_size: int = 2
+
+    def parallel(self, module):
+        return module
+
+    def gather(self, rows):
+        return torch.cat([rows, rows])
+
+
+def test_workers_compare_each_other_s_samples(fed):
+    """A cluster's mean is over the batch of all workers: every logit is gathered."""
+    data = dataset(KINDS["table"])
+    made = training(data, Worker(), **{"gan.balance_weight": 1.0})
+    made.step()
+    ((judged, _), _) = fed["critic_loss"]
+    assert [len(part) for part in judged] == [8] * 5
+    assert all(torch.equal(*part.chunk(2)) for part in judged)
+    ((judged, scores, _), _) = fed["generator_loss"]
+    assert [len(part) for part in judged] == [8] * 5 and len(scores) == 8
+    assert len(fed["imbalance"][0][0]) == 8
+
+    alone = training(data)
+    alone.step()
+    whole = fed["critic_loss"][0][0]
+    assert torch.equal(whole.k_prior[:4], judged.k_prior[:4])
 
 
 @pytest.mark.parametrize("straight_through", [True, False])
