@@ -54,6 +54,16 @@ PAPERS: dict[str, Paper] = {
         2014,
         "Generative adversarial nets",
     ),
+    "MMGAN": Paper(
+        "Pandeva, Schubert",
+        2019,
+        "MMGAN: Generative adversarial networks for multi-modal distributions",
+    ),
+    "RELATIVISTIC": Paper(
+        "Jolicoeur-Martineau",
+        2018,
+        "The relativistic discriminator: a key element missing from standard GAN",
+    ),
     "GEOMETRIC-GAN": Paper("Lim, Ye", 2017, "Geometric GAN"),
     "LSGAN": Paper(
         "Mao, Li, Xie, Lau, Wang, Smolley", 2017, "Least squares generative adversarial networks"

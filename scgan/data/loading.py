@@ -51,7 +51,7 @@ def load(config: DataConfig, seed: int) -> Dataset:
         return _load_images(config, read_digits(), seed, config.image_size or SIZE_OF_DIGITS)
 
     path = Path(config.source).expanduser()
-    _check_is_path(config.source, path)
+    check_is_path(config.source)
 
     if parts := find_parts(config.source, config.stream):
         _refuse(config, "a table", IMAGE_SETTINGS)
@@ -68,7 +68,13 @@ def load(config: DataConfig, seed: int) -> Dataset:
     return split(path.stem, table, config.test_fraction, seed, config.scaling)
 
 
-def _check_is_path(source: str, path: Path) -> None:
+def check_is_path(source: str) -> None:
+    """Refuse a word that is neither a bundled set nor looks like a path.
+
+    Raises:
+        ValueError: In one line, with the nearest bundled set.
+    """
+    path = Path(source).expanduser()
     if source.startswith("s3://") or "/" in source or path.suffix in READERS or path.exists():
         return
     raise ValueError(
@@ -114,12 +120,14 @@ def _stream(name: str, config: DataConfig, paths: Sequence[str], seed: int) -> D
 
 def _draw(toy: Toy, num_train: int, num_test: int, seed: int) -> Dataset:
     # A generator for each part, so that the size of one changes nothing in the other.
-    parts = []
+    parts, labels = [], []
     for part, num in enumerate((num_train, num_test)):
         state = np.random.SeedSequence((seed, part)).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(state) % 2**63)
-        x0, x1 = toy.sample(num, generator).numpy().T.copy()
+        points, pieces = toy.sample_labelled(num, generator)
+        x0, x1 = points.numpy().T.copy()
         parts.append({"x0": x0, "x1": x1})
+        labels.append(None if pieces is None else pieces.numpy())
 
     train, test = parts
     schema = Schema.fit(train)
@@ -129,9 +137,12 @@ def _draw(toy: Toy, num_train: int, num_test: int, seed: int) -> Dataset:
         train=schema.encode(train),
         test=schema.encode(test),
         schema=schema,
-        train_labels=None,
-        test_labels=None,
+        train_labels=labels[0],
+        test_labels=labels[1],
         toy=toy,
-        fingerprint=fingerprint(("toy", DATA_VERSION, toy.name, num_train, num_test, seed), ()),
+        fingerprint=fingerprint(
+            ("toy", DATA_VERSION, toy.name, num_train, num_test, seed),
+            [piece for piece in labels if piece is not None],
+        ),
         dropped=0,
     )

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from scgan.capabilities import Clustering, Measured, Model, Reconstructing
 from scgan.data.dataset import Dataset
+from scgan.metrics.clustering import silhouette
 from scgan.metrics.image_scores import PIXELS, compare_images
 from scgan.metrics.images import Extractor
 from scgan.metrics.scores import Score, compare_rows, label_scores, mode_scores
@@ -39,14 +40,25 @@ def score_table(model: Model, data: Dataset, seed: int) -> Iterator[tuple[str, S
 
     if isinstance(model, Reconstructing):
         yield from _reconstruction(model, data)
-    if isinstance(model, Clustering) and data.test_labels is not None:
-        yield from label_scores(data.test_labels, model.assign(data.test).cpu()).items()
+    if isinstance(model, Clustering):
+        yield from _clusters(model, data, seed)
 
     # In the data's own units, by the modes of a distribution that is known.
     toy = data.toy
     if toy is not None and (modes := toy.modes()) is not None and toy.mode_std is not None:
         raw = torch.from_numpy(np.stack(list(columns.values()), axis=1))
         yield from mode_scores(raw, modes, toy.mode_std, toy.mode_weights).items()
+
+
+def _clusters(model: Clustering, data: Dataset, seed: int) -> Iterator[tuple[str, Score]]:
+    """Held-out clusters beside their labels; without labels, how far apart they lie."""
+    k, labels = model.assign(data.test).cpu(), data.test_labels
+    if labels is None:
+        found = silhouette(data.test, k, seed=seed)
+        if found is not None:
+            yield "silhouette", Score.of("silhouette", found)
+    elif labels.ndim == 1:
+        yield from label_scores(labels, k).items()
 
 
 def _reconstruction(model: Reconstructing, data: Dataset) -> Iterator[tuple[str, Score]]:
@@ -84,6 +96,8 @@ def score_images(
     fake = model.sample(num, torch.Generator(model.device).manual_seed(seed)).cpu()
     networks = [*extractors_of(model), *more] or [PIXELS]
     yield from compare_images(data.train, fake, networks, seed, held_out=data.test, num_max=num)
+    if isinstance(model, Clustering):
+        yield from _clusters(model, data, seed)
 
 
 def compared(data: Dataset, num: int) -> int:

@@ -105,9 +105,32 @@ MEANINGS: Mapping[str, Meaning] = {
         "nothing, 1 the same partition.",
         "higher",
     ),
+    "label_ari": Meaning(
+        "Clusters and labels, ARI",
+        "How often clusters and labels agree on whether two are of a kind, adjusted Rand index: 0 "
+        "by chance, 1 the same partition.",
+        "higher",
+    ),
     "label_purity": Meaning(
         "Clusters and labels, purity",
         "Share of held-out rows whose label is the commonest of their cluster.",
+        "higher",
+    ),
+    "label_hungarian": Meaning(
+        "Clusters and labels, Hungarian accuracy",
+        "Share of held-out rows labelled right when each cluster stands for one label of its own.",
+        "higher",
+    ),
+    "label_majority": Meaning(
+        "Clusters and labels, majority of a label",
+        "Share of a label's held-out rows in the cluster that holds most of them, mean over the "
+        "labels: 1 with one cluster, so read it beside the others.",
+        "higher",
+    ),
+    "silhouette": Meaning(
+        "Silhouette",
+        "How much nearer held-out rows are to their own cluster than to the next, of rows without "
+        "labels: 1 far apart, 0 at the border, negative in the wrong one.",
         "higher",
     ),
     "reconstruction_mse": Meaning(

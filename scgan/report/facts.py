@@ -42,7 +42,7 @@ def data_sentence(data: Dataset) -> str:
         told.append(f"{data.dropped:,} {why} were left out.")
 
     if data.train_labels is not None and data.kind == "table":
-        told.append("A label column was kept out of training.")
+        told.append("Labels were kept out of training.")
 
     return " ".join(told)
 

@@ -29,6 +29,16 @@ def toy(source: str = "checkerboard", train: int = 400, test: int = 300, seed: i
     return load(DataConfig(source=source, num_train=train, num_test=test), seed)
 
 
+def test_a_toy_sets_pieces_are_its_rows_labels() -> None:
+    data = toy("ring")
+    assert data.train_labels is not None and data.test_labels is not None
+    raw = data.table_schema.decode(data.test)
+    modes = data.toy.modes()[data.test_labels]
+    assert np.abs(raw["x0"] - modes[:, 0].numpy()).max() < 0.06
+    assert len(data.train_labels) == 400 and set(data.train_labels) == set(range(8))
+    assert toy("checkerboard").train_labels is None
+
+
 @pytest.mark.parametrize("name", TOYS)
 def test_toy_sets(name: str) -> None:
     data = toy(name)
