@@ -58,6 +58,24 @@ PAPERS: dict[str, Paper] = {
         2019,
         "MMGAN: Generative adversarial networks for multi-modal distributions",
     ),
+    "NEMGAN": Paper(
+        "Mishra, Jayendran, Prathosh",
+        2018,
+        "Unsupervised conditional generation using noise engineered mode matching GAN",
+    ),
+    "NEMGAN-P": Paper(
+        "Mishra, Jayendran, Prathosh",
+        2020,
+        "Effect of the latent structure on clustering with GANs",
+    ),
+    "AM-SOFTMAX": Paper(
+        "Wang, Cheng, Liu, Liu", 2018, "Additive margin softmax for face verification"
+    ),
+    "KNN-KL": Paper(
+        "Wang, Kulkarni, Verdú",
+        2009,
+        "Divergence estimation for multidimensional densities via k-nearest-neighbor distances",
+    ),
     "RELATIVISTIC": Paper(
         "Jolicoeur-Martineau",
         2018,

@@ -31,7 +31,7 @@ from scgan.data.dataset import Dataset
 from scgan.data.images.schema import as_floats
 from scgan.losses.adversarial import non_saturating_d_loss, non_saturating_g_loss
 from scgan.nn.eigengan import SLOPE, base_size, num_blocks
-from scgan.nn.mlp import MLP, initialise
+from scgan.nn.mlp import MLP, Activation, initialise
 from scgan.space import Float, Int, Space
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
@@ -75,17 +75,23 @@ class PlainGANConfig(Settings):
     gan: GANSettings = GANSettings()
 
 
-def build_generator(c: GANSettings, shape: Sequence[int], generator: torch.Generator) -> nn.Module:
+def build_generator(
+    c: GANSettings,
+    shape: Sequence[int],
+    generator: torch.Generator,
+    activation: Activation = nn.SiLU,
+) -> nn.Module:
     """A new generator, from z ``[B, code_dim]`` to rows ``[B, D]`` or images ``[B, C, H, W]``.
 
     Args:
         c: Settings.
         shape: Of a sample: ``[D]`` or ``[C, H, W]``.
         generator: Draws the initial weights.
+        activation: Of the networks of rows.
     """
     network: nn.Sequential
     if len(shape) == 1:
-        network = MLP([c.code_dim, *[c.width] * c.num_layers, *shape])
+        network = MLP([c.code_dim, *[c.width] * c.num_layers, *shape], activation)
     else:
         network = _image_generator(c, *shape[:2])
     initialise(network, generator)
@@ -108,7 +114,11 @@ def _image_generator(c: GANSettings, channels: int, size: int) -> nn.Sequential:
 
 
 def build_discriminator(
-    c: GANSettings, shape: Sequence[int], generator: torch.Generator, outputs: int = 1
+    c: GANSettings,
+    shape: Sequence[int],
+    generator: torch.Generator,
+    outputs: int = 1,
+    activation: Activation = nn.SiLU,
 ) -> nn.Module:
     """A new discriminator, from rows ``[B, D]`` or images ``[B, C, H, W]`` to ``[B, outputs]``.
 
@@ -117,10 +127,11 @@ def build_discriminator(
         shape: Of a sample: ``[D]`` or ``[C, H, W]``.
         generator: Draws the initial weights.
         outputs: Numbers a sample: a logit, or what another network reads off it.
+        activation: Of the networks of rows.
     """
     network: nn.Sequential
     if len(shape) == 1:
-        network = MLP([*shape, *[c.width] * c.num_layers, outputs])
+        network = MLP([*shape, *[c.width] * c.num_layers, outputs], activation)
     else:
         network = _image_discriminator(c, *shape[:2], outputs)
     initialise(network, generator)
