@@ -1,4 +1,4 @@
-"""The command ``scgan``: systems, fit, sample, evaluate, report, store."""
+"""The command ``scgan``: systems, fit, sample, evaluate, report, cluster, modes, store."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from scgan import __version__, systems
 from scgan.capabilities import choose
 from scgan.cli import commands
+from scgan.cli.clusters import cluster, modes
 from scgan.cli.store import store_commands
 from scgan.config import leaves, suggest
 from scgan.pipeline import executor as execution
@@ -244,7 +245,8 @@ def report(run: str, store: str) -> None:
     click.echo(place)
 
 
-cli.add_command(store_commands)
+for command in (cluster, modes, store_commands):
+    cli.add_command(command)
 
 
 def main() -> None:

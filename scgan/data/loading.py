@@ -51,7 +51,7 @@ def load(config: DataConfig, seed: int) -> Dataset:
         return _load_images(config, read_digits(), seed, config.image_size or SIZE_OF_DIGITS)
 
     path = Path(config.source).expanduser()
-    _check_is_path(config.source, path)
+    check_is_path(config.source)
 
     if parts := find_parts(config.source, config.stream):
         _refuse(config, "a table", IMAGE_SETTINGS)
@@ -68,7 +68,13 @@ def load(config: DataConfig, seed: int) -> Dataset:
     return split(path.stem, table, config.test_fraction, seed)
 
 
-def _check_is_path(source: str, path: Path) -> None:
+def check_is_path(source: str) -> None:
+    """Refuse a word that is neither a bundled set nor looks like a path.
+
+    Raises:
+        ValueError: In one line, with the nearest bundled set.
+    """
+    path = Path(source).expanduser()
     if source.startswith("s3://") or "/" in source or path.suffix in READERS or path.exists():
         return
     raise ValueError(

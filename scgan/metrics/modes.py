@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 HIGH_QUALITY_RADIUS = 3.0  # standard deviations; VEEGAN's rule for its two-dimensional sets
+NUM_SAMPLES = 2_500  # that VEEGAN counts
 _CHUNK_ELEMENTS = 4_000_000
 
 

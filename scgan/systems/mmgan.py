@@ -20,20 +20,23 @@ Source: [MMGAN], whose learning rates, length, dimension d and layers of images 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import override
 
 from scgan.capabilities import Option, WholeNumber
 from scgan.config import Settings
 from scgan.contract import Inputs, Stage, System, Units, preset
 from scgan.data.dataset import Dataset
+from scgan.figures import tables
+from scgan.nn.eigengan import SLOPE
 from scgan.nn.latent_mixture import LatentMixture, MixtureGenerator
 from scgan.space import Choice, Float, Int, Space
 from scgan.stages.mixture_gan import MixtureSettings, Networks, assigned, fit_mixture_gan
@@ -41,8 +44,12 @@ from scgan.store.artifacts import Artifact
 from scgan.systems.plain_gan import GANSettings, build_discriminator, build_generator
 from scgan.training.runtime import Runtime
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 MOST_LABELS = 100  # distinct labels of a table above which they are no classes
 USUAL_CLUSTERS = 10
+NUM_CODES = 10_000  # that are drawn in a picture
 
 
 class MMGANSettings(MixtureSettings, GANSettings):
@@ -68,7 +75,15 @@ def build_mixture_generator(
     """A new latent mixture of K clusters with a generator of samples of that shape behind it."""
     deviations = {"sigma": c.sigma, "sigma_floor": c.sigma_floor}
     latent = LatentMixture(num_clusters, c.code_dim, **deviations, generator=generator)
-    return MixtureGenerator(latent, build_generator(c, shape, generator))
+    return MixtureGenerator(latent, build_generator(c, shape, generator, nn.ReLU))
+
+
+def build_reader(
+    c: MMGANSettings, shape: Sequence[int], generator: torch.Generator, outputs: int
+) -> nn.Module:
+    """A new critic, of one logit, or clustering network, of K: they are built alike."""
+    leaky = functools.partial(nn.LeakyReLU, SLOPE)
+    return build_discriminator(c, shape, generator, outputs, leaky)
 
 
 def num_clusters_of(c: MMGANSettings, data: Dataset) -> int:
@@ -91,8 +106,8 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
     weights = inputs.generator("gan", "weights")
 
     generator = build_mixture_generator(c, num, shape, weights)
-    critic = build_discriminator(c, shape, weights)
-    encoder = build_discriminator(c, shape, weights, num)
+    critic = build_reader(c, shape, weights, 1)
+    encoder = build_reader(c, shape, weights, num)
     return fit_mixture_gan(c, Networks(generator, encoder, critic), inputs, runtime)
 
 
@@ -120,7 +135,7 @@ class MMGANModel:
             torch.Generator(),
         )
         self.generator = build_mixture_generator(config.gan, num, shape, unused)
-        self.encoder = build_discriminator(config.gan, shape, unused, num)
+        self.encoder = build_reader(config.gan, shape, unused, num)
         for name in ("generator", "encoder"):
             network = getattr(self, name)
             network.load_state_dict(artifact.section(name))
@@ -153,14 +168,19 @@ class MMGANModel:
             cluster: Only of this cluster; None draws all equally likely.
             chunk: Samples made at once.
         """
+        codes, _ = self.codes(num, generator, cluster)
+        return torch.cat([self.generator.core(part) for part in codes.split(chunk)])
+
+    @torch.no_grad()
+    def codes(
+        self, num: int, generator: torch.Generator, cluster: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Draw codes ``[num, d]`` of the latent mixture, and the cluster of each, ``[num]``."""
         device, num_clusters = generator.device, len(self.counts)
         k = torch.randint(num_clusters, (num,), generator=generator, device=device)
         k = k if cluster is None else torch.full_like(k, cluster)
         z = torch.randn(num, self.latent.mu.shape[1], generator=generator, device=device)
-
-        y = F.one_hot(k, num_clusters).float()
-        parts = zip(y.split(chunk), z.split(chunk), strict=True)
-        return torch.cat([self.generator(*part) for part in parts])
+        return self.latent(F.one_hot(k, num_clusters).float(), z), k
 
     @torch.no_grad()
     def probabilities(self, x: Tensor) -> Tensor:
@@ -222,6 +242,16 @@ class MMGANSystem(System):
                 f"gan.code_dim is {c.code_dim}, whose cube has {2**c.code_dim} vertices for the "
                 f"means of {num} clusters to start from; choose at least {(num - 1).bit_length()}"
             )
+
+    @override
+    def figures(self, model: MMGANModel, data: Dataset, seed: int) -> Iterator[tuple[str, Figure]]:
+        yield from super().figures(model, data, seed)
+        codes, k = model.codes(NUM_CODES, torch.Generator(model.device).manual_seed(seed))
+        caption = (
+            "Latent mixture. Codes as they are drawn, by their cluster, in their first two "
+            "principal components, and where most of them lie (the paper's Figure 6)."
+        )
+        yield caption, tables.latent_space(codes.cpu(), k.cpu(), {}, title="all codes")
 
 
 SYSTEM = MMGANSystem()

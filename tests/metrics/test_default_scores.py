@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import silhouette_score
 
 from scgan.contract import System
 from scgan.data.dataset import DataConfig
@@ -120,7 +121,43 @@ def test_held_out_rows_are_reconstructed_and_their_labels_told(data, compared):
     labels, k, _ = compared["label_scores"]
     assert labels is data.test_labels and torch.equal(k, (data.test[:, 0] > 0).long())
     bare = replace(data, test_labels=None, toy=None)
-    assert list(dict(score_table(Clusters(), bare, 0))) == ["first", "reconstruction_mse"]
+    unlabelled = dict(score_table(Clusters(), bare, 0))
+    assert list(unlabelled) == ["first", "reconstruction_mse", "silhouette"]
+    k = (data.test[:, 0] > 0).numpy()
+    expected = silhouette_score(data.test.numpy(), k)
+    assert unlabelled["silhouette"].value == pytest.approx(expected, abs=1e-5)
+    many = replace(data, test_labels=np.zeros((60, 2)))
+    assert "labels" not in dict(score_table(Clusters(), many, 0))
+
+
+def test_one_cluster_has_no_silhouette(data, compared):
+    class One(Clusters):
+        def assign(self, x):
+            return torch.zeros(len(x), dtype=torch.long)
+
+    bare = replace(data, test_labels=None, toy=None)
+    assert list(dict(score_table(One(), bare, 0))) == ["first", "reconstruction_mse"]
+
+
+def test_clusters_of_images_are_laid_beside_their_labels(compared):
+    class Bright:
+        device, options = torch.device("cpu"), ()
+        counts, cluster_columns = torch.ones(2), {}
+
+        def sample(self, num, generator):
+            return torch.zeros(num, 1, 28, 28)
+
+        def assign(self, x):
+            return (x.float().mean((1, 2, 3)) > 80).long()
+
+    images = torch.randint(256, (40, 1, 28, 28), dtype=torch.uint8)
+    images[::2] //= 4
+    labels = np.arange(40) % 2
+    schema = SimpleNamespace(attributes=("a", "b"))
+    data = SimpleNamespace(train=images, test=images, test_labels=labels, image_schema=schema)
+    assert dict(score_images(Bright(), data, 0))["labels"] == "of labels"
+    given, k, _ = compared["label_scores"]
+    assert given is labels and k.tolist() == labels.tolist()
 
 
 def test_the_error_is_that_of_the_held_out_rows(data, compared):

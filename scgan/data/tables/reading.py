@@ -83,8 +83,13 @@ def read_table(
         ValueError: In one line, for whatever is wrong with the file or the request.
     """
     with on_disk(str(path)) as local:
-        raw = _join([(file, _read(file)) for file in table_files(local)])
+        raw = read_raw(local)
         return checked(str(path), raw, columns, label or raw.label, missing)
+
+
+def read_raw(path: Path) -> Raw:
+    """What a table's file, or the files of a folder, hold, before any check of their values."""
+    return _join([(file, _read(file)) for file in table_files(path)])
 
 
 def from_columns(

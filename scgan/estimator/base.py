@@ -1,4 +1,4 @@
-"""SC-GAN as a scikit-learn estimator: fit, sample, transform, predict, reconstruct."""
+"""What every estimator does: fit, predict, sample, save, take arrays and data frames."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from scgan.capabilities import choose
+from scgan import systems
+from scgan.capabilities import choose, cluster_probabilities
 from scgan.cli.console import Terminal
-from scgan.config import override
+from scgan.config import Settings, override
 from scgan.data.dataset import DataConfig
 from scgan.data.split import whole
 from scgan.data.tables.reading import Table, from_columns
@@ -25,29 +26,16 @@ from scgan.pipeline import executor as execution
 from scgan.pipeline import run as pipeline
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact, ArtifactStore
-from scgan.systems.scgan import SYSTEM, SCGANConfig
+
+LABELS = "labels"
+"""Name beside the stages' under which the clusters of X are saved."""
 
 
-class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """SC-GAN for arrays and data frames, trained in this process.
+class Estimator(BaseEstimator):
+    """A system for arrays and data frames, trained in this process.
 
-    ::
-
-        model = SCGAN(num_clusters=16).fit(X)
-        X_new = model.sample(1000)
-
-    Args:
-        num_clusters: K; None for one in 200 rows, at most 256.
-        code_dim: Dimension of the latent space; None for the data's + 2.
-        lambda_eps: Weight of the reconstruction of codes in the mappers.
-        lambda_x: Weight of generation against reconstruction in the decoder.
-        preset: Settings to start from, ``"smoke"`` or ``"default"``.
-        settings: Any other settings by dotted key, ``{"decoder.width": 256}``.
-        random_state: Seed of everything random, an integer of at least 0; or a ``RandomState``, or
-            None for a new seed at each fit.
-        memory: Folder or ``s3://`` address where trained stages are kept and found again; None
-            keeps none.
-        verbose: Whether to show progress on stderr.
+    A class of a system has parameters of its own, those of ``_own``, and beside them ``preset``,
+    ``settings``, ``random_state``, ``memory`` and ``verbose``.
 
     Attributes:
         n_features_in_: Columns seen in fit.
@@ -55,34 +43,19 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         labels_: Cluster of each row of X, ``[N]``.
         n_clusters_: Clusters found.
         seed_: The seed that the fit used.
-
-    Source: [SCGAN].
     """
 
-    def __init__(
-        self,
-        num_clusters: int | None = None,
-        *,
-        code_dim: int | None = None,
-        lambda_eps: float | None = None,
-        lambda_x: float | None = None,
-        preset: str = "default",
-        settings: Mapping[str, Any] | None = None,
-        random_state: int | np.random.RandomState | None = 0,
-        memory: str | None = None,
-        verbose: bool = False,
-    ) -> None:
-        self.num_clusters = num_clusters
-        self.code_dim = code_dim
-        self.lambda_eps = lambda_eps
-        self.lambda_x = lambda_x
-        self.preset = preset
-        self.settings = settings
-        self.random_state = random_state
-        self.memory = memory
-        self.verbose = verbose
+    _system: ClassVar[str]
+    _own: ClassVar[Mapping[str, str]]
+    """Parameters and the dotted keys of the settings that they are."""
 
-    def fit(self, X: Any, y: Any = None) -> SCGAN:
+    preset: str
+    settings: Mapping[str, Any] | None
+    random_state: int | np.random.RandomState | None
+    memory: str | None
+    verbose: bool
+
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Train all stages on X.
 
         Args:
@@ -97,24 +70,23 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         data = whole("array", _table(X))
         config = self._config()
-        SYSTEM.check(config, data)
+        systems.load(self._system).check(config, data)
         self.seed_ = _seed(self.random_state)
-        spec = Spec("scgan", DataConfig(source="array"), config, self.seed_)
+        spec = Spec(self._system, DataConfig(source="array"), config, self.seed_)
         listeners = [Terminal()] if self.verbose else []
 
         with tempfile.TemporaryDirectory() as scratch:
             store = ArtifactStore(self.memory or scratch)
             fitted = pipeline.fit_stages(spec, data, store, execution.LocalExecutor(), listeners)
 
-        self._take(
-            {name: stage.artifact for name, stage in fitted.items()},
-            data.table_schema,
-            config,
-            _kind(X),
-        )
-
-        self.labels_ = self.artifacts_["cluster"].tensors["k"].numpy()
+        artifacts = {name: stage.artifact for name, stage in fitted.items()}
+        self._take(artifacts, data.table_schema, config, _kind(X))
+        self.labels_ = self.model_.assign(data.train).cpu().numpy()
         return self
+
+    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:
+        """Train on X; cluster of each of its rows, ``[N]``."""
+        return self.fit(X, y).labels_
 
     def sample(self, n: int = 1, *, seed: int = 0, **options: Any) -> Any:
         """Draw samples in the units, names and types of X.
@@ -122,8 +94,8 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Args:
             n: How many.
             seed: The same seed draws the same samples.
-            **options: What the model lets choose: ``cluster=3`` for rows of that cluster only,
-                ``latent="real"`` for another latent model; ``model_.options`` tells them.
+            **options: What the model lets choose, as ``cluster=3`` for rows of that cluster only;
+                ``model_.options`` tells them.
 
         Returns:
             Array ``[n, D]`` or data frame, as X was.
@@ -138,20 +110,15 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         x = self.model_.sample(n, torch.Generator().manual_seed(seed), **chosen)
         return self._like_input(self.schema_.decode(x))
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Codes eps of X, ``[N, d]``."""
-        x = self._encoded(X)
-        return self.model_.encode(x).numpy()
-
     def predict(self, X: Any) -> np.ndarray:
         """Cluster of each row of X, ``[N]`` integers in [0, n_clusters_)."""
         x = self._encoded(X)
-        return self.model_.assign(x).numpy()
+        return self.model_.assign(x).cpu().numpy()
 
-    def reconstruct(self, X: Any) -> Any:
-        """Decode the codes of X with the noise fixed; array or data frame as X was in fit."""
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probability of each cluster given each row of X, ``[N, n_clusters_]``."""
         x = self._encoded(X)
-        return self._like_input(self.schema_.decode(self.model_.reconstruct(x)))
+        return cluster_probabilities(self.model_, x).cpu().numpy()
 
     def save(self, path: str) -> None:
         """Write the fitted estimator to a folder or ``s3://`` address, as safetensors and JSON.
@@ -161,7 +128,9 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "model_")
         store = ArtifactStore(path)
-        for name, artifact in self.artifacts_.items():
+        labels = Artifact({"k": torch.from_numpy(self.labels_)})
+        artifacts = {**self.artifacts_, LABELS: labels}
+        for name, artifact in artifacts.items():
             store.save(name, artifact)
 
         record = {
@@ -169,13 +138,13 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "config": self.config_.model_dump(mode="json"),
             "schema": self.schema_.to_json(),
             "kind": self.kind_,
-            "stages": list(self.artifacts_),
+            "stages": list(artifacts),
         }
 
         store.storage.write("estimator.json", json.dumps(record, indent=1, default=_plain).encode())
 
     @classmethod
-    def load(cls, path: str) -> SCGAN:
+    def load(cls, path: str) -> Self:
         """Read an estimator that :meth:`save` wrote.
 
         Raises:
@@ -193,52 +162,39 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         estimator = cls(**record["params"])
         found = {name: artifact for name, artifact in artifacts.items() if artifact is not None}
-        config = SCGANConfig.model_validate(record["config"])
+        estimator.labels_ = found.pop(LABELS).tensors["k"].numpy()
+        config = systems.load(cls._system).Config.model_validate(record["config"])
         estimator._take(found, Schema.from_json(record["schema"]), config, record["kind"])
-        estimator.labels_ = found["cluster"].tensors["k"].numpy()
         estimator.seed_ = record["params"]["random_state"]
 
         return estimator
 
-    def _config(self) -> SCGANConfig:
-        if self.preset not in SYSTEM.presets:
-            raise ValueError(
-                f"unknown preset {self.preset!r}; allowed: {', '.join(SYSTEM.presets)}"
-            )
+    def _config(self) -> Any:
+        presets = systems.load(self._system).presets
+        if self.preset not in presets:
+            raise ValueError(f"unknown preset {self.preset!r}; allowed: {', '.join(presets)}")
 
-        own = {
-            "clusters.num_clusters": self.num_clusters,
-            "encoder.code_dim": self.code_dim,
-            "mappers.lambda_eps": self.lambda_eps,
-            "decoder.lambda_x": self.lambda_x,
-        }
-
-        changes = {key: value for key, value in own.items() if value is not None} | dict(
-            self.settings or {}
-        )
+        own = {key: getattr(self, name) for name, key in self._own.items()}
+        given = {key: value for key, value in own.items() if value is not None}
+        changes = given | dict(self.settings or {})
         plain = {
             key: value.item() if isinstance(value, np.generic) else value
             for key, value in changes.items()
         }
-        return override(SYSTEM.presets[self.preset], plain)
+        return override(presets[self.preset], plain)
 
     def _take(
-        self, artifacts: Mapping[str, Artifact], schema: Schema, config: SCGANConfig, kind: str
+        self, artifacts: Mapping[str, Artifact], schema: Schema, config: Settings, kind: str
     ) -> None:
         self.artifacts_, self.schema_, self.config_, self.kind_ = artifacts, schema, config, kind
-        model: Any = SYSTEM.model(config, artifacts, torch.device("cpu"))
+        model: Any = systems.load(self._system).model(config, artifacts, torch.device("cpu"))
         self.model_ = model
         self.n_features_in_ = len(schema.names)
-        self.n_clusters_ = len(self.model_.centres)
+        self.n_clusters_ = len(model.counts)
         if kind == "frame":
             self.feature_names_in_ = np.asarray(schema.names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_  # of an earlier fit
-
-    @property
-    def _n_features_out(self) -> int:
-        """Columns of what transform gives, by which scikit-learn names them."""
-        return self.model_.centres.shape[1]
 
     def _encoded(self, X: Any) -> torch.Tensor:
         check_is_fitted(self, "model_")
