@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -37,7 +38,7 @@ from scgan.data.dataset import Dataset
 from scgan.data.labels import read_labels
 from scgan.figures.modes import draw_modes
 from scgan.metrics.mode_matching import mode_matching_scores
-from scgan.metrics.scores import Score
+from scgan.metrics.scores import Score, label_scores
 from scgan.nn.eigengan import SLOPE
 from scgan.nn.inversion import Inversion, Prior, engineered_noise
 from scgan.nn.mlp import initialise
@@ -236,6 +237,14 @@ class NEMGANSystem(System):
 
     @override
     def evaluate(self, model: NEMGANModel, data: Dataset, seed: int) -> Iterator[tuple[str, Score]]:
+        labels = read_labels(data)
+        if labels is not None and bool((labels.test < 0).any()):
+            # Rows without a label are no class of their own.
+            known, data = labels.test >= 0, replace(data, test_labels=None)
+            if known.any():
+                k = model.assign(data.test[known]).cpu()
+                yield from label_scores(labels.test[known].numpy(), k).items()
+
         yield from super().evaluate(model, data, seed)
         yield from mode_matching_scores(model, data, seed)
 

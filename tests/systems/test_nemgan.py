@@ -416,3 +416,11 @@ def test_scores_say_how_modes_match():
     found = dict(SYSTEM.evaluate(model, data, 0))
     assert {"prior_distance", "mode_share_distance", "mode_kl_mean", "label_nmi"} <= set(found)
     assert read_labels(data).names == tuple(map(str, range(8)))
+
+
+def test_rows_without_a_label_are_no_class_of_their_own():
+    data = labelled_data([""] * 400 + ["a"] * 50 + ["b"] * 50)
+    model, _ = trained(data)
+    model.assign = lambda x: (torch.arange(len(x)) >= 50).long()
+    found = dict(SYSTEM.evaluate(model, data, 0))
+    assert found["label_purity"].value == found["label_hungarian"].value == 1
