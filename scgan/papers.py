@@ -81,6 +81,12 @@ PAPERS: dict[str, Paper] = {
         2018,
         "The relativistic discriminator: a key element missing from standard GAN",
     ),
+    "DCGAN": Paper(
+        "Radford, Metz, Chintala",
+        2016,
+        "Unsupervised representation learning with deep convolutional generative adversarial "
+        "networks",
+    ),
     "GEOMETRIC-GAN": Paper("Lim, Ye", 2017, "Geometric GAN"),
     "LSGAN": Paper(
         "Mao, Li, Xie, Lau, Wang, Smolley", 2017, "Least squares generative adversarial networks"

@@ -12,23 +12,22 @@ Eq. (1) is :func:`scgan.losses.nemgan.generator_loss`; the discriminator's side 
 :mod:`scgan.losses.adversarial`. A prior that is learned descends
 :func:`scgan.losses.nemgan.prior_divergence`, and where some rows have labels, h descends
 :func:`scgan.losses.nemgan.mode_divergence` on them every hundred steps. Rows of a table go through
-fully connected networks, images through convolutions; generator and inversion are averaged over
-their steps.
+fully connected networks, images through strided convolutions (:mod:`scgan.nn.dcgan`); generator and
+inversion are averaged over their steps.
 
-Source: [NEMGAN] Eq. (1), Sec. 4.5, its code, [NEMGAN-P] code. Differs: Adam's settings and the
-networks are the plain GAN's, the averages.
+Source: [NEMGAN] Eq. (1), Sec. 4.5, its code, [NEMGAN-P] code. Differs: Adam's betas, smaller
+networks, the averages.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from typing_extensions import override
 
 from scgan.capabilities import Option, WholeNumber
@@ -39,24 +38,27 @@ from scgan.data.labels import read_labels
 from scgan.figures.modes import draw_modes
 from scgan.metrics.mode_matching import mode_matching_scores
 from scgan.metrics.scores import Score, label_scores
-from scgan.nn.eigengan import SLOPE
+from scgan.nn.dcgan import Sizes, build_generator, build_reader
 from scgan.nn.inversion import Inversion, Prior, engineered_noise
 from scgan.nn.mlp import initialise
 from scgan.space import Choice, Float, Int, Space
 from scgan.stages.noise_gan import Networks, NoiseSettings, fit_noise_gan, read
 from scgan.store.artifacts import Artifact
-from scgan.systems.plain_gan import GANSettings, build_discriminator, build_generator
 from scgan.training.runtime import Runtime
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class NEMGANSettings(NoiseSettings, GANSettings):
+class NEMGANSettings(NoiseSettings):
     """The networks' settings beside the training's."""
 
+    width: int = Field(128, ge=8, le=8192, description="units of a hidden layer")
     num_layers: int = Field(
         2, ge=1, le=32, description="hidden layers of each network; of images, their size says"
+    )
+    image_width: int = Field(
+        16, ge=1, le=1024, description="channels at half the images' size, doubled at each halving"
     )
 
 
@@ -74,27 +76,16 @@ def build_networks(c: NEMGANSettings, shape: Sequence[int], generator: torch.Gen
         shape: Of a sample: ``[D]`` or ``[C, H, W]``.
         generator: Draws the initial weights.
     """
-    h1 = build_reader(c, shape, generator, c.noise_dim)
+    sizes = Sizes(c.width, c.num_layers, c.image_width)
+    h1 = build_reader(shape, c.noise_dim, sizes, generator)
     inversion = Inversion(h1, c.num_clusters, c.noise_dim, c.head if c.reads_modes else None)
     initialise(inversion, generator)
-    whole = c.model_copy(update={"code_dim": c.noise_dim})
     return Networks(
         Prior(c.weights or [1.0] * c.num_clusters),
-        build_generator(whole, shape, generator, nn.ReLU),
+        build_generator(c.noise_dim, shape, sizes, generator),
         inversion,
-        build_reader(c, shape, generator, 1),
+        build_reader(shape, 1, sizes, generator),
     )
-
-
-def build_reader(
-    c: NEMGANSettings, shape: Sequence[int], generator: torch.Generator, outputs: int
-) -> nn.Module:
-    """A new discriminator or h1: the plain GAN's, but rows go through leaky rectifiers.
-
-    With smooth units a discriminator of rows is too slow to follow: three of ring's modes are left.
-    """
-    leaky = functools.partial(nn.LeakyReLU, SLOPE)
-    return build_discriminator(c, shape, generator, outputs, leaky)
 
 
 def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:

@@ -116,9 +116,9 @@ _CHANGES = {
             ("[self.generator(part) for part in z_hat.split", "[part for part in x.split"),
         ],
         _SYSTEM_TESTS + "test_networks_have_their_settings_sizes": [
-            ("generator, nn.ReLU)", "generator)"),
-            ("functools.partial(nn.LeakyReLU, SLOPE)", "nn.LeakyReLU"),
-            ('"code_dim": c.noise_dim', '"code_dim": c.code_dim'),
+            ("build_generator(c.noise_dim, shape", "build_generator(c.num_clusters, shape"),
+            ("build_reader(shape, 1, sizes", "build_reader(shape, 2, sizes"),
+            ("Sizes(c.width, c.num_layers", "Sizes(c.width, 1 + c.num_layers"),
         ],
         _BY_HAND: [("Prior(c.weights or [1.0]", "Prior([1.0]")],
         _REFUSED: [
@@ -128,6 +128,18 @@ _CHANGES = {
         ],
         _SYSTEM_TESTS + "test_scores_say_how_modes_match": [
             ("        yield from mode_matching_scores(model, data, seed)\n", ""),
+        ],
+    },
+    "scgan/nn/dcgan.py": {
+        "tests/nn/test_dcgan.py": [
+            ("self.image_width * 2**i for", "self.image_width for"),
+            ("sizes.channels(size)[::-1]", "sizes.channels(size)"),
+            ("*shape], nn.ReLU)", "*shape])"),
+            ("outputs], leaky_relu)", "outputs])"),
+            ("functools.partial(nn.LeakyReLU, SLOPE)", "nn.LeakyReLU"),
+            ("nn.BatchNorm2d(before), ", ""),
+            ("*layers, nn.Tanh())", "*layers)"),
+            ("nn.Linear(flat, sizes.width), leaky_relu()", "nn.Linear(flat, sizes.width)"),
         ],
     },
     _LABELS: {

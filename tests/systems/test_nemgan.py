@@ -103,8 +103,8 @@ def test_a_training_is_equation_1_by_hand(kind):
     weights = {"reconstruction_weight": 3.0, "mode_weight": 2.0, "weights": (1.0, 2.0, 5.0)}
     config, artifact = fitted(data, **weights, learning_rate=3e-4)
     average, losses = by_hand(config.gan, data, steps=12)
-    for name, value in average.items():
-        assert_close(artifact.tensors[name], value, rtol=0, atol=2e-4)
+    for name in [name for name in average if name.endswith(("weight", "bias"))]:
+        assert_close(artifact.tensors[name], average[name], rtol=0, atol=2e-4)
 
     curve = artifact.meta["curve"]
     columns = dict(
