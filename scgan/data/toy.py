@@ -274,7 +274,11 @@ _SETS: tuple[Toy, ...] = (
     # data sets.
     _equal("ring", _ring(1.0, 0.0), 0.01),
     _equal("grid", _LATTICE, 0.05),
-    # Our own: weights over a factor of 16 and widths over a factor of 8, the lightest mode neither
+    # Our own: ring's modes, weighed 1 : 2 : ... : 8.
+    GaussianMixture(
+        "unequal_ring", _ring(1.0, 0.0), (0.01,) * 8, tuple(k / 36 for k in range(1, 9))
+    ),
+    # Weights over a factor of 16 and widths over a factor of 8, the lightest mode neither
     # the widest nor apart.
     GaussianMixture(
         "unequal_mixture",

@@ -90,6 +90,41 @@ MEANINGS: Mapping[str, Meaning] = {
         "Divergence over modes",
         "How far the samples' shares of the modes are from the true ones: KL divergence, in nats.",
     ),
+    "modes_total_variation": Meaning(
+        "Total variation over modes",
+        "Share of the samples that would have to change their mode for the true shares.",
+    ),
+    "prior_distance": Meaning(
+        "Weights of the modes and data",
+        "Share of held-out rows that would have to change their mode for the weights with which "
+        "modes are drawn: total variation.",
+    ),
+    "mode_share_distance": Meaning(
+        "Samples and weights of the modes",
+        "Share of samples that would have to change the mode they are found in for the weights "
+        "with which modes are drawn: total variation.",
+    ),
+    "mode_share_gap": Meaning(
+        "Samples and weights of the modes, worst",
+        "The same of the mode whose share of samples is farthest from its weight.",
+    ),
+    "modes_empty": Meaning(
+        "Modes without data",
+        "Modes in which hardly any held-out row is found; the divergences leave them out.",
+    ),
+    "mode_kl_mean": Meaning(
+        "Divergence in a mode",
+        "How far a mode's samples are from the held-out rows that are found in it: KL divergence "
+        "by nearest neighbours, in nats, mean over modes.",
+        "lower",
+        "difference",
+    ),
+    "mode_kl_worst": Meaning(
+        "Divergence in a mode, worst",
+        "The same of the worst mode.",
+        "lower",
+        "difference",
+    ),
     "mapper_distance_median": Meaning(
         "Mapper distance, median",
         "How far a mapper's codes are from its cluster's: sliced Wasserstein-1 in the "

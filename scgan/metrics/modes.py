@@ -23,12 +23,14 @@ class ModeCoverage:
             [0, 1].
         kl_divergence: KL(samples' histogram over nearest modes || true weights), in nats, 0 or
             more.
+        total_variation: Half the sum of the differences between the two, in [0, 1].
     """
 
     num_modes: int
     num_captured: int
     high_quality_share: float
     kl_divergence: float
+    total_variation: float
 
 
 def mode_coverage(
@@ -71,12 +73,14 @@ def mode_coverage(
     distance, nearest = _scaled_distance_to_nearest(samples, modes, std)
     high_quality = distance < HIGH_QUALITY_RADIUS
     shares = torch.bincount(nearest, minlength=len(modes)).double() / len(samples)
+    true_shares = true_shares / true_shares.sum()
 
     return ModeCoverage(
         num_modes=len(modes),
         num_captured=nearest[high_quality].unique().numel(),
         high_quality_share=float(high_quality.double().mean()),
-        kl_divergence=_kl_divergence(shares, true_shares / true_shares.sum()),
+        kl_divergence=_kl_divergence(shares, true_shares),
+        total_variation=float((shares - true_shares).abs().sum()) / 2,
     )
 
 

@@ -146,8 +146,8 @@ def mode_scores(
         weights: True weights of the modes, ``[K]``; None for equal ones.
 
     Returns:
-        ``modes_captured`` (a count), ``modes_total`` (a count), ``high_quality_share`` (in [0, 1])
-        and ``modes_kl_divergence`` (nats).
+        ``modes_captured`` (a count), ``modes_total`` (a count), ``high_quality_share`` (in [0, 1]),
+        ``modes_kl_divergence`` (nats) and ``modes_total_variation`` (in [0, 1]).
     """
     coverage = mode_coverage(samples_raw, modes, mode_std, weights)
     values = {
@@ -155,6 +155,7 @@ def mode_scores(
         "modes_total": coverage.num_modes,
         "high_quality_share": coverage.high_quality_share,
         "modes_kl_divergence": coverage.kl_divergence,
+        "modes_total_variation": coverage.total_variation,
     }
 
     return {name: Score.of(name, value) for name, value in values.items()}

@@ -24,6 +24,7 @@ WINDOWS = {
     "moons": (2.4, 320),
     "ring": (1.2, 480),
     "grid": (5.0, 400),
+    "unequal_ring": (1.2, 480),
     "unequal_mixture": (5.0, 400),
 }
 
@@ -112,7 +113,9 @@ def test_rows_are_independent(name: str) -> None:
     assert (z[1:] * z[:-1]).mean(0).abs().max() < 4 / math.sqrt(20_000)
 
 
-@pytest.mark.parametrize("name", ["eight_gaussians", "ring", "grid", "unequal_mixture"])
+@pytest.mark.parametrize(
+    "name", ["eight_gaussians", "ring", "grid", "unequal_ring", "unequal_mixture"]
+)
 def test_modes_have_their_weights_and_widths(name: str) -> None:
     toy, num = TOYS[name], 50_000
     modes, stds, weights = toy.modes(), toy.mode_std, toy.mode_weights
