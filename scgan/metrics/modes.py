@@ -22,12 +22,14 @@ class ModeCoverage:
             [0, 1].
         kl_divergence: KL(samples' histogram over nearest modes || true weights), in nats, 0 or
             more.
+        total_variation: Half the sum of the differences between the two, in [0, 1].
     """
 
     num_modes: int
     num_captured: int
     high_quality_share: float
     kl_divergence: float
+    total_variation: float
 
 
 def mode_coverage(
@@ -37,8 +39,8 @@ def mode_coverage(
 
     A sample belongs to its nearest mode, ``k = argmin_k |x - m_k| / s_k``, and is of high quality
     where that distance is below 3. A mode is captured once it is nearest to one high-quality
-    sample. The divergence is ``sum_k p_k ln(p_k / w_k)`` with p the shares of all samples by
-    nearest mode.
+    sample. With p the shares of all samples by nearest mode the divergence is ``sum_k p_k ln(p_k /
+    w_k)``, the total variation ``sum_k |p_k - w_k| / 2``.
 
     Args:
         samples: Generated rows in raw data units, ``[N, D]``.
@@ -47,7 +49,7 @@ def mode_coverage(
         weights: True weights of the modes, ``[K]``, positive, normalised here; None for equal ones.
 
     Returns:
-        The counts, the share and the divergence in nats.
+        The counts, the share, the divergence in nats and the total variation.
 
     Raises:
         ValueError: If the shapes don't go together, or a standard deviation or weight is not
@@ -70,12 +72,14 @@ def mode_coverage(
     distance, nearest = _scaled_distance_to_nearest(samples, modes, std)
     high_quality = distance < HIGH_QUALITY_RADIUS
     shares = torch.bincount(nearest, minlength=len(modes)).double() / len(samples)
+    true_shares = true_shares / true_shares.sum()
 
     return ModeCoverage(
         num_modes=len(modes),
         num_captured=nearest[high_quality].unique().numel(),
         high_quality_share=float(high_quality.double().mean()),
-        kl_divergence=_kl_divergence(shares, true_shares / true_shares.sum()),
+        kl_divergence=_kl_divergence(shares, true_shares),
+        total_variation=float((shares - true_shares).abs().sum() / 2),
     )
 
 

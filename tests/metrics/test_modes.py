@@ -12,7 +12,7 @@ CORNERS = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]])
 
 
 def test_perfect_coverage() -> None:
-    assert mode_coverage(CORNERS, CORNERS, 0.1) == ModeCoverage(4, 4, 1.0, 0.0)
+    assert mode_coverage(CORNERS, CORNERS, 0.1) == ModeCoverage(4, 4, 1.0, 0.0, 0.0)
 
 
 def test_counts_by_hand() -> None:
@@ -27,6 +27,8 @@ def test_counts_by_hand() -> None:
     assert coverage.high_quality_share == pytest.approx(4 / 6)
     expected = sum(p * math.log(p / 0.25) for p in (4 / 6, 1 / 6, 1 / 6))
     assert coverage.kl_divergence == pytest.approx(expected)
+    differences = (4 / 6 - 0.25, 0.25 - 1 / 6, 0.25, 0.25 - 1 / 6)
+    assert coverage.total_variation == pytest.approx(sum(differences) / 2)
 
 
 def test_collapse_onto_one_of_k_modes_costs_log_k() -> None:
@@ -39,6 +41,7 @@ def test_weights_are_the_target_of_the_divergence() -> None:
     samples = CORNERS[[0, 0, 0, 1]]
     coverage = mode_coverage(samples, CORNERS[:2], 0.1, torch.tensor([6.0, 2.0]))
     assert coverage.kl_divergence == pytest.approx(0, abs=1e-12)
+    assert coverage.total_variation == pytest.approx(0, abs=1e-12)
     equal = mode_coverage(samples, CORNERS[:2], 0.1).kl_divergence
     assert equal == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.5))
 
