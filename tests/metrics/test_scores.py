@@ -159,7 +159,7 @@ def test_off_support_refers_to_the_first_rows_of_train(monkeypatch: pytest.Monke
     assert score(samples, test, train, seed=0)["off_support_fraction"].value == 1
 
 
-def test_exact_support_is_the_share_at_density_zero_and_beside_it_the_rarest_in_a_thousand() -> None:
+def test_exact_support_is_the_share_at_density_zero_or_beside_the_rarest_in_a_thousand() -> None:
     on, off = torch.zeros(990), torch.full((10,), -torch.inf)
     entry = scores.exact_support(torch.cat([on, off]), torch.zeros(400))
     assert (entry.value, entry.floor, entry.better) == (0.01, 0.0, "lower")
