@@ -23,6 +23,7 @@ from scgan.metrics.scores import Score
 from scgan.metrics.standard import detection, shape, trend
 
 LABEL = "label"  # name of the column of classes
+WITH_LABEL = "_with_label"  # how the name of such a table ends
 TEST_FRACTION = 0.1
 
 PUBLISHED: Mapping[str, Mapping[str, float]] = {

@@ -285,7 +285,7 @@ def mixtures(race: Race, modes: int | None, dim: int | None, rows: int) -> None:
 @click.option("--label", help="Its column of classes, made numbers; the format's own by default.")
 def magic(race: Race, data: str, label: str | None) -> None:
     """The protocol of TabPC's paper: the label is a column, all is compared with training rows."""
-    path = race.folder / f"{Path(data).stem}_with_label.npz"
+    path = race.folder / f"{Path(data).stem}{protocol.WITH_LABEL}.npz"
     if not path.exists():
         protocol.write_with_label(read_table(data, None, label, "error"), path)
     source = DataConfig(source=str(path), test_fraction=protocol.TEST_FRACTION)

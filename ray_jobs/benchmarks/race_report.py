@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from ray_jobs.benchmarks.magic import PUBLISHED
+from ray_jobs.benchmarks.magic import PUBLISHED, WITH_LABEL
 from scgan.figures.style import PALETTE, panels, png, style
 from scgan.metrics.comparing import beats, leaders, shortfall
 from scgan.metrics.meanings import meaning_of
@@ -71,15 +71,11 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     Values are means with their standard deviation over the seeds; in bold the best and all that it
     does not beat (:func:`scgan.metrics.comparing.beats`).
     """
-    groups: dict[tuple[str, float], list[Mapping[str, Any]]] = defaultdict(list)
-    for row in rows:
-        groups[row["data"], row["budget"]].append(row)
-
     sections = []
-    for (data, budget), group in groups.items():
+    for title, group in _races(rows).items():
         runs = _by_entrant(group)
-        lines = [f"### {data}, {budget:g} s", _table(runs), _behind(runs)]
-        if data.endswith("_with_label"):
+        lines = [f"### {title}", _table(runs), _behind(runs)]
+        if group[0]["data"].endswith(WITH_LABEL):
             lines.insert(2, _published())
         sections.append("\n\n".join(line for line in lines if line))
 
@@ -98,12 +94,12 @@ def ratios_of(runs: Sequence[Mapping[str, Any]], score: str) -> list[float]:
 
 
 def picture(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """A panel a data set: each entrant's first score of those shown, with its spread."""
-    names = list(dict.fromkeys(row["data"] for row in rows))
+    """A panel a data set and budget: each entrant's first score of those shown, with its spread."""
+    races = _races(rows)
     with style():
-        figure, axes = panels(len(names), min(3, len(names)), (3.2, 2.4))
-        for ax, data in zip(axes, names, strict=True):
-            runs = _by_entrant([row for row in rows if row["data"] == data])
+        figure, axes = panels(len(races), min(3, len(races)), (3.2, 2.4))
+        for ax, (title, found_rows) in zip(axes, races.items(), strict=True):
+            runs = _by_entrant(found_rows)
             score = _shown(runs)[0]
             for place, (entrant, group) in enumerate(runs.items()):
                 found = values_of(group, score)
@@ -113,9 +109,17 @@ def picture(rows: Sequence[Mapping[str, Any]]) -> Figure:
                 )
 
             ax.set_yticks(range(len(runs)), list(runs))
-            ax.set_title(data)
+            ax.set_title(title)
             ax.set_xlabel(meaning_of(score)[0].label)
     return figure
+
+
+def _races(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The results of each data set and budget, under their title."""
+    groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[f"{row['data']}, {row['budget']:g} s"].append(row)
+    return dict(groups)
 
 
 def _by_entrant(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
