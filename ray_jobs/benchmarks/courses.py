@@ -156,8 +156,11 @@ class SCGAN(Peer):
         self.training_seconds = clock.spent
         artifacts = {name: stage.artifact for name, stage in fitted.items()}
         # The clusters' artifact holds rows' codes, no weights.
-        weights = [a.tensors for name, a in artifacts.items() if name != "cluster"]
-        self.num_parameters = sum(t.numel() for tensors in weights for t in tensors.values())
+        weights: list[Tensor] = []
+        for name, artifact in artifacts.items():
+            weights += artifact.tensors.values() if name != "cluster" else ()
+
+        self.num_parameters = sum(tensor.numel() for tensor in weights)
         self.model = system.model(config, artifacts, torch.device("cpu"))
         return self.training_seconds
 

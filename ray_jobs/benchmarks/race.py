@@ -9,6 +9,7 @@ import functools
 import importlib.util
 import itertools
 import json
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ NUM_SAMPLES = 40_000  # drawn to be scored, as of a run
 NUM_MODE_SAMPLES = 200_000  # by which the weights of modes are judged
 NUM_CLASSIFIED = 10_000  # rows a side of XGBoost's detection
 NAMES = ("scgan", *PEERS)
+KEY = ("data", "peer", "columns", "seed", "budget")  # of a result
 SIZES = tuple(itertools.product((8, 64, 512), (2, 8, 32)))  # modes and dimensions
 
 Scoring = Callable[[View, Peer, int], dict[str, Score]]
@@ -84,8 +86,8 @@ class Race:
         """
         torch.set_num_threads(1)
         self.folder.mkdir(parents=True, exist_ok=True)
-        kept = ("data", "peer", "columns", "seed", "budget")
-        done = {tuple(row[key] for key in kept) for row in self.read()}
+        key_of = operator.itemgetter(*KEY)
+        done = {key_of(row) for row in self.read()}
 
         with threadpool_limits(1):
             for seed, (name, config) in itertools.product(range(self.seeds), sources.items()):
@@ -95,7 +97,7 @@ class Race:
                     if key in done:
                         continue
                     found = self._race(peer, View(data, columns), seed, score)
-                    self._write({**dict(zip(kept, key, strict=True)), **found})
+                    self._write({**dict(zip(KEY, key, strict=True)), **found})
 
     def _there(self) -> Iterator[str]:
         for name in self.peers:

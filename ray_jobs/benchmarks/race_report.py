@@ -131,7 +131,11 @@ def _by_entrant(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str
 
 
 def _shown(runs: Runs) -> list[str]:
-    return [score for score in SHOWN if any(values_of(group, score) for group in runs.values())]
+    measured: set[str] = set()
+    for group in runs.values():
+        for run in group:
+            measured |= run["scores"].keys()
+    return [score for score in SHOWN if score in measured]
 
 
 def _table(runs: Runs) -> str:
@@ -146,7 +150,8 @@ def _table(runs: Runs) -> str:
         for score in shown:
             text = mean_and_std(values_of(group, score), 3)
             cells.append(f"**{text}**" if entrant in best[score] else text)
-        cells += [mean_and_std([run[cost] for run in group], 3) for cost in COSTS]
+        for cost in COSTS:
+            cells.append(mean_and_std([run[cost] for run in group], 3))
         ours = entrant.startswith(OURS)
         lines[f"→ {entrant} (ours)" if ours else entrant] = [*cells, str(len(group))]
 
@@ -194,5 +199,7 @@ def _ahead(score: str, group: Sequence[Mapping[str, Any]], best: Sequence[float]
 def _published() -> str:
     """What was published of MAGIC by the same protocol."""
     scores = list(PUBLISHED["TabPC"])
-    lines = {name: [f"{found[s]:.3f}" for s in scores] for name, found in PUBLISHED.items()}
+    lines = {}
+    for name, found in PUBLISHED.items():
+        lines[name] = [f"{found[score]:.3f}" for score in scores]
     return markdown_table(["published", *(meaning_of(s)[0].label for s in scores)], lines)
