@@ -12,9 +12,9 @@ import numpy as np
 
 from ray_jobs.benchmarks.magic import PUBLISHED, WITH_LABEL
 from scgan.figures.style import PALETTE, panels, png, style
-from scgan.metrics.comparing import beats, leaders, shortfall
+from scgan.metrics.comparing import beats, shortfall
 from scgan.metrics.meanings import meaning_of
-from scgan.reproductions import markdown_table, mean_and_std
+from scgan.reproductions import best_in_bold, markdown_table, mean_and_std
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -140,16 +140,13 @@ def _shown(runs: Runs) -> list[str]:
 
 def _table(runs: Runs) -> str:
     shown = _shown(runs)
-    best, lines = {}, {}
+    columns, lines = [], {}
     for score in shown:
         found = {entrant: values_of(group, score) for entrant, group in runs.items()}
-        best[score] = leaders(score, found)
+        columns.append(best_in_bold(score, found, 3))
 
     for entrant, group in runs.items():
-        cells = []
-        for score in shown:
-            text = mean_and_std(values_of(group, score), 3)
-            cells.append(f"**{text}**" if entrant in best[score] else text)
+        cells = [column[entrant] for column in columns]
         for cost in COSTS:
             cells.append(mean_and_std([run[cost] for run in group], 3))
         ours = entrant.startswith(OURS)
