@@ -126,6 +126,20 @@ PAPERS: dict[str, Paper] = {
         2020,
         "Reliable fidelity and diversity metrics for generative models",
     ),
+    "ALPHA": Paper(
+        "Alaa, van Breugel, Saveliev, van der Schaar",
+        2022,
+        "How faithful is your synthetic data? Sample-level metrics for evaluating and auditing "
+        "generative models",
+    ),
+    "SDMETRICS": Paper(
+        "DataCebo", 2025, "SDMetrics: the Synthetic Data Vault's library of metrics"
+    ),
+    "TABPC": Paper(
+        "Scassola, Ponsford, Javaloy, Saccani, Bortolussi, Gouk, Vergari",
+        2026,
+        "A sobering look at tabular data generation via probabilistic circuits",
+    ),
     "ENERGY": Paper(
         "Székely, Rizzo", 2013, "Energy statistics: a class of statistics based on distances"
     ),

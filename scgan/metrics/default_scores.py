@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,17 @@ from torch import Tensor
 
 from scgan.capabilities import Clustering, Measured, Model, Reconstructing
 from scgan.data.dataset import Dataset
+from scgan.data.toy import Toy
 from scgan.metrics.clustering import silhouette
 from scgan.metrics.image_scores import PIXELS, compare_images
 from scgan.metrics.images import Extractor
-from scgan.metrics.scores import Score, compare_rows, label_scores, mode_scores
+from scgan.metrics.scores import (
+    Score,
+    compare_rows,
+    exact_support,
+    label_scores,
+    mode_scores,
+)
 
 NUM_SAMPLES = 40_000  # rows that are drawn to be scored
 NUM_IMAGES = 10_000  # images a side of a comparison, at most
@@ -43,11 +50,30 @@ def score_table(model: Model, data: Dataset, seed: int) -> Iterator[tuple[str, S
     if isinstance(model, Clustering):
         yield from _clusters(model, data, seed)
 
-    # In the data's own units, by the modes of a distribution that is known.
-    toy = data.toy
-    if toy is not None and (modes := toy.modes()) is not None and toy.mode_std is not None:
-        raw = torch.from_numpy(np.stack(list(columns.values()), axis=1))
-        yield from mode_scores(raw, modes, toy.mode_std, toy.mode_weights).items()
+    if data.toy is not None:
+        real = _raw(data.table_schema.decode(data.test[:NUM_SAMPLES]))
+        yield from toy_scores(data.toy, _raw(columns), real)
+
+
+def toy_scores(toy: Toy, samples: Tensor, real: Tensor) -> Iterator[tuple[str, Score]]:
+    """Score samples by a distribution that is known, in the data's own units.
+
+    Args:
+        toy: The distribution.
+        samples: Generated rows, ``[S, 2]``.
+        real: Held-out rows, ``[M, 2]``.
+
+    Yields:
+        ``off_support_exact`` where the density is known, and the scores of modes where it has them.
+    """
+    if toy.has_density:
+        yield "off_support_exact", exact_support(toy.log_prob(samples), toy.log_prob(real))
+    if (modes := toy.modes()) is not None and toy.mode_std is not None:
+        yield from mode_scores(samples, modes, toy.mode_std, toy.mode_weights).items()
+
+
+def _raw(columns: Mapping[str, np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(list(columns.values()), axis=1))
 
 
 def _clusters(model: Clustering, data: Dataset, seed: int) -> Iterator[tuple[str, Score]]:

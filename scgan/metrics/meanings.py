@@ -19,12 +19,14 @@ class Meaning:
         text: What it says, in plain words.
         better: Which direction is better; "none" for a figure that only informs.
         against: How it is compared with its floor.
+        perfect: The value of a perfect generator, where going past it is no better.
     """
 
     label: str
     text: str
     better: Better = "lower"
     against: Against = "ratio"
+    perfect: float | None = None
 
 
 # By name, or by what a name begins with: scores of images say with what extractor and how many
@@ -45,11 +47,17 @@ MEANINGS: Mapping[str, Meaning] = {
         "Share of samples farther from the data than 99.9 % of real rows: samples where "
         "none should be.",
     ),
+    "off_support_exact": Meaning(
+        "Off the known support",
+        "Share of samples whose true density is below that of 99.9 % of real rows: on the "
+        "checkerboard those at density 0.",
+    ),
     "density": Meaning(
         "Density",
         "How many balls around real rows a sample lies in, against a real row: below its floor "
-        "where samples lie beside the data.",
+        "where samples lie beside the data, above it where they crowd.",
         "higher",
+        perfect=1.0,
     ),
     "coverage": Meaning(
         "Coverage",
@@ -63,12 +71,63 @@ MEANINGS: Mapping[str, Meaning] = {
         "rows, towards 1 for copies of training rows.",
         "lower",
         "difference",
+        0.5,
     ),
-    "c2st_accuracy": Meaning(
-        "Classifier accuracy (C2ST)",
-        "How often a classifier tells samples from data: 0.5 is guessing, 1 is always.",
+    "dcr_share": Meaning(
+        "Nearer to training rows (DCR)",
+        "Share of samples nearer to the training rows than to as many held-out rows: 0.5 for new "
+        "rows, towards 1 for copies.",
         "lower",
         "difference",
+        0.5,
+    ),
+    "c2st_accuracy": Meaning(
+        "Classifier accuracy (C2ST), trees",
+        "How often boosted trees tell samples from data: 0.5 is guessing, 1 is always.",
+        "lower",
+        "difference",
+        0.5,
+    ),
+    "c2st_network": Meaning(
+        "Classifier accuracy (C2ST), network",
+        "The same by a network of two layers.",
+        "lower",
+        "difference",
+        0.5,
+    ),
+    "detection_logistic": Meaning(
+        "Detection, logistic regression",
+        "How badly a logistic regression tells samples from data, as SDMetrics has it: 1 is "
+        "guessing, 0 is always.",
+        "higher",
+    ),
+    "detection_xgboost": Meaning(
+        "Detection, XGBoost",
+        "The same by boosted trees.",
+        "higher",
+    ),
+    "shape": Meaning(
+        "Shape",
+        "How well each column's own distribution agrees, as SDMetrics has it: 1 is all of it.",
+        "higher",
+    ),
+    "trend": Meaning(
+        "Trend",
+        "How well the correlations of pairs of columns agree, as SDMetrics has it: 1 is all.",
+        "higher",
+    ),
+    "alpha_precision": Meaning(
+        "Alpha-precision",
+        "Whether samples lie as deep in the data as real rows do: 1 is so, less where they crowd "
+        "to the centre or lie too far out.",
+        "higher",
+    ),
+    "beta_recall": Meaning(
+        "Beta-recall",
+        "Share of the data that samples meet: 0.48 for new rows, towards 0 where parts are missed, "
+        "towards 1 for copies.",
+        "higher",
+        perfect=14 / 29,
     ),
     "modes_captured": Meaning(
         "Modes captured",

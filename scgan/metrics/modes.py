@@ -40,8 +40,8 @@ def mode_coverage(
 
     A sample belongs to its nearest mode, ``k = argmin_k |x - m_k| / s_k``, and is of high quality
     where that distance is below 3. A mode is captured once it is nearest to one high-quality
-    sample. The divergence is ``sum_k p_k ln(p_k / w_k)`` with p the shares of all samples by
-    nearest mode.
+    sample. With p the shares of all samples by nearest mode the divergence is ``sum_k p_k ln(p_k /
+    w_k)``, the total variation ``sum_k |p_k - w_k| / 2``.
 
     Args:
         samples: Generated rows in raw data units, ``[N, D]``.
@@ -50,7 +50,7 @@ def mode_coverage(
         weights: True weights of the modes, ``[K]``, positive, normalised here; None for equal ones.
 
     Returns:
-        The counts, the share and the divergence in nats.
+        The counts, the share, the divergence in nats and the total variation.
 
     Raises:
         ValueError: If the shapes don't go together, or a standard deviation or weight is not

@@ -28,15 +28,16 @@ from scgan.metrics.distributions import (
     share_beyond,
     sliced_wasserstein,
 )
-from scgan.metrics.fidelity import closer_share, density_coverage
+from scgan.metrics.fidelity import alpha_precision_beta_recall, closer_share, density_coverage
 from scgan.metrics.meanings import Against, Better, meaning_of
 from scgan.metrics.modes import mode_coverage
+from scgan.metrics.standard import detection, shape, trend
 
 NUM_ROWS_MAX = 10_000  # rows a side of a comparison
 NUM_ROWS_MIN = 10
 NUM_REPEATS = 4
 NUM_CLASSIFIER_REPEATS = 2  # the classifier is by far the slowest metric, and the steadiest
-NUM_BALLS = 5_000  # rows a side of which density and coverage are taken
+NUM_BALLS = 5_000  # rows a side of which density and coverage, and their like, are taken
 NUM_REFERENCE = 50_000  # real rows that stand for the support
 NUM_SUPPORT_ROWS_MAX = 20_000  # rows a side whose distance to the reference is taken
 
@@ -92,8 +93,9 @@ def compare_rows(
         ``sliced_wasserstein`` (data units), ``energy_distance`` (data units^(1/2), with the
         V-statistic, whose floor is steady), ``off_support_fraction`` (share of samples beyond the
         99.9 % quantile of the real distances), ``closer_share`` (of samples closer to a training
-        row than held-out rows typically are), ``density``, ``coverage`` and ``c2st_accuracy`` (0.5:
-        can't be told apart; over the first two repeats).
+        row than held-out rows typically are), ``density``, ``coverage``, ``alpha_precision``,
+        ``beta_recall``, ``c2st_accuracy`` (0.5: can't be told apart; over the first two repeats),
+        ``shape``, ``trend`` and ``detection_logistic`` (these of the first repeat).
 
     Raises:
         ValueError: If there are too few rows, a value is not finite, or the numbers of columns
@@ -121,6 +123,9 @@ def compare_rows(
         "sliced_wasserstein": (_sliced_wasserstein, NUM_REPEATS),
         "energy_distance": (_energy_distance, NUM_REPEATS),
         "c2st_accuracy": (_c2st, NUM_CLASSIFIER_REPEATS),
+        "shape": (_shape, 1),
+        "trend": (_trend, 1),
+        "detection_logistic": (_detection, 1),
     }
 
     for name, (metric, times) in compared.items():
@@ -159,6 +164,21 @@ def mode_scores(
     }
 
     return {name: Score.of(name, value) for name, value in values.items()}
+
+
+def exact_support(log_density: Tensor, real_log_density: Tensor) -> Score:
+    """The share of samples off the support of a distribution that is known.
+
+    Args:
+        log_density: The true log density at each sample, ``[S]``; ``-inf`` off the support.
+        real_log_density: The same at held-out real rows, ``[M]``.
+
+    Returns:
+        ``off_support_exact``: the share of samples with a density below that of 99.9 % of the real
+        rows, which on a bounded set of one density is the share at density 0.
+    """
+    name, halves = "off_support_exact", (-real_log_density).tensor_split(2)
+    return Score.of(name, *_by_halves(share_beyond, -log_density, *halves))
 
 
 _Repeat = tuple[Tensor, Tensor, Tensor]  # a part of the samples, two disjoint real parts
@@ -235,11 +255,24 @@ def _c2st(x: Tensor, y: Tensor, seed: int) -> float:
     return c2st(x, y, seed=seed)
 
 
+def _shape(x: Tensor, y: Tensor, seed: int) -> float:
+    return shape(y.numpy(), x.numpy())
+
+
+def _trend(x: Tensor, y: Tensor, seed: int) -> float:
+    return trend(y.numpy(), x.numpy())
+
+
+def _detection(x: Tensor, y: Tensor, seed: int) -> float:
+    return detection(y.numpy(), x.numpy(), "logistic", seed=seed)
+
+
 def _fidelity(made: Tensor, real_a: Tensor, real_b: Tensor) -> Iterator[tuple[str, Score]]:
-    """Density and coverage of samples, and of other real rows, by balls around real ones."""
-    value, floor = density_coverage(real_a, made), density_coverage(real_a, real_b)
-    yield "density", Score.of("density", value.density, floor.density)
-    yield "coverage", Score.of("coverage", value.coverage, floor.coverage)
+    """Both measures of fidelity and diversity, of samples and of other real rows."""
+    for measure in (density_coverage, alpha_precision_beta_recall):
+        value, floor = measure(real_a, made), measure(real_a, real_b)
+        for name in value._fields:
+            yield name, Score.of(name, getattr(value, name), getattr(floor, name))
 
 
 def _nearest(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from scgan.config import suggest
+from scgan.metrics.comparing import leaders
 from scgan.metrics.scores import Score
 from scgan.pipeline.spec import Spec
 
@@ -117,6 +118,25 @@ def mean_and_std(values: Sequence[float], digits: int) -> str:
     mean = statistics.mean(values)
     text = f"{mean:,.0f}" if mean >= 1000 else f"{mean:.{digits}g}"
     return text if len(values) == 1 else f"{text} ± {statistics.stdev(values):.1g}"
+
+
+def best_in_bold(score: str, models: Mapping[str, Sequence[float]], digits: int) -> dict[str, str]:
+    """Mean and deviation of each model's values, in bold the best and all that it does not beat.
+
+    Args:
+        score: The score's name, which says which direction is better.
+        models: Model to its values, one a seed.
+        digits: Of a mean.
+
+    Returns:
+        A cell of a markdown table for each.
+    """
+    best = leaders(score, models)
+    cells = {}
+    for model, values in models.items():
+        text = mean_and_std(values, digits)
+        cells[model] = f"**{text}**" if model in best else text
+    return cells
 
 
 def markdown_table(titles: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:

@@ -18,6 +18,7 @@ from scgan.reproductions import (
     Cell,
     Pages,
     Result,
+    best_in_bold,
     markdown_table,
     mean_and_std,
     plain_values,
@@ -83,18 +84,24 @@ def render(results: Sequence[Result]) -> Pages:
 
 
 def _table(results: Sequence[Result], metric: str, value: Callable[[Score], float]) -> str:
-    """A markdown table of sets and latent models, mean and standard deviation over the seeds."""
-    found: dict[tuple[str, str], list[float]] = {}
+    """A markdown table of sets and latent models, mean and standard deviation over the seeds.
+
+    In bold the best latent model and all that it does not beat; real codes are no model.
+    """
+    found: dict[str, dict[str, list[float]]] = {toy: {} for toy in PUBLISHED}
     for result in results:
-        place = (result.cell.row, result.cell.column)
-        found.setdefault(place, []).append(value(result.scores[metric]))
+        values = found[result.cell.row].setdefault(result.cell.column, [])
+        values.append(value(result.scores[metric]))
 
     lines: dict[str, list[str]] = {toy: [] for toy in PUBLISHED}
-    for toy, latent in itertools.product(PUBLISHED, LATENTS):
-        text = mean_and_std(found.get((toy, latent), []), 2)
-        if metric.startswith("reconstruction"):
-            text += f" ({PUBLISHED[toy][latent]:.3f})"
-        lines[toy].append(text)
+    for toy, by_latent in found.items():
+        real = mean_and_std(by_latent.pop("real", []), 2)
+        cells = {"real": real, **best_in_bold(metric, by_latent, 2)}
+        for latent in LATENTS:
+            text = cells.get(latent, "-")
+            if metric.startswith("reconstruction"):
+                text += f" ({PUBLISHED[toy][latent]:.3f})"
+            lines[toy].append(text)
 
     return markdown_table(["data", *(LATENT_TITLES[latent] for latent in LATENTS)], lines)
 

@@ -80,6 +80,7 @@ def test_samples_are_compared_with_held_out_rows_and_the_runs_seed(data, compare
         "first",
         "reconstruction_mse",
         "reconstruction_mse_data_units",
+        "off_support_exact",
         "modes",
     ]
     samples, test, train, how = compared["compare_rows"]
@@ -110,6 +111,17 @@ def test_modes_are_looked_for_in_the_datas_own_units(data, compared):
     assert not np.allclose(raw.numpy(), model.rows[0].numpy())
     assert torch.equal(modes, data.toy.modes()) and torch.equal(std, data.toy.mode_std)
     assert torch.equal(weights, data.toy.mode_weights)
+
+
+def test_the_known_density_is_taken_in_the_datas_own_units(compared):
+    board = load(DataConfig(source="checkerboard", num_train=400, num_test=300), seed=0)
+    model = Known()
+    score = dict(score_table(model, board, 0))["off_support_exact"]
+    columns = board.table_schema.decode(model.rows[0])
+    cells = np.floor(np.stack(list(columns.values()), 1) / 2)
+    inside = ((cells >= -2) & (cells < 2)).all(1) & (cells.sum(1) % 2 == 0)
+    assert score.value == pytest.approx(1 - inside.mean()) and 0.4 < score.value < 0.7
+    assert score.floor < 0.01
 
 
 def test_held_out_rows_are_reconstructed_and_their_labels_told(data, compared):

@@ -12,7 +12,6 @@ from scgan.metrics.distributions import (
     c2st,
     energy_distance,
     nearest_distances,
-    off_support_fraction,
     share_beyond,
     sliced_wasserstein,
 )
@@ -179,25 +178,13 @@ class TestOffSupport:
         assert nearest_distances(reference[:10], reference).tolist() == [0.0] * 10
 
     def test_exact_on_a_line(self) -> None:
-        reference = torch.arange(10.0)[:, None]
-        real = (
-            reference + torch.linspace(0, 0.4, 10)[:, None]
-        )  # distances 0 to 0.4, their median 0.2
-        samples = torch.tensor([[0.1], [3.19], [5.21], [9.0], [12.0]])  # distances .1 .19 .21 0 3
-        assert off_support_fraction(samples, reference, real, quantile=0.5) == pytest.approx(2 / 5)
-        assert off_support_fraction(samples, reference, real, quantile=1.0) == pytest.approx(1 / 5)
-
-    def test_only_the_first_reference_rows_count(self) -> None:
-        reference = torch.tensor([[0.0], [5.0]])
-        samples, real = torch.tensor([[5.0], [0.0], [5.2]]), torch.tensor([[0.3]])
-        assert off_support_fraction(samples, reference, real) == 0
-        cut = off_support_fraction(samples, reference, real, num_reference=1)
-        assert cut == pytest.approx(2 / 3)
+        distances = torch.tensor([0.1, 0.19, 0.21, 0.0, 3.0])
+        real = torch.linspace(0, 0.4, 10)  # their median 0.2
+        assert share_beyond(distances, real, quantile=0.5) == pytest.approx(2 / 5)
+        assert share_beyond(distances, real, quantile=1.0) == pytest.approx(1 / 5)
 
     def test_one_real_row_in_a_thousand_lies_beyond_by_default(self) -> None:
-        real, samples = torch.arange(1001.0)[:, None], torch.tensor([[995.0], [1000.0]])
-        assert off_support_fraction(samples, torch.zeros(1, 1), real) == 0.5
-        assert share_beyond(samples[:, 0], real[:, 0]) == 0.5
+        assert share_beyond(torch.tensor([995.0, 1000.0]), torch.arange(1001.0)) == 0.5
 
     def test_threshold_is_strict(self) -> None:
         distances = torch.tensor([1.0, 2.0, 3.0, 4.0])
@@ -205,14 +192,13 @@ class TestOffSupport:
         assert share_beyond(distances, torch.tensor([3.0])) == 0.25
 
     def test_fresh_real_rows_get_the_complement_of_the_quantile(self) -> None:
-        samples, reference, real = (normal(20_000, 2, seed) for seed in (1, 2, 3))
-        assert off_support_fraction(samples, reference, real, quantile=0.99) == pytest.approx(
-            0.01, abs=0.004
-        )
+        reference = normal(20_000, 2, 2)
+        made, real = (nearest_distances(normal(20_000, 2, seed), reference) for seed in (1, 3))
+        assert share_beyond(made, real, quantile=0.99) == pytest.approx(0.01, abs=0.004)
 
     def test_refuses_wrong_input(self) -> None:
         with pytest.raises(ValueError, match="between 0 and 1, got 99.9"):
-            off_support_fraction(normal(5, 2, 1), normal(5, 2, 2), normal(5, 2, 3), quantile=99.9)
+            share_beyond(torch.ones(5), torch.ones(5), quantile=99.9)
         with pytest.raises(ValueError, match="at least one distance"):
             share_beyond(torch.empty(0), torch.ones(3))
         with pytest.raises(ValueError, match="non-empty"):
@@ -296,6 +282,20 @@ class TestC2st:
         x = torch.arange(10.0)[:, None]
         assert c2st(x, x + 100, seed=3) == 1.0
         assert c2st(x + 100, x, seed=3) == 0.0
+
+    def test_a_network_sees_what_is_smooth_and_trees_what_has_an_edge(self) -> None:
+        wide, plain = 1.3 * normal(1500, 8, 1), normal(1500, 8, 2)
+        assert c2st(wide, plain, seed=0, classifier="network") > c2st(wide, plain, seed=0) + 0.015
+
+        grid, fine = (normal(1500, 1, 4) * 8).round() / 8, normal(1500, 1, 5)
+        assert c2st(grid, fine, seed=0) > c2st(grid, fine, seed=0, classifier="network") + 0.1
+
+    def test_a_network_tosses_a_coin_over_one_distribution(self) -> None:
+        x, y = normal(1000, 3, 1), normal(1000, 3, 2)
+        value = c2st(x, y, seed=1, classifier="network")
+        assert value == pytest.approx(0.5, abs=0.04)
+        assert c2st(x, y, seed=1, classifier="network") == value
+        assert c2st(x, y + 4, seed=1, classifier="network") > 0.97
 
     def test_refuses_fewer_rows_than_folds(self) -> None:
         with pytest.raises(ValueError, match="5 folds and 4 rows"):

@@ -27,7 +27,8 @@ def test_counts_by_hand() -> None:
     assert coverage.high_quality_share == pytest.approx(4 / 6)
     expected = sum(p * math.log(p / 0.25) for p in (4 / 6, 1 / 6, 1 / 6))
     assert coverage.kl_divergence == pytest.approx(expected)
-    assert coverage.total_variation == pytest.approx(4 / 6 - 1 / 4)
+    differences = (4 / 6 - 0.25, 0.25 - 1 / 6, 0.25, 0.25 - 1 / 6)
+    assert coverage.total_variation == pytest.approx(sum(differences) / 2)
 
 
 def test_collapse_onto_one_of_k_modes_costs_log_k() -> None:
@@ -41,6 +42,7 @@ def test_weights_are_the_target_of_the_divergence() -> None:
     coverage = mode_coverage(samples, CORNERS[:2], 0.1, torch.tensor([6.0, 2.0]))
     assert coverage.total_variation == pytest.approx(0.0)
     assert coverage.kl_divergence == pytest.approx(0, abs=1e-12)
+    assert coverage.total_variation == pytest.approx(0, abs=1e-12)
     equal = mode_coverage(samples, CORNERS[:2], 0.1).kl_divergence
     assert equal == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.5))
 

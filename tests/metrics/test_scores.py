@@ -11,7 +11,9 @@ from scgan.metrics.meanings import MEANINGS
 from scgan.metrics.scores import Score, compare_rows, label_scores, mode_scores
 
 DISTANCES = {"sliced_wasserstein", "energy_distance", "off_support_fraction", "c2st_accuracy"}
-KEYS = {*DISTANCES, "density", "coverage", "closer_share"}
+FIDELITY = {"density", "coverage", "alpha_precision", "beta_recall"}
+STANDARD = {"shape", "trend", "detection_logistic"}
+KEYS = {*DISTANCES, *FIDELITY, *STANDARD, "closer_share"}
 
 
 def score(*rows: torch.Tensor, seed: int) -> dict[str, Score]:
@@ -44,8 +46,11 @@ def test_real_samples_score_their_floor(real: dict[str, Score]) -> None:
     assert {key for key in KEYS if real[key].better == "lower"} == {*DISTANCES, "closer_share"}
     assert real["density"].value == pytest.approx(1, abs=0.1)
     assert real["coverage"].value == pytest.approx(1 - 2**-5, abs=0.03)
-    for key in ("density", "coverage", "closer_share"):
+    for key in (*FIDELITY, *STANDARD, "closer_share"):
         assert real[key].value == pytest.approx(real[key].floor, abs=0.1)
+    assert real["beta_recall"].floor == pytest.approx(14 / 29, abs=0.04)
+    for key in (*STANDARD, "alpha_precision"):
+        assert real[key].floor > 0.94 and real[key].better == "higher"
     assert real["closer_share"].floor == pytest.approx(0.5, abs=0.01)
 
 
@@ -74,6 +79,8 @@ def test_shifted_samples_are_above_the_floor(real: dict[str, Score]) -> None:
     assert shifted["energy_distance"].value > 20 * shifted["energy_distance"].floor
     assert shifted["c2st_accuracy"].value > 0.95
     assert shifted["off_support_fraction"].value > 0.2
+    assert shifted["detection_logistic"].value < 0.01 and shifted["shape"].value < 0.2
+    assert shifted["trend"].value > 0.97  # a shift changes no correlation
     # The floor is a matter of the real rows and the seed alone.
     assert {key: entry.floor for key, entry in shifted.items()} == {
         k: entry.floor for k, entry in real.items()
@@ -153,6 +160,17 @@ def test_off_support_refers_to_the_first_rows_of_train(monkeypatch: pytest.Monke
     assert score(samples, test, train, seed=0)["off_support_fraction"].value == 1
 
 
+def test_exact_support_is_the_share_at_density_zero_or_beside_the_rarest_in_a_thousand() -> None:
+    on, off = torch.zeros(990), torch.full((10,), -torch.inf)
+    entry = scores.exact_support(torch.cat([on, off]), torch.zeros(400))
+    assert (entry.value, entry.floor, entry.better) == (0.01, 0.0, "lower")
+
+    log_density = -normal(40_000, 1, 1)[:, 0].square() / 2
+    rare = scores.exact_support(log_density[:20_000], log_density[20_000:])
+    assert rare.value == pytest.approx(0.001, abs=0.0007)
+    assert rare.floor == pytest.approx(0.001, abs=0.0007) and rare.floor != rare.value
+
+
 def test_off_support_floor_is_of_rows_that_do_not_set_the_threshold() -> None:
     train, test = torch.zeros(1, 1), torch.arange(40.0)[:, None]
     floors = {
@@ -223,6 +241,7 @@ def test_mode_scores_flatten_the_coverage() -> None:
         0.75 * 0.4054651 + 0.25 * -0.6931472, abs=1e-6
     )
     assert table["modes_kl_divergence"].better == "lower"
+    assert table["modes_total_variation"] == Score.of("modes_total_variation", 0.25)
 
 
 def test_label_scores_tell_how_much_clusters_say_of_labels() -> None:
@@ -277,7 +296,8 @@ def test_which_direction_is_better() -> None:
         *("modes_captured", "high_quality_share", "is"),
         *("label_nmi", "label_ari", "label_purity", "label_hungarian", "label_majority"),
         "silhouette",
-        *("density", "coverage"),
+        *("density", "coverage", "alpha_precision", "beta_recall", "shape", "trend"),
+        *("detection_logistic", "detection_xgboost"),
         *("control_accuracy", "control_accuracy_worst"),
         *("judge_control_accuracy", "judge_control_accuracy_worst"),
     }
@@ -288,7 +308,7 @@ def test_which_direction_is_better() -> None:
         "diversity",
     }
     against = {name for name, meaning in MEANINGS.items() if meaning.against == "difference"}
-    assert against == {"c2st_accuracy", "closer_share", "kid"}
+    assert against == {"c2st_accuracy", "c2st_network", "closer_share", "dcr_share", "kid"}
 
 
 def test_the_value_is_of_the_samples_and_the_floor_of_real_rows() -> None:

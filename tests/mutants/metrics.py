@@ -66,12 +66,6 @@ _CHANGES = [
     (_DISTRIBUTIONS, "cKDTree(rows).query(queries)[0]", "cKDTree(queries).query(rows)[0]"),
     (_DISTRIBUTIONS, "query(queries)[0]", "query(queries, p=1)[0]"),
     (_DISTRIBUTIONS, "vector_norm(gaps, dim=1)", "vector_norm(gaps, dim=0)"),
-    (_DISTRIBUTIONS, "for rows in (samples, real))", "for rows in (real, samples))"),
-    (
-        _DISTRIBUTIONS,
-        "reference = reference[:num_reference]",
-        "reference = reference[-num_reference:]",
-    ),
     (_DISTRIBUTIONS, "distances > threshold", "distances >= threshold"),
     (
         _DISTRIBUTIONS,
@@ -79,7 +73,6 @@ _CHANGES = [
         "np.quantile(distances.numpy(), quantile)",
     ),
     (_DISTRIBUTIONS, "*, quantile: float = 0.999) -> float", "*, quantile: float = 0.99) -> float"),
-    (_DISTRIBUTIONS, "    quantile: float = 0.999,\n", "    quantile: float = 0.99,\n"),
     # Two-sample classifier: training rows, labels, seeds
     (_DISTRIBUTIONS, "fit(rows[~held_out], labels[~held_out])", "fit(rows, labels)"),
     (_DISTRIBUTIONS, "predict(rows[held_out])", "predict(rows[~held_out])[: held_out.sum()]"),

@@ -264,8 +264,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _DEFAULT,
-        "raw = torch.from_numpy(np.stack(list(columns.values()), axis=1))",
-        "raw = samples",
+        "mode_scores(samples, modes, toy.mode_std",
+        "mode_scores(real, modes, toy.mode_std",
         None,
     ),
     (_DEFAULT, "modes, toy.mode_std, toy.mode_weights", "modes, toy.mode_std, None", None),

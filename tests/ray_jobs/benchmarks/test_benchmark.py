@@ -11,7 +11,10 @@ from ray_jobs import benchmark
 from ray_jobs.benchmarks import streaming
 from ray_jobs.benchmarks.showing import show
 
-NAMES = "gain loading nodes overhead packing scale search step stopping stream"
+NAMES = (
+    "gain loading magic mixtures nodes overhead packing scale search step stopping stream tables "
+    "toy2d"
+)
 
 
 def test_every_benchmark_is_a_command(monkeypatch):

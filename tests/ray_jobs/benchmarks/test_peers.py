@@ -1,0 +1,170 @@
+"""Each peer learns what it is shown in its budget; data, coordinates and SC-GAN's own length."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ray_jobs.benchmarks import courses, peers
+from ray_jobs.benchmarks.courses import SCGAN, View
+from ray_jobs.benchmarks.peers import PEERS, Clock, Trained
+from scgan.data.dataset import DataConfig
+from scgan.data.loading import load
+
+LEAST = {"gmm": 0.5, "nsf": 1.0, "flow_matching": 0.7, "vae": 2.0}  # process seconds
+
+
+def rows(num: int, seed: int) -> torch.Tensor:
+    """A correlated normal, off the origin."""
+    x = torch.randn(num, 2, generator=torch.Generator().manual_seed(seed))
+    return torch.stack([1 + 0.5 * x[:, 0], 0.5 * x[:, 0] + 0.5 * x[:, 1]], 1)
+
+
+@pytest.mark.parametrize("name", sorted(PEERS))
+def test_a_peer_learns_in_its_budget_and_draws_by_its_seed(name: str) -> None:
+    if name in peers.NEEDS:
+        pytest.importorskip(peers.NEEDS[name])
+    state, peer, start = torch.get_rng_state(), PEERS[name](), time.process_time()
+    if isinstance(peer, Trained):  # for so short a time
+        peer.batch_size, peer.learning_rate, peer.averaging = 128, 5e-3, 0.9
+    peer.fit(rows(4000, 1), LEAST[name], 0)
+    assert time.process_time() - start < 4 * LEAST[name] + 2  # imports and all
+    x = peer.sample(1500, 0)
+    assert x.shape == (1500, 2) and x.dtype == torch.float32 and x.isfinite().all()
+    assert x.mean(0).tolist() == pytest.approx([1, 0], abs=0.15)
+    assert torch.cov(x.T)[0, 1] == pytest.approx(0.25, abs=0.2 if name == "vae" else 0.1)
+    assert peer.num_parameters > 0 and torch.equal(state, torch.get_rng_state())
+    assert torch.equal(peer.sample(20, 3), peer.sample(20, 3))
+    assert not torch.equal(peer.sample(20, 3), peer.sample(20, 4))
+
+
+class Overfits(Trained):
+    """Its loss falls for ever as its weight grows; that of held-out rows is least at a half."""
+
+    averaging = 0.0
+
+    def build(self, dim):
+        network = nn.Module()
+        network.weight = nn.Parameter(torch.zeros(()))
+        return network
+
+    def loss(self, network, x):
+        if network.training:
+            time.sleep(0.001)
+            return -network.weight
+        self.draws = [*getattr(self, "draws", []), float(torch.rand(()))]
+        self.held = len(x)
+        return (network.weight - 0.5).square()
+
+    def draw(self, network, num):
+        return torch.full((num, self.dim), float(network.weight))
+
+
+def test_the_weights_that_were_best_on_held_out_rows_are_kept() -> None:
+    peer = Overfits()
+    peer.learning_rate = 0.01
+    peer.fit(rows(100, 1), 0.4, 0)
+    assert float(peer.sample(1, 0)[0, 0]) == pytest.approx(0.5, abs=0.15)
+    assert peer.held == 10 and len(peer.draws) > 10
+    assert len(set(peer.draws)) == 1  # the same draws at every look
+
+
+def test_components_are_doubled_as_long_as_held_out_rows_gain() -> None:
+    mixture = courses.Mixture.draw(8, 2)
+    peer = PEERS["gmm"]()
+    peer.fit(mixture.sample(2000, torch.Generator().manual_seed(0)), 20.0, 0)
+    k = len(peer.mixture.weights_)
+    assert k in (8, 16) and peer.num_parameters == 6 * k - 1
+    x = peer.sample(4000, 0)
+    assert x.diff(dim=0).norm(dim=1).mean() > 0.3  # shuffled, not a component after the other
+
+
+def test_a_clock_counts_process_time() -> None:
+    clock = Clock(1000.0)
+    time.sleep(0.3)
+    assert clock.spent < 0.2 and clock.share < 0.001
+    assert Clock(1e-9).share == 1
+
+
+@pytest.mark.parametrize("num_modes,dim", [(8, 2), (64, 8)])
+def test_a_mixture_has_separate_modes_of_unequal_weights(num_modes: int, dim: int) -> None:
+    mixture = courses.Mixture.draw(num_modes, dim)
+    assert mixture.centres.shape == (num_modes, dim)
+    assert torch.pdist(mixture.centres).min() == pytest.approx(10 * mixture.std, rel=1e-4)
+    assert mixture.weights.sum() == pytest.approx(1, abs=1e-5)
+    assert 4 < mixture.weights.max() / mixture.weights.min() <= 16
+    x = mixture.sample(40_000, torch.Generator().manual_seed(1))
+    nearest = torch.cdist(x, mixture.centres).argmin(1)
+    shares = torch.bincount(nearest, minlength=num_modes) / len(x)
+    assert shares.tolist() == pytest.approx(mixture.weights.tolist(), abs=0.01)
+    assert (x - mixture.centres[nearest]).std() == pytest.approx(mixture.std, rel=0.02)
+
+
+@pytest.fixture
+def counted(tmp_path):
+    """A table of a whole number and of a number with a long tail."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "counted.csv"
+    pairs = zip(rng.integers(2, 9, 400), np.exp(rng.normal(size=400)), strict=True)
+    path.write_text("n,size\n" + "\n".join(f"{n},{size}" for n, size in pairs))
+    return load(DataConfig(source=str(path)), seed=0)
+
+
+@pytest.mark.parametrize("columns", ["encoded", "raw"])
+def test_coordinates_lead_back_to_the_users_numbers(counted, columns) -> None:
+    view = View(counted, columns)
+    assert view.train.mean(0).tolist() == pytest.approx([0, 0], abs=1e-4)
+    assert view.train.std(0, correction=0).tolist() == pytest.approx([1, 1], abs=1e-4)
+    expected = counted.table_schema.decode(counted.train)
+    found = view.decode(view.train)
+    for name, values in expected.items():
+        assert found[name].dtype == values.dtype
+        np.testing.assert_allclose(found[name], values, rtol=1e-4)
+    torch.testing.assert_close(view.encode(found), counted.train, rtol=1e-3, atol=1e-3)
+    assert torch.equal(view.dataset.train, view.train) and len(view.dataset.test) == 80
+    assert view.dataset.fingerprint != counted.fingerprint
+
+
+def test_raw_numbers_are_only_standardised_and_whole_ones_held_in_their_range(counted) -> None:
+    view = View(counted, "raw")
+    size = counted.table_schema.decode(counted.train)["size"]
+    expected = (size - size.mean()) / size.std()
+    np.testing.assert_allclose(view.train[:, 1].numpy(), expected, rtol=1e-4, atol=1e-4)
+    far = view.decode(torch.tensor([[99.0, -99.0], [-99.0, 0.1], [0.1, 0.2]]))
+    assert far["n"].tolist()[:2] == [8, 2] and far["n"].dtype == np.int64
+    assert far["size"][0] < 0  # a model of raw columns says what it says
+
+
+def test_scgans_length_is_what_its_pace_allows(counted, monkeypatch) -> None:
+    asked = []
+
+    def trained(self, share, seed):
+        asked.append(share)
+        return 0.4 + 50 * share  # of which a part does not grow
+
+    monkeypatch.setattr(SCGAN, "_train", trained)
+    peer = SCGAN(View(counted, "encoded"))
+    peer.fit(counted.train, 10.4, 0)
+    assert asked[:2] == list(courses.PILOTS) and peer.share == pytest.approx(0.2)
+    assert asked[2] == peer.share
+    peer.fit(counted.train, 0.1, 0)
+    assert peer.share == courses.PILOTS[0]
+
+
+def test_scgan_is_trained_by_the_pipeline_in_the_views_coordinates(counted, monkeypatch) -> None:
+    view, seen = View(counted, "raw"), []
+
+    def fitted(spec, data, store, executor):
+        seen.append((spec, data))
+        raise KeyError("enough")
+
+    monkeypatch.setattr(courses, "fit_stages", fitted)
+    with pytest.raises(KeyError, match="enough"):
+        SCGAN(view, "smoke").fit(view.train, 10.0, 7)
+    spec, data = seen[0]
+    assert spec.system == "scgan" and spec.seed == 7 and torch.equal(data.train, view.train)
+    assert spec.config.encoder.num_samples == round(courses.PILOTS[0] * 65_536)
