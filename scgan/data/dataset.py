@@ -12,7 +12,7 @@ from torch import Tensor
 from scgan.config import Settings
 from scgan.data.images.reading import Damaged
 from scgan.data.images.schema import Channels, ImageSchema, Size
-from scgan.data.tables.reading import Missing
+from scgan.data.tables.checking import Missing
 from scgan.data.tables.schema import Schema
 from scgan.data.tables.streaming import Stream
 from scgan.data.toy import TOYS, Toy
@@ -49,6 +49,11 @@ class DataConfig(Settings):
         "error",
         description="rows with NaN, infinity or no value: an error, so that none is lost unasked, "
         "or drop",
+    )
+    missing_values: tuple[float, ...] = Field(
+        (),
+        description="numbers that stand for no value in any column of a table, -9999,99.99; none, "
+        "as no number is known to be one",
     )
     test_fraction: float = Field(
         0.2,

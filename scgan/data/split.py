@@ -10,7 +10,7 @@ import torch
 from scgan.data.dataset import DATA_VERSION, Dataset
 from scgan.data.fingerprint import fingerprint
 from scgan.data.images.reading import ImageSet
-from scgan.data.tables.reading import Table
+from scgan.data.tables.checking import Table
 from scgan.data.tables.schema import Schema
 
 MIN_PART = 2  # rows or images of a part: one alone has no spread

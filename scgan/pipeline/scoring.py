@@ -8,12 +8,14 @@ import numpy as np
 import torch
 
 from scgan.capabilities import Measured
-from scgan.data.images.reading import decode_images, find_images
+from scgan.data.images.finding import find_images
+from scgan.data.images.reading import decode_images
 from scgan.data.images.schema import ImageSchema
 from scgan.data.images.sources import Source
 from scgan.data.remote import on_disk
 from scgan.data.split import split
-from scgan.data.tables.reading import Missing, read_table
+from scgan.data.tables.checking import Missing
+from scgan.data.tables.reading import read_table
 from scgan.metrics.image_scores import compare_images
 from scgan.metrics.images import Extractor, load_extractor
 from scgan.metrics.scores import Score, compare_rows
@@ -54,8 +56,8 @@ def score_files(
         ValueError: In one line, if a file or network can't be read, or the two don't go together.
     """
     with on_disk(reference) as real, on_disk(samples) as made:
-        images = find_images(real, label=None)
-        generated = find_images(made, label=None)
+        images = find_images(real, None, reference)
+        generated = find_images(made, None, samples)
 
         if images is None:
             if extractors:
