@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,9 +18,11 @@ from sklearn.utils.validation import check_is_fitted
 from scgan.capabilities import choose
 from scgan.cli.console import Terminal
 from scgan.config import override
+from scgan.data.containers import Layout, take
 from scgan.data.dataset import DataConfig
 from scgan.data.split import whole
-from scgan.data.tables.reading import Table, from_columns
+from scgan.data.tables.oddities import tell_far
+from scgan.data.tables.reading import from_raw
 from scgan.data.tables.schema import Schema
 from scgan.pipeline import executor as execution
 from scgan.pipeline import run as pipeline
@@ -51,7 +54,7 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     Attributes:
         n_features_in_: Columns seen in fit.
-        feature_names_in_: Their names, where X was a data frame.
+        feature_names_in_: Their names, where X had columns named by texts.
         labels_: Cluster of each row of X, ``[N]``.
         n_clusters_: Clusters found.
         seed_: The seed that the fit used.
@@ -69,7 +72,7 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         preset: str = "default",
         settings: Mapping[str, Any] | None = None,
         random_state: int | np.random.RandomState | None = 0,
-        memory: str | None = None,
+        memory: str | os.PathLike[str] | None = None,
         verbose: bool = False,
     ) -> None:
         self.num_clusters = num_clusters
@@ -86,7 +89,8 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Train all stages on X.
 
         Args:
-            X: Array ``[N, D]`` or data frame; numbers without NaN.
+            X: Array or tensor ``[N, D]``, a structured array, a data frame of pandas or polars, a
+                table of Arrow or astropy, or a dictionary of columns; numbers without NaN.
             y: Ignored.
 
         Returns:
@@ -95,7 +99,10 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Raises:
             ValueError: For data or parameters that can't be used.
         """
-        data = whole("array", _table(X))
+        raw, layout = take(X)
+        table = from_raw(raw)
+        tell_far("X", table.columns, "put NaN in their place, and leave those rows out")
+        data = whole("X", table)
         config = self._config()
         SYSTEM.check(config, data)
         self.seed_ = _seed(self.random_state)
@@ -103,14 +110,14 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         listeners = [Terminal()] if self.verbose else []
 
         with tempfile.TemporaryDirectory() as scratch:
-            store = ArtifactStore(self.memory or scratch)
+            store = ArtifactStore(os.fspath(self.memory or scratch))
             fitted = pipeline.fit_stages(spec, data, store, execution.LocalExecutor(), listeners)
 
         self._take(
             {name: stage.artifact for name, stage in fitted.items()},
             data.table_schema,
             config,
-            _kind(X),
+            layout,
         )
 
         self.labels_ = self.artifacts_["cluster"].tensors["k"].numpy()
@@ -126,7 +133,7 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 ``latent="real"`` for another latent model; ``model_.options`` tells them.
 
         Returns:
-            Array ``[n, D]`` or data frame, as X was.
+            What X was: array ``[n, D]``, data frame ...
 
         Raises:
             ValueError: For an option or a number that is not allowed.
@@ -153,34 +160,36 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         x = self._encoded(X)
         return self._like_input(self.schema_.decode(self.model_.reconstruct(x)))
 
-    def save(self, path: str) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a folder or ``s3://`` address, as safetensors and JSON.
 
         Raises:
             ValueError: If it can't be written there.
         """
         check_is_fitted(self, "model_")
-        store = ArtifactStore(path)
+        store = ArtifactStore(os.fspath(path))
         for name, artifact in self.artifacts_.items():
             store.save(name, artifact)
 
+        memory = None if self.memory is None else os.fspath(self.memory)
         record = {
-            "params": self.get_params() | {"random_state": self.seed_},
+            "params": self.get_params() | {"random_state": self.seed_, "memory": memory},
             "config": self.config_.model_dump(mode="json"),
             "schema": self.schema_.to_json(),
-            "kind": self.kind_,
+            "layout": self.layout_.to_json(),
             "stages": list(self.artifacts_),
         }
 
         store.storage.write("estimator.json", json.dumps(record, indent=1, default=_plain).encode())
 
     @classmethod
-    def load(cls, path: str) -> SCGAN:
+    def load(cls, path: str | os.PathLike[str]) -> SCGAN:
         """Read an estimator that :meth:`save` wrote.
 
         Raises:
             ValueError: If there is none, or a file of it is damaged.
         """
+        path = os.fspath(path)
         if "://" not in path and not Path(path).is_dir():
             raise ValueError(f"no estimator at {path!r}")
 
@@ -194,7 +203,8 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         estimator = cls(**record["params"])
         found = {name: artifact for name, artifact in artifacts.items() if artifact is not None}
         config = SCGANConfig.model_validate(record["config"])
-        estimator._take(found, Schema.from_json(record["schema"]), config, record["kind"])
+        layout = Layout.from_json(record["layout"])
+        estimator._take(found, Schema.from_json(record["schema"]), config, layout)
         estimator.labels_ = found["cluster"].tensors["k"].numpy()
         estimator.seed_ = record["params"]["random_state"]
 
@@ -223,15 +233,16 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return override(SYSTEM.presets[self.preset], plain)
 
     def _take(
-        self, artifacts: Mapping[str, Artifact], schema: Schema, config: SCGANConfig, kind: str
+        self, artifacts: Mapping[str, Artifact], schema: Schema, config: SCGANConfig, layout: Layout
     ) -> None:
-        self.artifacts_, self.schema_, self.config_, self.kind_ = artifacts, schema, config, kind
+        self.artifacts_, self.schema_ = artifacts, schema
+        self.config_, self.layout_ = config, layout
         model: Any = SYSTEM.model(config, artifacts, torch.device("cpu"))
         self.model_ = model
         self.n_features_in_ = len(schema.names)
         self.n_clusters_ = len(self.model_.centres)
-        if kind == "frame":
-            self.feature_names_in_ = np.asarray(schema.names, dtype=object)
+        if layout.labels and all(isinstance(label, str) for label in layout.labels):
+            self.feature_names_in_ = np.asarray(layout.labels, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_  # of an earlier fit
 
@@ -242,28 +253,20 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _encoded(self, X: Any) -> torch.Tensor:
         check_is_fitted(self, "model_")
-        table = _table(X)
+        raw, layout = take(X)
+        table = from_raw(raw)
 
-        if _kind(X) == "array" and len(table.names) != self.n_features_in_:
+        if layout.kind == "array" and len(table.names) != self.n_features_in_:
             raise ValueError(
                 f"X has {len(table.names)} columns, but the model was fitted on "
                 f"{self.n_features_in_}"
             )
 
-        columns = (
-            dict(zip(self.schema_.names, table.columns.values(), strict=True))
-            if _kind(X) == "array"
-            else table.columns
-        )
-
-        return self.schema_.encode(columns)
+        names = self.layout_.renamed(layout) if layout.labels else self.schema_.names
+        return self.schema_.encode(dict(zip(names, table.columns.values(), strict=True)))
 
     def _like_input(self, columns: Mapping[str, np.ndarray]) -> Any:
-        if self.kind_ == "frame":
-            import pandas as pd
-
-            return pd.DataFrame(dict(columns))
-        return np.stack(list(columns.values()), axis=1)
+        return self.layout_.give(columns)
 
 
 def _seed(random_state: Any) -> int:
@@ -280,18 +283,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{value!r} can't be saved")
-
-
-def _kind(X: Any) -> str:
-    return "frame" if hasattr(X, "columns") else "array"
-
-
-def _table(X: Any) -> Table:
-    if _kind(X) == "frame":
-        return from_columns({str(name): X[name].to_numpy() for name in X.columns})
-    array = np.asarray(X)
-    if array.ndim != 2:
-        raise ValueError(
-            f"X must have rows and columns, [N, D], not shape {array.shape}; reshape your data"
-        )
-    return from_columns({f"x{i}": array[:, i] for i in range(array.shape[1])})

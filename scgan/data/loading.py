@@ -20,6 +20,7 @@ from scgan.data.listing import ARCHIVES, kind_of
 from scgan.data.remote import on_disk
 from scgan.data.split import split, split_images
 from scgan.data.tables.checking import Choice
+from scgan.data.tables.oddities import tell_far, tell_labels
 from scgan.data.tables.parts import Parts, find_parts
 from scgan.data.tables.reading import read_local
 from scgan.data.tables.schema import Schema
@@ -69,6 +70,9 @@ def load(config: DataConfig, seed: int) -> Dataset:
         _refuse(config, "a table", IMAGE_SETTINGS)
         table = read_local(config.source, local, _choice(config))
 
+    tell_far(config.source, table.columns)
+    tell_labels(config.source, config.label or "y", table.labels)
+
     return split(path.stem, table, config.test_fraction, seed)
 
 
@@ -104,6 +108,8 @@ def _load_images(config: DataConfig, source: Source, seed: int, size: Size | Non
 def _stream(name: str, config: DataConfig, paths: Sequence[str], seed: int) -> Dataset:
     parts = Parts.open(config.source, paths, _choice(config), config.test_fraction, seed)
     found = measure(parts, config.num_train, config.num_test, config.shard_rows)
+    tell_far(config.source, found.train.columns)
+    tell_labels(config.source, config.label, found.train.labels)
 
     return Dataset(
         name=name,

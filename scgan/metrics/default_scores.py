@@ -11,6 +11,7 @@ from torch import Tensor
 
 from scgan.capabilities import Clustering, Measured, Model, Reconstructing
 from scgan.data.dataset import Dataset
+from scgan.data.tables.oddities import are_classes
 from scgan.metrics.image_scores import PIXELS, compare_images
 from scgan.metrics.images import Extractor
 from scgan.metrics.scores import Score, compare_rows, label_scores, mode_scores
@@ -39,8 +40,9 @@ def score_table(model: Model, data: Dataset, seed: int) -> Iterator[tuple[str, S
 
     if isinstance(model, Reconstructing):
         yield from _reconstruction(model, data)
-    if isinstance(model, Clustering) and data.test_labels is not None:
-        yield from label_scores(data.test_labels, model.assign(data.test).cpu()).items()
+    labels = data.test_labels
+    if isinstance(model, Clustering) and labels is not None and are_classes(labels):
+        yield from label_scores(labels, model.assign(data.test).cpu()).items()
 
     # In the data's own units, by the modes of a distribution that is known.
     toy = data.toy

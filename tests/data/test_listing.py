@@ -20,15 +20,15 @@ from scgan.data.tables.reading import read_table
 Ways = Callable[..., dict[str, Dataset | str]]
 
 
-@pytest.fixture
-def ways(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ways]:
+@pytest.fixture(scope="module")
+def ways() -> Iterator[Ways]:
     """Load a folder whole, streamed, and both from S3: the data, or the line that refuses it."""
     boto3 = pytest.importorskip("boto3")
     moto = pytest.importorskip("moto")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
-    with moto.mock_aws():
+    with pytest.MonkeyPatch.context() as patch, moto.mock_aws():
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         client = boto3.client("s3")
         client.create_bucket(Bucket="data")
 

@@ -130,7 +130,7 @@ def _without_comments(text: _Text) -> _Text:
         said = f"the names of its comment line {named.decode()[:40]!r}"
         return replace(text, content=named + b"\n" + rest, said=(*text.said, said))
 
-    said = f"{len(comments)} comment lines left out"
+    said = f"{len(comments)} comment line{'s' * (len(comments) > 1)} left out"
     return replace(text, content=rest, said=(*text.said, said))
 
 
