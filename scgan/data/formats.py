@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from scgan.data.listing import kind_of, listed, table_parts, tell_arrays, walk
-from scgan.data.raw import Raw, from_matrix, from_structured, unreadable
+from scgan.data.listing import kind_of, listed, split_inside, table_parts, walk
+from scgan.data.raw import Raw, from_matrix, from_structured, of_arrays, unreadable
 from scgan.data.tables.arrow import read_feather, read_parquet
 from scgan.data.tables.csv import read_csv
+from scgan.data.tables.scientific import read_fits, read_hdf5, read_root
 
 
 def read_npy(path: Path) -> Raw:
@@ -48,29 +49,7 @@ def read_npz(path: Path) -> Raw:
     if isinstance(arrays, np.ndarray):
         raise ValueError(f"{path}: this is a single array; rename it to .npy")
 
-    structured = [name for name, array in arrays.items() if array.dtype.names]
-    if len(structured) == 1 and arrays[structured[0]].ndim == 1:
-        tell_arrays(path, arrays, structured)
-        return from_structured(arrays[structured[0]])
-
-    matrices = [name for name, array in arrays.items() if array.ndim == 2 and name != "y"]
-    for key in ("X", "x", *(matrices if len(matrices) == 1 else ())):
-        if key in matrices:
-            num = len(arrays[key])
-            beside = {n: a for n, a in arrays.items() if a.ndim in {1, 2} and len(a) == num}
-            tell_arrays(path, arrays, beside)
-            del beside[key]
-            return from_matrix(arrays[key], beside, "y" if "y" in beside else None)
-
-    flat = {name: array for name, array in arrays.items() if array.ndim == 1}
-    if not flat or len(flat) < len(arrays) or len(set(map(len, flat.values()))) > 1:
-        shapes = [f"{name} {list(array.shape)}" for name, array in arrays.items()]
-        raise ValueError(
-            f"{path}: a table needs a 2-D array X, or 1-D arrays of one length; found "
-            f"{listed(shapes, 8) or 'nothing'}"
-        )
-
-    return Raw(tuple(flat), flat, {})
+    return of_arrays(path, arrays)
 
 
 READERS: dict[str, Callable[[Path], Raw]] = {
@@ -79,6 +58,9 @@ READERS: dict[str, Callable[[Path], Raw]] = {
     ".csv": read_csv,
     ".parquet": read_parquet,
     ".feather": read_feather,
+    ".h5": read_hdf5,
+    ".fits": read_fits,
+    ".root": read_root,
 }
 """A reader for every kind of file that is allowed."""
 
@@ -138,6 +120,7 @@ def check_there(path: Path) -> None:
     Raises:
         ValueError: In one line, with the nearest name beside it.
     """
+    path, _ = split_inside(path)
     if not path.exists():
         beside = os.listdir(path.parent) if path.parent.is_dir() else []
         near = difflib.get_close_matches(path.name, beside, n=1)

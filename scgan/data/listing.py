@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath, PurePosixPath
@@ -27,6 +28,7 @@ _SAME = {
     ".hdf5": ".h5",
     ".hdf": ".h5",
     ".fit": ".fits",
+    ".fits.gz": ".fits",
     ".tgz": ".tar",
     ".tar.gz": ".tar",
     ".tar.bz2": ".tar",
@@ -36,6 +38,8 @@ _SAME = {
 ARCHIVES = (".zip", ".tar")
 """Of images, read as they are packed."""
 
+_INSIDE = re.compile(r"(.+\.(?:h5|hdf5|hdf|fits|fit|root)):(.+)", re.IGNORECASE)
+
 # Folders by which a table's files are known to be no plain ones: what is in them is in a log.
 _LAKES = {"_delta_log": "Delta Lake", ".hoodie": "Apache Hudi"}
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
@@ -44,9 +48,15 @@ NUM_NAMED = 5  # files in a message
 _log = logging.getLogger(__name__)
 
 
+def split_inside(path: PurePath) -> tuple[Path, str]:
+    """A file, and what is asked for of all it holds, empty if nothing is: ``t.h5:group/set``."""
+    found = _INSIDE.fullmatch(str(path))
+    return (Path(found[1]), found[2]) if found is not None else (Path(path), "")
+
+
 def kind_of(path: PurePath) -> str:
     """The suffix that stands for a file's kind: ``.csv`` for ``a.CSV``, ``a.tsv``, ``a.csv.gz``."""
-    name = path.name.lower()
+    name = split_inside(path)[0].name.lower()
     double = next((end for end in _SAME if end.count(".") == 2 and name.endswith(end)), None)
     suffix = double or PurePosixPath(name).suffix
     return _SAME.get(suffix, suffix)

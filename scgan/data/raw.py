@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from scgan.data.listing import listed, tell_arrays
+
 
 @dataclass(frozen=True)
 class Raw:
@@ -84,10 +86,11 @@ def optional(package: str, extra: str, path: Path) -> Any:
     Raises:
         ValueError: If it isn't installed, with the line that does it.
     """
+    top = package.partition(".")[0]
     try:
+        import_module(top)
         return import_module(package)
     except ImportError:
-        top = package.partition(".")[0]
         raise ValueError(
             f"{path}: {path.suffix} files need {top}, which is not installed: "
             f"pip install 'scgan[{extra}]'"
@@ -126,3 +129,43 @@ def from_matrix(
             f"array {clash[0]!r} has the name of a column of the matrix; rename the array"
         )
     return Raw(raw.names, {**raw.columns, **beside}, raw.missing, label)
+
+
+def of_arrays(path: Path, arrays: Mapping[str, Any]) -> Raw:
+    """The table among named arrays: a matrix, 1-D arrays as columns, or one structured array.
+
+    The matrix is ``X``, ``x`` or the only 2-D array. Of the arrays of its length ``y`` is marked as
+    the labels, also where it is ``[N, 1]`` or one-hot; any can be asked for by name.
+
+    Args:
+        path: The file that holds them, for messages.
+        arrays: Of numpy, or what becomes such, which only those that are read do.
+
+    Raises:
+        ValueError: If there is none of these, or arrays have different lengths.
+    """
+    structured = [name for name, array in arrays.items() if array.dtype.names]
+    if len(structured) == 1 and arrays[structured[0]].ndim == 1:
+        tell_arrays(path, arrays, structured)
+        return from_structured(np.asarray(arrays[structured[0]]))
+
+    matrices = [name for name, array in arrays.items() if array.ndim == 2 and name != "y"]
+    for key in ("X", "x", *(matrices if len(matrices) == 1 else ())):
+        if key in matrices:
+            num = len(arrays[key])
+            beside = {n: a for n, a in arrays.items() if a.ndim in {1, 2} and len(a) == num}
+            tell_arrays(path, arrays, beside)
+            del beside[key]
+            others = {name: np.asarray(array) for name, array in beside.items()}
+            label = "y" if "y" in others else None
+            return from_matrix(np.asarray(arrays[key]), others, label)
+
+    flat = {name: array for name, array in arrays.items() if array.ndim == 1}
+    if not flat or len(flat) < len(arrays) or len(set(map(len, flat.values()))) > 1:
+        shapes = [f"{name} {list(array.shape)}" for name, array in arrays.items()]
+        raise ValueError(
+            f"{path}: a table needs a 2-D array X, or 1-D arrays of one length; found "
+            f"{listed(shapes, 8) or 'nothing'}"
+        )
+
+    return from_arrays({name: np.asarray(array) for name, array in flat.items()})

@@ -13,7 +13,7 @@ from typing import Any
 from scgan.data.formats import ALLOWED, READERS, local_path
 from scgan.data.images.folders import CELEBA_ATTRIBUTES, CELEBA_PARTITION, SUFFIXES
 from scgan.data.images.sources import IDX_NAME
-from scgan.data.listing import ARCHIVES, kind_of, listed
+from scgan.data.listing import ARCHIVES, kind_of, listed, split_inside
 from scgan.store.s3 import S3
 
 FIRST_TIMEOUT = 4.0  # seconds
@@ -97,6 +97,7 @@ def _find(bucket: str, key: str) -> tuple[str, dict[str, int]]:
     # Without the patience that outlasts outages, so that a wrong address is said at once.
     client = S3(f"s3://{bucket}", timeout=FIRST_TIMEOUT).client
     if kind_of(PurePosixPath(key)) in {*READERS, *ARCHIVES}:
+        key, _ = map(str, split_inside(PurePosixPath(key)))
         size = client.head_object(Bucket=bucket, Key=key)["ContentLength"]
         return key.removesuffix(PurePosixPath(key).name), {key: size}
 
@@ -149,7 +150,8 @@ def _download(url: str, bucket: str, key: str, folder: Path) -> Path:
         seen = f" ({len(names)} other files: {listed(sorted(names.values()))})" if names else ""
         raise ValueError(f"{url}: no tables and no images there{seen}; {ALLOWED}")
 
-    return folder / names.get(key, "")
+    file, inside = map(str, split_inside(PurePosixPath(key)))
+    return folder / (names.get(file, "") + (f":{inside}" if inside else ""))
 
 
 def _is_data(path: PurePosixPath) -> bool:

@@ -290,6 +290,9 @@ def _first_text(values: np.ndarray, missing: np.ndarray | None) -> str:
         if missing is not None and missing[row]:
             continue
 
+        if isinstance(value, (list, np.ndarray)):
+            return f"a list in each row (row {row + 1})"
+
         if not isinstance(value, (str, bytes)):
             return f"{type(value).__name__} objects (row {row + 1})"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from scgan.data.formats import READERS, table_files
-from scgan.data.listing import kind_of, partitions, tell_unread, walk
+from scgan.data.listing import kind_of, partitions, split_inside, tell_unread, walk
 from scgan.data.raw import Raw, from_arrays
 from scgan.data.remote import on_disk
 from scgan.data.tables.checking import (
@@ -124,7 +124,7 @@ def from_raw(raw: Raw, labels: np.ndarray | None = None, missing: Missing = "err
 
 def _read(path: Path) -> Raw:
     try:
-        if path.stat().st_size == 0:
+        if split_inside(path)[0].stat().st_size == 0:
             raise ValueError(f"{path}: the file is empty")
         return READERS[kind_of(path)](path)
     except OSError as error:
