@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ import torch
 from scgan.data.dataset import DATA_VERSION, Dataset
 from scgan.data.fingerprint import fingerprint
 from scgan.data.images.reading import ImageSet
-from scgan.data.tables.reading import Table
+from scgan.data.tables.checking import Table
 from scgan.data.tables.scales import Scaling
 from scgan.data.tables.schema import Schema
 
@@ -124,6 +125,9 @@ def split_images(name: str, images: ImageSet, test_fraction: float, seed: int) -
         if labels is not None:
             test_labels, labels = labels[order[:num_test]], labels[order[num_test:]]
 
+    if labels is not None and labels.ndim == 1:
+        _check_classes(name, images.schema.attributes, labels, test_labels)
+
     if min(len(train), len(test)) < MIN_PART:
         raise ValueError(
             f"{name}: {len(train)} images to train, {len(test)} to test; each needs at least "
@@ -142,6 +146,23 @@ def split_images(name: str, images: ImageSet, test_fraction: float, seed: int) -
             ("images", DATA_VERSION, images.schema), (train, labels, test, test_labels)
         ),
         dropped=images.dropped,
+    )
+
+
+def _check_classes(
+    name: str, attributes: Sequence[str], train: np.ndarray, test: np.ndarray | None
+) -> None:
+    """Refuse classes of which no image is trained on."""
+    there = np.bincount(train, minlength=len(attributes))
+    if (there > 0).all():
+        return
+
+    place = int(np.argmin(there))
+    num = 0 if test is None else int((test == place).sum())
+    rest = ",".join(attribute for k, attribute in enumerate(attributes) if there[k])
+    raise ValueError(
+        f"{name}: the class {attributes[place]!r} has no image to train on ({num} to test); give "
+        f"more of it, or leave it out: --data.attributes {rest}"
     )
 
 
