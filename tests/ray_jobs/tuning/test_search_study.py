@@ -154,6 +154,9 @@ def test_a_continued_study_draws_other_points(url):
     assert len(set(seen)) == 9
     fresh = searcher(url.replace("study.db", "other.db"))
     assert fresh.suggest("0")["decoder.lambda_x"] == seen[0]  # seeded
+    seeded = url.replace("study.db", "seeded.db")
+    again = searcher(seeded, opened(seeded, seed=1))
+    assert again.suggest("0")["decoder.lambda_x"] != seen[0]
 
 
 def test_another_space_is_refused_once_a_trial_was_begun(url):
@@ -161,7 +164,9 @@ def test_another_space_is_refused_once_a_trial_was_begun(url):
     enqueue_first(opened(url), SPACE, CONFIG, 3, None)
     study = opened(url, space=other)  # nothing was run yet
     assert study.trials == []
-    searcher(url, study, other).suggest("a")
+    for value in (1.0, 2.0):
+        study.enqueue_trial({"decoder.lambda_x": value})
+    searcher(url, study, other).suggest("a")  # one runs, one waits
     with pytest.raises(
         ValueError, match=r"study 's' was begun with another space \(of decoder.lambda_x\)"
     ):
@@ -192,6 +197,22 @@ def test_another_study_warms_it_up(url):
     assert len(study.trials) == 3 and points[0]["decoder.lambda_x"] == CONFIG.decoder.lambda_x
     for point, trial in zip(points[1:], (first.trials[3], first.trials[2]), strict=True):
         assert point["decoder.lambda_x"] == min(max(trial.params["decoder.lambda_x"], 0.01), 10)
+    # What was queued once is not queued again, whatever the other study has by now.
+    enqueue_first(study, SPACE, CONFIG, 9, open_warm("first", url))
+    assert len(study.trials) == 3
+
+    # A point beyond the space is moved to its edge.
+    far = opened(url, "far", {"decoder.lambda_x": Float(0.001, 100, log=True)})
+    far.enqueue_trial({"decoder.lambda_x": 90.0})
+    beyond = searcher(url, far, {"decoder.lambda_x": Float(0.001, 100, log=True)})
+    assert beyond.suggest("0") == {"decoder.lambda_x": 90.0}
+    beyond.on_trial_complete(
+        "0", {"samples": 9, "sliced_wasserstein": 1.0, "scores": "{}", "final": True}
+    )
+    near = opened(url, "near")
+    enqueue_first(near, SPACE, CONFIG, 2, open_warm("far", url))
+    assert near.trials[1].system_attrs["fixed_params"]["decoder.lambda_x"] == 10
+
     with pytest.raises(ValueError, match="no study 'third'"):
         open_warm("third", url)
 
