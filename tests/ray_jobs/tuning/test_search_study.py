@@ -97,6 +97,7 @@ def test_every_end_is_told_for_what_it_is(url, monkeypatch):
     )
     search.on_trial_result("a", rung)
     search.on_trial_complete("a", {**rung, **final})
+    search.on_trial_result("b", rung)
     search.on_trial_complete("b", rung)
     search.on_trial_complete("c", {"cause": "not a number: decode: d_loss is nan"})
     search.on_trial_complete("d", error=True)
@@ -298,10 +299,11 @@ def test_a_study_on_a_server_is_kept_by_its_drivers_heartbeat(url, monkeypatch):
 def test_costs_count_what_was_shared(url):
     study = opened(url)
     search = searcher(url, study)
-    study.set_user_attr("shared", {"encode-1": 10.0})
+    study.set_user_attr("shared", {"encode-1": 10.0, "encode-0": 1.0})  # one of an earlier seed
     accounts = [
         ('"map": 2.0, "cluster": 1.0, "decode": 6.0', True),
         ('"map": 2.0, "decode": 2.0', False),
+        ('"map": 2.0, "decode": 4.0', True),
     ]
     keys = '{"encode": "encode-1", "cluster": "cluster-1", "map": "map-%d", "decode": "decode-%d"}'
     for i, (seconds, final) in enumerate(accounts):
@@ -318,8 +320,9 @@ def test_costs_count_what_was_shared(url):
             },
         )
     fits, seconds = costs(study).lines()
-    assert fits == "fitted: encode 1 x, cluster 1 x, map 2 x, decode 2 x, for 2 trials"
-    assert seconds == "training: 23.0 s, 61% of the 38.0 s of every trial trained whole"
+    assert fits == "fitted: encode 2 x, cluster 1 x, map 3 x, decode 3 x, for 3 trials"
+    # 13 s before the last stage each, and 6, 4 and, of the one that was stopped, their mean.
+    assert seconds == "training: 30.0 s, 56% of the 54.0 s of every trial trained whole"
 
 
 def test_optuna_is_quiet_and_seeded(url):
