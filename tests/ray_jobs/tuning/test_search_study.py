@@ -27,7 +27,7 @@ from ray_jobs.tuning.study import (
     open_warm,
 )
 from scgan import systems
-from scgan.space import Choice, Float, When, describe
+from scgan.space import Choice, Float, Int, When, describe
 
 CONFIG = systems.load("scgan").presets["smoke"]
 SPACE = {
@@ -76,6 +76,25 @@ def test_the_defaults_are_first_and_conditions_hold(url):
     for point in points:
         assert ("decoder.r1_weight" in point) == (point["decoder.adversarial"] == "hinge")
     assert len({point["decoder.adversarial"] for point in points}) == 2
+
+
+def test_a_domain_is_suggested_as_it_is(url):
+    space = {
+        "clusters.num_clusters": Int(8, 512, log=True),
+        "decoder.width": Int(32, 64),
+        "decoder.lambda_x": Float(0.01, 10, log=True),
+        "decoder.r1_weight": Float(0, 1),
+    }
+    study = opened(url, space=space)
+    searcher(url, study, space).suggest("a")
+    found = study.trials[0].distributions
+    assert [found[key].log for key in space] == [True, False, True, False]
+    assert [(found[key].low, found[key].high) for key in space] == [
+        (8, 512),
+        (32, 64),
+        (0.01, 10),
+        (0, 1),
+    ]
 
 
 def test_every_end_is_told_for_what_it_is(url, monkeypatch):
