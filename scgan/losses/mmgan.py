@@ -164,8 +164,8 @@ def _as_seen(judged: Judged, batches: Batches) -> Judged:
 def critic_loss(judged: Judged, game: Game) -> Tensor:
     """The critic's objective, scalar, in nats.
 
-    Source: [MMGAN] Algorithm 1. Differs: by default the critic sees the prior batch, too; without
-        it, clusters that E puts no data into are pulled nowhere and stay dead.
+    Source: [MMGAN] Algorithm 1. Differs: RSGAN's critic sees the prior batch, too, as cRaSGAN's
+        does; without it, clusters that E puts no data into are pulled nowhere and stay dead.
     """
     return _adversarial(judged, game, of_critic=True)
 
