@@ -105,10 +105,14 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
     num, shape = num_clusters_of(c, inputs.data), inputs.data.train.shape[1:]
     weights = inputs.generator("gan", "weights")
 
-    generator = build_mixture_generator(c, num, shape, weights)
-    critic = build_reader(c, shape, weights, 1)
-    encoder = build_reader(c, shape, weights, num)
-    return fit_mixture_gan(c, Networks(generator, encoder, critic), inputs, runtime)
+    starts = []
+    for _ in range(c.num_starts):
+        generator = build_mixture_generator(c, num, shape, weights)
+        critic = build_reader(c, shape, weights, 1)
+        encoder = build_reader(c, shape, weights, num)
+        starts.append(Networks(generator, encoder, critic))
+
+    return fit_mixture_gan(c, starts, inputs, runtime)
 
 
 class MMGANModel:

@@ -104,6 +104,12 @@ _CHANGES = [
         "Game(len(self.generator.latent.mu), c.critic, c.batches",
         'Game(len(self.generator.latent.mu), c.critic, "both"',
     ),
+    (_STAGE, "best = max(range(len(told))", "best = min(range(len(told))"),
+    (_STAGE, "trainings[best].averages.items()", "trainings[0].averages.items()"),
+    (_STAGE, "found[best].argmax(1), minlength", "found[0].argmax(1), minlength"),
+    (_STAGE, 'own = f" {start}" if start else ""', 'own = ""'),
+    (_STAGE, "number = state.samples // c.batch_size", "number = 0"),
+    (_STAGE, 'f"{name}_{start}": value', 'f"{name}_0": value'),
     # The system.
     (_SYSTEM, "if 2 <= classes <= MOST_LABELS", "if classes"),
     (_SYSTEM, "labels is None or labels.ndim != 1", "labels is None"),
@@ -117,6 +123,7 @@ _CHANGES = [
     (_CAPABILITIES, "F.one_hot(model.assign(x), len(model.counts))", "F.one_hot(model.assign(x))"),
     # Scores of clusters.
     (_CLUSTERING, "table.amax(dim=1) / table.sum(dim=1)", "table.amax(dim=1) / table.sum()"),
+    (_CLUSTERING, "entr(p).sum(1).mean()", "entr(p).sum(1)[0]"),
     (_CLUSTERING, "if not 1 < len(", "if not 0 < len("),
     (_CLUSTERING, "rows = order[:NUM_SILHOUETTE]", "rows = order"),
     (_SCORES, '"label_hungarian": (hungarian_accuracy, True)', '"label_hungarian": (purity, True)'),
