@@ -23,7 +23,6 @@ from scgan.losses.mmgan import (
     Judged,
     critic_loss,
     generator_loss,
-    imbalance,
 )
 from scgan.losses.regularizers import r1
 from scgan.metrics.clustering import cluster_information
@@ -58,7 +57,9 @@ class MixtureSettings(TrainingSettings):
         10_000, gt=0, description="samples after which a weight counts half in the stored averages"
     )
     critic: CriticName = Field(
-        "crasgan", description="adversarial loss: sgan, rsgan or crasgan, the paper's best"
+        "rsgan",
+        description="adversarial loss: sgan, rsgan or crasgan; rsgan is the paper's best on moons, "
+        "and sees how much data each cluster has, to which crasgan's means are blind",
     )
     alpha: float = Field(
         1.0, ge=0, description="weight of the clusters' cross-entropy, 1 in the paper"
@@ -77,12 +78,6 @@ class MixtureSettings(TrainingSettings):
         True,
         description="whether the adversarial loss reaches E through its choice of a cluster, as "
         "Algorithm 1 has it; else only alpha's term trains E",
-    )
-    balance_weight: float = Field(
-        0.0,
-        ge=0,
-        description="weight of real samples' being spread evenly over the clusters; ours, none by "
-        "default as data need not be",
     )
     sigma: float = Field(1.0, gt=0, le=1, description="deviations at the start, at most 1")
     sigma_floor: float = Field(0.1, gt=0, le=1, description="least deviation, as in the paper")
@@ -269,7 +264,7 @@ class MixtureTraining:
             judged = self._judged(logits, *clusters)
             loss = generator_loss(judged, prior_scores, self.game, alpha=c.alpha)
             losses["g_loss"], losses["cross_entropy"] = loss.g_loss, loss.cross_entropy
-            return loss.total + self._imbalance(scores, losses)
+            return loss.total
 
         adversarial_step(
             discriminators=[self.critic],
@@ -311,9 +306,3 @@ class MixtureTraining:
             return 0.0
         losses["r1"] = r1(real_logits, x).mean()
         return self.c.r1_weight * self.c.r1_every * losses["r1"]
-
-    def _imbalance(self, scores: Tensor, losses: dict[str, Tensor]) -> Tensor | float:
-        if self.c.balance_weight == 0:
-            return 0.0
-        losses["imbalance"] = imbalance(self.runtime.gather(scores).softmax(1))
-        return self.c.balance_weight * losses["imbalance"]

@@ -57,7 +57,6 @@ _CHANGES = [
     (_LOSSES, "_replace(prior=judged.paired, k_prior=judged.k)", "_replace(prior=judged.paired)"),
     (_LOSSES, "zero = torch.zeros_like(judged.k)", "zero = judged.k"),
     (_LOSSES, "g_loss + alpha * entropy", "g_loss + entropy"),
-    (_LOSSES, "mean = probabilities.mean(0)", "mean = probabilities[0]"),
     # The latent mixture.
     (_LATENT, "y @ self.mu + (y @ self.sigma)", "y @ self.mu + (y @ self.sigma).square()"),
     (_LATENT, "self.sigma.clamp_(min=self.sigma_floor)", "self.sigma.clamp_(min=0)"),
@@ -94,8 +93,6 @@ _CHANGES = [
     (_STAGE, "real, paired, prior = (gather(part) for", "real, paired, prior = (part for"),
     (_STAGE, "number % self.c.r1_every:", "number % self.c.r1_every == 1:"),
     (_STAGE, "self.c.r1_weight * self.c.r1_every * losses", "self.c.r1_weight * losses"),
-    (_STAGE, "self.c.balance_weight * losses", "losses"),
-    (_STAGE, "self.runtime.gather(scores).softmax(1)", "self.runtime.gather(scores).sigmoid()"),
     (_STAGE, "adam(both, c.learning_rate", "adam(self.generator, c.learning_rate"),
     (_STAGE, "adam(self.critic, c.d_learning_rate", "adam(self.critic, c.learning_rate"),
     (_STAGE, "average_of(self.encoder, c.ema_half_life", "average_of(self.encoder, 1e9"),
