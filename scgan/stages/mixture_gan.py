@@ -82,7 +82,7 @@ class MixtureSettings(TrainingSettings):
     sigma: float = Field(1.0, gt=0, le=1, description="deviations at the start, at most 1")
     sigma_floor: float = Field(0.1, gt=0, le=1, description="least deviation, as in the paper")
     r1_weight: float = Field(
-        0.01,
+        0.005,
         ge=0,
         description="of the gradient penalty on real samples; weak, but the moons' "
         "clusters turn and dissolve without",
@@ -99,7 +99,7 @@ class MixtureSettings(TrainingSettings):
     )
     batch_size: BatchSize = Field(128, description="rows or images a step, over all workers")
     num_samples: NumSamples = Field(
-        640_000, description="rows or images seen, over all workers: 5,000 steps of 128"
+        960_000, description="rows or images seen, over all workers: 7,500 steps of 128"
     )
     learning_rate: LearningRate = Field(
         5e-4, description="of Adam, of generator and E, before the schedule: half the critic's"
