@@ -30,11 +30,16 @@ ROWS_AT_ONCE = 8192  # that are read at once
 class NoiseSettings(TrainingSettings):
     """The modes of the noise, the prior, the game and its training."""
 
-    num_clusters: int = Field(
-        10, ge=2, le=10_000, description="modes K of the noise; as many as digits"
+    num_clusters: int | None = Field(
+        None,
+        ge=2,
+        le=10_000,
+        description="modes K of the noise; none for as many as there are weights, or as the labels "
+        "have classes (only their number is taken), or 10",
     )
     weights: tuple[float, ...] | None = Field(
         None,
+        min_length=2,
         description="weights of the modes, K positive numbers of any sum, as they are known or "
         "assumed; none, the default, for equal ones",
     )
@@ -101,11 +106,6 @@ class NoiseSettings(TrainingSettings):
     schedule: Schedule = "linear"
 
     @property
-    def noise_dim(self) -> int:
-        """Dimensions of z, those of the modes included."""
-        return self.num_clusters + self.code_dim
-
-    @property
     def teaches(self) -> bool:
         """Whether the generator learns by the inversion: not in the ablation to a plain GAN."""
         return self.reconstruction_weight > 0 or self.mode_weight > 0
@@ -149,8 +149,9 @@ def fit_noise_gan(
 
     data, inversion = inputs.data.train, training.averages["inversion"].module
     k = read(inversion, data, runtime.device)[1].argmax(1)
-    tensors["counts"] = torch.bincount(k.cpu(), minlength=c.num_clusters)
-    return Artifact(tensors, {"curve": curve, "shape": list(data.shape[1:])})
+    tensors["counts"] = counts = torch.bincount(k.cpu(), minlength=training.num_modes)
+    meta = {"curve": curve, "shape": list(data.shape[1:]), "num_clusters": len(counts)}
+    return Artifact(tensors, meta)
 
 
 @torch.no_grad()
@@ -181,6 +182,7 @@ class Training:
         self, c: NoiseSettings, networks: Networks, inputs: Inputs, runtime: Runtime
     ) -> None:
         self.c, self.runtime, self.data = c, runtime, inputs.data.train
+        self.num_modes = len(networks.prior.logits)
         self.prior, self.generator, self.inversion, self.discriminator = networks
         for network in networks:
             runtime.place(network)
@@ -230,7 +232,7 @@ class Training:
         """Eq. (1): the discriminator up, then generator and inversion down."""
         c, noise, losses = self.c, self.draws["noise"], dict[str, Tensor]()
         y = self.prior.draw(c.batch_size, noise)
-        z = engineered_noise(y, c.num_clusters, c.code_dim, c.noise_spread, noise)
+        z = engineered_noise(y, self.num_modes, c.code_dim, c.noise_spread, noise)
         y, z = self.runtime.share(y), self.runtime.share(z)
         fake = self.generate(z)
 

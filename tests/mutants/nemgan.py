@@ -116,15 +116,15 @@ _CHANGES = {
             ("[self.generator(part) for part in z_hat.split", "[part for part in x.split"),
         ],
         _SYSTEM_TESTS + "test_networks_have_their_settings_sizes": [
-            ("build_generator(c.noise_dim, shape", "build_generator(c.num_clusters, shape"),
+            ("build_generator(noise_dim, shape", "build_generator(num_modes, shape"),
             ("build_reader(shape, 1, sizes", "build_reader(shape, 2, sizes"),
             ("Sizes(c.width, c.num_layers", "Sizes(c.width, 1 + c.num_layers"),
         ],
         _BY_HAND: [("Prior(c.weights or [1.0]", "Prior([1.0]")],
         _REFUSED: [
-            ("len(weights) != c.num_clusters or ", ""),
-            ("min(weights, default=0.0) <= 0", "min(weights, default=0.0) < 0"),
-            ("len(labels.names) > c.num_clusters", "len(labels.names) > 10_000"),
+            ("len(c.weights) != num or ", ""),
+            ("min(c.weights) <= 0", "min(c.weights) < 0"),
+            ("len(labels.names) > num", "len(labels.names) > 10_000"),
         ],
         _SYSTEM_TESTS + "test_scores_say_how_modes_match": [
             ("        yield from mode_matching_scores(model, data, seed)\n", ""),
@@ -148,6 +148,7 @@ _CHANGES = {
             ("places.get(value, -1)", "places.get(value, 0)"),
             ("number[torch.from_numpy(place)], -1)", "number[torch.from_numpy(place)], 0)"),
             ("math.ceil(share", "math.floor(share"),
+            ("2 <= found <= MOST_CLASSES", "1 <= found <= MOST_CLASSES"),
             ("y[y >= 0].unique()", "y.unique()"),
             ("torch.randperm(len(rows), generator=generator)", "torch.arange(len(rows))"),
             ("or train.ndim != 1", ""),
