@@ -81,6 +81,11 @@ PAPERS: dict[str, Paper] = {
         2018,
         "The relativistic discriminator: a key element missing from standard GAN",
     ),
+    "CLUSTERGAN": Paper(
+        "Mukherjee, Asnani, Lin, Kannan",
+        2019,
+        "ClusterGAN: Latent space clustering in generative adversarial networks",
+    ),
     "DCGAN": Paper(
         "Radford, Metz, Chintala",
         2016,

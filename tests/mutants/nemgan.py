@@ -142,6 +142,23 @@ _CHANGES = {
             ("nn.Linear(flat, sizes.width), leaky_relu()", "nn.Linear(flat, sizes.width)"),
         ],
     },
+    "scgan/losses/clustergan.py": {
+        "tests/losses/test_clustergan.py": [
+            ("beta_n * continuous + beta_c * discrete", "beta_c * continuous + beta_n * discrete"),
+        ],
+    },
+    "scgan/systems/clustergan.py": {
+        "tests/systems/test_clustergan.py": [
+            ("c.noise_std * z_n", "z_n"),
+            ("z[:, : c.code_dim], z_n_hat", "z[:, -c.code_dim :], z_n_hat"),
+            ('losses["g_loss"] + terms.total', 'losses["g_loss"]'),
+            ("adam(both, c.learning_rate", "adam(both, c.d_learning_rate"),
+            ("[:, c.code_dim :].argmax(1)", "[:, : c.code_dim].argmax(1)"),
+            ("[:, self.c.code_dim :].softmax(1)", "[:, self.c.code_dim :].sigmoid()"),
+            ("y if cluster is None else torch.full_like(y, cluster)", "y"),
+            ("or num_classes(inputs.data) or", "or"),
+        ],
+    },
     _LABELS: {
         "tests/data/test_labels.py": [
             ('UNLABELLED = ("", "-1", "-1.0")', 'UNLABELLED = ("", "-1")'),
