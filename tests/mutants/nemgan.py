@@ -159,6 +159,22 @@ _CHANGES = {
             ("or num_classes(inputs.data) or", "or"),
         ],
     },
+    "scgan/losses/aae.py": {
+        "tests/losses/test_aae.py": [
+            ("reconstruction + prior_weight * (clusters + style)", "reconstruction + clusters"),
+        ],
+    },
+    "scgan/systems/aae.py": {
+        "tests/systems/test_aae.py": [
+            ("_telling(judge_y, prior_y, y.detach())", "_telling(judge_y, y.detach(), prior_y)"),
+            ("torch.cat([prior, found])", "torch.cat([prior, prior])"),
+            ("nn.ModuleList(networks[:2])", "nn.ModuleList(networks[1:2])"),
+            ("read[:, :num_clusters].softmax(1)", "read[:, :num_clusters].sigmoid()"),
+            ("prior_weight=c.prior_weight", "prior_weight=1.0"),
+            ("if cluster is not None:", "if cluster is None:"),
+            ("average.update_parameters(network)", "pass"),
+        ],
+    },
     _LABELS: {
         "tests/data/test_labels.py": [
             ('UNLABELLED = ("", "-1", "-1.0")', 'UNLABELLED = ("", "-1")'),
