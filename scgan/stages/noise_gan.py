@@ -65,6 +65,12 @@ class NoiseSettings(TrainingSettings):
     reconstruction_weight: float = Field(
         1.0, ge=0, description="of the noise's reconstruction by h1; 0 leaves it out"
     )
+    read_noise: float = Field(
+        0.1,
+        ge=0,
+        description="deviation of Gaussian noise on the samples that h is trained to read; ours: "
+        "modes that it can't tell apart through it are pushed apart, else two may share a group",
+    )
     mode_weight: float = Field(
         1.0, ge=0, description="of the modes that h2 reads, in nats; 0 leaves them out"
     )
@@ -235,6 +241,7 @@ class Training:
         z = engineered_noise(y, self.num_modes, c.code_dim, c.noise_spread, noise)
         y, z = self.runtime.share(y), self.runtime.share(z)
         fake = self.generate(z)
+        seen = self._blurred(fake if c.teaches else fake.detach())
 
         def d_loss() -> Tensor:
             logits = self.judge(torch.cat([real, fake.detach()])).split(len(real))
@@ -242,7 +249,7 @@ class Training:
             return losses["d_loss"]
 
         def g_loss() -> Tensor:
-            z_hat, modes = self.invert(fake if c.teaches else fake.detach(), y)
+            z_hat, modes = self.invert(seen, y)
             found = self.discriminator(fake), z, z_hat, modes, y
 
             terms = generator_loss(
@@ -263,6 +270,14 @@ class Training:
             g_loss=g_loss,
         )
         return losses
+
+    def _blurred(self, fake: Tensor) -> Tensor:
+        """This worker's samples with noise on them, as the inversion is trained to read them."""
+        if self.c.read_noise == 0:
+            return fake
+        draw, shape = self.draws["noise"], (self.c.batch_size, *fake.shape[1:])
+        noise = torch.randn(shape, generator=draw, device=fake.device)
+        return fake + self.c.read_noise * self.runtime.share(noise)
 
     def _learn_prior(self, real: Tensor) -> Tensor:
         """The prior a step towards the modes that the inversion finds in real rows."""

@@ -66,6 +66,10 @@ _CHANGES = {
             ("c.code_dim, c.noise_spread, noise", "c.code_dim, 0.3, noise"),
         ],
         _PLAIN: [("fake if c.teaches else fake.detach()", "fake")],
+        _SYSTEM_TESTS + "test_the_inversion_reads_through_noise_and_the_discriminator_does_not": [
+            ("fake + self.c.read_noise * self", "fake + self"),
+            ("self.invert(seen, y)", "self.invert(fake, y)"),
+        ],
         _SYSTEM_TESTS + "test_each_term_has_a_switch": [
             ("return self.mode_weight > 0 or not self.teaches", "return True"),
         ],
@@ -76,7 +80,7 @@ _CHANGES = {
             ("PAIRS[c.adversarial].d_loss", 'PAIRS["non_saturating"].d_loss'),
         ],
         _SYSTEM_TESTS + "test_a_margin_makes_the_modes_harder_in_training": [
-            ("else fake.detach(), y)", "else fake.detach())"),
+            ("self.invert(seen, y)", "self.invert(seen)"),
         ],
         _PRIOR: [
             ('c.prior == "learned" and done', "done"),

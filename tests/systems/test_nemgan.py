@@ -27,7 +27,13 @@ CPU = torch.device("cpu")
 KINDS = {"table": DataConfig(source="ring", num_train=500, num_test=500)}
 KINDS |= {"images": DataConfig(source="digits")}
 TINY = {"batch_size": 16, "num_samples": 16 * 12, "width": 16, "image_width": 8}
-TINY |= {"num_clusters": 3, "code_dim": 2, "schedule": "constant", "ema_half_life": 40}
+TINY |= {
+    "num_clusters": 3,
+    "code_dim": 2,
+    "schedule": "constant",
+    "ema_half_life": 40,
+    "read_noise": 0.0,
+}
 
 
 def dataset(config=KINDS["table"], **changes):
@@ -160,6 +166,17 @@ def test_discriminator_and_inversion_see_the_samples_of_one_noise():
     assert torch.equal(read[1], z[:, :3].argmax(1))
     in_data = (judged[0][:16, None] == watched.training.data).all(2).any(1)
     assert in_data.all()
+
+
+def test_the_inversion_reads_through_noise_and_the_discriminator_does_not():
+    watched = Watched(dataset(), read_noise=0.5, batch_size=4000)
+    watched.moved()
+    judged, deceived = watched.fed["discriminator"]
+    (read,) = watched.fed["inversion"]
+    noise = read[0] - deceived[0]
+    assert torch.equal(judged[0][4000:], deceived[0])
+    assert_close(noise.std(0), torch.full((2,), 0.5), rtol=0.05, atol=0)
+    assert abs((noise * deceived[0]).mean()) < 0.02
 
 
 @pytest.mark.parametrize("spread", [0.1, 0.4])
