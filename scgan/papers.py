@@ -86,6 +86,12 @@ PAPERS: dict[str, Paper] = {
         2019,
         "ClusterGAN: Latent space clustering in generative adversarial networks",
     ),
+    "GMVAE": Paper(
+        "Shu",
+        2016,
+        "Gaussian mixture VAE: Lessons in variational inference, generative models, and deep nets",
+    ),
+    "VAE": Paper("Kingma, Welling", 2014, "Auto-encoding variational Bayes"),
     "DCGAN": Paper(
         "Radford, Metz, Chintala",
         2016,

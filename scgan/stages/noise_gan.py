@@ -209,8 +209,11 @@ class Training:
             "labels": adam(self.inversion, c.learning_rate, betas=GAN_BETAS),
         }
 
-        places = {"batches": "cpu", "labels": "cpu", "noise": runtime.device}
-        self.draws = {name: inputs.generator("gan", name, at) for name, at in places.items()}
+        self.draws = {
+            "batches": inputs.generator("gan", "batches"),
+            "labels": inputs.generator("gan", "labels"),
+            "noise": inputs.generator("gan", "noise", runtime.device),
+        }
         averages = {f"average_{name}": average for name, average in self.averages.items()}
         self.state = TrainState({**networks._asdict(), **averages}, self.optimizers, self.draws)
 

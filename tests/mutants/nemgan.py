@@ -179,6 +179,23 @@ _CHANGES = {
             ("average.update_parameters(network)", "pass"),
         ],
     },
+    "scgan/losses/gmvae.py": {
+        "tests/losses/test_gmvae.py": [
+            ("+ ratio - 1).sum(-1)", "+ ratio).sum(-1)"),
+            ("squares / (2 * std**2)", "squares / std**2"),
+            ("log_q + math.log(logits.shape[1])", "log_q"),
+        ],
+    },
+    "scgan/systems/gmvae.py": {
+        "tests/systems/test_gmvae.py": [
+            ("(0.5 * q.log_var).exp() * noise", "q.log_var.exp() * noise"),
+            ("(0.5 * network.log_var[k]).exp()", "network.log_var[k].exp()"),
+            ("k if cluster is None else torch.full_like(k, cluster)", "k"),
+            ("return x + network.std *", "return x + 0 *"),
+            ("parts.append(self.network.decoder(q.mean[chosen]))", "parts.append(rows)"),
+            ("average.update_parameters(network)", "pass"),
+        ],
+    },
     _LABELS: {
         "tests/data/test_labels.py": [
             ('UNLABELLED = ("", "-1", "-1.0")', 'UNLABELLED = ("", "-1")'),
