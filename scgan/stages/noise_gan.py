@@ -5,7 +5,7 @@ The networks are the system's: of rows, or of images.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -52,18 +52,25 @@ class NoiseSettings(TrainingSettings):
     prior_learning_rate: float = Field(
         1e-3, gt=0, description="of Adam, of the weights' logits, before the schedule"
     )
-    code_dim: int = Field(
-        16, ge=0, le=8192, description="dimensions of the noise beside the K of the modes"
+    code_dim: int | None = Field(
+        None,
+        ge=0,
+        le=8192,
+        description="dimensions of the noise beside the K of the modes; none for 2 of rows, 10 of "
+        "images",
     )
-    noise_spread: float = Field(
-        0.3,
+    noise_spread: float | None = Field(
+        None,
         gt=0,
         lt=0.5,
-        description="half width of the uniform noise about a mode; below 0.5, where modes would "
-        "overlap",
+        description="half width of the uniform noise about a mode, below 0.5, where modes would "
+        "overlap; none for 0.03 of rows, whose groups may be narrow, and 0.3 of images",
     )
-    reconstruction_weight: float = Field(
-        1.0, ge=0, description="of the noise's reconstruction by h1; 0 leaves it out"
+    reconstruction_weight: float | None = Field(
+        None,
+        ge=0,
+        description="of the noise's reconstruction by h1; 0 leaves it out; none for 1 of rows, 5 "
+        "of images",
     )
     read_noise: float = Field(
         0.1,
@@ -106,20 +113,43 @@ class NoiseSettings(TrainingSettings):
     learning_rate: LearningRate = Field(
         1e-3, description="of Adam, of generator and h, before the schedule"
     )
-    d_learning_rate: LearningRate = Field(
-        1e-3, description="of Adam, of the discriminator, before the schedule"
+    d_learning_rate: float | None = Field(
+        None,
+        gt=0,
+        description="of Adam, of the discriminator, before the schedule; none for 1e-3 of rows, "
+        "2e-4 of images, whose discriminator would win",
     )
     schedule: Schedule = "linear"
 
     @property
     def teaches(self) -> bool:
         """Whether the generator learns by the inversion: not in the ablation to a plain GAN."""
-        return self.reconstruction_weight > 0 or self.mode_weight > 0
+        return self.reconstruction_weight != 0 or self.mode_weight > 0
 
     @property
     def reads_modes(self) -> bool:
         """Whether there is h2: all but the ablation without it."""
         return self.mode_weight > 0 or not self.teaches
+
+
+class Choices(NamedTuple):
+    """Settings whose usual values differ between rows and images."""
+
+    code_dim: int
+    noise_spread: float
+    reconstruction_weight: float
+    d_learning_rate: float
+
+
+OF_ROWS = Choices(2, 0.03, 1.0, 1e-3)
+OF_IMAGES = Choices(10, 0.3, 5.0, 2e-4)
+
+
+def choices_of(c: NoiseSettings, shape: Sequence[int]) -> Choices:
+    """What is set of them, the rest as is usual for samples of a shape."""
+    usual = OF_ROWS if len(shape) == 1 else OF_IMAGES
+    given = {name: getattr(c, name) for name in Choices._fields}
+    return usual._replace(**{name: value for name, value in given.items() if value is not None})
 
 
 class Networks(NamedTuple):
@@ -188,6 +218,7 @@ class Training:
         self, c: NoiseSettings, networks: Networks, inputs: Inputs, runtime: Runtime
     ) -> None:
         self.c, self.runtime, self.data = c, runtime, inputs.data.train
+        self.chosen = choices_of(c, self.data.shape[1:])
         self.num_modes = len(networks.prior.logits)
         self.prior, self.generator, self.inversion, self.discriminator = networks
         for network in networks:
@@ -204,7 +235,7 @@ class Training:
         both = nn.ModuleList([self.generator, self.inversion])
         self.optimizers = {
             "generator": adam(both, c.learning_rate, betas=GAN_BETAS),
-            "discriminator": adam(self.discriminator, c.d_learning_rate, betas=GAN_BETAS),
+            "discriminator": adam(self.discriminator, self.chosen.d_learning_rate, betas=GAN_BETAS),
             "prior": adam(self.prior, c.prior_learning_rate),
             "labels": adam(self.inversion, c.learning_rate, betas=GAN_BETAS),
         }
@@ -239,9 +270,9 @@ class Training:
 
     def _adversarial(self, real: Tensor) -> dict[str, Tensor]:
         """Eq. (1): the discriminator up, then generator and inversion down."""
-        c, noise, losses = self.c, self.draws["noise"], dict[str, Tensor]()
+        c, chosen, noise, losses = self.c, self.chosen, self.draws["noise"], dict[str, Tensor]()
         y = self.prior.draw(c.batch_size, noise)
-        z = engineered_noise(y, self.num_modes, c.code_dim, c.noise_spread, noise)
+        z = engineered_noise(y, self.num_modes, chosen.code_dim, chosen.noise_spread, noise)
         y, z = self.runtime.share(y), self.runtime.share(z)
         fake = self.generate(z)
         seen = self._blurred(fake if c.teaches else fake.detach())
@@ -257,7 +288,7 @@ class Training:
 
             terms = generator_loss(
                 *found,
-                reconstruction_weight=c.reconstruction_weight,
+                reconstruction_weight=chosen.reconstruction_weight,
                 mode_weight=c.mode_weight if c.teaches else 1.0,
                 adversarial=c.adversarial,
                 p=c.norm,

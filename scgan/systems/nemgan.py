@@ -42,7 +42,13 @@ from scgan.nn.dcgan import Sizes, build_generator, build_reader
 from scgan.nn.inversion import Inversion, Prior, engineered_noise
 from scgan.nn.mlp import initialise
 from scgan.space import Choice, Float, Int, Space
-from scgan.stages.noise_gan import Networks, NoiseSettings, fit_noise_gan, read
+from scgan.stages.noise_gan import (
+    Networks,
+    NoiseSettings,
+    choices_of,
+    fit_noise_gan,
+    read,
+)
 from scgan.store.artifacts import Artifact
 from scgan.training.runtime import Runtime
 
@@ -90,7 +96,7 @@ def build_networks(
         generator: Draws the initial weights.
     """
     sizes = Sizes(c.width, c.num_layers, c.image_width)
-    noise_dim = num_modes + c.code_dim
+    noise_dim = num_modes + choices_of(c, shape).code_dim
     h1 = build_reader(shape, noise_dim, sizes, generator)
     inversion = Inversion(h1, num_modes, noise_dim, c.head if c.reads_modes else None)
     initialise(inversion, generator)
@@ -125,9 +131,10 @@ class NEMGANModel:
     def __init__(
         self, config: NEMGANConfig, artifacts: Mapping[str, Artifact], device: torch.device
     ) -> None:
-        self.c, self.device, artifact = config.gan, device, artifacts["gan"]
+        self.device, artifact = device, artifacts["gan"]
         shape, num = artifact.meta["shape"], artifact.meta["num_clusters"]
-        networks = build_networks(self.c, num, shape, torch.Generator())
+        networks = build_networks(config.gan, num, shape, torch.Generator())
+        self.chosen = choices_of(config.gan, shape)
         self.prior, self.generator, self.inversion, _ = networks
         for name in ("prior", "generator", "inversion"):
             network = getattr(self, name)
@@ -153,7 +160,7 @@ class NEMGANModel:
             cluster: Only of this mode; None draws modes by the prior.
             chunk: Made at once.
         """
-        c = self.c
+        c = self.chosen
         y = self.prior.draw(num, generator)
         y = y if cluster is None else torch.full_like(y, cluster)
         z = engineered_noise(y, len(self.counts), c.code_dim, c.noise_spread, generator)

@@ -56,14 +56,14 @@ _CHANGES = {
         _BY_HAND: [
             ("fake.detach()])", "fake])"),
             ("[self.generator, self.inversion])\n", "[self.generator])\n"),
-            ("adam(both, c.learning_rate", "adam(both, c.d_learning_rate"),
-            ("reconstruction_weight=c.reconstruction_weight", "reconstruction_weight=1.0"),
+            ("adam(both, c.learning_rate", "adam(both, 1e-3"),
+            ("reconstruction_weight=chosen.reconstruction_weight", "reconstruction_weight=1.0"),
             ("c.mode_weight if c.teaches", "1.0 if c.teaches"),
             ("average.update_parameters(getattr(self, name))", "pass"),
             ("y = self.prior.draw(c.batch_size, noise)", "y = torch.zeros(c.batch_size).long()"),
         ],
         _SYSTEM_TESTS + "test_noise_has_the_settings_spread": [
-            ("c.code_dim, c.noise_spread, noise", "c.code_dim, 0.3, noise"),
+            ("chosen.code_dim, chosen.noise_spread, noise", "chosen.code_dim, 0.3, noise"),
         ],
         _PLAIN: [("fake if c.teaches else fake.detach()", "fake")],
         _SYSTEM_TESTS + "test_the_inversion_reads_through_noise_and_the_discriminator_does_not": [

@@ -26,7 +26,8 @@ from scgan.training.runtime import Runtime
 CPU = torch.device("cpu")
 KINDS = {"table": DataConfig(source="ring", num_train=500, num_test=500)}
 KINDS |= {"images": DataConfig(source="digits")}
-TINY = {"batch_size": 16, "num_samples": 16 * 12, "width": 16, "image_width": 8}
+TINY = {"noise_spread": 0.3, "reconstruction_weight": 1.0, "d_learning_rate": 1e-3}
+TINY |= {"batch_size": 16, "num_samples": 16 * 12, "width": 16, "image_width": 8}
 TINY |= {
     "num_clusters": 3,
     "code_dim": 2,
@@ -386,6 +387,14 @@ def test_images_are_read_as_bytes_and_as_floats_alike():
     x = data.test[:40]
     assert_close(model.probabilities(x), model.probabilities(x.float() / 127.5 - 1))
     assert model.reconstruct(x).shape == x.shape
+
+
+def test_what_is_not_set_is_as_usual_for_rows_or_for_images():
+    given = NEMGANSettings(noise_spread=0.2)
+    assert noise_gan.choices_of(given, (5,)) == (2, 0.2, 1.0, 1e-3)
+    assert noise_gan.choices_of(given, (1, 28, 28)) == (10, 0.2, 5.0, 2e-4)
+    zero = NEMGANSettings(reconstruction_weight=0.0, code_dim=0)
+    assert noise_gan.choices_of(zero, (5,))[::2] == (0, 0.0)
 
 
 def test_networks_have_their_settings_sizes():
