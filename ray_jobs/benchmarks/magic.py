@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ray_jobs.benchmarks.courses import View
-from ray_jobs.benchmarks.peers import Peer
+from ray_jobs.benchmarks.training import Peer
 from scgan.data.tables.reading import Table
 from scgan.metrics.fidelity import alpha_precision_beta_recall, training_share
 from scgan.metrics.scores import Score

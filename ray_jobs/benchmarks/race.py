@@ -23,8 +23,9 @@ from torch import Tensor
 
 from ray_jobs.benchmarks import magic as protocol
 from ray_jobs.benchmarks.courses import SCGAN, Columns, Mixture, View
-from ray_jobs.benchmarks.peers import NEEDS, PEERS, Clock, Peer
+from ray_jobs.benchmarks.peers import NEEDS, PEERS
 from ray_jobs.benchmarks.race_report import report
+from ray_jobs.benchmarks.training import Clock, Peer
 from scgan.config import suggest
 from scgan.data.dataset import DataConfig, Dataset
 from scgan.data.loading import load

@@ -7,6 +7,7 @@ _FIDELITY, _DISTRIBUTIONS = "scgan/metrics/fidelity.py", "scgan/metrics/distribu
 _SCORES, _MODES = "scgan/metrics/scores.py", "scgan/metrics/modes.py"
 _DEFAULT = "scgan/metrics/default_scores.py"
 _PEERS, _COURSES = "ray_jobs/benchmarks/peers.py", "ray_jobs/benchmarks/courses.py"
+_TRAINING = "ray_jobs/benchmarks/training.py"
 _RACE, _REPORT = "ray_jobs/benchmarks/race.py", "ray_jobs/benchmarks/race_report.py"
 _MAGIC = "ray_jobs/benchmarks/magic.py"
 
@@ -22,6 +23,7 @@ _TESTS = {
     _DEFAULT: ("tests/metrics/test_default_scores.py",),
     _PEERS: _OF_PEERS,
     _COURSES: _OF_PEERS,
+    _TRAINING: _OF_PEERS,
     _RACE: _OF_RACE,
     _REPORT: _OF_RACE,
     _MAGIC: _OF_RACE,
@@ -68,10 +70,10 @@ _CHANGES = [
     (_COMPARING, "math.hypot(standard_error(a), standard_error(b))", "standard_error(a)"),
     (_COMPARING, "not beats(name, known[best], known[model])", "model == best"),
     # The peers
-    (_PEERS, "return float(self.loss(network.eval(), held))", "return -float(self.share)"),
-    (_PEERS, "            torch.manual_seed(0)\n", "            pass\n"),
-    (_PEERS, "            torch.manual_seed(seed)\n            starts", "            starts"),
-    (_PEERS, "if value < best:\n", "if value > -best:\n"),
+    (_TRAINING, "return float(self.loss(network.eval(), held))", "return -float(self.share)"),
+    (_TRAINING, "            torch.manual_seed(0)\n", "            pass\n"),
+    (_TRAINING, "            torch.manual_seed(seed)\n            starts", "            starts"),
+    (_TRAINING, "if value < best:\n", "if value > -best:\n"),
     (_PEERS, "noise + t * (x - noise), t)", "x + t * (noise - x), t)"),
     (_PEERS, "x = x + step * network(half", "x = x - step * network(half"),
     (
@@ -79,8 +81,12 @@ _CHANGES = [
         ".permutation(self.mixture.sample(num)[0])",
         ".choice(self.mixture.sample(1)[0], num)",
     ),
-    (_PEERS, "time.process_time() - self.start", "time.monotonic() - self.start"),
+    (_TRAINING, "time.process_time() - self.start", "time.monotonic() - self.start"),
     (_PEERS, "best, chosen, misses = value, k, 0", "best, chosen, misses = value, 1, 0"),
+    (_PEERS, "@ self.steps[child].softmax(1).T", "@ self.steps[child].softmax(1)"),
+    (_PEERS, "+ self.start.log_softmax(0), 1)", ", 1)"),
+    (_PEERS, "self.steps[child].softmax(1)[states", "self.steps[child].softmax(0)[states"),
+    (_PEERS, "information.max() + 1 - information", "information + 1"),
     # Mixtures, coordinates, SC-GAN's length
     (_COURSES, "float(nearest_two) / 10", "float(nearest_two) / 5"),
     (_COURSES, "weights = 16 ** torch.rand", "weights = 1 + 0 * torch.rand"),
