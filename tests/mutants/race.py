@@ -9,6 +9,7 @@ _DEFAULT = "scgan/metrics/default_scores.py"
 _PEERS, _COURSES = "ray_jobs/benchmarks/peers.py", "ray_jobs/benchmarks/courses.py"
 _TRAINING = "ray_jobs/benchmarks/training.py"
 _RACE, _REPORT = "ray_jobs/benchmarks/race.py", "ray_jobs/benchmarks/race_report.py"
+_BOLD, _LATENTS = "scgan/reproductions/__init__.py", "scgan/reproductions/scgan.py"
 _MAGIC = "ray_jobs/benchmarks/magic.py"
 
 _OF_PEERS = ("tests/ray_jobs/benchmarks/test_peers.py",)
@@ -27,6 +28,8 @@ _TESTS = {
     _RACE: _OF_RACE,
     _REPORT: _OF_RACE,
     _MAGIC: _OF_RACE,
+    _BOLD: ("tests/reproductions/test_tables.py",),
+    _LATENTS: ("tests/reproductions/test_tables.py",),
 }
 
 _CHANGES = [
@@ -104,7 +107,8 @@ _CHANGES = [
     (_RACE, "for y in (x, other))", "for y in (other, x))"),
     (_RACE, "peer.sample(NUM_MODE_SAMPLES, seed)", "peer.sample(NUM_SAMPLES, seed)"),
     (_RACE, "if not only_report:", "if True:"),
-    (_REPORT, "if entrant in best[score] else text", "if entrant not in best[score] else text"),
+    (_BOLD, "if model in best else text", "if model not in best else text"),
+    (_LATENTS, 'by_latent.pop("real", [])', 'by_latent.get("real", [])'),
     (_REPORT, 'key=lambda row: row["peer"] != OURS', 'key=lambda row: row["peer"] == OURS'),
     (_REPORT, "beats(score, theirs, best)", "beats(score, best, theirs)"),
     (_REPORT, "return [value / floor for", "return [floor / value for"),
