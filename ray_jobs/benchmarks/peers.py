@@ -54,6 +54,8 @@ class Velocity(nn.Module):
         dim: Columns.
     """
 
+    frequencies: Tensor
+
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.register_buffer("frequencies", math.pi * 2.0 ** torch.arange(4))
