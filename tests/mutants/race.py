@@ -39,7 +39,7 @@ _CHANGES = [
     (_STANDARD, "np.abs(shares[0] - shares[1]).sum() / 2", "np.abs(shares[0] - shares[1]).sum()"),
     (_STANDARD, "(len(numbers), 1)] / 2)", "(len(numbers), 1)])"),
     (_STANDARD, "triu_indices(len(numbers), 1)", "triu_indices(len(numbers), 0)"),
-    (_STANDARD, "sizes[sizes == 0] = np.inf", "sizes[sizes == 0] = 1e-300"),
+    (_STANDARD, "sizes[sizes == 0] = np.inf", "sizes[sizes == 0] = np.nan"),
     (_STANDARD, "histogram_bin_edges(real[:, i]", "histogram_bin_edges(rows[:, i]"),
     (_STANDARD, "np.where(found, places, len(known))", "places"),
     (_STANDARD, "if i in categorical or j in categorical:", "if i in categorical:"),
