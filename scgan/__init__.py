@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scgan.estimator import SCGAN
+    from scgan.estimator import MMGAN, SCGAN
 
 __version__ = "0.1.0"
-__all__ = ["SCGAN", "__version__"]
+__all__ = ["MMGAN", "SCGAN", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the estimator, and scikit-learn with it, when it is first asked for."""
-    if name == "SCGAN":
-        from scgan.estimator import SCGAN
+    """Import the estimators, and scikit-learn with them, when one is first asked for."""
+    if name in __all__:
+        from scgan import estimator
 
-        return SCGAN
+        return getattr(estimator, name)
     raise AttributeError(f"module 'scgan' has no attribute {name!r}")

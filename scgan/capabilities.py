@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import override
 
@@ -169,7 +170,8 @@ class Clustering(Protocol):
 
     Attributes:
         counts: Training rows of each cluster, ``[K]``.
-        cluster_columns: What else is known of each cluster, K figures by a column's name.
+        cluster_columns: What else is known of each cluster, K figures by a column's name; a
+            ``weight`` among them is each one's share of samples, where that is not its rows'.
     """
 
     counts: Tensor
@@ -177,6 +179,14 @@ class Clustering(Protocol):
 
     def assign(self, x: Tensor) -> Tensor:
         """Cluster of each row or image, ``[N]``."""
+
+
+@runtime_checkable
+class SoftClustering(Clustering, Protocol):
+    """A clustering that knows how sure it is."""
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """Of each cluster given a row or image, ``[N, K]``; the likeliest is what it assigns."""
 
 
 @runtime_checkable
@@ -243,6 +253,16 @@ def choose(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
         chosen[name] = options[name].read(value)
 
     return chosen
+
+
+def cluster_probabilities(model: Clustering, x: Tensor) -> Tensor:
+    """Probability of each cluster given each row or image, ``[N, K]``.
+
+    Those of a clustering that does not say how sure it is are 1 for its cluster and 0 else.
+    """
+    if isinstance(model, SoftClustering):
+        return model.probabilities(x)
+    return F.one_hot(model.assign(x), len(model.counts)).float()
 
 
 def cluster_table(model: Any) -> dict[str, list[Any]]:

@@ -26,6 +26,7 @@ PAPERS: dict[str, Paper] = {
         "Information-theoretic stochastic contrastive conditional GAN: InfoSCC-GAN",
     ),
     "EIGENGAN": Paper("He, Kan, Shan", 2021, "EigenGAN: Layer-wise eigen-learning for GANs"),
+    "VASICEK": Paper("Vasicek", 1976, "A test for normality based on sample entropy"),
     "SIMCLR": Paper(
         "Chen, Kornblith, Norouzi, Hinton",
         2020,
@@ -52,6 +53,40 @@ PAPERS: dict[str, Paper] = {
         "Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio",
         2014,
         "Generative adversarial nets",
+    ),
+    "MMGAN": Paper(
+        "Pandeva, Schubert",
+        2019,
+        "MMGAN: Generative adversarial networks for multi-modal distributions",
+    ),
+    "NEMGAN": Paper(
+        "Mishra, Jayendran, Prathosh",
+        2018,
+        "Unsupervised conditional generation using noise engineered mode matching GAN",
+    ),
+    "NEMGAN-P": Paper(
+        "Mishra, Jayendran, Prathosh",
+        2020,
+        "Effect of the latent structure on clustering with GANs",
+    ),
+    "AM-SOFTMAX": Paper(
+        "Wang, Cheng, Liu, Liu", 2018, "Additive margin softmax for face verification"
+    ),
+    "KNN-KL": Paper(
+        "Wang, Kulkarni, Verdú",
+        2009,
+        "Divergence estimation for multidimensional densities via k-nearest-neighbor distances",
+    ),
+    "RELATIVISTIC": Paper(
+        "Jolicoeur-Martineau",
+        2018,
+        "The relativistic discriminator: a key element missing from standard GAN",
+    ),
+    "DCGAN": Paper(
+        "Radford, Metz, Chintala",
+        2016,
+        "Unsupervised representation learning with deep convolutional generative adversarial "
+        "networks",
     ),
     "GEOMETRIC-GAN": Paper("Lim, Ye", 2017, "Geometric GAN"),
     "LSGAN": Paper(

@@ -84,7 +84,7 @@ def test_scgan_never_imports_ray():
 def test_far_packages_are_imported_only_where_they_are_used():
     """Nor is scikit-learn, at the top of a module; the estimator is asked for, and may."""
     for path in PACKAGE.rglob("*.py"):
-        if path.name == "estimator.py":
+        if "estimator" in path.parts:
             continue
         for node in ast.parse(path.read_text()).body:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -153,7 +153,8 @@ def table_scores(view: View, peer: Peer, seed: int) -> dict[str, Score]:
     half, other = real.tensor_split(2)
     value, floor = (c2st(y, half, seed=seed, classifier="network") for y in (x, other))
     scores["c2st_network"] = Score.of("c2st_network", value, floor)
-    scores["dcr_share"] = Score.of("dcr_share", training_share(x, data.train, real, seed=seed))
+    train = view.encode(data.table_schema.decode(data.train))  # shared values not spread, as of all
+    scores["dcr_share"] = Score.of("dcr_share", training_share(x, train, real, seed=seed))
 
     if importlib.util.find_spec("xgboost") is not None:
         num = min(len(x), len(real), NUM_CLASSIFIED)

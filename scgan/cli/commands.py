@@ -23,6 +23,7 @@ from scgan.pipeline import stored as runs
 from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import ArtifactStore
+from scgan.store.opening import sqlite_uri
 
 OPTIONS = ("--system", "--data", "--preset", "--set", "--store", "--seed", "--json")
 """The options of :func:`run_options`, for whoever misspells one."""
@@ -193,8 +194,8 @@ def run_and_show(
     if store.storage.read(f"{spec.run_id}/run.json") is None:
         executor.warm_up()
 
-    default_uri = f"sqlite:///{folder.absolute() / 'mlflow.db'}"
-    tracker = MLflowTracker.open(os.environ.get("MLFLOW_TRACKING_URI") or default_uri)
+    own = os.environ.get("MLFLOW_TRACKING_URI")
+    tracker = MLflowTracker.open(own or sqlite_uri(folder.absolute() / "mlflow.db"))
     outcome = pipeline.run(spec, data, store, executor, [terminal, tracker], pictures=True)
     report = publish(outcome, store, tracker)
     terminal.say_time()

@@ -43,6 +43,30 @@ def nearest_centre(eps: Tensor, centres: Tensor) -> Tensor:
     return torch.cat([torch.cdist(rows, centres).argmin(1) for rows in eps.split(8192)])
 
 
+def soft_clusters(eps: Tensor, centres: Tensor, counts: Tensor, spread: Tensor) -> Tensor:
+    r"""Probability of each cluster given each code, under the mixture that K-means is the limit of.
+
+    .. math:: p(k \mid \varepsilon) \propto \exp(-\lVert \varepsilon - c_k \rVert^2 / 2 s^2),
+              \quad s^2 = \sum_k n_k s_k^2 / N
+
+    All Gaussians are equally likely and equally wide, so that the likeliest cluster is that of the
+    nearest centre.
+
+    Args:
+        eps: Codes, ``[N, d]``.
+        centres: c, ``[K, d]``.
+        counts: n, training rows of each cluster, ``[K]``.
+        spread: s_k, root mean square distance to the centre per dimension, ``[K]``.
+
+    Returns:
+        Probabilities, ``[N, K]``; rows sum to 1.
+    """
+    variance = (counts.double() @ spread.double().square() / counts.sum()).item()
+    squared = torch.cat([torch.cdist(rows, centres) for rows in eps.split(8192)]).square()
+    least = torch.finfo(torch.float32).tiny  # of clusters that are points
+    return (-squared.double() / (2 * max(variance, least))).softmax(1).float()
+
+
 def fit_clusters(
     eps: Tensor,
     num_clusters: int,

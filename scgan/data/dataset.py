@@ -12,10 +12,12 @@ from torch import Tensor
 from scgan.config import Settings
 from scgan.data.images.reading import Damaged
 from scgan.data.images.schema import Channels, ImageSchema, Size
-from scgan.data.tables.reading import Missing
+from scgan.data.mixture import Toy
+from scgan.data.tables.checking import Missing
+from scgan.data.tables.scales import ScaleChoice, Scaling
 from scgan.data.tables.schema import Schema
 from scgan.data.tables.streaming import Stream
-from scgan.data.toy import TOYS, Toy
+from scgan.data.toy import TOYS
 
 # Part of every fingerprint: raise it when the same source comes to give other rows, so that old
 # artifacts are not taken.
@@ -49,6 +51,24 @@ class DataConfig(Settings):
         "error",
         description="rows with NaN, infinity or no value: an error, so that none is lost unasked, "
         "or drop",
+    )
+    scale: ScaleChoice = Field(
+        "auto",
+        description="what columns are modelled on: linear, their own scale; ranks, which bear "
+        "grids, repeated values, tails and edges; or, by default, what is cheaper of each column",
+    )
+    scales: tuple[str, ...] = Field(
+        (), description="scales of single columns, NAME=linear or NAME=ranks; none by default"
+    )
+    relations: bool = Field(
+        True,
+        description="columns that are sums, products or root sums of squares of others are found "
+        "and computed, not modelled: no model meets them exactly",
+    )
+    missing_values: tuple[float, ...] = Field(
+        (),
+        description="numbers that stand for no value in any column of a table, -9999,99.99; none, "
+        "as no number is known to be one",
     )
     test_fraction: float = Field(
         0.2,
@@ -100,6 +120,11 @@ class DataConfig(Settings):
         description="images that can't be read: an error, so that none is lost unasked, or skip",
     )
 
+    @property
+    def scaling(self) -> Scaling:
+        """The scales of a table's columns."""
+        return Scaling(self.scale, self.scales, self.relations)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -107,10 +132,11 @@ class Dataset:
 
     Attributes:
         name: The toy set, or the file's name without its suffix.
-        train: A table's rows, standardised: ``[N, D]``, float32; of a streamed one a random sample.
+        train: A table's rows, each column on its scale: ``[N, D]``, float32, values that rows share
+            spread over their step or ranks; of a streamed table a random sample.
             Pictures: ``[N, C, H, W]``, uint8, of which a batch becomes floats where it is used
             (:func:`scgan.data.images.schema.to_float`).
-        test: The same of the test part, ``[M, D]`` or ``[M, C, H, W]``.
+        test: The test part, ``[M, D]`` or ``[M, C, H, W]``, shared values left in the middle.
         schema: From and to the user's columns and units, fitted on the training rows; or what
             images have in common.
         train_labels: Shape ``[N]``, or None. Of images: int64 ``[N]``, the place of the class in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,27 +11,34 @@ import torch
 from scgan.data.dataset import DATA_VERSION, Dataset
 from scgan.data.fingerprint import fingerprint
 from scgan.data.images.reading import ImageSet
-from scgan.data.tables.reading import Table
+from scgan.data.tables.checking import Table
+from scgan.data.tables.scales import Scaling
 from scgan.data.tables.schema import Schema
 
 MIN_PART = 2  # rows or images of a part: one alone has no spread
 MIN_VALIDATION_PART = 20  # of fewer rows, scores are noise
+AUTO = Scaling()
+SPREADING = 7  # keeps these numbers apart from the split's of the same seed
 
 
-def split(name: str, table: Table, test_fraction: float, seed: int) -> Dataset:
-    """Split a table at random and standardise it by its training part.
+def split(
+    name: str, table: Table, test_fraction: float, seed: int, scaling: Scaling = AUTO
+) -> Dataset:
+    """Split a table at random and scale its columns by its training part.
 
     Args:
         name: For logs.
         table: The rows.
         test_fraction: Share of the test part, in (0, 1).
-        seed: Seed of the permutation, at least 0.
+        seed: Seed of the permutation, and of what is spread, at least 0.
+        scaling: The columns' scales.
 
     Returns:
         The rows.
 
     Raises:
-        ValueError: If a part has fewer than two rows, or all columns are constant.
+        ValueError: If a part has fewer than two rows, all columns are constant, or a scale is for
+            none of them.
     """
     num_test = round(test_fraction * table.num_rows)
     num_train = table.num_rows - num_test
@@ -42,27 +50,28 @@ def split(name: str, table: Table, test_fraction: float, seed: int) -> Dataset:
 
     order = np.random.default_rng(seed).permutation(table.num_rows)
     train, test = table.take(order[num_test:]), table.take(order[:num_test])
-    schema = Schema.fit(train.columns).learnable(name)
+    schema = Schema.fit(train.columns).learnable(name).adapted(train.columns, scaling, seed)
 
     return Dataset(
         name=name,
-        train=schema.encode(train.columns),
+        train=schema.encode(train.columns, spreading(seed)),
         test=schema.encode(test.columns),
         schema=schema,
         train_labels=train.labels,
         test_labels=test.labels,
         toy=None,
-        fingerprint=_of_table(table, test_fraction, seed),
+        fingerprint=_of_table(table, test_fraction, seed, scaling),
         dropped=table.dropped,
     )
 
 
-def whole(name: str, table: Table) -> Dataset:
-    """Standardise a table of which every row is trained on: nothing is held out.
+def whole(name: str, table: Table, scaling: Scaling = AUTO) -> Dataset:
+    """Scale the columns of a table of which every row is trained on: nothing is held out.
 
     Args:
         name: For logs.
         table: The rows.
+        scaling: The columns' scales.
 
     Returns:
         The rows, an empty test part beside them.
@@ -75,8 +84,8 @@ def whole(name: str, table: Table) -> Dataset:
             f"{name}: {table.num_rows} rows can't be learned from; give at least {MIN_PART}"
         )
 
-    schema = Schema.fit(table.columns).learnable(name)
-    train = schema.encode(table.columns)
+    schema = Schema.fit(table.columns).learnable(name).adapted(table.columns, scaling, seed=0)
+    train = schema.encode(table.columns, spreading(seed=0))
 
     return Dataset(
         name=name,
@@ -86,7 +95,7 @@ def whole(name: str, table: Table) -> Dataset:
         train_labels=table.labels,
         test_labels=None,
         toy=None,
-        fingerprint=_of_table(table, test_fraction=0.0, seed=0),
+        fingerprint=_of_table(table, test_fraction=0.0, seed=0, scaling=scaling),
         dropped=table.dropped,
     )
 
@@ -116,6 +125,9 @@ def split_images(name: str, images: ImageSet, test_fraction: float, seed: int) -
         if labels is not None:
             test_labels, labels = labels[order[:num_test]], labels[order[num_test:]]
 
+    if labels is not None and labels.ndim == 1:
+        _check_classes(name, images.schema.attributes, labels, test_labels)
+
     if min(len(train), len(test)) < MIN_PART:
         raise ValueError(
             f"{name}: {len(train)} images to train, {len(test)} to test; each needs at least "
@@ -134,6 +146,23 @@ def split_images(name: str, images: ImageSet, test_fraction: float, seed: int) -
             ("images", DATA_VERSION, images.schema), (train, labels, test, test_labels)
         ),
         dropped=images.dropped,
+    )
+
+
+def _check_classes(
+    name: str, attributes: Sequence[str], train: np.ndarray, test: np.ndarray | None
+) -> None:
+    """Refuse classes of which no image is trained on."""
+    there = np.bincount(train, minlength=len(attributes))
+    if (there > 0).all():
+        return
+
+    place = int(np.argmin(there))
+    num = 0 if test is None else int((test == place).sum())
+    rest = ",".join(attribute for k, attribute in enumerate(attributes) if there[k])
+    raise ValueError(
+        f"{name}: the class {attributes[place]!r} has no image to train on ({num} to test); give "
+        f"more of it, or leave it out: --data.attributes {rest}"
     )
 
 
@@ -180,6 +209,11 @@ def validation_split(data: Dataset, share: float, seed: int) -> Dataset:
     )
 
 
-def _of_table(table: Table, test_fraction: float, seed: int) -> str:
-    drawn = ("table", DATA_VERSION, table.names, test_fraction, seed)
+def spreading(seed: int, part: int = 0) -> np.random.Generator:
+    """Spreads the shared values of the training rows, of a part of a streamed table."""
+    return np.random.default_rng((seed, SPREADING, part))
+
+
+def _of_table(table: Table, test_fraction: float, seed: int, scaling: Scaling) -> str:
+    drawn = ("table", DATA_VERSION, table.names, test_fraction, seed, scaling)
     return fingerprint(drawn, (*table.columns.values(), table.labels))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,116 +18,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-LOG_2PI = math.log(2 * math.pi)
-
-
-@dataclass(frozen=True)
-class Toy(ABC):
-    """A distribution in the plane.
-
-    Attributes:
-        name: Key in ``TOYS``.
-    """
-
-    name: str
-
-    @abstractmethod
-    def sample(self, num: int, generator: torch.Generator) -> Tensor:
-        """Draw independent points.
-
-        Args:
-            num: How many, at least 0.
-            generator: Source of randomness; the points are made on its device.
-
-        Returns:
-            Points, shape ``[num, 2]``, float32.
-        """
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Log density, computed in float64.
-
-        Args:
-            x: Points, shape ``[N, 2]``.
-
-        Returns:
-            Shape ``[N]``, float64, in nats; ``-inf`` outside the support.
-
-        Raises:
-            ValueError: If the set has no known density.
-        """
-        raise ValueError(f"{self.name} has no known density")
-
-    @property
-    def has_density(self) -> bool:
-        """Whether ``log_prob`` is implemented; a set added without it can still be trained on."""
-        return type(self).log_prob is not Toy.log_prob
-
-    def modes(self) -> Tensor | None:
-        """Centres of the modes, shape ``[M, 2]``, float32; None without separate modes."""
-        return None
-
-    @property
-    def mode_std(self) -> Tensor | None:
-        """Standard deviation of each mode, shape ``[M]``, float32; None without modes."""
-        return None
-
-    @property
-    def mode_weights(self) -> Tensor | None:
-        """Probability of each mode, shape ``[M]``, float32, sums to 1; None without modes."""
-        return None
-
-
-@dataclass(frozen=True)
-class GaussianMixture(Toy):
-    r"""Isotropic Gaussians of given weights and widths.
-
-    .. math:: p(x) = \sum_m w_m \, \mathcal{N}(x; c_m, s_m^2 I)
-
-    Attributes:
-        centers: One pair a mode.
-        stds: :math:`s_m > 0`, one a mode.
-        weights: :math:`w_m`, one a mode, summing to 1.
-    """
-
-    centers: tuple[tuple[float, float], ...]
-    stds: tuple[float, ...]
-    weights: tuple[float, ...]
-
-    @override
-    def sample(self, num: int, generator: torch.Generator) -> Tensor:
-        device = generator.device
-        weights = torch.tensor(self.weights, dtype=torch.float64, device=device)
-        uniform = torch.rand(num, generator=generator, device=device, dtype=torch.float64)
-
-        # A mode by its weight, the last one for what rounding left of 1; then a point of it.
-        k = torch.searchsorted(weights.cumsum(0), uniform, right=True)
-        k = k.clamp_max(len(self.weights) - 1)
-        centers = torch.tensor(self.centers, device=device)[k]
-        stds = torch.tensor(self.stds, device=device)[k, None]
-
-        return centers + stds * torch.randn(num, 2, generator=generator, device=device)
-
-    @override
-    def log_prob(self, x: Tensor) -> Tensor:
-        centers = x.new_tensor(self.centers, dtype=torch.float64)
-        stds = x.new_tensor(self.stds, dtype=torch.float64)
-        weights = x.new_tensor(self.weights, dtype=torch.float64)
-        squared = ((x.double()[:, None] - centers) / stds[:, None]).square().sum(-1)  # [N, M]
-        return torch.logsumexp(weights.log() - LOG_2PI - 2 * stds.log() - squared / 2, dim=1)
-
-    @override
-    def modes(self) -> Tensor:
-        return torch.tensor(self.centers)
-
-    @property
-    @override
-    def mode_std(self) -> Tensor:
-        return torch.tensor(self.stds)
-
-    @property
-    @override
-    def mode_weights(self) -> Tensor:
-        return torch.tensor(self.weights)
+from scgan.data.mixture import LOG_2PI, GaussianMixture, Toy
 
 
 @dataclass(frozen=True)
@@ -291,6 +181,56 @@ class Circles(Toy):
         return log_sum - LOG_2PI - math.log(self.std**2 * len(self.centers))
 
 
+@dataclass(frozen=True)
+class Moons(Toy):
+    r"""Two interleaved half circles of radius 1, with normal noise; each a piece.
+
+    .. math:: x = (\cos t, \sin t) \text{ or } (1 - \cos t, 1/2 - \sin t), \quad t = \pi U,
+              \text{ plus } s\,N2
+
+    The density is the mean over both arcs and over t, by Gauss and Legendre's rule.
+
+    Attributes:
+        std: :math:`s > 0`. How well clusters can be told apart hangs on it.
+
+    Source: scikit-learn's ``make_moons``. Differs: each row draws its arc and angle.
+    """
+
+    std: float
+    nodes: int = 256
+
+    @override
+    def sample(self, num: int, generator: torch.Generator) -> Tensor:
+        return self.sample_labelled(num, generator)[0]
+
+    @override
+    def sample_labelled(self, num: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        device = generator.device
+        uniform = torch.rand(num, 2, generator=generator, device=device)
+        k = (uniform[:, 0] < 0.5).long()
+        points = self._arcs(math.pi * uniform[:, 1])[torch.arange(num, device=device), k]
+        return points + self.std * torch.randn(num, 2, generator=generator, device=device), k
+
+    @override
+    def log_prob(self, x: Tensor) -> Tensor:
+        nodes, weights = map(torch.from_numpy, np.polynomial.legendre.leggauss(self.nodes))
+        arcs = self._arcs(math.pi * (nodes + 1) / 2).to(x.device)  # [nodes, 2, 2]
+        log_weight = (weights / 4).log().to(x.device)[:, None]  # half for each arc
+        parts = []
+        for rows in x.double().split(1024):
+            squared = (rows[:, None, None] - arcs).square().sum(-1)  # [N, nodes, 2]
+            terms = log_weight - squared / (2 * self.std**2)
+            parts.append(torch.logsumexp(terms.flatten(1), 1) - LOG_2PI - 2 * math.log(self.std))
+        return torch.cat(parts)
+
+    @staticmethod
+    def _arcs(t: Tensor) -> Tensor:
+        """Points at the angles ``[N]`` of the upper and the lower arc, ``[N, 2, 2]``."""
+        upper = torch.stack((t.cos(), t.sin()), 1)
+        lower = torch.stack((1 - t.cos(), 0.5 - t.sin()), 1)
+        return torch.stack((upper, lower), 1)
+
+
 def _abs(t: Tensor) -> Tensor:
     return t.abs() - 1
 
@@ -328,11 +268,17 @@ _SETS: tuple[Toy, ...] = (
     Circles(
         "four_circles", ((-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0)), radius=2.0, std=0.1
     ),
+    # At noise .05 the two pieces hardly touch; at .1 no clustering could be perfect.
+    Moons("moons", std=0.05),
     # Eight modes on the unit circle, and 25 on a lattice. Source: [VEEGAN] Sec. 4, the synthetic
     # data sets.
     _equal("ring", _ring(1.0, 0.0), 0.01),
     _equal("grid", _LATTICE, 0.05),
-    # Our own: weights over a factor of 16 and widths over a factor of 8, the lightest mode neither
+    # Our own: ring's modes, weighed 1 : 2 : ... : 8.
+    GaussianMixture(
+        "unequal_ring", _ring(1.0, 0.0), (0.01,) * 8, tuple(k / 36 for k in range(1, 9))
+    ),
+    # Weights over a factor of 16 and widths over a factor of 8, the lightest mode neither
     # the widest nor apart.
     GaussianMixture(
         "unequal_mixture",

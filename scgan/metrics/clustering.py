@@ -1,14 +1,17 @@
 """Agreement between a clustering and known labels; the numbers of either are arbitrary names.
 
-``purity`` and ``hungarian_accuracy`` are different figures that papers both call accuracy: a purity
-lets many clusters share a label (and grows to 1 with as many clusters as points), Hungarian
-accuracy pairs them one to one.
+Three figures go by the name of accuracy in papers. ``purity`` lets many clusters share a label (and
+grows to 1 with as many clusters as points), ``majority_accuracy`` lets many labels share a cluster
+(and is 1 with one cluster), ``hungarian_accuracy`` pairs them one to one. Without labels,
+``silhouette`` tells how far apart clusters lie.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+NUM_SILHOUETTE = 5_000  # points whose distances are all taken
 
 
 def contingency_table(labels: Tensor, clusters: Tensor) -> Tensor:
@@ -65,6 +68,52 @@ def hungarian_accuracy(labels: Tensor, clusters: Tensor) -> float:
 
     table = contingency_table(labels, clusters).numpy()
     return float(table[linear_sum_assignment(table, maximize=True)].sum()) / len(labels)
+
+
+def majority_accuracy(labels: Tensor, clusters: Tensor) -> float:
+    """Share of a label's points in the cluster that holds most of them, mean over the labels.
+
+    ``(1/C) sum_c max_k n_ck / n_c``: an upper bound on Hungarian accuracy where labels are equally
+    frequent, as several may choose one cluster.
+
+    Args:
+        labels: True labels, integers ``[N]``.
+        clusters: Cluster numbers, integers ``[N]``.
+
+    Returns:
+        A share in (0, 1].
+
+    Source: the code of NEMGAN (2018), where it is the accuracy.
+    """
+    table = contingency_table(labels, clusters).double()
+    return float((table.amax(dim=1) / table.sum(dim=1)).mean())
+
+
+def silhouette(x: Tensor, clusters: Tensor, *, seed: int) -> float | None:
+    """How much nearer points are to their own cluster than to the next, mean over points.
+
+    ``(b - a) / max(a, b)``, a the mean distance to the others of the cluster, b the least mean
+    distance to another cluster's points; at most 5,000 points, drawn at random.
+
+    Args:
+        x: Points, ``[N, ...]``, compared by Euclidean distance.
+        clusters: Cluster numbers, integers ``[N]``.
+        seed: Of the choice.
+
+    Returns:
+        A number in [-1, 1]; None where all points are in one cluster, or each in one of its own.
+
+    Source: Rousseeuw (1987), Silhouettes: a graphical aid to the interpretation and validation of
+        cluster analysis.
+    """
+    from sklearn.metrics import silhouette_score
+
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    rows = order[:NUM_SILHOUETTE]
+    if not 1 < len(clusters.cpu()[rows].unique()) < len(rows):
+        return None
+    points = x.cpu()[rows].flatten(1).double().numpy()
+    return float(silhouette_score(points, clusters.cpu()[rows].numpy()))
 
 
 def normalized_mutual_information(labels: Tensor, clusters: Tensor) -> float:

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from scgan.capabilities import Clustering, Measured, Model, Reconstructing
 from scgan.data.dataset import Dataset
-from scgan.data.toy import Toy
+from scgan.data.mixture import Toy
+from scgan.data.tables.oddities import are_classes
+from scgan.metrics.clustering import silhouette
 from scgan.metrics.image_scores import PIXELS, compare_images
 from scgan.metrics.images import Extractor
 from scgan.metrics.scores import (
@@ -46,8 +48,8 @@ def score_table(model: Model, data: Dataset, seed: int) -> Iterator[tuple[str, S
 
     if isinstance(model, Reconstructing):
         yield from _reconstruction(model, data)
-    if isinstance(model, Clustering) and data.test_labels is not None:
-        yield from label_scores(data.test_labels, model.assign(data.test).cpu()).items()
+    if isinstance(model, Clustering):
+        yield from _clusters(model, data, seed)
 
     if data.toy is not None:
         real = _raw(data.table_schema.decode(data.test[:NUM_SAMPLES]))
@@ -75,15 +77,26 @@ def _raw(columns: Mapping[str, np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(list(columns.values()), axis=1))
 
 
+def _clusters(model: Clustering, data: Dataset, seed: int) -> Iterator[tuple[str, Score]]:
+    """Held-out clusters beside their labels; without labels, how far apart they lie."""
+    k, labels = model.assign(data.test).cpu(), data.test_labels
+    if labels is None:
+        found = silhouette(data.test, k, seed=seed)
+        if found is not None:
+            yield "silhouette", Score.of("silhouette", found)
+    elif are_classes(labels):
+        yield from label_scores(labels, k).items()
+
+
 def _reconstruction(model: Reconstructing, data: Dataset) -> Iterator[tuple[str, Score]]:
-    error = (model.reconstruct(data.test).cpu() - data.test).square()
+    x_hat = model.reconstruct(data.test).cpu()
+    error = (x_hat - data.test).square()
     yield "reconstruction_mse", Score.of("reconstruction_mse", float(error.mean()))
 
     if data.toy is not None:
-        name = "reconstruction_mse_data_units"
-        scale = [column.scale for column in data.table_schema.modelled]
-        squares = error.double() * torch.tensor(scale, dtype=torch.float64).square()
-        yield name, Score.of(name, float(squares.mean()))
+        name, decode = "reconstruction_mse_data_units", data.table_schema.decode
+        made, real = (np.stack(list(decode(rows).values())) for rows in (x_hat, data.test))
+        yield name, Score.of(name, float(np.square(made - real).mean()))
 
 
 def score_images(
@@ -110,6 +123,8 @@ def score_images(
     fake = model.sample(num, torch.Generator(model.device).manual_seed(seed)).cpu()
     networks = [*extractors_of(model), *more] or [PIXELS]
     yield from compare_images(data.train, fake, networks, seed, held_out=data.test, num_max=num)
+    if isinstance(model, Clustering):
+        yield from _clusters(model, data, seed)
 
 
 def compared(data: Dataset, num: int) -> int:

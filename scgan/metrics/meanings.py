@@ -81,6 +81,23 @@ MEANINGS: Mapping[str, Meaning] = {
         "difference",
         0.5,
     ),
+    "constants_kept": Meaning(
+        "Constants kept",
+        "Share of samples with the real rows' only value, of the column where it is smallest: no "
+        "distance looks at such columns.",
+        "higher",
+    ),
+    "repeats_kept": Meaning(
+        "Repetitions kept",
+        "Share of samples in which a column equals the one it repeats, of the column where it is "
+        "smallest: no distance looks at such columns.",
+        "higher",
+    ),
+    "within_range": Meaning(
+        "Within the range",
+        "Share of samples of which no value lies below the lowest or above the highest real one.",
+        "higher",
+    ),
     "c2st_accuracy": Meaning(
         "Classifier accuracy (C2ST), trees",
         "How often boosted trees tell samples from data: 0.5 is guessing, 1 is always.",
@@ -151,8 +168,38 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     "modes_total_variation": Meaning(
         "Total variation over modes",
-        "Half the sum of the differences between the samples' shares of the modes and the true "
-        "ones.",
+        "Share of the samples that would have to change their mode for the true shares.",
+    ),
+    "prior_distance": Meaning(
+        "Weights of the modes and data",
+        "Share of held-out rows that would have to change their mode for the weights with which "
+        "modes are drawn: total variation.",
+    ),
+    "mode_share_distance": Meaning(
+        "Samples and weights of the modes",
+        "Share of samples that would have to change the mode they are found in for the weights "
+        "with which modes are drawn: total variation.",
+    ),
+    "mode_share_gap": Meaning(
+        "Samples and weights of the modes, worst",
+        "The same of the mode whose share of samples is farthest from its weight.",
+    ),
+    "modes_empty": Meaning(
+        "Modes without data",
+        "Modes in which hardly any held-out row is found; the divergences leave them out.",
+    ),
+    "mode_kl_mean": Meaning(
+        "Divergence in a mode",
+        "How far a mode's samples are from the held-out rows that are found in it: KL divergence "
+        "by nearest neighbours, in nats, mean over modes.",
+        "lower",
+        "difference",
+    ),
+    "mode_kl_worst": Meaning(
+        "Divergence in a mode, worst",
+        "The same of the worst mode.",
+        "lower",
+        "difference",
     ),
     "mapper_distance_median": Meaning(
         "Mapper distance, median",
@@ -169,9 +216,32 @@ MEANINGS: Mapping[str, Meaning] = {
         "nothing, 1 the same partition.",
         "higher",
     ),
+    "label_ari": Meaning(
+        "Clusters and labels, ARI",
+        "How often clusters and labels agree on whether two are of a kind, adjusted Rand index: 0 "
+        "by chance, 1 the same partition.",
+        "higher",
+    ),
     "label_purity": Meaning(
         "Clusters and labels, purity",
         "Share of held-out rows whose label is the commonest of their cluster.",
+        "higher",
+    ),
+    "label_hungarian": Meaning(
+        "Clusters and labels, Hungarian accuracy",
+        "Share of held-out rows labelled right when each cluster stands for one label of its own.",
+        "higher",
+    ),
+    "label_majority": Meaning(
+        "Clusters and labels, majority of a label",
+        "Share of a label's held-out rows in the cluster that holds most of them, mean over the "
+        "labels: 1 with one cluster, so read it beside the others.",
+        "higher",
+    ),
+    "silhouette": Meaning(
+        "Silhouette",
+        "How much nearer held-out rows are to their own cluster than to the next, of rows without "
+        "labels: 1 far apart, 0 at the border, negative in the wrong one.",
         "higher",
     ),
     "reconstruction_mse": Meaning(

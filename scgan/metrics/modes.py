@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 HIGH_QUALITY_RADIUS = 3.0  # standard deviations; VEEGAN's rule for its two-dimensional sets
+NUM_SAMPLES = 2_500  # that VEEGAN counts
 _CHUNK_ELEMENTS = 4_000_000
 
 
@@ -79,7 +80,7 @@ def mode_coverage(
         num_captured=nearest[high_quality].unique().numel(),
         high_quality_share=float(high_quality.double().mean()),
         kl_divergence=_kl_divergence(shares, true_shares),
-        total_variation=float((shares - true_shares).abs().sum() / 2),
+        total_variation=float((shares - true_shares).abs().sum()) / 2,
     )
 
 

@@ -14,7 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scgan.metrics.clustering import normalized_mutual_information, purity
+from scgan.metrics.clustering import (
+    adjusted_rand_index,
+    hungarian_accuracy,
+    majority_accuracy,
+    normalized_mutual_information,
+    purity,
+)
 from scgan.metrics.distributions import (
     c2st,
     energy_distance,
@@ -187,18 +193,28 @@ def label_scores(labels: np.ndarray, clusters: Tensor) -> dict[str, Score]:
         clusters: Cluster of each row, integers, ``[M]``.
 
     Returns:
-        ``label_nmi`` and ``label_purity``, both in [0, 1]; purity's floor is the share of the
-        commonest label.
+        ``label_nmi``, ``label_ari``, ``label_purity``, ``label_hungarian`` and ``label_majority``,
+        see :mod:`scgan.metrics.clustering`; the floor of purity and Hungarian accuracy is the share
+        of the commonest label.
     """
     _, numbers = np.unique(labels, return_inverse=True)
     codes = torch.from_numpy(numbers)
     commonest = float(torch.bincount(codes).max()) / len(codes)
-    nmi = normalized_mutual_information(codes, clusters)
 
     return {
-        "label_nmi": Score.of("label_nmi", nmi),
-        "label_purity": Score.of("label_purity", purity(codes, clusters), commonest),
+        name: Score.of(name, metric(codes, clusters), commonest if floored else None)
+        for name, (metric, floored) in _OF_LABELS.items()
     }
+
+
+_OF_LABELS: Mapping[str, tuple[Callable[[Tensor, Tensor], float], bool]] = {
+    "label_nmi": (normalized_mutual_information, False),
+    "label_ari": (adjusted_rand_index, False),
+    "label_purity": (purity, True),
+    "label_hungarian": (hungarian_accuracy, True),
+    "label_majority": (majority_accuracy, False),
+}
+"""Each metric, and whether the share of the commonest label is what one cluster would reach."""
 
 
 def _repeats(

@@ -42,6 +42,10 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
                     nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
 
+Activation = Callable[[], nn.Module]
+"""Makes an activation."""
+
+
 class MLP(nn.Sequential):
     """Linear layers with an activation between them.
 
@@ -50,7 +54,7 @@ class MLP(nn.Sequential):
         activation: Makes the activation between layers.
     """
 
-    def __init__(self, sizes: Sequence[int], activation: type[nn.Module] = nn.SiLU) -> None:
+    def __init__(self, sizes: Sequence[int], activation: Activation = nn.SiLU) -> None:
         layers: list[nn.Module] = []
         for before, after in zip(sizes[:-1], sizes[1:], strict=True):
             layers += [nn.Linear(before, after), activation()]

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from scgan.data.dataset import Dataset
 from scgan.data.images.schema import ImageSchema
-from scgan.data.tables.schema import Column, Schema
+from scgan.data.tables.column import Column
+from scgan.data.tables.schema import Schema
 
 
 def number(value: float | None) -> str:
@@ -41,7 +42,7 @@ def data_sentence(data: Dataset) -> str:
         told.append(f"{data.dropped:,} {why} were left out.")
 
     if data.train_labels is not None and data.kind == "table":
-        told.append("A label column was kept out of training.")
+        told.append("Labels were kept out of training.")
 
     return " ".join(told)
 
@@ -77,18 +78,27 @@ def column_rows(data: Dataset) -> Iterator[dict[str, str]]:
 
 def _column_row(column: Column) -> dict[str, str]:
     constant = column.kind == "constant"
-    note = {
-        "modelled": "rounded and held within its range in samples" if column.is_integer else "",
-        "constant": "constant: set in samples, not modelled",
-        "duplicate": f"equal to {column.source}: copied in samples, not modelled",
-    }[column.kind]
-
     return {
         "name": column.name,
         "dtype": column.dtype,
         "low": number(column.low),
         "high": number(column.high),
         "mean": number(column.low if constant else column.mean),
-        "scale": "–" if constant else number(column.scale),
-        "note": note,
+        "scale": "–" if constant else number(column.std),
+        "note": _note(column),
     }
+
+
+def _note(column: Column) -> str:
+    if column.kind == "constant":
+        return "constant: set in samples, not modelled"
+    if column.kind == "duplicate":
+        return f"equal to {column.source}: copied in samples, not modelled"
+
+    if column.kind == "derived":
+        return f"computed as {column.relation}, not modelled"
+
+    why = "" if column.gain is None else f", which saves {column.gain:.2f} nats a row"
+    scale = "by its ranks" if column.ranks is not None else "on its own scale"
+    grid = "" if column.decimals is None else f"; {column.decimals} decimals"
+    return f"modelled {scale}{why}{grid}"

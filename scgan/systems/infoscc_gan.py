@@ -24,12 +24,7 @@ from scgan.contract import Stage, System, preset
 from scgan.data.dataset import Dataset
 from scgan.data.images.schema import to_float
 from scgan.figures import images
-from scgan.figures.by_attribute import (
-    DEGREES,
-    SHOWN,
-    attributes_by_degrees,
-    samples_by_attribute,
-)
+from scgan.figures.by_attribute import DEGREES, SHOWN, attributes_by_degrees, samples_by_attribute
 from scgan.figures.default_figures import SUBSPACES
 from scgan.metrics.default_scores import compared, extractors_of
 from scgan.metrics.image_scores import attribute_scores, compare_images
@@ -89,6 +84,11 @@ class InfoSCCGANModel:
             OneOf("attribute", "images with this attribute; with all by their frequency", names),
             Degrees("attributes", "images with so much of each attribute", names),
         )
+
+        # Inner attributes are clusters; with others it is no clustering.
+        if self.attributes.spread is not None:
+            self.counts = self.attributes.counted
+            self.cluster_columns = {"spread": self.attributes.spread.tolist()}
 
     def sample(
         self,
@@ -167,6 +167,14 @@ class InfoSCCGANModel:
         h, u = self.encoder.embed(images)
         return self.attributes.of_images(h, u, labels)
 
+    def assign(self, x: Tensor) -> Tensor:
+        """Inner attribute of each image, uint8 ``[N, C, H, W]``: ``[N]``."""
+        return self.attributes_of(x, None)
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """Of each inner attribute given an image, ``[N, A]``."""
+        return self.attributes.probabilities(*self.encoder.embed(x))
+
     def _decide(self, logits: Tensor) -> Tensor:
         return (logits.argmax(1) if self.attributes.kind == "one" else (logits > 0).long()).cpu()
 
@@ -180,7 +188,7 @@ STAGES = (
         data_parallel=True,
         recipe="image_encoder",
     ),
-    Stage("attributes", ("encoder", "attributes"), ("encode",), attributes),
+    Stage("attributes", ("encoder", "attributes"), ("encode",), attributes, version=2),
     Stage("judge", ("judge",), ("attributes",), judge),
     Stage(
         "generate",
@@ -293,13 +301,7 @@ class InfoSCCGANSystem(System):
 
         networks = [*extractors_of(model), *named_networks(c, model.device)]
         yield from compare_images(
-            data.train,
-            fake,
-            networks,
-            seed,
-            held_out=data.test,
-            num_max=num,
-            chamfer=["encoder"],
+            data.train, fake, networks, seed, held_out=data.test, num_max=num, chamfer=["encoder"]
         )
 
         if model.attributes.centres is not None and labels is not None and labels.ndim == 1:

@@ -28,10 +28,10 @@ from scgan.capabilities import Option
 from scgan.config import Settings
 from scgan.contract import Inputs, Stage, System, Units, preset
 from scgan.data.dataset import Dataset
-from scgan.data.images.schema import to_float
+from scgan.data.images.schema import as_floats
 from scgan.losses.adversarial import non_saturating_d_loss, non_saturating_g_loss
 from scgan.nn.eigengan import SLOPE, base_size, num_blocks
-from scgan.nn.mlp import MLP, initialise
+from scgan.nn.mlp import MLP, Activation, initialise
 from scgan.space import Float, Int, Space
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
@@ -75,17 +75,23 @@ class PlainGANConfig(Settings):
     gan: GANSettings = GANSettings()
 
 
-def build_generator(c: GANSettings, shape: Sequence[int], generator: torch.Generator) -> nn.Module:
+def build_generator(
+    c: GANSettings,
+    shape: Sequence[int],
+    generator: torch.Generator,
+    activation: Activation = nn.SiLU,
+) -> nn.Module:
     """A new generator, from z ``[B, code_dim]`` to rows ``[B, D]`` or images ``[B, C, H, W]``.
 
     Args:
         c: Settings.
         shape: Of a sample: ``[D]`` or ``[C, H, W]``.
         generator: Draws the initial weights.
+        activation: Of the networks of rows.
     """
     network: nn.Sequential
     if len(shape) == 1:
-        network = MLP([c.code_dim, *[c.width] * c.num_layers, *shape])
+        network = MLP([c.code_dim, *[c.width] * c.num_layers, *shape], activation)
     else:
         network = _image_generator(c, *shape[:2])
     initialise(network, generator)
@@ -108,32 +114,38 @@ def _image_generator(c: GANSettings, channels: int, size: int) -> nn.Sequential:
 
 
 def build_discriminator(
-    c: GANSettings, shape: Sequence[int], generator: torch.Generator
+    c: GANSettings,
+    shape: Sequence[int],
+    generator: torch.Generator,
+    outputs: int = 1,
+    activation: Activation = nn.SiLU,
 ) -> nn.Module:
-    """A new discriminator, from rows ``[B, D]`` or images ``[B, C, H, W]`` to logits ``[B, 1]``.
+    """A new discriminator, from rows ``[B, D]`` or images ``[B, C, H, W]`` to ``[B, outputs]``.
 
     Args:
         c: Settings.
         shape: Of a sample: ``[D]`` or ``[C, H, W]``.
         generator: Draws the initial weights.
+        outputs: Numbers a sample: a logit, or what another network reads off it.
+        activation: Of the networks of rows.
     """
     network: nn.Sequential
     if len(shape) == 1:
-        network = MLP([*shape, *[c.width] * c.num_layers, 1])
+        network = MLP([*shape, *[c.width] * c.num_layers, outputs], activation)
     else:
-        network = _image_discriminator(c, *shape[:2])
+        network = _image_discriminator(c, *shape[:2], outputs)
     initialise(network, generator)
     return network
 
 
-def _image_discriminator(c: GANSettings, channels: int, size: int) -> nn.Sequential:
-    """The generator's mirror: halved by convolutions to 4 or 7 pixels a side, then one logit."""
+def _image_discriminator(c: GANSettings, channels: int, size: int, outputs: int) -> nn.Sequential:
+    """The generator's mirror: halved by convolutions to 4 or 7 pixels a side, then one layer."""
     widths = _image_widths(c, size)[::-1]
 
     layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 3, 1, 1), nn.LeakyReLU(SLOPE)]
     for before, after in zip(widths[:-1], widths[1:], strict=True):
         layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(SLOPE)]
-    layers += [nn.Flatten(), nn.Linear(widths[-1] * base_size(size) ** 2, 1)]
+    layers += [nn.Flatten(), nn.Linear(widths[-1] * base_size(size) ** 2, outputs)]
 
     return nn.Sequential(*layers)
 
@@ -172,7 +184,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
 
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(data), (c.batch_size,), generator=draws["batches"])
-        real = _as_floats(data[runtime.share(rows)].to(device))
+        real = as_floats(data[runtime.share(rows)].to(device))
         z = torch.randn(c.batch_size, c.code_dim, generator=draws["noise"], device=device)
         fake, losses = generate(runtime.share(z)), dict[str, Tensor]()
 
@@ -199,11 +211,6 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
     curve = train(state, step, c, name="gan", runtime=runtime)
     meta = {"curve": curve, "shape": list(data.shape[1:])}
     return Artifact(named_weights("generator", average.module), meta)
-
-
-def _as_floats(x: Tensor) -> Tensor:
-    """Images as floats in [-1, 1]; rows of a table are floats already."""
-    return x if x.is_floating_point() else to_float(x)
 
 
 class PlainGANModel:

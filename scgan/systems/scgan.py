@@ -22,7 +22,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from scgan.capabilities import OneOf, WholeNumber
-from scgan.clustering.in_memory import nearest_centre
+from scgan.clustering.in_memory import nearest_centre, soft_clusters
 from scgan.config import Settings
 from scgan.contract import Stage, System, preset
 from scgan.data.dataset import Dataset
@@ -74,6 +74,7 @@ class SCGANModel:
         self.encoder = encode.load_encoder(config.encoder, artifacts["encode"]).to(device)
         self.centres = artifacts["cluster"].tensors["centres"].to(device)
         self.counts = artifacts["cluster"].tensors["counts"]
+        self.spread = artifacts["cluster"].tensors["spread"]
         self.decoder = decode.load_decoder(config.decoder, artifacts["decode"]).to(device)
 
         self.latents = {
@@ -86,7 +87,7 @@ class SCGANModel:
         self.mapper_distance_floors: list[float] = mapped["quality_floor"]
         self.cluster_columns: Mapping[str, Sequence[float]] = {
             "mapper distance": self.mapper_distances,
-            "spread": artifacts["cluster"].tensors["spread"].tolist(),
+            "spread": self.spread.tolist(),
         }
 
         self.options = (
@@ -132,6 +133,11 @@ class SCGANModel:
     def assign(self, x: Tensor) -> Tensor:
         """Cluster of each row, ``[N]``: the nearest centre of its code."""
         return nearest_centre(self.encode(x), self.centres)
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """Of each cluster given a row, ``[N, K]``, as if all were Gaussians of one width."""
+        centres, counts, spread = (t.cpu() for t in (self.centres, self.counts, self.spread))
+        return soft_clusters(self.encode(x).cpu(), centres, counts, spread)
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import sklearn.cluster
 import torch
 from torch.testing import assert_close
 
-from scgan.clustering.in_memory import fit_clusters, nearest_centre
+from scgan.clustering.in_memory import fit_clusters, nearest_centre, soft_clusters
 
 OPTIONS = {"min_rows": 4, "max_iter": 50, "mini_batch_above": 10_000, "seed": 0}
 
@@ -94,3 +96,21 @@ def test_the_rows_of_each_dissolved_cluster_go_to_the_nearest_of_the_others():
     assert found.dissolved == 2 and found.counts.tolist() == [52, 52]
     low, high = int(found.k[0]), int(found.k[50])
     assert low != high and found.k[100:].tolist() == [low, low, high, high]
+
+
+def test_soft_clusters_are_equal_gaussians_of_the_pooled_width():
+    random = torch.Generator().manual_seed(1)
+    eps, centres = torch.randn(20, 3, generator=random), torch.randn(4, 3, generator=random)
+    counts, spread = torch.tensor([10, 1, 5, 4]), torch.tensor([0.5, 3.0, 1.0, 0.2])
+    variance = sum(n * s**2 for n, s in zip(counts.tolist(), spread.tolist(), strict=True)) / 20
+    found = soft_clusters(eps, centres, counts, spread)
+    for row in range(20):
+        terms = [math.exp(-(eps[row] - c).square().sum().item() / (2 * variance)) for c in centres]
+        assert found[row].tolist() == pytest.approx([t / sum(terms) for t in terms], rel=1e-4)
+    assert torch.equal(found.argmax(1), nearest_centre(eps, centres))
+
+
+def test_soft_clusters_of_points_are_sure():
+    centres = torch.tensor([[0.0], [1.0]])
+    found = soft_clusters(torch.tensor([[0.2], [0.9]]), centres, torch.ones(2), torch.zeros(2))
+    assert found.tolist() == [[1, 0], [0, 1]]

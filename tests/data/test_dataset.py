@@ -29,6 +29,16 @@ def toy(source: str = "checkerboard", train: int = 400, test: int = 300, seed: i
     return load(DataConfig(source=source, num_train=train, num_test=test), seed)
 
 
+def test_a_toy_sets_pieces_are_its_rows_labels() -> None:
+    data = toy("ring")
+    assert data.train_labels is not None and data.test_labels is not None
+    raw = data.table_schema.decode(data.test)
+    modes = data.toy.modes()[data.test_labels]
+    assert np.abs(raw["x0"] - modes[:, 0].numpy()).max() < 0.06
+    assert len(data.train_labels) == 400 and set(data.train_labels) == set(range(8))
+    assert toy("checkerboard").train_labels is None
+
+
 @pytest.mark.parametrize("name", TOYS)
 def test_toy_sets(name: str) -> None:
     data = toy(name)
@@ -81,6 +91,8 @@ def test_schema_is_fitted_on_the_training_rows_alone() -> None:
         "modelled_columns": 2,
         "constant_columns": ["fixed"],
         "duplicate_columns": ["again"],
+        "derived_columns": {},
+        "ranked_columns": ["row", "a"],
         "labelled": True,
         "fingerprint": data.fingerprint,
     }
@@ -200,7 +212,8 @@ def test_what_the_settings_say_of_a_file_is_done(tmp_path: Path) -> None:
 
     assert data.dropped == 1 and (len(data.train), len(data.test)) == (11, 8)
     rows = data.table_schema.decode(data.test)["a"]
-    assert np.array_equal(rows.round(), data.test_labels)
+    seen = data.train_labels.min(), data.train_labels.max()
+    assert np.array_equal(rows, np.clip(data.test_labels, *seen))
     assert sorted([*data.train_labels, *data.test_labels]) == [i for i in range(20) if i != 3]
 
 

@@ -21,8 +21,10 @@ WINDOWS = {
     "sine_wave": (6.0, 240),
     "crescent_cubed": (30.0, 400),
     "four_circles": (4.2, 320),
+    "moons": (2.4, 320),
     "ring": (1.2, 480),
     "grid": (5.0, 400),
+    "unequal_ring": (1.2, 480),
     "unequal_mixture": (5.0, 400),
 }
 
@@ -111,7 +113,9 @@ def test_rows_are_independent(name: str) -> None:
     assert (z[1:] * z[:-1]).mean(0).abs().max() < 4 / math.sqrt(20_000)
 
 
-@pytest.mark.parametrize("name", ["eight_gaussians", "ring", "grid", "unequal_mixture"])
+@pytest.mark.parametrize(
+    "name", ["eight_gaussians", "ring", "grid", "unequal_ring", "unequal_mixture"]
+)
 def test_modes_have_their_weights_and_widths(name: str) -> None:
     toy, num = TOYS[name], 50_000
     modes, stds, weights = toy.modes(), toy.mode_std, toy.mode_weights
@@ -226,3 +230,32 @@ def test_a_set_without_density_says_so() -> None:
     with pytest.raises(ValueError, match="^none has no known density$"):
         Sampled("none").log_prob(torch.zeros(1, 2))
     assert all(toy.has_density for toy in TOYS.values())
+
+
+@pytest.mark.parametrize("name", ["grid", "unequal_mixture"])
+def test_a_mixtures_points_are_labelled_by_their_mode(name: str) -> None:
+    toy = TOYS[name]
+    x, k = toy.sample_labelled(5000, generator(3))
+    assert torch.equal(x, toy.sample(5000, generator(3)))
+    modes, stds = toy.modes(), toy.mode_std
+    assert modes is not None and stds is not None and k is not None
+    gaps = (x - modes[k]).norm(dim=1) / stds[k]
+    assert gaps.square().mean().item() == pytest.approx(2, rel=0.1)
+
+
+def test_moons_are_two_arcs_with_the_stated_noise() -> None:
+    """Each point lies by its own arc, as scikit-learn draws them, at a distance of about .05."""
+    x, k = TOYS["moons"].sample_labelled(20_000, generator(4))
+    assert k is not None and k.double().mean().item() == pytest.approx(0.5, abs=0.02)
+    upper, lower = x[k == 0], x[k == 1]
+    centre = torch.tensor([1.0, 0.5])
+    for arc, side in ((upper, upper[:, 1]), (centre - lower, 0.5 - lower[:, 1])):
+        radius = arc.norm(dim=1)
+        assert radius.std().item() == pytest.approx(0.05, rel=0.05)
+        assert radius.mean().item() == pytest.approx(1, abs=0.005)
+        assert side.min() > -0.25
+
+
+def test_a_set_without_pieces_has_no_labels() -> None:
+    x, k = TOYS["checkerboard"].sample_labelled(50, generator())
+    assert k is None and torch.equal(x, TOYS["checkerboard"].sample(50, generator()))

@@ -133,7 +133,7 @@ def half_done(store, spec, undisturbed):
 def test_damaged_scores(spec, tmp_path, damage, caplog):
     store = ArtifactStore(str(tmp_path))
     scores = pipeline.run(spec, prepare(spec), store, LocalExecutor()).scores
-    (key,) = store.keys("scores-")
+    (key,) = store.keys("evaluate-")
     path = tmp_path / "artifacts" / key / "manifest.json"
     path.write_text(path.read_text().replace('"scores"', '"scoers"') if damage is flip else "{")
     outcome = pipeline.run(spec, prepare(spec), store, LocalExecutor())

@@ -11,8 +11,10 @@ from scgan.metrics.clustering import (
     adjusted_rand_index,
     contingency_table,
     hungarian_accuracy,
+    majority_accuracy,
     normalized_mutual_information,
     purity,
+    silhouette,
 )
 
 ALL = [purity, hungarian_accuracy, normalized_mutual_information, adjusted_rand_index]
@@ -107,3 +109,36 @@ def test_refuses_wrong_input(metric) -> None:  # noqa: ANN001
         metric(torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.long))
     with pytest.raises(ValueError, match="must be integers"):
         metric(torch.zeros(3), torch.zeros(3, dtype=torch.long))
+
+
+def test_majority_accuracy_against_a_loop() -> None:
+    labels, clusters = random_partitions(60, 4, 5)
+    shares = []
+    for label in labels.unique():
+        mine = clusters[labels == label].tolist()
+        shares.append(Counter(mine).most_common(1)[0][1] / len(mine))
+    assert majority_accuracy(labels, clusters) == pytest.approx(sum(shares) / 4)
+    assert majority_accuracy(labels, torch.zeros_like(labels)) == 1
+
+
+def test_silhouette_against_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(30, 2, 3, generator=generator)
+    clusters = torch.randint(3, (30,), generator=generator)
+    values = []
+    for i in range(30):
+        gaps = (x - x[i]).flatten(1).norm(dim=1)
+        own = (clusters == clusters[i]).nonzero()[:, 0].tolist()
+        own.remove(i)
+        a = gaps[own].mean().item()
+        others = [k for k in range(3) if k != clusters[i]]
+        b = min(gaps[clusters == k].mean().item() for k in others)
+        values.append((b - a) / max(a, b))
+    found = silhouette(x, clusters, seed=0)
+    assert found == pytest.approx(sum(values) / 30, abs=1e-6)
+    assert silhouette(x, torch.zeros(30), seed=0) is None
+    assert silhouette(x, torch.arange(30), seed=0) is None
+
+    monkeypatch.setattr("scgan.metrics.clustering.NUM_SILHOUETTE", 12)
+    some = [silhouette(x, clusters, seed=seed) for seed in (0, 0, 1)]
+    assert some[0] == some[1] != some[2] and some[0] != found

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import silhouette_score
 
 from scgan.contract import System
 from scgan.data.dataset import DataConfig
@@ -85,7 +86,9 @@ def test_samples_are_compared_with_held_out_rows_and_the_runs_seed(data, compare
     samples, test, train, how = compared["compare_rows"]
     assert model.seeds == [7] and how == {"seed": 7} and len(samples) == 40_000
     assert test is data.test and train is data.train
-    torch.testing.assert_close(samples, model.rows[0], rtol=0, atol=1e-5)
+    # As a user gets them, within the observed range.
+    inside = torch.clamp(model.rows[0], data.train.min(0).values, data.train.max(0).values)
+    torch.testing.assert_close(samples, inside, rtol=0, atol=1e-5)
 
 
 def test_samples_are_scored_as_a_user_gets_them(compared, tmp_path):
@@ -125,14 +128,52 @@ def test_held_out_rows_are_reconstructed_and_their_labels_told(data, compared):
     scores = dict(score_table(Clusters(), data, 0))
     assert scores["reconstruction_mse"].value == pytest.approx((0.5**2 + 0.25**2) / 2)
     assert scores["reconstruction_mse"].floor is None
-    a, b = (column.scale for column in data.table_schema.modelled)
-    expected = ((0.5 * a) ** 2 + (0.25 * b) ** 2) / 2
+    inside = data.train.min(0).values, data.train.max(0).values
+    moved = torch.clamp(data.test + torch.tensor([0.5, 0.25]), *inside) - data.test.clamp(*inside)
+    std = torch.tensor([column.std for column in data.table_schema.modelled])
+    expected = float((moved * std).square().mean())
     assert scores["reconstruction_mse_data_units"].value == pytest.approx(expected, rel=1e-5)
 
     labels, k, _ = compared["label_scores"]
     assert labels is data.test_labels and torch.equal(k, (data.test[:, 0] > 0).long())
     bare = replace(data, test_labels=None, toy=None)
-    assert list(dict(score_table(Clusters(), bare, 0))) == ["first", "reconstruction_mse"]
+    unlabelled = dict(score_table(Clusters(), bare, 0))
+    assert list(unlabelled) == ["first", "reconstruction_mse", "silhouette"]
+    k = (data.test[:, 0] > 0).numpy()
+    expected = silhouette_score(data.test.numpy(), k)
+    assert unlabelled["silhouette"].value == pytest.approx(expected, abs=1e-5)
+    many = replace(data, test_labels=np.zeros((60, 2)))
+    assert "labels" not in dict(score_table(Clusters(), many, 0))
+
+
+def test_one_cluster_has_no_silhouette(data, compared):
+    class One(Clusters):
+        def assign(self, x):
+            return torch.zeros(len(x), dtype=torch.long)
+
+    bare = replace(data, test_labels=None, toy=None)
+    assert list(dict(score_table(One(), bare, 0))) == ["first", "reconstruction_mse"]
+
+
+def test_clusters_of_images_are_laid_beside_their_labels(compared):
+    class Bright:
+        device, options = torch.device("cpu"), ()
+        counts, cluster_columns = torch.ones(2), {}
+
+        def sample(self, num, generator):
+            return torch.zeros(num, 1, 28, 28)
+
+        def assign(self, x):
+            return (x.float().mean((1, 2, 3)) > 80).long()
+
+    images = torch.randint(256, (40, 1, 28, 28), dtype=torch.uint8)
+    images[::2] //= 4
+    labels = np.arange(40) % 2
+    schema = SimpleNamespace(attributes=("a", "b"))
+    data = SimpleNamespace(train=images, test=images, test_labels=labels, image_schema=schema)
+    assert dict(score_images(Bright(), data, 0))["labels"] == "of labels"
+    given, k, _ = compared["label_scores"]
+    assert given is labels and k.tolist() == labels.tolist()
 
 
 def test_the_error_is_that_of_the_held_out_rows(data, compared):

@@ -40,6 +40,7 @@ def test_collapse_onto_one_of_k_modes_costs_log_k() -> None:
 def test_weights_are_the_target_of_the_divergence() -> None:
     samples = CORNERS[[0, 0, 0, 1]]
     coverage = mode_coverage(samples, CORNERS[:2], 0.1, torch.tensor([6.0, 2.0]))
+    assert coverage.total_variation == pytest.approx(0.0)
     assert coverage.kl_divergence == pytest.approx(0, abs=1e-12)
     assert coverage.total_variation == pytest.approx(0, abs=1e-12)
     equal = mode_coverage(samples, CORNERS[:2], 0.1).kl_divergence

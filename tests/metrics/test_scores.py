@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from scgan.metrics import scores
 from scgan.metrics.distributions import share_beyond
@@ -256,6 +257,21 @@ def test_label_scores_tell_how_much_clusters_say_of_labels() -> None:
     ].value == pytest.approx(0.6)
 
 
+def test_each_score_of_labels_goes_by_its_own_name() -> None:
+    """Two clusters that cut one label in half, and two labels in one cluster: all five differ."""
+    labels = np.array([0] * 40 + [1] * 40 + [2] * 20)
+    k = torch.tensor([0] * 30 + [1] * 10 + [2] * 38 + [0] * 2 + [2] * 20)
+    told = {name: score.value for name, score in label_scores(labels, k).items()}
+    assert told["label_purity"] == pytest.approx((30 + 10 + 38) / 100)
+    assert told["label_hungarian"] == pytest.approx((30 + 38) / 100)
+    assert told["label_majority"] == pytest.approx((30 / 40 + 38 / 40 + 1) / 3)
+    assert told["label_nmi"] == pytest.approx(normalized_mutual_info_score(labels, k))
+    assert told["label_ari"] == pytest.approx(adjusted_rand_score(labels, k))
+    floors = {name: score.floor for name, score in label_scores(labels, k).items()}
+    assert floors["label_hungarian"] == floors["label_purity"] == pytest.approx(0.4)
+    assert floors["label_nmi"] is floors["label_ari"] is floors["label_majority"] is None
+
+
 def test_modes_have_their_true_weights() -> None:
     modes = torch.tensor([[0.0, 0.0], [4.0, 0.0]])
     rows = torch.cat([torch.zeros(3, 2), torch.tensor([[4.0, 0.0]])])
@@ -277,7 +293,9 @@ def test_a_scores_label_says_with_what_it_was_measured() -> None:
 
 def test_which_direction_is_better() -> None:
     higher = {
-        *("modes_captured", "high_quality_share", "label_nmi", "label_purity", "is"),
+        *("modes_captured", "high_quality_share", "is"),
+        *("label_nmi", "label_ari", "label_purity", "label_hungarian", "label_majority"),
+        "silhouette",
         *("density", "coverage", "alpha_precision", "beta_recall", "shape", "trend"),
         *("detection_logistic", "detection_xgboost"),
         *("control_accuracy", "control_accuracy_worst"),

@@ -312,19 +312,19 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ),
     # Toy sets.
     (
-        "scgan/data/toy.py",
+        "scgan/data/mixture.py",
         "weights.log() - LOG_2PI - 2 * stds.log() - squared / 2",
         "-LOG_2PI - 2 * stds.log() - squared / 2",
         TOY,
     ),
     (
-        "scgan/data/toy.py",
+        "scgan/data/mixture.py",
         "weights.log() - LOG_2PI - 2 * stds.log() - squared / 2",
         "weights.log() - LOG_2PI - stds.log() - squared / 2",
         TOY,
     ),
     (
-        "scgan/data/toy.py",
+        "scgan/data/mixture.py",
         "torch.searchsorted(weights.cumsum(0), uniform, right=True)",
         "(uniform * len(self.weights)).long()",
         TOY,

@@ -53,10 +53,10 @@ _CHANGES = {
         _IMAGE_SCORING
         + "test_distances_are_of_generated_to_real_images_and_their_floors_of_real_to_held_out": [
             (
-                "            data.train,\n            fake,\n",
-                "            data.train,\n            data.train,\n",
+                "data.train, fake, networks",
+                "data.train, data.train, networks",
             ),
-            ("            data.train,\n", "            data.test,\n"),
+            ("data.train, fake, networks", "data.test, fake, networks"),
             ("held_out=data.test", "held_out=None"),
             ('chamfer=["encoder"]', 'chamfer=["judge"]'),
         ],

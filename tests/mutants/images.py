@@ -86,7 +86,7 @@ _CHANGES = {
         _ATTRIBUTE_TRAINING
         + "test_clusters_lie_in_the_normalised_space_that_is_set[projections]": [
             ("_space(c.space, h, u)", '_space("features", h, u)'),
-            ("_space(self.space, h, u)", '_space("features", h, u)'),
+            ("_space(self.space, h, u), self.centres)", '_space("features", h, u), self.centres)'),
         ],
         _ATTRIBUTE_TRAINING + "test_clusters_lie_in_the_normalised_space_that_is_set[features]": [
             (
@@ -95,9 +95,9 @@ _CHANGES = {
             ),
             ('"projections" else h, dim=1)', '"projections" else h, dim=0)'),
             ('u if name == "projections" else h', 'h if name == "projections" else u'),
-            ("self.centres).argmin(1)", "self.centres).argmax(1)"),
+            ("h, u), self.centres)\n", "h, u), self.centres.flip(0))\n"),
             ("if self.centres is None:", "if labels is not None:"),
-            ('found["centres"] = clusters.centres', 'found["centres"] = clusters.centres.flip(0)'),
+            ('"centres": clusters.centres', '"centres": clusters.centres.flip(0)'),
         ],
         _ATTRIBUTE_TRAINING + "test_attributes_are_sampled_by_their_frequency[None-shares0]": [
             ("weights = self.counts.double()", "weights = torch.ones_like(self.counts).double()"),

@@ -103,7 +103,7 @@ _CHANGES = [
     (_RACE, "if key in done:", "if key not in done and done:"),
     (_RACE, "in NEEDS and importlib", "not in NEEDS and importlib"),
     (_RACE, "rows.isfinite().all(1)", "rows.isfinite().any(1)"),
-    (_RACE, "training_share(x, data.train, real", "training_share(x, real, data.train"),
+    (_RACE, "training_share(x, train, real", "training_share(x, real, train"),
     (_RACE, "for y in (x, other))", "for y in (other, x))"),
     (_RACE, "peer.sample(NUM_MODE_SAMPLES, seed)", "peer.sample(NUM_SAMPLES, seed)"),
     (_RACE, "if not only_report:", "if True:"),

@@ -173,11 +173,11 @@ def test_the_data_is_described_in_the_users_units():
         "jets: 400 rows for training and 100 held out, 4 columns, 2 of them modelled" in page.text
     )
     assert "1,234 rows with missing or infinite values were left out" in page.text
-    assert "A label column was kept out of training" in page.text
+    assert "Labels were kept out of training" in page.text
     assert "constant: set in samples" in page.text and "equal to energy: copied" in page.text
     run = outcome()
     column = run.data.schema.columns[0]
-    for value in (column.low, column.high, column.mean, column.scale):
+    for value in (column.low, column.high, column.mean, column.std):
         assert f"\n{value:,.0f}\n" in page.text
     assert run.data.fingerprint in page.text
 

@@ -7,7 +7,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from scgan.capabilities import Degrees, OneOf, WholeNumber, choose, cluster_table
+from scgan.capabilities import (
+    Degrees,
+    OneOf,
+    WholeNumber,
+    choose,
+    cluster_probabilities,
+    cluster_table,
+)
 
 
 def test_what_is_not_given_is_left_out_and_texts_are_read():
@@ -43,3 +50,29 @@ def test_clusters_are_a_row_each_with_their_shares():
         "spread": [0.5, 0.25],
     }
     assert cluster_table(object()) == {}
+
+
+def test_a_clustering_that_does_not_say_how_sure_it_is_is_sure():
+    class Hard:
+        counts, cluster_columns = torch.ones(3), {}
+
+        def assign(self, x):
+            return x
+
+    class Soft(Hard):
+        def probabilities(self, x):
+            return torch.full((len(x), 3), 1 / 3)
+
+    assert cluster_probabilities(Hard(), torch.tensor([2, 0])).tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert torch.equal(cluster_probabilities(Soft(), torch.zeros(4)), torch.full((4, 3), 1 / 3))
+
+
+def test_a_clusters_weight_is_the_models_where_it_is_not_its_rows():
+    class Even:
+        counts, cluster_columns = torch.tensor([3, 1]), {"weight": [0.5, 0.5]}
+
+        def assign(self, x):
+            return x
+
+    table = cluster_table(Even())
+    assert table["weight"] == [0.5, 0.5] and table["rows"] == [3, 1]

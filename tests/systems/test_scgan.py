@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -120,6 +121,16 @@ def test_rows_belong_to_the_nearest_centre_of_their_code(monkeypatch):
     codes = torch.tensor([[900.0] * 4, [-10.0] * 4, [10.0] * 4])
     monkeypatch.setattr(model.encoder, "embed", lambda x: codes)
     assert model.assign(torch.zeros(3, 2)).tolist() == [0, 1, 0]
+
+
+def test_a_row_between_two_clusters_may_be_of_either(monkeypatch):
+    model, _ = model_of()
+    monkeypatch.setattr(model.encoder, "embed", lambda x: torch.tensor([[0.0] * 4, [0.0005] * 4]))
+    p = model.probabilities(torch.zeros(2, 2))
+    # Pooled over 300 rows of spread 1 and 100 of 2, the variance is 7 / 4.
+    gap = ((1000.0005**2 - 999.9995**2) * 4) / (2 * 7 / 4)
+    assert p[0].tolist() == pytest.approx([0.5, 0.5])
+    assert p[1, 0].item() == pytest.approx(1 / (1 + math.exp(-gap)), abs=0.01)
 
 
 def test_what_is_known_of_its_clusters():

@@ -35,6 +35,11 @@ def to_float(images: Tensor) -> Tensor:
     return images.to(torch.float32).div_(127.5).sub_(1.0)
 
 
+def as_floats(x: Tensor) -> Tensor:
+    """Images, uint8, as floats in [-1, 1]; what is floats already, as a table's rows, as it is."""
+    return x if x.is_floating_point() else to_float(x)
+
+
 @dataclass(frozen=True)
 class ImageSchema:
     """What all images of a set have in common.

@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from scgan.data.tables.schema import Column, Schema, distance_from, exponent_of, value_range
+from scgan.data.tables.column import Column, distance_from, exponent_of, value_range
+from scgan.data.tables.scales import decimals_of
+from scgan.data.tables.schema import Schema
 
 
 class Moments:
@@ -28,6 +30,8 @@ class Moments:
         # Rows, mean, sum of squared deviations.
         self.sums: dict[str, tuple[int, float, float]] = {}
         self.digests: dict[str, hashlib._Hash] = {}
+        # Of floats, digits after the point; None where they are many.
+        self.decimals: dict[str, int | None] = {}
 
     def add(self, values: Mapping[str, np.ndarray]) -> None:
         """Measure some more rows.
@@ -61,7 +65,14 @@ class Moments:
                     self.sums.get(name), (len(d), mean, float(np.square(d - mean).sum()))
                 )
 
+            self._add_decimals(name, array)
             self.digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(array).data)
+
+    def _add_decimals(self, name: str, values: np.ndarray) -> None:
+        if values.dtype.kind != "f" or self.decimals.get(name, 0) is None:
+            return
+        found = decimals_of(values)
+        self.decimals[name] = None if found is None else max(found, self.decimals.get(name) or 0)
 
     def hashes(self) -> list[str]:
         """sha256 of all values of each column so far."""
@@ -108,7 +119,10 @@ class Moments:
 
         center = math.ldexp(mean, shift) + offset
         spread = math.ldexp(math.sqrt(squares / num), shift)
-        return Column(name, dtype, "modelled", low, high, exponent, center, spread)
+        decimals = self.decimals.get(name)
+        return Column(
+            name, dtype, "modelled", low, high, exponent, center, spread, decimals=decimals
+        )
 
 
 def _joined(

@@ -1,87 +1,20 @@
-"""The schema of a table: how columns become standardised floats, and those columns again."""
+"""The schema of a table: how columns become floats of a common scale, and those columns again."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-# The rows of a fit lie within sqrt(N) standard deviations; others are held where their squares stay
-# finite.
-FARTHEST = 1e6
-
-Kind = Literal["modelled", "constant", "duplicate"]
-
-
-@dataclass(frozen=True)
-class Column:
-    r"""One column: its type, its range on the training rows and its standardisation.
-
-    .. math:: d = (v - low) / 2^{exponent}, \quad z = (d - center) / spread
-
-    The distance d is exact for integers of 64 bits and can't overflow for floats.
-
-    Attributes:
-        name: As in the user's table.
-        dtype: numpy's name of the type, e.g. ``"float32"``, ``"uint8"``, ``"bool"``.
-        kind: ``"modelled"``; ``"constant"``: always ``low``; ``"duplicate"``: equal to the column
-            ``source``.
-        low: Lowest value on the training rows, an int for integers and bool.
-        high: Highest one.
-        exponent: For floats the power of two that brings the column into [-1, 1]; 0 for integers,
-            constants.
-        center: Mean of d.
-        spread: Standard deviation of d; 1 for a constant.
-        source: Name of the column a duplicate repeats, else None.
-    """
-
-    name: str
-    dtype: str
-    kind: Kind
-    low: int | float
-    high: int | float
-    exponent: int
-    center: float
-    spread: float
-    source: str | None = None
-
-    @property
-    def mean(self) -> float:
-        """Mean on the training rows, in the user's units."""
-        return math.ldexp(math.ldexp(float(self.low), -self.exponent) + self.center, self.exponent)
-
-    @property
-    def scale(self) -> float:
-        """Standard deviation on the training rows, in the user's units; 1 for a constant."""
-        return math.ldexp(self.spread, self.exponent)
-
-    @property
-    def is_integer(self) -> bool:
-        """Whether samples are rounded: integers and bool."""
-        return np.dtype(self.dtype).kind in "iub"
-
-    def standardise(self, values: np.ndarray) -> np.ndarray:
-        """Values in the user's units to z, float64, shape ``[N]``."""
-        exact = values if self.is_integer else values.astype(np.float64)
-        distance = distance_from(exact, self.low, self.exponent)
-        return np.clip((distance - self.center) / self.spread, -FARTHEST, FARTHEST)
-
-    def restore(self, z: np.ndarray) -> np.ndarray:
-        """z, float64 ``[N]``, to the column's type; integers rounded, within the observed range."""
-        dtype = np.dtype(self.dtype)
-        distance = z * self.spread + self.center
-        if self.is_integer:
-            return _add_steps(self.low, self.high, distance).astype(dtype)
-        limit = float(np.finfo(dtype).max)
-        with np.errstate(over="ignore"):  # clipped in the next line
-            values = np.ldexp(math.ldexp(self.low, -self.exponent) + distance, self.exponent)
-        return np.clip(values, -limit, limit).astype(dtype)
+from scgan.data.tables.column import Column, measure_column
+from scgan.data.tables.relations import find_relations
+from scgan.data.tables.scales import Scale, Scaling, choose_scales, largest_atom
 
 
 @dataclass(frozen=True)
@@ -107,7 +40,7 @@ class Schema:
         """
         columns: list[Column] = []
         for name, array in values.items():
-            column = _measure(name, array)
+            column = measure_column(name, array)
             for before in columns:
                 if _same(before, column) and np.array_equal(values[before.name], array):
                     column = replace(column, kind="duplicate", source=before.name)
@@ -116,6 +49,86 @@ class Schema:
             columns.append(column)
 
         return cls(tuple(columns))
+
+    def related(self, values: Mapping[str, np.ndarray]) -> Schema:
+        """The schema whose columns that others determine are computed, not modelled.
+
+        Args:
+            values: Training rows, or a random sample of them: name to values ``[N]``.
+
+        Returns:
+            The same columns, some derived.
+        """
+        arrays = {c.name: np.asarray(values[c.name]) for c in self.modelled}
+        steps = {c.name: math.ldexp(c.step, c.exponent) for c in self.modelled}
+        found = find_relations(arrays, steps)
+
+        columns = []
+        for c in self.columns:
+            relation = found.get(c.name)
+            derived = replace(c, kind="derived", relation=relation) if relation else c
+            columns.append(derived)
+
+        return Schema(tuple(columns))
+
+    def adapted(self, values: Mapping[str, np.ndarray], scaling: Scaling, seed: int) -> Schema:
+        """The schema with relations between its columns, and the columns' scales, as is asked for.
+
+        Args:
+            values: Training rows, or a random sample of them: name to values ``[N]``.
+            scaling: What is asked for.
+            seed: Of the rows that a choice looks at.
+
+        Returns:
+            The same columns, some derived, some with ranks.
+
+        Raises:
+            ValueError: If an unknown column or scale is named.
+        """
+        schema = self.related(values) if scaling.relations else self
+        return schema.scaled(values, scaling, seed)
+
+    def scaled(self, values: Mapping[str, np.ndarray], scaling: Scaling, seed: int) -> Schema:
+        """The schema with each modelled column on the scale that is asked for, or the better one.
+
+        Args:
+            values: Training rows, or a random sample of them: name to values ``[N]``.
+            scaling: What is asked for.
+            seed: Of the rows that a choice looks at.
+
+        Returns:
+            The same columns, some with ranks.
+
+        Raises:
+            ValueError: If it names an unknown column or scale.
+        """
+        asked = scaling.by_column(self.names)
+        arrays = {c.name: np.asarray(values[c.name]) for c in self.modelled}
+        ranked = {c.name: c.ranked(arrays[c.name]) for c in self.modelled}
+        found = self._evidence(arrays, ranked, seed) if "auto" in asked.values() else {}
+
+        columns = []
+        for c in self.columns:
+            if c.kind != "modelled":
+                columns.append(c)
+                continue
+            scale, gain = asked[c.name], None
+            if scale == "auto":
+                scale, gain = found[c.name]
+            columns.append(replace(ranked[c.name] if scale == "ranks" else c, gain=gain))
+
+        return Schema(tuple(columns))
+
+    def _evidence(
+        self, values: Mapping[str, np.ndarray], ranked: Mapping[str, Column], seed: int
+    ) -> dict[str, tuple[Scale, float | None]]:
+        """The better scale of each modelled column, and the nats that it saves."""
+        rng = np.random.default_rng(seed)
+        linear = [column.encode(values[column.name], rng) for column in self.modelled]
+        ranks = [column.encode(values[name], rng) for name, column in ranked.items()]
+        atoms = [largest_atom(array) for array in values.values()]
+        found = choose_scales(np.stack(linear, axis=1), np.stack(ranks, axis=1), atoms, rng)
+        return dict(zip(ranked, found, strict=True))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -148,15 +161,19 @@ class Schema:
             )
         return self
 
-    def encode(self, columns: Mapping[str, np.ndarray]) -> Tensor:
-        """Standardise the modelled columns.
+    def encode(
+        self, columns: Mapping[str, np.ndarray], rng: np.random.Generator | None = None
+    ) -> Tensor:
+        """Bring the modelled columns to a common scale.
 
         Args:
             columns: Name to values ``[N]``, at least the modelled ones; others are left out.
+            rng: Spreads values that rows share over their grid or ranks, for rows to train on;
+                None leaves them in the middle, so that equal values stay equal.
 
         Returns:
-            Shape ``[N, D]``, float32; each column of mean 0 and variance 1 on the rows of
-            :meth:`fit`.
+            Shape ``[N, D]``, float32; each column of mean 0 and variance about 1 on the rows that
+            were fitted.
 
         Raises:
             ValueError: If a modelled column is missing.
@@ -169,18 +186,18 @@ class Schema:
         rows = len(next(iter(columns.values()))) if columns else 0
         encoded = np.empty((rows, self.dim), dtype=np.float32)
         for i, column in enumerate(self.modelled):
-            encoded[:, i] = column.standardise(np.asarray(columns[column.name]))
+            encoded[:, i] = column.encode(np.asarray(columns[column.name]), rng)
 
         return torch.from_numpy(encoded)
 
     def decode(self, x: Tensor) -> dict[str, np.ndarray]:
-        """Bring standardised rows back into the user's units, names, order and types.
+        """Bring rows back into the user's units, names, order and types.
 
         Args:
             x: Shape ``[N, D]``.
 
         Returns:
-            Name to values ``[N]``, also of the constant and duplicate columns.
+            Name to values ``[N]``, also of the constant, derived and duplicate columns.
 
         Raises:
             ValueError: If the shape is another, or a value is not finite.
@@ -200,7 +217,10 @@ class Schema:
         for column in self.columns:
             if column.kind == "constant":
                 restored[column.name] = np.full(len(z), column.low, dtype=column.dtype)
-            elif column.source is not None:
+            elif column.relation is not None:
+                restored[column.name] = column.fitted(column.relation.compute(restored))
+        for column in self.columns:
+            if column.source is not None:
                 restored[column.name] = restored[column.source].copy()
 
         return {name: restored[name] for name in self.names}
@@ -217,67 +237,21 @@ class Schema:
             "modelled_columns": self.dim,
             "constant_columns": [c.name for c in self.columns if c.kind == "constant"],
             "duplicate_columns": [c.name for c in self.columns if c.kind == "duplicate"],
+            "derived_columns": {
+                c.name: str(c.relation) for c in self.columns if c.relation is not None
+            },
+            "ranked_columns": [c.name for c in self.columns if c.ranks is not None],
         }
 
     def to_json(self) -> str:
         """Text that :meth:`from_json` turns into an equal schema."""
-        return json.dumps([asdict(c) for c in self.columns])
+        return json.dumps([column.to_plain() for column in self.columns])
 
     @classmethod
     def from_json(cls, text: str) -> Schema:
         """Read what :meth:`to_json` wrote."""
         entries: list[dict[str, Any]] = json.loads(text)
-        return cls(tuple(Column(**entry) for entry in entries))
-
-
-def _measure(name: str, values: np.ndarray) -> Column:
-    low, high = value_range(values)
-    dtype = values.dtype.name
-    if low == high:
-        return Column(name, dtype, "constant", low, high, 0, 0.0, 1.0)
-
-    exponent = exponent_of(values.dtype, low, high)
-    distance = distance_from(values, low, exponent)
-    center, spread = float(distance.mean()), float(distance.std())
-    return Column(name, dtype, "modelled", low, high, exponent, center, spread)
-
-
-def value_range(values: np.ndarray) -> tuple[int | float, int | float]:
-    """Lowest and highest of at least one value, ints for integers and bool."""
-    low, high = values.min().item(), values.max().item()
-    if values.dtype.kind == "f":
-        return low + 0.0, high + 0.0  # -0.0 to 0.0, so that one constant has one value
-    return int(low), int(high)
-
-
-def exponent_of(dtype: np.dtype, low: int | float, high: int | float) -> int:
-    """Of floats, the power of two that brings them into [-1, 1]; 0 for integers."""
-    return math.frexp(max(abs(low), abs(high)))[1] if dtype.kind == "f" else 0
-
-
-def distance_from(values: np.ndarray, low: int | float, exponent: int) -> np.ndarray:
-    """Distances d from ``low``, float64 ``[N]``: see :class:`Column`."""
-    if values.dtype.kind == "f":
-        return np.ldexp(values.astype(np.float64), -exponent) - math.ldexp(low, -exponent)
-    # Differences modulo 2^64 are exact for every 64-bit type. Rows below ``low`` (not among those
-    # fitted) are counted down.
-    offset = _wrap(values) - np.uint64(int(low) % 2**64)
-    below = -(~offset + np.uint64(1)).astype(np.float64)
-    return np.where(values >= low, offset.astype(np.float64), below)
-
-
-def _wrap(values: np.ndarray) -> np.ndarray:
-    signed = values.astype(np.int64) if values.dtype.kind == "i" else values
-    return signed.astype(np.uint64)
-
-
-def _add_steps(low: int | float, high: int | float, distance: np.ndarray) -> np.ndarray:
-    span = int(high) - int(low)
-    steps = np.rint(np.maximum(distance, 0.0))
-    # float(span) may round above the span, and above 2^64 where no integer type follows.
-    at_end = steps >= float(span)
-    offset = np.where(at_end, np.uint64(span), np.where(at_end, 0.0, steps).astype(np.uint64))
-    return offset + np.uint64(int(low) % 2**64)
+        return cls(tuple(map(Column.from_plain, entries)))
 
 
 def _same(a: Column, b: Column) -> bool:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from scgan.clustering.in_memory import fit_clusters
+from scgan.clustering.in_memory import fit_clusters, nearest_centre, soft_clusters
 from scgan.config import suggest
 from scgan.contract import Inputs, Units
 from scgan.data.images.schema import ImageSchema
@@ -64,6 +64,7 @@ class Attributes:
         classifier: From features h ``[B, F]`` to logits ``[B, A]``.
         centres: Of the clusters of inner attributes, ``[A, d]``, else None.
         space: What the centres lie in.
+        spread: Of these clusters, root mean square distance to the centre, ``[A]``, else None.
     """
 
     kind: AttributeKind
@@ -74,6 +75,7 @@ class Attributes:
     classifier: nn.Linear
     centres: Tensor | None
     space: str
+    spread: Tensor | None
 
     def rows(self, y: Tensor) -> Tensor:
         """Attributes as floats ``[B, A]``, one-hot where there is one an image."""
@@ -107,7 +109,17 @@ class Attributes:
         if self.centres is None:
             assert labels is not None
             return labels
-        return torch.cdist(_space(self.space, h, u), self.centres).argmin(1)
+        return nearest_centre(_space(self.space, h, u), self.centres)
+
+    def probabilities(self, h: Tensor, u: Tensor) -> Tensor:
+        """Of each inner attribute given an image's features, ``[N, A]``."""
+        assert self.centres is not None and self.spread is not None
+        return soft_clusters(_space(self.space, h, u), self.centres, self.counted, self.spread)
+
+    @property
+    def counted(self) -> Tensor:
+        """Training images of each attribute, ``[A]``."""
+        return self.counts @ self.combinations.long()
 
 
 def attributes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
@@ -140,7 +152,7 @@ def attributes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> A
         )
 
         y, names = clusters.k, tuple(f"cluster {k}" for k in range(len(clusters.counts)))
-        found["centres"] = clusters.centres
+        found |= {"centres": clusters.centres, "spread": clusters.spread}
 
     one_hot = F.one_hot(y, len(names)) if kind == "one" else y
     combinations, counts = torch.unique(one_hot, dim=0, return_counts=True)
@@ -176,6 +188,7 @@ def load_attributes(artifact: Artifact) -> Attributes:
         classifier.eval().requires_grad_(False),
         t.get("centres"),
         meta["space"],
+        t.get("spread"),
     )
 
 

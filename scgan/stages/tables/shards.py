@@ -13,6 +13,7 @@ import torch
 
 from scgan.clustering.in_memory import nearest_centre
 from scgan.contract import Inputs, Units
+from scgan.data.split import spreading
 from scgan.stages.tables.encode import load_encoder
 from scgan.stages.tables.rows import named, read_codes, read_shard, stream_of, tables_of
 from scgan.store.artifacts import Artifact
@@ -57,7 +58,7 @@ def shard_units(config: Any, inputs: Inputs) -> Units:
 
 
 def shard(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
-    """Standardise the training rows of some files, sorted by shard: each a random sample of all."""
+    """Scale the training rows of some files, sorted by shard: each a random sample of all."""
     written = _Written(runtime)
     for unit in units:
         for number, (x, shards) in enumerate(_chunks(int(unit), inputs)):
@@ -71,12 +72,12 @@ def shard(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifa
 
 
 def _chunks(part: int, inputs: Inputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Standardised rows ``[n, D]`` of a file and their shards ``[n]``, a chunk at a time."""
-    schema = inputs.data.table_schema
+    """Scaled rows ``[n, D]`` of a file and their shards ``[n]``, a chunk at a time."""
+    schema, rng = inputs.data.table_schema, spreading(inputs.seed, part)
     held: list[tuple[np.ndarray, np.ndarray]] = []
 
     for columns, shards in stream_of(inputs).train_rows(part):
-        held.append((schema.encode(columns).numpy(), shards))
+        held.append((schema.encode(columns, rng).numpy(), shards))
         if sum(len(rows) for rows, _ in held) * schema.dim >= CHUNK_VALUES:
             yield _joined(held)
             held = []

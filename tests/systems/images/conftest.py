@@ -57,6 +57,7 @@ def artifacts_of(c, kind, centres, num_attributes):
     if centres:
         h, _ = encoder.eval().embed(data_of().test[:3])
         found["centres"] = torch.nn.functional.normalize(h)
+        found["spread"] = torch.tensor([0.1, 0.2, 0.3])
     meta = {"kind": kind, "names": list(NAMES), "space": "features"}
     return {
         "encode": Artifact(named_weights("encoder", encoder), META),

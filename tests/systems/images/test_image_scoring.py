@@ -12,6 +12,7 @@ import torch
 from sklearn.metrics import normalized_mutual_info_score
 from torch.testing import assert_close
 
+from scgan.capabilities import Clustering, SoftClustering, cluster_table
 from scgan.metrics import image_scores
 from scgan.metrics.images import Chamfer
 from scgan.systems import eigengan, infoscc_gan
@@ -169,6 +170,20 @@ def test_clusters_are_laid_beside_the_labels_of_the_held_out_images(imaging, com
     assert "label_nmi" not in evaluated(imaging.model_of(), data)[0]
     unlabelled = SimpleNamespace(**{**vars(data), "test_labels": None})
     assert "label_nmi" not in evaluated(imaging.model_of(centres=True), unlabelled)[0]
+
+
+def test_inner_attributes_are_clusters_and_others_are_not(imaging):
+    model, data = imaging.model_of(centres=True), imaging.data_of()
+    assert isinstance(model, SoftClustering) and not isinstance(imaging.model_of(), Clustering)
+    assert cluster_table(model)["rows"] == [60, 30, 10]
+    assert cluster_table(model)["spread"] == pytest.approx([0.1, 0.2, 0.3])
+    k, p = model.assign(data.test), model.probabilities(data.test)
+    assert torch.equal(k, model.attributes_of(data.test, None)) and torch.equal(k, p.argmax(1))
+
+    h = torch.nn.functional.normalize(model.encoder.embed(data.test)[0])
+    squared = (h[:, None] - model.attributes.centres).square().sum(2)
+    variance = (60 * 0.1**2 + 30 * 0.2**2 + 10 * 0.3**2) / 100
+    assert torch.allclose(p, (-squared / (2 * variance)).softmax(1), atol=1e-4)
 
 
 def test_scores_are_of_no_more_images_than_are_set(imaging, compared):

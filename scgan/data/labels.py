@@ -1,0 +1,83 @@
+"""Labels of which some are missing: what they are, and which rows are taken to be labelled."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from scgan.data.dataset import Dataset
+
+UNLABELLED = ("", "-1", "-1.0")
+"""Labels that stand for none: an empty text, and scikit-learn's -1."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """One label a row or image, as numbers.
+
+    Attributes:
+        names: Of the labels, those that stand for none apart; C of them, in ascending order.
+        train: Place of each training row's label in ``names``, ``[N]``; -1 for none.
+        test: The same of the test part, ``[M]``.
+    """
+
+    names: tuple[str, ...]
+    train: Tensor
+    test: Tensor
+
+
+def read_labels(data: Dataset) -> Labels | None:
+    """The labels of data that has one a row or image.
+
+    Returns:
+        The labels, numbered as they are met in the training part; None where there are none, or
+        images have many attributes each.
+    """
+    train, test = data.train_labels, data.test_labels
+    if train is None or test is None or train.ndim != 1:
+        return None
+
+    if data.kind == "images":
+        values = list(data.image_schema.attributes)
+        known = np.arange(len(values))
+    else:
+        known = np.unique(train)
+        values = list(map(str, known.tolist()))
+
+    names = tuple(value for value in values if value not in UNLABELLED)
+    places = {name: place for place, name in enumerate(names)}
+    number = torch.tensor([places.get(value, -1) for value in values] or [-1])
+    return Labels(names, _numbered(train, known, number), _numbered(test, known, number))
+
+
+def _numbered(labels: np.ndarray, known: np.ndarray, number: Tensor) -> Tensor:
+    """Places of the labels' names; -1 for a label that is not among those known."""
+    place = np.searchsorted(known, labels).clip(max=len(known) - 1)
+    found = torch.from_numpy(known[place] == labels)
+    return torch.where(found, number[torch.from_numpy(place)], -1)
+
+
+def some_of_each(y: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Choose labelled rows at random: a share of each label's, one at least.
+
+    Args:
+        y: Labels, ``[N]``; -1 for none.
+        share: Of the rows of a label, in [0, 1]; 0 chooses none at all.
+        generator: Draws the rows.
+
+    Returns:
+        The rows' numbers, in ascending order.
+    """
+    if share == 0:
+        return torch.empty(0, dtype=torch.long)
+
+    chosen = []
+    for label in y[y >= 0].unique():
+        rows = (y == label).nonzero()[:, 0]
+        order = torch.randperm(len(rows), generator=generator)
+        chosen.append(rows[order[: math.ceil(share * len(rows))]])
+    return torch.cat(chosen).sort().values if chosen else torch.empty(0, dtype=torch.long)

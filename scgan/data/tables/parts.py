@@ -1,0 +1,212 @@
+"""The files of a table that is streamed: which they are, what they share, how they are read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from scgan.data.formats import local_path, table_files
+from scgan.data.images.parquet import has_images
+from scgan.data.listing import (
+    Cell,
+    check_lake,
+    is_hidden,
+    kind_of,
+    partitions,
+    table_parts,
+    tell_unread,
+    walk,
+)
+from scgan.data.raw import arrow_errors
+from scgan.data.remote import THREADS, list_names, on_disk, read_end
+from scgan.data.tables.arrow import Footer, parquet_batches, read_footer
+from scgan.data.tables.checking import (
+    Choice,
+    Table,
+    check_names,
+    checked,
+    tell_index,
+)
+from scgan.data.tables.joining import Types, cast, common_types, shared_names, with_cells
+
+STREAM_ABOVE = 2**29
+"""Bytes of parquet above which a table is streamed where nothing else is said."""
+
+BATCH_ROWS = 2**17
+
+
+def find_parts(source: str, stream: bool | None) -> tuple[str, ...]:
+    """The files of a table that is to be streamed.
+
+    Args:
+        source: A path or ``s3://`` address.
+        stream: What was asked for; None streams what is larger than :data:`STREAM_ABOVE`.
+
+    Returns:
+        Paths or addresses, in the order of their names; none where the table is to be read whole.
+
+    Raises:
+        ValueError: If it is to be streamed, but is no parquet.
+    """
+    if stream is False:
+        return ()
+
+    sizes = list_names(source) if source.startswith("s3://") else _sizes(local_path(source))
+    parts = [name for name in sorted(sizes) if not is_hidden(name)]
+    paths = [_join(source, name) for name in parts if kind_of(_path(source, name)) == ".parquet"]
+
+    if stream and not paths:
+        check_lake(source, sizes)
+        if not source.startswith("s3://"):
+            table_files(local_path(source))  # a path that isn't there has its own error
+        raise ValueError(
+            f"{source}: only .parquet, or a folder of such files, can be streamed; convert it"
+        )
+
+    if not paths or not (stream or sum(sizes.values()) > STREAM_ABOVE):
+        return ()
+
+    # Images are decoded, which makes them larger than their files; they are never streamed.
+    with on_disk(paths[0]) as first:
+        if has_images(first):
+            return ()
+
+    if list(sizes) != [PurePosixPath()]:
+        read = table_parts(source, list(sizes))
+        tell_unread(source, sizes, read)
+    return tuple(paths)
+
+
+def _sizes(path: Path) -> dict[PurePosixPath, int]:
+    """The files at a path or below it by their names, and their sizes in bytes."""
+    if path.is_dir():
+        return {PurePosixPath(f.relative_to(path)): f.lstat().st_size for f in walk(path)}
+    return {PurePosixPath(): path.stat().st_size} if path.is_file() else {}
+
+
+def _path(source: str, name: PurePosixPath) -> PurePosixPath:
+    return PurePosixPath(source) / name
+
+
+def _join(source: str, name: PurePosixPath) -> str:
+    if not name.parts:
+        return source
+    start = source.rstrip("/") if source.startswith("s3://") else str(local_path(source))
+    return f"{start}/{name}"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parquet files, how their rows are read, and what is drawn for each row.
+
+    Attributes:
+        paths: The files, on disk or ``s3://``.
+        choice: Which columns are taken, by name, and what is done about missing values.
+        cells: Of each file the columns that the names of its folders say.
+        types: Of each column, as it is in all files.
+        test_fraction: Share of the rows that no stage sees.
+        seed: Of what is drawn.
+    """
+
+    paths: tuple[str, ...]
+    choice: Choice
+    cells: tuple[Mapping[str, Cell], ...]
+    types: Types
+    test_fraction: float
+    seed: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns to model, in this order."""
+        return self.choice.columns or ()
+
+    @classmethod
+    def open(
+        cls, source: str, paths: Sequence[str], choice: Choice, test_fraction: float, seed: int
+    ) -> Parts:
+        """Find the columns and their types by the ends of all files.
+
+        Raises:
+            ValueError: If a file can't be read, or a column has no type that holds it in all.
+        """
+        with ThreadPoolExecutor(THREADS) as pool:
+            footers = list(pool.map(_footer, paths))
+
+        start = _join(source, PurePosixPath())
+        start = start.rstrip("/") if start.startswith("s3://") else str(local_path(start))
+        cells = partitions(source, [PurePosixPath(p.removeprefix(start)[1:]) for p in paths])
+        footers = [_with_cells(footer, cell) for footer, cell in zip(footers, cells, strict=True)]
+
+        both = list(zip(paths, footers, strict=True))
+        own = [(path, footer.names) for path, footer in both]
+        every = [(path, tuple(footer.types)) for path, footer in both]
+        for path, names in every:
+            check_names(path, names)
+
+        if choice.columns is None:
+            shared = shared_names(source, own, None)
+            index = sorted({name for footer in footers for name in footer.index} - {choice.label})
+            tell_index(source, index)
+            choice = replace(choice, columns=tuple(n for n in shared if n != choice.label))
+
+        wanted = shared_names(source, every, choice.wanted)
+        kinds = [(path, f.types if f.rows else dict.fromkeys(f.types)) for path, f in both]
+        types = common_types(source, kinds, wanted)
+        return cls(tuple(paths), choice, tuple(cells), types, test_fraction, seed)
+
+    def batches(self, part: int) -> Iterator[tuple[Table, np.ndarray, np.ndarray]]:
+        """Read a file.
+
+        Args:
+            part: Its place in ``paths``.
+
+        Yields:
+            A batch of checked rows, and two uniform numbers in [0, 1) a row, ``[N]`` each: the same
+            for the same row of the same file, however it is read. Rows whose first number is below
+            ``test_fraction`` are held out.
+
+        Raises:
+            ValueError: In one line, for whatever is wrong with the file.
+        """
+        rng = np.random.default_rng((self.seed, part))
+        wanted = self.choice.wanted or ()
+
+        with on_disk(self.paths[part]) as path:
+            with arrow_errors(path):
+                there = read_footer(path).types
+            inside = [name for name in wanted if name in there] or list(there)[:1]
+
+            for raw in parquet_batches(path, inside, BATCH_ROWS):
+                raw = with_cells(str(path), raw, self.cells[part])
+                columns = {n: cast(str(path), n, raw.columns[n], self.types[n]) for n in wanted}
+                raw = replace(raw, names=wanted, columns=columns)
+                table = checked(str(path), raw, self.choice, whole=False)
+                place, deal = rng.random((table.num_rows, 2)).T
+                yield table, place, deal
+
+
+def _footer(path: str) -> Footer:
+    if not path.startswith("s3://"):
+        with arrow_errors(Path(path)):
+            return read_footer(Path(path))
+
+    content = read_end(path)
+    try:
+        with arrow_errors(PurePosixPath("object")):
+            return read_footer(io.BytesIO(content))
+    except ValueError as error:
+        raise ValueError(str(error).replace("object", path, 1)) from None
+
+
+def _with_cells(footer: Footer, cells: Mapping[str, Cell]) -> Footer:
+    """The columns of a file, and those that the names of its folders say."""
+    types = dict(footer.types)
+    for name, cell in cells.items():
+        kind = {int: np.dtype(np.int64), str: np.dtype(object)}.get(type(cell.value))
+        types.setdefault(name, kind)
+    return replace(footer, names=tuple(dict.fromkeys([*footer.names, *cells])), types=types)

@@ -1,0 +1,6 @@
+"""Systems as scikit-learn estimators."""
+
+from scgan.estimator.mmgan import MMGAN
+from scgan.estimator.scgan import SCGAN
+
+__all__ = ["MMGAN", "SCGAN"]

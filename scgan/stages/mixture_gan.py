@@ -1,0 +1,261 @@
+"""Stage: a generator behind a latent mixture against a critic, with a network that finds clusters.
+
+The networks are the system's: of rows, or of images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from scgan.contract import Inputs
+from scgan.data.images.schema import as_floats
+from scgan.losses.mmgan import (
+    Batches,
+    CriticName,
+    Divisor,
+    Game,
+    Judged,
+    critic_loss,
+    generator_loss,
+    imbalance,
+)
+from scgan.losses.regularizers import r1
+from scgan.nn.latent_mixture import MixtureGenerator, likeliest
+from scgan.store.artifacts import Artifact
+from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
+from scgan.training.runtime import Runtime
+from scgan.training.settings import (
+    BatchSize,
+    LearningRate,
+    NumSamples,
+    Schedule,
+    TrainingSettings,
+)
+from scgan.training.state import TrainState, average_of, named_weights
+
+ROWS_AT_ONCE = 8192  # whose clusters are found at once
+
+
+class MixtureSettings(TrainingSettings):
+    """The latent mixture, the game and its training."""
+
+    num_clusters: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description="K; none for as many as the labels have classes (only their number is taken), "
+        "or 10",
+    )
+    code_dim: int = Field(8, ge=1, le=8192, description="d, dimension of the latent mixture")
+    ema_half_life: float = Field(
+        10_000, gt=0, description="samples after which a weight counts half in the stored averages"
+    )
+    critic: CriticName = Field(
+        "crasgan", description="adversarial loss: sgan, rsgan or crasgan, the paper's best"
+    )
+    alpha: float = Field(
+        1.0, ge=0, description="weight of the clusters' cross-entropy, 1 in the paper"
+    )
+    batches: Batches = Field(
+        "both",
+        description="generated samples that the critic sees: paired is Algorithm 1 as printed, "
+        "which leaves clusters dead; prior does without pairing, as the paper's Table 2; both",
+    )
+    divisor: Divisor = Field(
+        "cluster",
+        description="crasgan's mean over a cluster's real samples: by the cluster's number, or by "
+        "the batch's as printed",
+    )
+    straight_through: bool = Field(
+        True,
+        description="whether the adversarial loss reaches E through its choice of a cluster, as "
+        "Algorithm 1 has it; else only alpha's term trains E",
+    )
+    balance_weight: float = Field(
+        0.0,
+        ge=0,
+        description="weight of real samples' being spread evenly over the clusters; ours, none by "
+        "default as data need not be",
+    )
+    sigma: float = Field(1.0, gt=0, le=1, description="deviations at the start, at most 1")
+    sigma_floor: float = Field(0.1, gt=0, le=1, description="least deviation, as in the paper")
+    r1_weight: float = Field(
+        0.01,
+        ge=0,
+        description="of the gradient penalty on real samples; weak, but the moons' "
+        "clusters turn and dissolve without",
+    )
+    r1_every: int = Field(
+        4, ge=1, description="steps between two penalties, each weighted by so many"
+    )
+    batch_size: BatchSize = Field(128, description="rows or images a step, over all workers")
+    num_samples: NumSamples = Field(
+        640_000, description="rows or images seen, over all workers: 5,000 steps of 128"
+    )
+    learning_rate: LearningRate = Field(
+        5e-4, description="of Adam, of generator and E, before the schedule: half the critic's"
+    )
+    d_learning_rate: LearningRate = Field(
+        1e-3, description="of Adam, of the critic, before the schedule"
+    )
+    schedule: Schedule = "late_linear"
+
+
+class Networks(NamedTuple):
+    """G, E and C.
+
+    Args:
+        generator: From clusters ``[B, K]`` and noise ``[B, d]`` to samples.
+        encoder: From samples to logits of the clusters, ``[B, K]``.
+        critic: From samples to one logit, ``[B, 1]``.
+    """
+
+    generator: MixtureGenerator
+    encoder: nn.Module
+    critic: nn.Module
+
+
+def fit_mixture_gan(
+    c: MixtureSettings, networks: Networks, inputs: Inputs, runtime: Runtime
+) -> Artifact:
+    """Train critic against generator and clustering network; the latter's averages are kept.
+
+    Source: [MMGAN] Algorithm 1.
+    """
+    training = MixtureTraining(c, networks, inputs, runtime)
+    curve = train(training.state, training.step, c, name="gan", runtime=runtime)
+
+    data, encoder = inputs.data.train, training.averages["encoder"].module
+    k = assigned(encoder, data, runtime.device).argmax(1)
+    counts = torch.bincount(k.cpu(), minlength=training.game.num_clusters)
+    meta = {"curve": curve, "shape": list(data.shape[1:]), "num_clusters": len(counts)}
+
+    tensors = {"counts": counts}
+    for name, average in training.averages.items():
+        tensors |= named_weights(name, average.module)
+    return Artifact(tensors, meta)
+
+
+@torch.no_grad()
+def assigned(encoder: nn.Module, x: Tensor, device: torch.device) -> Tensor:
+    """p_E(k | x) of rows, or of images, uint8 or in [-1, 1]: ``[N, K]``."""
+    scores = [encoder(as_floats(rows.to(device))) for rows in x.split(ROWS_AT_ONCE)]
+    return torch.cat(scores).softmax(1)
+
+
+class MixtureTraining:
+    """Networks, optimisers and the step of Algorithm 1.
+
+    Args:
+        c: Settings.
+        networks: G, E and C, changed in place.
+        inputs: Data and seed.
+        runtime: Where it runs.
+    """
+
+    def __init__(
+        self, c: MixtureSettings, networks: Networks, inputs: Inputs, runtime: Runtime
+    ) -> None:
+        self.c, self.runtime, self.data = c, runtime, inputs.data.train
+        self.generator, self.encoder, self.critic = networks
+        self.game = Game(len(self.generator.latent.mu), c.critic, c.batches, c.divisor)
+        for network in networks:
+            runtime.place(network)
+
+        self.averages = {
+            "generator": average_of(self.generator, c.ema_half_life, c.batch_size),
+            "encoder": average_of(self.encoder, c.ema_half_life, c.batch_size),
+        }
+        self.generate, self.cluster, self.judge = map(
+            runtime.parallel, (self.generator, self.encoder, self.critic)
+        )
+
+        # One optimiser of generator and E: they descend the same loss.
+        both = nn.ModuleList([self.generator, self.encoder])
+        self.optimizer = adam(both, c.learning_rate, betas=GAN_BETAS)
+        self.d_optimizer = adam(self.critic, c.d_learning_rate, betas=GAN_BETAS)
+        self.batches = inputs.generator("gan", "batches")
+        self.noise = inputs.generator("gan", "noise", runtime.device)
+
+        averages = {f"average_{name}": average for name, average in self.averages.items()}
+        self.state = TrainState(
+            {**networks._asdict(), **averages},
+            {"generator": self.optimizer, "critic": self.d_optimizer},
+            {"batches": self.batches, "noise": self.noise},
+        )
+
+    def step(self) -> Mapping[str, Tensor]:
+        """The critic on real, paired and prior samples; then generator and clustering network."""
+        c, losses = self.c, dict[str, Tensor]()
+        x, z, k_prior = self._draw()
+        scores = self.cluster(x)
+        y = likeliest(scores, straight_through=c.straight_through)
+        y_prior = F.one_hot(k_prior, self.game.num_clusters).to(y)
+        fake = self.generate(torch.cat([y, y_prior]), z)
+        clusters = scores.argmax(1), k_prior
+
+        def d_loss() -> Tensor:
+            flat = x.flatten(1).detach().requires_grad_()
+            logits = self.judge(torch.cat([flat.view_as(x), fake.detach()]))[:, 0]
+            losses["d_loss"] = critic_loss(self._judged(logits, *clusters), self.game)
+            return losses["d_loss"] + self._penalty(logits[: len(x)], flat, losses)
+
+        def g_loss() -> Tensor:
+            logits = self.critic(torch.cat([x, fake]))[:, 0]
+            prior_scores = self.runtime.gather(self.cluster(fake[len(x) :]))
+            judged = self._judged(logits, *clusters)
+            loss = generator_loss(judged, prior_scores, self.game, alpha=c.alpha)
+            losses["g_loss"], losses["cross_entropy"] = loss.g_loss, loss.cross_entropy
+            return loss.total + self._imbalance(scores, losses)
+
+        adversarial_step(
+            discriminators=[self.critic],
+            d_optimizer=self.d_optimizer,
+            d_loss=d_loss,
+            g_optimizer=self.optimizer,
+            g_loss=g_loss,
+        )
+
+        self.generator.latent.hold()
+        for name, average in self.averages.items():
+            average.update_parameters(getattr(self, name))
+        return losses
+
+    def _draw(self) -> tuple[Tensor, Tensor, Tensor]:
+        """This worker's share: real samples, noise of both batches, the prior batch's clusters."""
+        c, device, share = self.c, self.runtime.device, self.runtime.share
+        rows = torch.randint(len(self.data), (c.batch_size,), generator=self.batches)
+        x = as_floats(self.data[share(rows)].to(device))
+
+        shape = (2, c.batch_size, c.code_dim)
+        z, z_prior = torch.randn(shape, generator=self.noise, device=device)
+        k = torch.randint(
+            self.game.num_clusters, (c.batch_size,), generator=self.noise, device=device
+        )
+        return x, torch.cat([share(z), share(z_prior)]), share(k)
+
+    def _judged(self, logits: Tensor, k: Tensor, k_prior: Tensor) -> Judged:
+        """The critic's logits of real, paired and prior samples, all workers' in one batch."""
+        gather = self.runtime.gather
+        real, paired, prior = (gather(part) for part in logits.split(len(k)))
+        return Judged(real, gather(k), paired, prior, gather(k_prior))
+
+    def _penalty(self, real_logits: Tensor, x: Tensor, losses: dict[str, Tensor]) -> Tensor | float:
+        """R1 on real samples, every few steps."""
+        number = self.state.samples // self.c.batch_size
+        if self.c.r1_weight == 0 or number % self.c.r1_every:
+            return 0.0
+        losses["r1"] = r1(real_logits, x).mean()
+        return self.c.r1_weight * self.c.r1_every * losses["r1"]
+
+    def _imbalance(self, scores: Tensor, losses: dict[str, Tensor]) -> Tensor | float:
+        if self.c.balance_weight == 0:
+            return 0.0
+        losses["imbalance"] = imbalance(self.runtime.gather(scores).softmax(1))
+        return self.c.balance_weight * losses["imbalance"]

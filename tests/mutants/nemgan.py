@@ -1,0 +1,194 @@
+"""Mutants of NEMGAN: its losses, noise, training, labels, and how modes are matched and drawn."""
+
+from __future__ import annotations
+
+_LOSSES, _INVERSION = "scgan/losses/nemgan.py", "scgan/nn/inversion.py"
+_STAGE, _SYSTEM = "scgan/stages/noise_gan.py", "scgan/systems/nemgan.py"
+_LABELS, _MATCHING = "scgan/data/labels.py", "scgan/metrics/mode_matching.py"
+_FIGURES, _MODES = "scgan/figures/modes.py", "scgan/metrics/modes.py"
+
+_SYSTEM_TESTS = "tests/systems/test_nemgan.py::"
+_BY_HAND = _SYSTEM_TESTS + "test_a_training_is_equation_1_by_hand[table]"
+_LESSON = _SYSTEM_TESTS + "test_a_lesson_is_due_after_every_so_many_steps"
+_LESSON += "_and_teaches_the_inversion_alone"
+_CHOSEN = _SYSTEM_TESTS + "test_lessons_are_of_the_chosen_rows_with_their_own_labels"
+_PLAIN = _SYSTEM_TESTS
+_PLAIN += "test_the_plain_gan_has_noise_of_modes_but_does_not_learn_by_the_inversion"
+_DRAWN = _SYSTEM_TESTS
+_DRAWN += "test_what_is_drawn_of_a_mode_is_of_its_noise_and_else_of_all_by_the_prior"
+_PRIOR = _SYSTEM_TESTS + "test_a_fixed_prior_stays_and_a_learned_one_waits_for_its_start"
+_TOWARDS = _SYSTEM_TESTS + "test_a_learned_prior_goes_towards_the_modes_found_in_real_rows"
+_REFUSED = _SYSTEM_TESTS + "test_settings_that_the_data_cannot_bear_are_refused"
+_COUNTS = _SYSTEM_TESTS
+_COUNTS += "test_the_mode_of_a_row_is_the_inversions_and_the_counts_are_of_training_rows"
+
+# File to tests to changes: a text that occurs in the file once, and what stands instead.
+_CHANGES = {
+    _LOSSES: {
+        "tests/losses/test_nemgan.py": [
+            ("(z - z_hat).abs().pow(p).mean()", "(z - z_hat).abs().mean()"),
+            ("(z - z_hat).abs().pow(p).mean()", "(z - z_hat).abs().pow(p).sum(1).mean()"),
+            ("return F.cross_entropy(logits, y)", "return F.cross_entropy(logits, y.flip(0))"),
+            ("scale * (cosines - margin *", "scale * (cosines + margin *"),
+            ("scale * (cosines - margin *", "(scale * cosines - margin *"),
+            ("real_modes.mean(0)", "real_modes[0]"),
+            ("found * logits.log_softmax(0)", "found * logits"),
+            ("torch.special.xlogy(found, found)", "(found * found.log())"),
+            ("reconstruction_weight * reconstruction", "reconstruction"),
+            ("mode_weight * modes", "modes"),
+            ("noise_reconstruction(z, z_hat, p)", "noise_reconstruction(z, z_hat, 1)"),
+            ("PAIRS[adversarial].g_loss", 'PAIRS["non_saturating"].g_loss'),
+        ],
+    },
+    _INVERSION: {
+        "tests/nn/test_inversion.py": [
+            ("dtype=torch.float32).log())", "dtype=torch.float32))"),
+            ("spread * (2 * uniform - 1)", "spread * uniform"),
+            ("z[:, :num_modes] += F.one_hot", "z[:, -num_modes:] += F.one_hot"),
+            ("self.h2(z_hat)", "self.h2(z_hat.tanh())"),
+            ("F.normalize(self.h2.weight, dim=1)", "self.h2.weight"),
+            ("z_hat[:, : self.num_modes]", "z_hat[:, -self.num_modes :]"),
+            ("if y is None:", "if y is not None:"),
+            ("replacement=True, generator=generator", "replacement=True"),
+        ],
+    },
+    _STAGE: {
+        _BY_HAND: [
+            ("fake.detach()])", "fake])"),
+            ("[self.generator, self.inversion])\n", "[self.generator])\n"),
+            ("adam(both, c.learning_rate", "adam(both, c.d_learning_rate"),
+            ("reconstruction_weight=c.reconstruction_weight", "reconstruction_weight=1.0"),
+            ("c.mode_weight if c.teaches", "1.0 if c.teaches"),
+            ("average.update_parameters(getattr(self, name))", "pass"),
+            ("y = self.prior.draw(c.batch_size, noise)", "y = torch.zeros(c.batch_size).long()"),
+        ],
+        _SYSTEM_TESTS + "test_noise_has_the_settings_spread": [
+            ("c.code_dim, c.noise_spread, noise", "c.code_dim, 0.3, noise"),
+        ],
+        _PLAIN: [("fake if c.teaches else fake.detach()", "fake")],
+        _SYSTEM_TESTS + "test_each_term_has_a_switch": [
+            ("return self.mode_weight > 0 or not self.teaches", "return True"),
+        ],
+        _SYSTEM_TESTS + "test_the_terms_change_what_the_generator_learns_by": [
+            ("p=c.norm", "p=1"),
+        ],
+        _SYSTEM_TESTS + "test_the_adversarial_loss_is_the_one_that_is_set": [
+            ("PAIRS[c.adversarial].d_loss", 'PAIRS["non_saturating"].d_loss'),
+        ],
+        _SYSTEM_TESTS + "test_a_margin_makes_the_modes_harder_in_training": [
+            ("else fake.detach(), y)", "else fake.detach())"),
+        ],
+        _PRIOR: [
+            ('c.prior == "learned" and done', "done"),
+            (" and done >= c.prior_start * c.num_samples", ""),
+        ],
+        _TOWARDS: [
+            ("self.inversion(real)[1].softmax(1)", "self.inversion(real)[1]"),
+            (
+                "        with torch.no_grad():\n            found",
+                "        if True:\n            found",
+            ),
+        ],
+        _LESSON: [
+            ("(done // c.batch_size + 1) % c", "(done // c.batch_size) % c"),
+            ("range(c.supervised_steps)", "range(1)"),
+            ("adam(self.inversion, c.learning_rate, betas", "adam(both, c.learning_rate, betas"),
+        ],
+        _CHOSEN: [
+            ("self.y[rows]", "self.y[rows.flip(0)]"),
+            ("rows = self.labelled[torch", "rows = self.labelled[0 * torch"),
+            ('inputs.generator("gan", "labelled")', "torch.Generator()"),
+            ("len(self.labelled), (c.batch_size,)", "len(self.data), (c.batch_size,)"),
+        ],
+        _COUNTS: [("[1].argmax(1)\n    tensors", "[1].argmin(1)\n    tensors")],
+    },
+    _SYSTEM: {
+        _DRAWN: [
+            ("y if cluster is None else torch.full_like(y, cluster)", "y"),
+            ("self.prior.weights.tolist()", "self.counts.tolist()"),
+            ("for part in z.split(chunk)", "for part in [z]"),
+        ],
+        _COUNTS: [
+            ("[1].softmax(1)", "[1].sigmoid()"),
+            ("self.probabilities(x).argmax(1)", "self.probabilities(x).argmin(1)"),
+        ],
+        _SYSTEM_TESTS + "test_inference_is_the_generator_of_what_h1_reads": [
+            ("[self.generator(part) for part in z_hat.split", "[part for part in x.split"),
+        ],
+        _SYSTEM_TESTS + "test_networks_have_their_settings_sizes": [
+            ("build_generator(c.noise_dim, shape", "build_generator(c.num_clusters, shape"),
+            ("build_reader(shape, 1, sizes", "build_reader(shape, 2, sizes"),
+            ("Sizes(c.width, c.num_layers", "Sizes(c.width, 1 + c.num_layers"),
+        ],
+        _BY_HAND: [("Prior(c.weights or [1.0]", "Prior([1.0]")],
+        _REFUSED: [
+            ("len(weights) != c.num_clusters or ", ""),
+            ("min(weights, default=0.0) <= 0", "min(weights, default=0.0) < 0"),
+            ("len(labels.names) > c.num_clusters", "len(labels.names) > 10_000"),
+        ],
+        _SYSTEM_TESTS + "test_scores_say_how_modes_match": [
+            ("        yield from mode_matching_scores(model, data, seed)\n", ""),
+        ],
+    },
+    "scgan/nn/dcgan.py": {
+        "tests/nn/test_dcgan.py": [
+            ("self.image_width * 2**i for", "self.image_width for"),
+            ("sizes.channels(size)[::-1]", "sizes.channels(size)"),
+            ("*shape], nn.ReLU)", "*shape])"),
+            ("outputs], leaky_relu)", "outputs])"),
+            ("functools.partial(nn.LeakyReLU, SLOPE)", "nn.LeakyReLU"),
+            ("nn.BatchNorm2d(before), ", ""),
+            ("*layers, nn.Tanh())", "*layers)"),
+            ("nn.Linear(flat, sizes.width), leaky_relu()", "nn.Linear(flat, sizes.width)"),
+        ],
+    },
+    _LABELS: {
+        "tests/data/test_labels.py": [
+            ('UNLABELLED = ("", "-1", "-1.0")', 'UNLABELLED = ("", "-1")'),
+            ("places.get(value, -1)", "places.get(value, 0)"),
+            ("number[torch.from_numpy(place)], -1)", "number[torch.from_numpy(place)], 0)"),
+            ("math.ceil(share", "math.floor(share"),
+            ("y[y >= 0].unique()", "y.unique()"),
+            ("torch.randperm(len(rows), generator=generator)", "torch.arange(len(rows))"),
+            ("or train.ndim != 1", ""),
+        ],
+    },
+    _MATCHING: {
+        "tests/metrics/test_mode_matching.py": [
+            ("q.double()).abs().sum()) / 2", "q.double()).abs().sum())"),
+            ("_distance(x, x, NEIGHBOUR + 1)", "_distance(x, x, NEIGHBOUR)"),
+            ("float(x.shape[1] * ratio)", "float(ratio)"),
+            ("len(y) / (len(x) - 1)", "len(x) / (len(y) - 1)"),
+            ("float((drawn - prior).abs().max())", "float((drawn - prior).max())"),
+            ("total_variation(prior, found)", "total_variation(drawn, found)"),
+            ("len(prior) - len(enough)", "len(enough)"),
+            ("nearest_neighbour_kl(half_b, half_a)", "nearest_neighbour_kl(half_a, half_a)"),
+            ("generator, cluster=k)", "generator)"),
+            ("if len(x) > NEIGHBOUR <= len(y)", "if len(x) > NEIGHBOUR"),
+        ],
+    },
+    _MODES: {
+        "tests/metrics/test_modes.py": [
+            ("(shares - true_shares).abs().sum()) / 2", "(shares - true_shares).abs().max())"),
+        ],
+    },
+    _FIGURES: {
+        "tests/figures/test_mode_figures.py": [
+            ("(y[known], k[known])", "(y[known], y[known])"),
+            ("known = y >= 0", "known = y >= -1"),
+            ("counts.sum(1, keepdim=True)", "counts.sum(0, keepdim=True)"),
+            ("made[mode][:NUM_A_ROW]", "made[0][:NUM_A_ROW]"),
+            ("x[k == mode][:NUM_A_ROW]", "x[k == 0][:NUM_A_ROW]"),
+            ('"held-out": shares(k, num)', '"held-out": shares(drawn, num)'),
+            ("torch.arange(len(made)).repeat_interleave(NUM_POINTS)", "torch.zeros(len(rows))"),
+            ("comparable(data, x[y == label]", "comparable(data, x[k == label]"),
+        ],
+    },
+}
+
+MUTANTS = [
+    (path, old, new, (test,))
+    for path, by_test in _CHANGES.items()
+    for test, changes in by_test.items()
+    for old, new in changes
+]
