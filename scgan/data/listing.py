@@ -189,8 +189,10 @@ def partitions(source: str, parts: Sequence[PurePath]) -> list[dict[str, Cell]]:
             f"{source}: {odd} is not in the same folders NAME=VALUE as the others; give it those"
         )
 
-    columns = {name: _cells([text[name] for text in texts]) for name in (texts or [{}])[0]}
-    return [{name: columns[name][place] for name in columns} for place in range(len(parts))]
+    names = list(texts[0]) if texts else []
+    columns = [_cells(column) for column in zip(*map(dict.values, texts), strict=True)]
+    rows = zip(*columns, strict=True) if names else [()] * len(parts)
+    return [dict(zip(names, cells, strict=True)) for cells in rows]
 
 
 def _pairs(part: PurePath) -> Iterator[tuple[str, str | None]]:

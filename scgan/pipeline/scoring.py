@@ -17,9 +17,10 @@ from scgan.data.images.sources import Source
 from scgan.data.listing import listed
 from scgan.data.remote import on_disk
 from scgan.data.split import split
-from scgan.data.tables.checking import Choice, Table
+from scgan.data.tables.checking import Choice
 from scgan.data.tables.reading import read_local
 from scgan.data.tables.schema import Schema
+from scgan.data.tables.table import Table
 from scgan.metrics.image_scores import compare_images
 from scgan.metrics.images import Extractor, load_extractor
 from scgan.metrics.kept import kept_scores

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from scgan.data.dataset import DataConfig, Dataset
 from scgan.data.loading import load
 from scgan.data.split import split, validation_split, whole
-from scgan.data.tables.reading import Table, from_columns
+from scgan.data.tables.reading import from_columns
+from scgan.data.tables.table import Table
 from scgan.data.toy import TOYS
 
 

@@ -102,9 +102,8 @@ def _read(source: str, files: Mapping[PurePosixPath, File], every: Sequence[Pure
         return read_celeba(source, attributes, parts, images)
 
     found = read_class_folders(source, images)
-    taken = [found.train.images, *([] if found.test is None else [found.test.images])]
-    read = {PurePosixPath(image.name) for part in taken for image in part}
-    tell_unread(source, every, read)
+    taken = [*found.train.images, *([] if found.test is None else found.test.images)]
+    tell_unread(source, every, {PurePosixPath(image.name) for image in taken})
 
     # A folder that holds files, but no image of them, may have been meant as a class.
     seen = {name.parts[0] for name in every if len(name.parts) > 1 and not _hidden(name)}

@@ -10,7 +10,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,10 +178,11 @@ def _laid_out(text: _Text) -> _Text:
         return text
 
     rows = _rows(_lines(text.content), text.delimiter)[1:]
-    fields = [field.strip() for row in rows for field in row]
-    if any(map(_COMMA_DECIMAL.fullmatch, fields)) and not any(
-        map(_POINT_DECIMAL.fullmatch, fields)
-    ):
+    fields = [field.strip() for field in chain.from_iterable(rows)]
+    commas, points = (
+        any(map(pattern.fullmatch, fields)) for pattern in (_COMMA_DECIMAL, _POINT_DECIMAL)
+    )
+    if commas and not points:
         return replace(text, decimal=",", said=(*text.said, "decimal commas"))
     return text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def shared_names(
     Raises:
         ValueError: If only some parts have one.
     """
-    every = dict.fromkeys(name for _, names in parts for name in names)
+    every = dict.fromkeys(chain.from_iterable(names for _, names in parts))
     for name in every if wanted is None else wanted:
         have = [part for part, names in parts if name in names]
         if have and len(have) < len(parts):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -75,7 +76,7 @@ def tell_far(source: str, columns: Mapping[str, np.ndarray], remedy: str | None 
         return
 
     told = [f"{name!r} {listed(far)}" for name, far in found.items()]
-    marks = {f"{one.value:.12g}" for far in found.values() for one in far}
+    marks = {f"{far.value:.12g}" for far in chain.from_iterable(found.values())}
     flag = f"--data.missing_values {','.join(sorted(marks)[:8])} --data.missing drop"
     _log.warning(
         "%s: values far from all others: %s; if they stand for no value: %s",

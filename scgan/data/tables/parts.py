@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -27,12 +28,12 @@ from scgan.data.remote import THREADS, list_names, on_disk, read_end
 from scgan.data.tables.arrow import Footer, parquet_batches, read_footer
 from scgan.data.tables.checking import (
     Choice,
-    Table,
     check_names,
     checked,
     tell_index,
 )
 from scgan.data.tables.joining import Types, cast, common_types, shared_names, with_cells
+from scgan.data.tables.table import Table
 
 STREAM_ABOVE = 2**29
 """Bytes of parquet above which a table is streamed where nothing else is said."""
@@ -150,8 +151,8 @@ class Parts:
 
         if choice.columns is None:
             shared = shared_names(source, own, None)
-            index = sorted({name for footer in footers for name in footer.index} - {choice.label})
-            tell_index(source, index)
+            index = set(chain.from_iterable(footer.index for footer in footers))
+            tell_index(source, sorted(index - {choice.label}))
             choice = replace(choice, columns=tuple(n for n in shared if n != choice.label))
 
         wanted = shared_names(source, every, choice.wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,12 @@ from scgan.data.tables.checking import (
     IN_PYTHON,
     Choice,
     Missing,
-    Table,
     check_names,
     checked,
     tell_index,
 )
 from scgan.data.tables.joining import joined, shared_names, with_cells
+from scgan.data.tables.table import Table
 
 
 def read_table(
@@ -92,7 +93,7 @@ def _read_all(source: str, local: Path, choice: Choice) -> Raw:
         shared = (*shared, *shared_names(source, every, [choice.label]))
 
     if choice.columns is None:
-        names = {name for _, raw in parts for name in raw.columns}
+        names = set(chain.from_iterable(raw.columns for _, raw in parts))
         tell_index(source, sorted(names.difference(shared)))
 
     return joined(source, parts, shared)
