@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from scgan.data.tables.table import Table
 Missing = Literal["error", "drop"]
 
 NUM_LISTED = 8  # columns in a message
+_DATES = (datetime.date, datetime.time, datetime.timedelta)  # a datetime is a date
 
 _log = logging.getLogger(__name__)
 
@@ -248,6 +250,9 @@ def _first_text(values: np.ndarray, missing: np.ndarray | None) -> str:
     for row, value in enumerate(values.tolist()):
         if missing is not None and missing[row]:
             continue
+
+        if isinstance(value, _DATES):
+            return "dates or times, which can't be modelled; make it numbers"
 
         if isinstance(value, (list, np.ndarray)):
             return f"a list in each row (row {row + 1})"

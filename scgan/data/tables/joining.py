@@ -70,8 +70,12 @@ def common_types(source: str, parts: Sequence[tuple[str, Types]], names: Sequenc
     """
     common: dict[str, np.dtype | None] = {}
     for name in names:
-        kinds = {types[name]: part for part, types in reversed(parts) if types[name] is not None}
-        found = [kind for kind in kinds if kind is not None]
+        kinds: dict[np.dtype, str] = {}
+        for part, types in parts:
+            if (kind := types[name]) is not None:
+                kinds.setdefault(kind, part)
+
+        found = list(kinds)
         common[name] = _common(found)
 
         if common[name] is None and found:

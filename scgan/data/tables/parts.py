@@ -21,6 +21,7 @@ from scgan.data.listing import (
     partitions,
     table_parts,
     tell_unread,
+    tell_zeros,
     walk,
 )
 from scgan.data.raw import arrow_errors
@@ -154,6 +155,10 @@ class Parts:
             index = set(chain.from_iterable(footer.index for footer in footers))
             tell_index(source, sorted(index - {choice.label}))
             choice = replace(choice, columns=tuple(n for n in shared if n != choice.label))
+
+        for name in choice.columns or ():
+            if any(name in cell and cell[name].code is not None for cell in cells):
+                tell_zeros(source, name)
 
         wanted = shared_names(source, every, choice.wanted)
         kinds = [(path, f.types if f.rows else dict.fromkeys(f.types)) for path, f in both]
