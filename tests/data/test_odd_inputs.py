@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from importlib import import_module
+from itertools import chain
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,24 +16,17 @@ from scgan.data.loading import load
 from scgan.pipeline import executor as execution
 
 sys.path.insert(0, str(Path(__file__).parent))
-odd_inputs: ModuleType = __import__("odd_inputs")
+tables, others = import_module("odd_tables"), import_module("odd_others")
 sys.path.pop(0)
 
-CASES = [(odd, None) for odd in odd_inputs.ALL]
-CASES += [(odd, "true") for odd in odd_inputs.ALL if odd.streamed]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def counted(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Print how many there are."""
-    yield
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        reporter.write_line(f"{len(odd_inputs.ALL)} odd inputs, {len(CASES)} with those streamed")
+LISTS = (tables.TEXTS, tables.FOLDERS, others.COLUMNS, others.IMAGES, others.ADDRESSES)
+ALL = [*chain.from_iterable(LISTS)]
+CASES = [*((odd, None) for odd in ALL), *((odd, "true") for odd in ALL if odd.streamed)]
 
 
 def test_there_are_many() -> None:
-    assert len(odd_inputs.ALL) >= 100
+    print(f"\n{len(ALL)} odd inputs, {len(CASES)} with those that are streamed, too")
+    assert len(ALL) >= 100 and len({odd.name for odd in ALL}) > 100
 
 
 @pytest.mark.parametrize(

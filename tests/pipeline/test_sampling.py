@@ -117,7 +117,7 @@ def test_places_that_cannot_be_written(sample, tmp_path):
     (tmp_path / "full" / "old.png").touch()
     for out, message in {
         "s.csv": "written as .npz, .png (a grid), a folder, .zip or .tar, not as '.csv'",
-        "s.jpg": "samples can be written as .parquet, .csv, .npz, .npy, not as '.jpg'",
+        "s.jpg": "samples can be written as .parquet, .csv, .npz, .npy, .csv.gz",
         "full": "can't be written: it is there already, and is no empty folder",
         "full/old.png/s.png": "old.png is no folder",
     }.items():
