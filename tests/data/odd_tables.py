@@ -82,7 +82,7 @@ TEXTS = [
     ),
     Odd("a mark of the byte order", text(b"\xef\xbb\xbf" + table().encode())),
     Odd("line ends of old Macs", text(csv({"a": A, "b": B}, end="\r"))),
-    Odd("blanks around", text(csv({" a ": A, "b ": B}, " , "))),
+    Odd("blanks around", text(csv({" a ": A, "b ": B}, " , ")), told="blanks around the names"),
     Odd(
         "line breaks in quotes",
         text(table(k=['"u\nv"'] * 30 + ['"w, x"'] * 30)),

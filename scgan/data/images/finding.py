@@ -17,7 +17,15 @@ from scgan.data.images.folders import (
 )
 from scgan.data.images.parquet import has_images, read_image_parquet
 from scgan.data.images.sources import IDX_NAME, Source, read_idx, read_npz
-from scgan.data.listing import ARCHIVES, FOLDER_SUFFIXES, kind_of, listed, tell_unread, walk
+from scgan.data.listing import (
+    ARCHIVES,
+    FOLDER_SUFFIXES,
+    is_hidden,
+    kind_of,
+    listed,
+    tell_unread,
+    walk,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -121,4 +129,5 @@ def _is_list(name: PurePath) -> bool:
 
 
 def _hidden(path: PurePath) -> bool:
-    return any(part.startswith((".", "__")) for part in path.parts)
+    """As of tables, but that cameras begin the names of files with an underscore."""
+    return is_hidden(path.parent) or path.name.startswith((".", "__"))

@@ -15,6 +15,7 @@ from scgan.config import suggest
 from scgan.data.images.decoding import Encoded, Header, brightest, decode, headers
 from scgan.data.images.schema import SIZES, ImageSchema
 from scgan.data.images.sources import Images, Part, Source
+from scgan.data.listing import listed
 
 Damaged = Literal["error", "skip"]
 
@@ -116,6 +117,10 @@ def _choose(name: str, source: Source, wanted: tuple[str, ...]) -> Source:
         raise ValueError(f"{name}: --data.attributes names none")
     if len(set(wanted)) < len(wanted):
         raise ValueError(f"{name}: --data.attributes names one more than once")
+
+    rest = [attribute for attribute in source.attributes if attribute not in wanted]
+    if rest and source.labels == "one":
+        _log.warning("%s: images of these classes are left out: %s", name, listed(rest))
 
     places = list(map(source.attributes.index, wanted))
     test = None if source.test is None else _chosen(source.test, places)

@@ -74,6 +74,9 @@ def read_csv(path: Path) -> Raw:
 
     # By their places, as names may be repeated; this has an error of its own.
     own, table = table.column_names, table.rename_columns(names)
+    if own != names:
+        _log.warning("%s: blanks around the names of columns are left out", path)
+
     if len(set(own)) < len(own):
         return from_arrow(table)
 
