@@ -26,7 +26,7 @@ MUTANTS = [
     ),
     (DATA + "listing.py", "    check_lake(source, names)\n", "", LISTING),
     (DATA + "listing.py", "rest = sorted(set(names) - set(read))", "rest = []", LISTING),
-    (DATA + "listing.py", "yield unquote(name), None if", "yield name, None if", INPUTS + LISTING),
+    (DATA + "listing.py", "yield unquote(name), None if", "yield name, None if", LISTING),
     (DATA + "listing.py", "unquote(value)\n", "value\n", LISTING),
     (DATA + "listing.py", "None if value == NO_VALUE else", "", LISTING),
     (DATA + "listing.py", "    if len(keys) > 1:\n", "    if False:\n", LISTING),

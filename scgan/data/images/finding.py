@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 
@@ -17,17 +16,8 @@ from scgan.data.images.folders import (
 )
 from scgan.data.images.parquet import has_images, read_image_parquet
 from scgan.data.images.sources import IDX_NAME, Source, read_idx, read_npz
-from scgan.data.listing import (
-    ARCHIVES,
-    FOLDER_SUFFIXES,
-    is_hidden,
-    kind_of,
-    listed,
-    tell_unread,
-    walk,
-)
-
-_log = logging.getLogger(__name__)
+from scgan.data.listing import ARCHIVES, FOLDER_SUFFIXES, is_hidden, kind_of, tell_unread, walk
+from scgan.data.telling import listed, tell
 
 
 def find_images(path: Path, label: str | None, source: str) -> Source | None:
@@ -116,7 +106,7 @@ def _read(source: str, files: Mapping[PurePosixPath, File], every: Sequence[Pure
     # A folder that holds files, but no image of them, may have been meant as a class.
     seen = {name.parts[0] for name in every if len(name.parts) > 1 and not _hidden(name)}
     if lost := sorted(seen - {name.parts[0] for name in images}):
-        _log.warning("%s: no image of %s can be read", source, listed(lost))
+        tell(source, f"no image of {listed(lost)} can be read")
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -15,13 +14,11 @@ from scgan.config import suggest
 from scgan.data.images.decoding import Encoded, is_image
 from scgan.data.images.folders import TEST_NAMES
 from scgan.data.images.sources import Source, labelled
-from scgan.data.listing import listed
 from scgan.data.raw import arrow_errors
+from scgan.data.telling import listed, tell
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_log = logging.getLogger(__name__)
 
 NUM_LOOKED_AT = 32  # cells of a column of bytes
 _LABELS = ("label", "labels", "y", "class")
@@ -61,7 +58,7 @@ def read_image_parquet(files: Sequence[Path], label: str | None) -> Source:
     test = next(filter(parts.__contains__, TEST_NAMES), None) if len(parts) > 1 else None
     training = files if test is None else parts.get("train", [])
     if rest := [] if test is None else [name for name in parts if name not in {"train", test}]:
-        _log.warning("%s: files that are not read: %s", files[0].parent, listed(rest))
+        tell(files[0].parent, f"files that are not read: {listed(rest)}")
 
     images, values, names = _table(training, label)
     test_images, test_values, _ = (None, None, None) if test is None else _table(parts[test], label)

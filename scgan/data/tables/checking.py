@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,16 +11,15 @@ from typing import Literal
 import numpy as np
 
 from scgan.config import suggest
-from scgan.data.listing import listed, tell_zeros
+from scgan.data.listing import tell_zeros
 from scgan.data.raw import Raw
 from scgan.data.tables.table import Table
+from scgan.data.telling import listed, tell
 
 Missing = Literal["error", "drop"]
 
 NUM_LISTED = 8  # columns in a message
 _DATES = (datetime.date, datetime.time, datetime.timedelta)  # a datetime is a date
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,7 @@ def _tell_left_out(source: str, raw: Raw, choice: Choice, names: Sequence[str]) 
 def tell_index(source: str, names: Sequence[str]) -> None:
     """Say which columns are not taken unless they are named."""
     if names:
-        _log.warning("%s: an index or arrays beside the table, left out: %s", source, listed(names))
+        tell(source, f"an index or arrays beside the table, left out: {listed(names)}")
 
 
 def check_names(path: object, names: Sequence[str]) -> None:

@@ -8,8 +8,9 @@ from itertools import chain
 import numpy as np
 
 from scgan.config import suggest
-from scgan.data.listing import Cell, listed
+from scgan.data.listing import Cell
 from scgan.data.raw import Raw
+from scgan.data.telling import listed
 
 EXACT = {np.dtype(np.float16): 2**11, np.dtype(np.float32): 2**24, np.dtype(np.float64): 2**53}
 """Up to where each type of float holds every integer."""

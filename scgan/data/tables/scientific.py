@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from scgan.data.listing import listed, split_inside
+from scgan.data.listing import split_inside
 from scgan.data.raw import Raw, from_arrays, from_structured, of_arrays, optional, unreadable
+from scgan.data.telling import listed
 
 
 def read_hdf5(path: Path) -> Raw:
