@@ -53,8 +53,8 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--data",
             help="A bundled set's name, or path or s3:// address of a table (.npy, .npz, .csv, "
-            ".parquet, a folder) or of images (a folder, .npz, .parquet, IDX files); the "
-            "system's example if not given.",
+            ".csv.gz, .parquet, .feather, .h5, .fits, .root, a folder) or of images (a folder, "
+            ".zip, .tar, .npz, .parquet, IDX files); the system's example if not given.",
         ),
         click.option(
             "--preset", default="default", show_default=True, help="Settings to start from."
