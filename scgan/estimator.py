@@ -37,7 +37,7 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         X_new = model.sample(1000)
 
     Args:
-        num_clusters: K; None for one in 200 rows, at most 256.
+        num_clusters: K; None chooses by held-out codes.
         code_dim: Dimension of the latent space; None for the data's + 2.
         lambda_eps: Weight of the reconstruction of codes in the mappers.
         lambda_x: Weight of generation against reconstruction in the decoder.
