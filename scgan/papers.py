@@ -167,4 +167,10 @@ PAPERS: dict[str, Paper] = {
     ),
     "SCULLEY": Paper("Sculley", 2010, "Web-scale k-means clustering"),
     "C2ST": Paper("Lopez-Paz, Oquab", 2017, "Revisiting classifier two-sample tests"),
+    "SPLINE-FLOW": Paper("Durkan, Bekasov, Murray, Papamakarios", 2019, "Neural spline flows"),
+    "I-FLOW": Paper(
+        "Gao, Isaacson, Krause",
+        2020,
+        "i-flow: high-dimensional integration and sampling with normalizing flows",
+    ),
 }

@@ -48,6 +48,7 @@ def mapper_loss(
     v_hat: Tensor,
     fake_logits: Tensor,
     *,
+    adversarial_weight: float,
     lambda_eps: float,
     adversarial: AdversarialName,
 ) -> MapperLoss:
@@ -59,6 +60,7 @@ def mapper_loss(
         v: Codes eps of each cluster in its own coordinates, ``[..., B, d]``.
         v_hat: The same encoded to omega and decoded, ``[..., B, d]``.
         fake_logits: The discriminator's logits on omega, ``[..., B, 1]``.
+        adversarial_weight: Of the divergence; 1 in the paper.
         lambda_eps: :math:`\lambda_\varepsilon`, weight of the reconstruction.
         adversarial: What stands for the divergence, a key of ``PAIRS``.
 
@@ -70,7 +72,8 @@ def mapper_loss(
     """
     divergence = PAIRS[adversarial].g_loss(fake_logits).mean((-2, -1))
     entropy = conditional_entropy(v, v_hat)
-    return MapperLoss(divergence, entropy, divergence + lambda_eps * entropy)
+    total = adversarial_weight * divergence + lambda_eps * entropy
+    return MapperLoss(divergence, entropy, total)
 
 
 class DecoderLoss(NamedTuple):

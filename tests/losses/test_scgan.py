@@ -48,19 +48,21 @@ def test_conditional_entropy_is_an_error_a_cluster():
 @pytest.mark.parametrize("lambda_eps", [0.0, 0.3, 10.0])
 def test_mapper_loss_equals_equation_2_a_cluster_and_row_at_a_time(lambda_eps):
     v, v_hat, logits = randn(3, 5, 4, seed=0), randn(3, 5, 4, seed=1), randn(3, 5, 1, seed=2)
-    found = mapper_loss(v, v_hat, logits, lambda_eps=lambda_eps, adversarial="non_saturating")
+    weights = {"adversarial_weight": 0.3, "lambda_eps": lambda_eps}
+    found = mapper_loss(v, v_hat, logits, **weights, adversarial="non_saturating")
     for k in range(3):
         divergence, entropy = pull(logits[k]), square_error(v[k], v_hat[k])
         assert_close(found.divergence[k].item(), divergence)
         assert_close(found.entropy[k].item(), entropy)
-        assert_close(found.total[k].item(), divergence + lambda_eps * entropy)
+        assert_close(found.total[k].item(), 0.3 * divergence + lambda_eps * entropy)
 
 
 def test_mapper_loss_of_a_perfect_autoencoder_that_fools_its_discriminator_by_half():
     v, zero = randn(2, 5, 4, seed=0), torch.zeros(2, 5, 1, dtype=torch.float64)
-    perfect = mapper_loss(v, v, zero, lambda_eps=7.0, adversarial="non_saturating")
+    weights = {"adversarial_weight": 1.0, "lambda_eps": 7.0}
+    perfect = mapper_loss(v, v, zero, **weights, adversarial="non_saturating")
     assert_close(perfect.total, torch.full((2,), math.log(2), dtype=torch.float64))
-    shifted = mapper_loss(v, v + 2, zero, lambda_eps=7.0, adversarial="least_squares")
+    shifted = mapper_loss(v, v + 2, zero, **weights, adversarial="least_squares")
     assert_close(shifted.total, torch.full((2,), 1 + 7 * 4.0, dtype=torch.float64))
 
 

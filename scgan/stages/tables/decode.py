@@ -111,6 +111,7 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     clusters = ClusteredCodes.from_artifact(inputs.artifacts["cluster"])
     weights = inputs.generator("decode", "weights")
     decoder = build_decoder(c, clusters.centres.shape[1], data_dim, weights).to(device)
+    decoder.start(*_first_rows(inputs, clusters.codes, runtime))
     critics = build_critics(c, data_dim, weights).to(device)
     average = average_of(decoder, c.ema_half_life, c.batch_size)
 
@@ -145,6 +146,13 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
 
     curve = train(state, step, c, name="decode", runtime=runtime)
     return Artifact(named_weights("decoder", average.module), {"curve": curve})
+
+
+def _first_rows(inputs: Inputs, eps: Tensor, runtime: Runtime) -> tuple[Tensor, Tensor]:
+    """Codes of the training rows, or of a streamed table's first shard, and these rows."""
+    codes = training_codes("decode", eps.to(runtime.device), inputs, runtime)
+    rows = training_rows("decode", inputs.data.train.to(runtime.device), inputs, runtime)
+    return codes.at(0), rows.at(0)
 
 
 def _critics_loss(
