@@ -95,6 +95,16 @@ PAPERS: dict[str, Paper] = {
     "R1": Paper(
         "Mescheder, Geiger, Nowozin", 2018, "Which training methods for GANs do actually converge?"
     ),
+    "PACGAN": Paper(
+        "Lin, Khetan, Fanti, Oh",
+        2018,
+        "PacGAN: the power of two samples in generative adversarial networks",
+    ),
+    "SNGAN": Paper(
+        "Miyato, Kataoka, Koyama, Yoshida",
+        2018,
+        "Spectral normalization for generative adversarial networks",
+    ),
     "STYLEGAN2": Paper(
         "Karras, Laine, Aittala, Hellsten, Lehtinen, Aila",
         2020,

@@ -66,24 +66,38 @@ def test_mapper_loss_of_a_perfect_autoencoder_that_fools_its_discriminator_by_ha
     assert_close(shifted.total, torch.full((2,), 1 + 7 * 4.0, dtype=torch.float64))
 
 
-@pytest.mark.parametrize(("reconstruction_weight", "lambda_x"), [(1.0, 0.0), (100.0, 0.7)])
-def test_decoder_loss_equals_equation_4_a_row_at_a_time(reconstruction_weight, lambda_x):
+@pytest.mark.parametrize("on", [(), ("generated",), ("reconstructed", "generated")])
+@pytest.mark.parametrize(("reconstruction_weight", "lambda_x"), [(1.0, 0.2), (100.0, 0.7)])
+def test_decoder_loss_equals_equation_4_a_row_at_a_time(reconstruction_weight, lambda_x, on):
+    """With each divergence that is on, and without those that are off."""
     x, x_hat = randn(6, 3, seed=0), randn(6, 3, seed=1)
-    again, new = randn(6, 1, seed=2), randn(6, 1, seed=3)
-    weights = {"reconstruction_weight": reconstruction_weight, "lambda_x": lambda_x}
-    found = decoder_loss(x, x_hat, again, new, **weights, adversarial="non_saturating")
-    entropy, reconstructed, generated = square_error(x, x_hat), pull(again), pull(new)
+    logits = {name: randn(6, 1, seed=seed) for seed, name in enumerate(on, 2)}
+    weights = {"reconstructed": 1.0, "generated": lambda_x}
+    found = decoder_loss(
+        x,
+        x_hat,
+        logits,
+        reconstruction_weight=reconstruction_weight,
+        weights=weights,
+        adversarial="non_saturating",
+    )
+    entropy = square_error(x, x_hat)
     assert_close(found.entropy.item(), entropy)
-    assert_close(found.reconstructed.item(), reconstructed)
-    assert_close(found.generated.item(), generated)
-    total = reconstruction_weight * entropy + reconstructed + lambda_x * generated
+    total = reconstruction_weight * entropy
+    for name in on:
+        assert_close(found.divergences[name].item(), pull(logits[name]))
+        total += weights[name] * pull(logits[name])
+    assert found.divergences.keys() == set(on)
     assert_close(found.total.item(), total)
 
 
 def test_decoder_loss_by_hand():
-    x, logits = torch.zeros(4, 2), (torch.full((4, 1), 0.5), torch.full((4, 1), -2.0))
-    weights = {"reconstruction_weight": 10.0, "lambda_x": 3.0}
-    found = decoder_loss(x, x + 0.1, *logits, **weights, adversarial="hinge")
+    x = torch.zeros(4, 2)
+    logits = {"reconstructed": torch.full((4, 1), 0.5), "generated": torch.full((2, 1), -2.0)}
+    weights = {"reconstructed": 1.0, "generated": 3.0}
+    found = decoder_loss(
+        x, x + 0.1, logits, reconstruction_weight=10.0, weights=weights, adversarial="hinge"
+    )
     assert_close(found.total.item(), 10 * 0.01 - 0.5 + 3 * 2.0)
 
 

@@ -14,7 +14,6 @@ from scgan.clustering import in_memory
 from scgan.config import override
 from scgan.contract import Inputs
 from scgan.losses.contrastive import isometric_info_nce
-from scgan.losses.scgan import DecoderLoss
 from scgan.nn.encoder import Projection
 from scgan.nn.mlp import MLP
 from scgan.nn.subspace import SubspaceDecoder
@@ -322,59 +321,6 @@ def test_a_worker_decodes_its_share_of_each_batch(inputs, monkeypatch):
     for ours, theirs in zip(share, whole, strict=True):
         for one, all_rows in zip(ours, theirs, strict=True):
             assert torch.equal(one, all_rows[16:])
-
-
-def test_each_discriminator_sees_its_own_samples_and_the_real_rows(inputs, monkeypatch):
-    """The one of reconstructions never sees what is generated, nor the other way about."""
-    made, seen = [], []
-    forward = SubspaceDecoder.forward
-
-    def decoded(self, eps, z=None):
-        value = forward(self, eps, z)
-        made.append(("generated" if z is not None else "reconstructed", value.detach().clone()))
-        return value
-
-    monkeypatch.setattr(SubspaceDecoder, "forward", decoded)
-    critics = []
-    build = decode.build_critics
-
-    def built(*args):
-        critics.append(build(*args))
-        return critics[0]
-
-    monkeypatch.setattr(decode, "build_critics", built)
-    monkeypatch.setattr(MLP, "forward", lambda self, x: seen.append((self, x)) or plain(self, x))
-    decode.decode(config_of(**{"decoder.num_samples": 32}), ("all",), inputs, Runtime())
-
-    (critic,), x = critics, inputs.data.train
-    fakes = dict(made)
-    told_apart, judged = seen[:2], seen[2:]
-    for (network, batch), (judge, fake) in zip(told_apart, judged, strict=True):
-        (name,) = [name for name in critic if critic[name] is network]
-        assert judge is network and torch.equal(fake, fakes[name]) and fake.requires_grad
-        assert torch.equal(batch[32:], fakes[name])
-        assert torch.cdist(batch[:32].detach(), x).min(1).values.max() == 0
-    assert {id(network) for network, _ in seen} == {id(network) for network in critic.values()}
-
-
-def plain(network, x):
-    for layer in network:
-        x = layer(x)
-    return x
-
-
-def test_the_curve_of_the_decoder_says_what_it_names(inputs, monkeypatch):
-    def loss(x, x_hat, *logits, **weights):
-        nothing = x_hat.sum() * 0
-        return DecoderLoss(nothing + 1, nothing + 2, nothing + 3, nothing + 100)
-
-    monkeypatch.setattr(decode, "decoder_loss", loss)
-    monkeypatch.setattr(decode, "orthogonality", lambda bases: bases[0].sum() * 0 + 4)
-    config = config_of(**{"decoder.num_samples": 32})
-    (point,) = decode.decode(config, ("all",), inputs, Runtime()).meta["curve"]
-    assert point["reconstruction"] == 1 and point["orthogonality"] == 4
-    assert (point["reconstructed_g_loss"], point["generated_g_loss"]) == (2, 3)
-    assert {"reconstructed_d_loss", "generated_d_loss"} <= point.keys()
 
 
 def test_the_decoder_draws_rows_latents_and_noise_of_the_runs_seed(inputs):

@@ -191,7 +191,7 @@ def test_it_reconstructs_from_the_rows_own_codes_with_the_noise_fixed(inputs, mo
 
     monkeypatch.setattr(SubspaceDecoder, "forward", fixed)
     monkeypatch.setattr(decode, "decoder_loss", recorded)
-    fit_decoder(inputs, num_samples=1024)
+    fit_decoder(inputs, num_samples=1024, whitened=False)
     found, x = ClusteredCodes.from_artifact(inputs.artifacts["cluster"]), inputs.data.train
     assert len(pairs) == 2
     for rows, eps in pairs:
@@ -241,7 +241,7 @@ def test_the_averaged_weights_are_stored_and_not_the_last(inputs, monkeypatch):
 
 
 @pytest.mark.parametrize("every", [1, 3])
-def test_the_penalty_comes_now_and_then_and_weighs_as_much(inputs, monkeypatch, every):
+def test_the_penalty_comes_now_and_then_and_weighs_what_is_set(inputs, monkeypatch, every):
     weights = []
     loss = decode.discriminator_loss
 
@@ -250,9 +250,9 @@ def test_the_penalty_comes_now_and_then_and_weighs_as_much(inputs, monkeypatch, 
         return loss(*tensors, r1_weight=r1_weight, **kwargs)
 
     monkeypatch.setattr(decode, "discriminator_loss", recorded)
-    fit_decoder(inputs, r1_every=every, r1_weight=0.2)
-    expected = [0.2 * every if step % every == 0 else 0.0 for step in range(8)]
-    assert weights[::2] == weights[1::2] == pytest.approx(expected)
+    fit_decoder(inputs, r1_every=every, r1_weight=0.2, reconstruction_critic=True)
+    expected = [0.2 if step % every == 0 else 0.0 for step in range(8)]
+    assert weights[::2] == weights[1::2] == expected
 
 
 # Settings
@@ -302,11 +302,15 @@ OTHER = {
         "num_layers": 2,
         "noise_dim": 2,
         "noise_scale": 1.0,
+        "whitened": False,
         "reconstruction_weight": 1.0,
+        "reconstruction_critic": True,
         "lambda_x": 0.1,
         "adversarial": "hinge",
         "d_width": 16,
         "d_num_layers": 2,
+        "d_normalisation": "layer",
+        "d_pack": 2,
         "r1_weight": 3.0,
         "r1_every": 2,
         "orthogonality_weight": 30.0,
