@@ -299,9 +299,9 @@ class SCGANSystem(System):
             values = of(model.mapper_distances), of(model.mapper_distance_floors)
             yield name, Score.of(name, *values)
 
-        x = data.test[:NUM_ROWS]
-        draws = model.redraw(x, 16, torch.Generator(model.device).manual_seed(seed))
-        yield "noise_spread", Score.of("noise_spread", spread_ratio(draws.cpu(), x.cpu()), 1.0)
+        rows = data.test[:NUM_ROWS]
+        draws = model.redraw(rows, 16, torch.Generator(model.device).manual_seed(seed))
+        yield "noise_spread", Score.of("noise_spread", spread_ratio(draws.cpu(), rows.cpu()), 1.0)
 
     @override
     def figures(self, model: SCGANModel, data: Dataset, seed: int) -> Iterator[tuple[str, Figure]]:

@@ -186,3 +186,28 @@ def test_each_latent_model_is_drawn_under_its_own_name(monkeypatch):
         name: float(place) for place, name in enumerate(titles)
     }
     plt.close("all")
+
+
+def test_the_spread_of_the_noise_is_told_of_the_held_out_rows(monkeypatch):
+    """Each row's own code is decoded with sixteen noises, all different, beside the row itself."""
+    model, _ = model_of(**{"encoder.code_dim": 4})
+    x = torch.randn(50, 2, generator=seeded(8))
+    draws = model.redraw(x, 3, seeded(9))
+    assert draws.shape == (3, 50, 2) and (draws[0] - draws[1]).abs().min() > 0
+    again = seeded(9)
+    for drawn in draws:
+        assert_close(drawn, model.decoder(model.encode(x), model.decoder.noise(50, again)))
+
+    given = []
+    monkeypatch.setattr(scgan, "spread_ratio", lambda draws, x: given.append((draws, x)) or 0.7)
+    monkeypatch.setattr(scgan.System, "evaluate", lambda *args: iter(()))
+    scores = dict(scgan.SYSTEM.evaluate(model, SimpleNamespace(test=x), 0))
+    assert (scores["noise_spread"].value, scores["noise_spread"].floor) == (0.7, 1.0)
+    ((draws, rows),) = given
+    assert draws.shape == (16, 50, 2) and torch.equal(rows, x)
+
+
+def test_packs_that_do_not_divide_the_batch_are_refused_before_anything_is_trained():
+    config = override(scgan.SCGANConfig(), {"decoder.d_pack": 3})
+    with pytest.raises(ValueError, match=r"decoder\.d_pack is 3"):
+        scgan.SYSTEM.check(config, SimpleNamespace(num_train=1000))
