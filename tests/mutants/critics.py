@@ -26,7 +26,7 @@ _TESTS = {
     _CRITICS: _NETWORKS,
     _NOISE: "tests/metrics/test_noise.py",
     _LOSSES: "tests/losses/test_scgan.py",
-    _SYSTEM: "tests/systems/test_scgan.py",
+    _SYSTEM: "tests/systems/test_noise_spread.py",
 }
 
 # The file, its text, what a careless hand makes of it, and who notices.

@@ -147,10 +147,15 @@ def test_what_is_known_of_its_clusters():
 def test_mapper_distances_are_scored_beside_their_floors(monkeypatch):
     monkeypatch.setattr(scgan.System, "evaluate", lambda *args: iter([("first", "of all systems")]))
     model = SimpleNamespace(
-        mapper_distances=[0.9, 0.1, 0.3], mapper_distance_floors=[0.01, 0.02, 0.06]
+        device=CPU,
+        mapper_distances=[0.9, 0.1, 0.3],
+        mapper_distance_floors=[0.01, 0.02, 0.06],
+        redraw=lambda x, num, generator: torch.randn(num, *x.shape, generator=generator),
     )
-    scores = dict(scgan.SYSTEM.evaluate(model, None, 0))
-    assert list(scores) == ["first", "mapper_distance_median", "mapper_distance_worst"]
+    data = SimpleNamespace(test=torch.randn(5, 2))
+    scores = dict(scgan.SYSTEM.evaluate(model, data, 0))
+    distances = ["mapper_distance_median", "mapper_distance_worst"]
+    assert list(scores) == ["first", *distances, "noise_spread"]
     median, worst = scores["mapper_distance_median"], scores["mapper_distance_worst"]
     assert (median.value, median.floor) == (0.3, 0.02)
     assert (worst.value, worst.floor) == (0.9, 0.06)
@@ -186,28 +191,3 @@ def test_each_latent_model_is_drawn_under_its_own_name(monkeypatch):
         name: float(place) for place, name in enumerate(titles)
     }
     plt.close("all")
-
-
-def test_the_spread_of_the_noise_is_told_of_the_held_out_rows(monkeypatch):
-    """Each row's own code is decoded with sixteen noises, all different, beside the row itself."""
-    model, _ = model_of(**{"encoder.code_dim": 4})
-    x = torch.randn(50, 2, generator=seeded(8))
-    draws = model.redraw(x, 3, seeded(9))
-    assert draws.shape == (3, 50, 2) and (draws[0] - draws[1]).abs().min() > 0
-    again = seeded(9)
-    for drawn in draws:
-        assert_close(drawn, model.decoder(model.encode(x), model.decoder.noise(50, again)))
-
-    given = []
-    monkeypatch.setattr(scgan, "spread_ratio", lambda draws, x: given.append((draws, x)) or 0.7)
-    monkeypatch.setattr(scgan.System, "evaluate", lambda *args: iter(()))
-    scores = dict(scgan.SYSTEM.evaluate(model, SimpleNamespace(test=x), 0))
-    assert (scores["noise_spread"].value, scores["noise_spread"].floor) == (0.7, 1.0)
-    ((draws, rows),) = given
-    assert draws.shape == (16, 50, 2) and torch.equal(rows, x)
-
-
-def test_packs_that_do_not_divide_the_batch_are_refused_before_anything_is_trained():
-    config = override(scgan.SCGANConfig(), {"decoder.d_pack": 3})
-    with pytest.raises(ValueError, match=r"decoder\.d_pack is 3"):
-        scgan.SYSTEM.check(config, SimpleNamespace(num_train=1000))

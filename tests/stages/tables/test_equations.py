@@ -258,4 +258,4 @@ def test_decoder_minimises_equation_4(fitted, latent, changes):
     for name, tensor in decoder.state_dict().items():
         # Adam's step is as long where a gradient is all but zero: there rounding shows.
         gap = (trained[name] - tensor).abs()
-        assert gap.mean() < 2e-5, name  # a fiftieth of a step
+        assert gap.median() < 1e-5, name  # a hundredth of a step
