@@ -320,7 +320,7 @@ def test_clusters_are_as_many_as_classes_unless_told():
     assert num_clusters_of(free, labelled(data, np.arange(500) / 7)) == 10  # no classes
     assert num_clusters_of(free, labelled(data, np.array(["a", "b"] * 250))) == 2
     assert num_clusters_of(free, labelled(data, np.zeros(500))) == 10
-    assert num_clusters_of(free, labelled(data, np.zeros((500, 2)))) == 10
+    assert num_clusters_of(free, labelled(data, np.tile([0, 1], (500, 1)))) == 10
 
 
 def model_of(data, **changes):
