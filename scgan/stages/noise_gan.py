@@ -21,7 +21,13 @@ from scgan.nn.inversion import HeadName, Inversion, Prior, engineered_noise
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.settings import (
+    BatchSize,
+    LearningRate,
+    NumSamples,
+    Schedule,
+    TrainingSettings,
+)
 from scgan.training.state import TrainState, average_of, named_weights
 
 ROWS_AT_ONCE = 8192  # that are read at once
@@ -47,10 +53,14 @@ class NoiseSettings(TrainingSettings):
         "fixed", description="whether the weights stay as they are or follow what h finds in data"
     )
     prior_start: float = Field(
-        0.1, ge=0, lt=1, description="share of the training after which they begin to be learned"
+        0.5,
+        ge=0,
+        lt=1,
+        description="share of the training after which they begin to be learned; earlier, a light "
+        "mode that is not found yet loses its weight for good",
     )
     prior_learning_rate: float = Field(
-        1e-3, gt=0, description="of Adam, of the weights' logits, before the schedule"
+        0.02, gt=0, description="of Adam, of the weights' logits, before the schedule"
     )
     code_dim: int | None = Field(
         None,
@@ -73,10 +83,11 @@ class NoiseSettings(TrainingSettings):
         "of images",
     )
     read_noise: float = Field(
-        0.1,
+        0.2,
         ge=0,
-        description="deviation of Gaussian noise on the samples that h is trained to read; ours: "
-        "modes that it can't tell apart through it are pushed apart, else two may share a group",
+        description="deviation of Gaussian noise on the samples that h is trained to read, gone at "
+        "the end; ours: modes that it can't tell apart through it are pushed apart, else two may "
+        "share a group",
     )
     mode_weight: float = Field(
         1.0, ge=0, description="of the modes that h2 reads, in nats; 0 leaves them out"
@@ -311,7 +322,9 @@ class Training:
             return fake
         draw, shape = self.draws["noise"], (self.c.batch_size, *fake.shape[1:])
         noise = torch.randn(shape, generator=draw, device=fake.device)
-        return fake + self.c.read_noise * self.runtime.share(noise)
+        done = self.state.samples / self.c.num_samples
+        left = min(1.0, max(0.0, 3 - 4 * done))  # gone in the third quarter
+        return fake + left * self.c.read_noise * self.runtime.share(noise)
 
     def _learn_prior(self, real: Tensor) -> Tensor:
         """The prior a step towards the modes that the inversion finds in real rows."""

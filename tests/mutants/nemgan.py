@@ -45,7 +45,8 @@ _CHANGES = {
             ("dtype=torch.float32).log())", "dtype=torch.float32))"),
             ("spread * (2 * uniform - 1)", "spread * uniform"),
             ("z[:, :num_modes] += F.one_hot", "z[:, -num_modes:] += F.one_hot"),
-            ("self.h2(z_hat)", "self.h2(z_hat.tanh())"),
+            ("SHARPNESS * self.h2(z_hat)", "SHARPNESS * self.h2(z_hat.tanh())"),
+            ("SHARPNESS * self.h2(z_hat)", "self.h2(z_hat)"),
             ("F.normalize(self.h2.weight, dim=1)", "self.h2.weight"),
             ("z_hat[:, : self.num_modes]", "z_hat[:, -self.num_modes :]"),
             ("if y is None:", "if y is not None:"),
@@ -67,7 +68,9 @@ _CHANGES = {
         ],
         _PLAIN: [("fake if c.teaches else fake.detach()", "fake")],
         _SYSTEM_TESTS + "test_the_inversion_reads_through_noise_and_the_discriminator_does_not": [
-            ("fake + self.c.read_noise * self", "fake + self"),
+            ("left * self.c.read_noise * self", "left * self"),
+            ("max(0.0, 3 - 4 * done)", "max(0.0, 3)"),
+            ("max(0.0, 3 - 4 * done)", "max(0.0, 1 - done)"),
             ("self.invert(seen, y)", "self.invert(fake, y)"),
         ],
         _SYSTEM_TESTS + "test_each_term_has_a_switch": [

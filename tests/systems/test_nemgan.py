@@ -169,14 +169,17 @@ def test_discriminator_and_inversion_see_the_samples_of_one_noise():
     assert in_data.all()
 
 
-def test_the_inversion_reads_through_noise_and_the_discriminator_does_not():
-    watched = Watched(dataset(), read_noise=0.5, batch_size=4000)
+@pytest.mark.parametrize(("done", "left"), [(0, 1.0), (6, 1.0), (8, 1 / 3), (9, 0.0), (11, 0.0)])
+def test_the_inversion_reads_through_noise_and_the_discriminator_does_not(done, left):
+    """All of it in the first half of the 12 steps, none in the last quarter."""
+    watched = Watched(dataset(), read_noise=0.5, batch_size=4000, num_samples=4000 * 12)
+    watched.training.state.samples = 4000 * done
     watched.moved()
     judged, deceived = watched.fed["discriminator"]
     (read,) = watched.fed["inversion"]
     noise = read[0] - deceived[0]
     assert torch.equal(judged[0][4000:], deceived[0])
-    assert_close(noise.std(0), torch.full((2,), 0.5), rtol=0.05, atol=0)
+    assert_close(noise.std(0), torch.full((2,), 0.5 * left), rtol=0.05, atol=1e-6)
     assert abs((noise * deceived[0]).mean()) < 0.02
 
 
