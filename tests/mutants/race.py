@@ -114,7 +114,9 @@ _CHANGES = [
     (_COURSES, "np.rint(found).clip(self.low[i], self.high[i])", "np.rint(found)"),
     (_COURSES, "np.rint(found).clip", "found.clip"),
     (_COURSES, "- self.mean) / self.std)", "- self.mean))"),
-    (_COURSES, "(seconds - few) / pace + PILOTS[0]", "seconds / pace"),
+    (_COURSES, "SHORTEST + (seconds - few) / pace", "seconds / pace"),
+    (_COURSES, "share = max(PROBE * self.share, SHORT)", "share = SHORT"),
+    (_COURSES, "        self._train(SHORTEST, seed)  # with", "        # with"),
     (_COURSES, 'mark = f"{self.data.fingerprint}/{self.columns}"', "mark = self.data.fingerprint"),
     (_COURSES, "replace(self.data, train=self.train,", "replace(self.data, train=self.data.train,"),
     # What is raced, scored and said
