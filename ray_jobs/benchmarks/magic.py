@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ray_jobs.benchmarks.courses import View
 from ray_jobs.benchmarks.training import Peer
-from scgan.data.tables.checking import Table
+from scgan.data.tables.table import Table
 from scgan.metrics.fidelity import alpha_precision_beta_recall, training_share
 from scgan.metrics.scores import Score
 from scgan.metrics.standard import Detector, detection, shape, trend

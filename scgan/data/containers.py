@@ -96,7 +96,8 @@ def take(X: Any) -> tuple[Raw, Layout]:
         raise ValueError("X is a lazy frame, which holds no rows yet; give X.collect()")
 
     if package == "pyarrow":
-        return _taken("arrow", X.column_names, from_arrow(_arrow_table(X)))
+        table = _arrow_table(X)
+        return _taken("arrow", table.column_names, from_arrow(table))
 
     if package == "polars" and hasattr(X, "to_arrow"):
         if not hasattr(X, "columns"):
@@ -168,11 +169,15 @@ def _series(series: Any) -> tuple[np.ndarray, np.ndarray | None]:
     if isinstance(series.dtype, np.dtype) and series.dtype.kind != "O":
         return series.to_numpy(), None
 
-    try:
-        raw = from_arrow(pa.table({"v": pa.array(series, from_pandas=True)}))
-    except (pa.ArrowException, ValueError, TypeError, OverflowError):
-        return series.to_numpy(dtype=object), None  # refused by what it holds
-    return raw.columns["v"], raw.missing.get("v")
+    for kind in (None, pa.uint64()):  # Arrow itself thinks of int64 alone
+        try:
+            values = pa.array(series, type=kind, from_pandas=True)
+        except (pa.ArrowException, ValueError, TypeError, OverflowError):
+            continue
+        raw = from_arrow(pa.table({"v": values}))
+        return raw.columns["v"], raw.missing.get("v")
+
+    return series.to_numpy(dtype=object), None  # refused by what it holds
 
 
 def _of_array(array: Any) -> tuple[Raw, Layout]:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from scgan.data.listing import listed, tell_arrays
+from scgan.data.listing import tell_arrays
+from scgan.data.telling import listed
 
 
 @dataclass(frozen=True)

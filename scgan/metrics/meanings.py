@@ -210,6 +210,13 @@ MEANINGS: Mapping[str, Meaning] = {
         "Mapper distance, worst",
         "The same of the worst cluster.",
     ),
+    "noise_spread": Meaning(
+        "Spread of the noise",
+        "How far samples of one code spread over the decoder's noise, against how far rows lie "
+        "from what their codes give: 1 where the noise stands for what codes leave open, 0 of a "
+        "deterministic decoder.",
+        "none",
+    ),
     "label_nmi": Meaning(
         "Clusters and labels, NMI",
         "How much of the labels the clusters tell, normalised mutual information: 0 "

@@ -28,6 +28,7 @@ from scgan.contract import Stage, System, preset
 from scgan.data.dataset import Dataset
 from scgan.figures import tables
 from scgan.figures.default_figures import NUM_ROWS, draw_samples
+from scgan.metrics.noise import spread_ratio
 from scgan.metrics.objectives import TABLE, Objective
 from scgan.metrics.scores import Score
 from scgan.nn.mlp import by_rows
@@ -144,6 +145,13 @@ class SCGANModel:
         """Decode the codes of ``x`` with the noise fixed at its mean, ``[N, D]``."""
         return by_rows(self.decoder, self.encode(x))
 
+    @torch.no_grad()
+    def redraw(self, x: Tensor, num: int, generator: torch.Generator) -> Tensor:
+        """Decode the codes of ``x`` with ``num`` independent noises, ``[num, N, D]``."""
+        eps, decoder = self.encode(x), self.decoder
+        draws = [by_rows(decoder, eps, decoder.noise(len(eps), generator)) for _ in range(num)]
+        return torch.stack(draws)
+
 
 ENCODE = Stage("encode", ("encoder",), (), encode.encode, data_parallel=True)
 MAP = Stage(
@@ -244,8 +252,12 @@ class SCGANSystem(System):
                 "encoder.temperature": 0.5,  # [INFOSCC-GAN] code
                 "encoder.learning_rate": 3e-4,  # [INFOSCC-GAN] code
                 "encoder.noise_std": 0.05,  # ours: two views of a row of a table
-                "decoder.adversarial": "hinge",  # [EIGENGAN] code
-                "decoder.r1_weight": 10.0,  # [EIGENGAN] code
+                "decoder.adversarial": "hinge_clipped",  # [EIGENGAN] code, [INFOSCC-GAN] Eq. (9)
+                "decoder.reconstruction_critic": True,  # Eq. (4)
+                "decoder.lambda_x": 1.0,  # Eq. (4), both divergences alike
+                "decoder.whitened": False,  # ours
+                "decoder.noise_scale": 18.0,  # [EIGENGAN] code: 3 a dimension, of 6
+                "decoder.r1_weight": 10.0,  # [INFOSCC-GAN] code: every 16 steps, not multiplied
                 "decoder.learning_rate": 1e-4,  # [EIGENGAN] code
                 "decoder.d_learning_rate": 1e-4,  # [EIGENGAN] code
                 "decoder.num_samples": 12_800_000,  # 200,000 steps of 64
@@ -254,7 +266,7 @@ class SCGANSystem(System):
         ),
     }
     search_space: Space = {
-        "decoder.lambda_x": Float(0.01, 10, log=True),
+        "decoder.lambda_x": Float(1, 100, log=True),
         "mappers.lambda_eps": Float(0.1, 100, log=True),
         "clusters.num_clusters": Int(8, 512, log=True, start=256),
         "mappers.learning_rate": Float(1e-4, 1e-2, log=True),
@@ -271,6 +283,7 @@ class SCGANSystem(System):
 
     @override
     def check(self, config: SCGANConfig, data: Dataset) -> None:
+        decode.check_packs(config.decoder, config.decoder.batch_size)
         num_clusters = config.clusters.num_clusters
         if num_clusters is not None and num_clusters > data.num_train:
             raise ValueError(
@@ -285,6 +298,10 @@ class SCGANSystem(System):
             name = f"mapper_distance_{which}"
             values = of(model.mapper_distances), of(model.mapper_distance_floors)
             yield name, Score.of(name, *values)
+
+        rows = data.test[:NUM_ROWS]
+        draws = model.redraw(rows, 16, torch.Generator(model.device).manual_seed(seed))
+        yield "noise_spread", Score.of("noise_spread", spread_ratio(draws.cpu(), rows.cpu()), 1.0)
 
     @override
     def figures(self, model: SCGANModel, data: Dataset, seed: int) -> Iterator[tuple[str, Figure]]:

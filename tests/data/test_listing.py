@@ -141,6 +141,9 @@ def test_links_are_followed_but_not_in_a_circle(tmp_path: Path) -> None:
     os.symlink(tmp_path / "set", tmp_path / "set/circle")
     names = [str(path.relative_to(tmp_path / "set")) for path in walk(tmp_path / "set")]
     assert names == ["a.csv", "circle", "linked/b.csv"]
+    os.symlink(tmp_path / "elsewhere", tmp_path / "elsewhere/again")
+    names = [str(path.relative_to(tmp_path / "set")) for path in walk(tmp_path / "set")]
+    assert names == ["a.csv", "circle", "linked/again", "linked/b.csv"]
     assert read_table(tmp_path / "set").num_rows == 120
 
 
@@ -212,6 +215,7 @@ def test_types_of_partitions() -> None:
     assert typed("1", "x") == [Cell("1", None), Cell("x", None)]
     assert typed("1" * 19, "2") == [Cell("1" * 19, None), Cell("2", None)]
     assert typed("007") == [Cell(7, "007")]
+    assert partitions("t", [PurePosixPath("a%20b=%25/f")]) == [{"a b": Cell("%", None)}]
     assert partitions("t", [PurePosixPath("f")]) == [{}] and partitions("t", []) == []
 
 

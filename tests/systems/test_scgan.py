@@ -147,10 +147,15 @@ def test_what_is_known_of_its_clusters():
 def test_mapper_distances_are_scored_beside_their_floors(monkeypatch):
     monkeypatch.setattr(scgan.System, "evaluate", lambda *args: iter([("first", "of all systems")]))
     model = SimpleNamespace(
-        mapper_distances=[0.9, 0.1, 0.3], mapper_distance_floors=[0.01, 0.02, 0.06]
+        device=CPU,
+        mapper_distances=[0.9, 0.1, 0.3],
+        mapper_distance_floors=[0.01, 0.02, 0.06],
+        redraw=lambda x, num, generator: torch.randn(num, *x.shape, generator=generator),
     )
-    scores = dict(scgan.SYSTEM.evaluate(model, None, 0))
-    assert list(scores) == ["first", "mapper_distance_median", "mapper_distance_worst"]
+    data = SimpleNamespace(test=torch.randn(5, 2))
+    scores = dict(scgan.SYSTEM.evaluate(model, data, 0))
+    distances = ["mapper_distance_median", "mapper_distance_worst"]
+    assert list(scores) == ["first", *distances, "noise_spread"]
     median, worst = scores["mapper_distance_median"], scores["mapper_distance_worst"]
     assert (median.value, median.floor) == (0.3, 0.02)
     assert (worst.value, worst.floor) == (0.9, 0.06)

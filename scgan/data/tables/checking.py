@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import logging
+import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from scgan.config import suggest
-from scgan.data.listing import listed, tell_zeros
+from scgan.data.listing import tell_zeros
 from scgan.data.raw import Raw
+from scgan.data.tables.table import Table
+from scgan.data.telling import listed, tell
 
 Missing = Literal["error", "drop"]
 
 NUM_LISTED = 8  # columns in a message
-
-_log = logging.getLogger(__name__)
+_DATES = (datetime.date, datetime.time, datetime.timedelta)  # a datetime is a date
 
 
 @dataclass(frozen=True)
@@ -46,48 +47,6 @@ IN_PYTHON = Remedies(
     "leave those rows or columns out of X, as X.dropna() does",
     "leave it out of X",
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Checked columns: finite numbers, of one length, at least one row.
-
-    Attributes:
-        names: Columns in the user's order.
-        columns: Name to values ``[N]``, boolean, integer or float, in the user's type.
-        labels: One a row, ``[N]``, numbers or text; None where no label was named.
-        dropped: Rows left out for missing values.
-        lacking: How many rows of each column had none.
-    """
-
-    names: tuple[str, ...]
-    columns: dict[str, np.ndarray]
-    labels: np.ndarray | None
-    dropped: int
-    lacking: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def num_rows(self) -> int:
-        """Rows that are left, N."""
-        return len(next(iter(self.columns.values())))
-
-    def take(self, rows: np.ndarray) -> Table:
-        """Some of the rows, by their places or by a mask ``[N]``."""
-        columns = {name: array[rows] for name, array in self.columns.items()}
-        labels = None if self.labels is None else self.labels[rows]
-        return Table(self.names, columns, labels, self.dropped, self.lacking)
-
-
-def concatenated(tables: Sequence[Table]) -> Table:
-    """The rows of tables of the same columns, one table after the other, as one."""
-    first = tables[0]
-    columns: dict[str, np.ndarray] = {}
-    for name in first.names:
-        columns[name] = np.concatenate([table.columns[name] for table in tables])
-
-    labels = [table.labels for table in tables if table.labels is not None]
-    dropped = sum(table.dropped for table in tables)
-    return Table(first.names, columns, np.concatenate(labels) if labels else None, dropped)
 
 
 @dataclass(frozen=True)
@@ -205,7 +164,7 @@ def _tell_left_out(source: str, raw: Raw, choice: Choice, names: Sequence[str]) 
 def tell_index(source: str, names: Sequence[str]) -> None:
     """Say which columns are not taken unless they are named."""
     if names:
-        _log.warning("%s: an index or arrays beside the table, left out: %s", source, listed(names))
+        tell(source, f"an index or arrays beside the table, left out: {listed(names)}")
 
 
 def check_names(path: object, names: Sequence[str]) -> None:
@@ -289,6 +248,9 @@ def _first_text(values: np.ndarray, missing: np.ndarray | None) -> str:
     for row, value in enumerate(values.tolist()):
         if missing is not None and missing[row]:
             continue
+
+        if isinstance(value, _DATES):
+            return "dates or times, which can't be modelled; make it numbers"
 
         if isinstance(value, (list, np.ndarray)):
             return f"a list in each row (row {row + 1})"

@@ -16,12 +16,12 @@ from scgan.data.tables.checking import (
     IN_PYTHON,
     Choice,
     Missing,
-    Table,
     check_names,
     checked,
     tell_index,
 )
 from scgan.data.tables.joining import joined, shared_names, with_cells
+from scgan.data.tables.table import Table
 
 
 def read_table(

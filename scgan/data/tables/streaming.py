@@ -12,13 +12,12 @@ import numpy as np
 from scgan.data.fingerprint import fingerprint
 from scgan.data.tables.checking import (
     BY_FLAG,
-    Table,
-    concatenated,
 )
 from scgan.data.tables.moments import Moments
 from scgan.data.tables.parts import Parts
 from scgan.data.tables.scales import Scaling
 from scgan.data.tables.schema import Schema
+from scgan.data.tables.table import Table, concatenated
 
 # Part of every fingerprint: raise it when the same files come to give other rows.
 STREAM_VERSION = 1

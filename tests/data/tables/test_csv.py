@@ -26,7 +26,7 @@ READ: list[tuple[bytes, Columns, str]] = [
     (b"# by x\na,b\n1,2\n# note\n3,4\n", {"a": [1, 3], "b": [2, 4]}, "2 comment lines left out"),
     (b'# by x\na,b\n1,"u\n# v"\n', {"a": [1], "b": ["u\n# v"]}, "1 comment line left out"),
     (b"# a b\n1 2\n3 4\n", {"a": [1, 3], "b": [2, 4]}, "the names of its comment line 'a b'"),
-    (b"a , b\n1 , 2 \n3 ,4\n   \n", {"a": [1, 3], "b": [2, 4]}, ""),
+    (b"a , b\n1 , 2 \n3 ,4\n   \n", {"a": [1, 3], "b": [2, 4]}, "blanks around the names"),
     (b"a,b\r\n1,2\r\n", {"a": [1], "b": [2]}, ""),
     (b"a,b\r1,2\r", {"a": [1], "b": [2]}, ""),
     (b"\xef\xbb\xbfa,b\n1,2\n", {"a": [1], "b": [2]}, ""),
