@@ -13,6 +13,24 @@ _BOLD, _LATENTS = "scgan/reproductions/__init__.py", "scgan/reproductions/scgan.
 _MAGIC = "ray_jobs/benchmarks/magic.py"
 
 _OF_PEERS = ("tests/ray_jobs/benchmarks/test_peers.py",)
+_OF_TRAINING = tuple(
+    f"{_OF_PEERS[0]}::{name}"
+    for name in (
+        "test_the_weights_that_were_best_on_held_out_rows_are_kept",
+        "test_a_clock_counts_process_time",
+        "test_a_peer_learns_in_its_budget_and_draws_by_its_seed",
+    )
+)
+_OF_COURSES = tuple(
+    f"{_OF_PEERS[0]}::{name}"
+    for name in (
+        "test_a_mixture_has_separate_modes_of_unequal_weights",
+        "test_coordinates_lead_back_to_the_users_numbers",
+        "test_raw_numbers_are_only_standardised_and_whole_ones_held_in_their_range",
+        "test_scgans_length_is_what_its_pace_allows",
+        "test_scgan_is_trained_by_the_pipeline_in_the_views_coordinates",
+    )
+)
 _OF_RACE = ("tests/ray_jobs/benchmarks/test_race.py",)
 _TESTS = {
     _STANDARD: ("tests/metrics/test_standard.py",),
@@ -23,8 +41,8 @@ _TESTS = {
     _MODES: ("tests/metrics/test_modes.py",),
     _DEFAULT: ("tests/metrics/test_default_scores.py",),
     _PEERS: _OF_PEERS,
-    _COURSES: _OF_PEERS,
-    _TRAINING: _OF_PEERS,
+    _COURSES: _OF_COURSES,
+    _TRAINING: _OF_TRAINING,
     _RACE: _OF_RACE,
     _REPORT: _OF_RACE,
     _MAGIC: _OF_RACE,
@@ -96,7 +114,9 @@ _CHANGES = [
     (_COURSES, "np.rint(found).clip(self.low[i], self.high[i])", "np.rint(found)"),
     (_COURSES, "np.rint(found).clip", "found.clip"),
     (_COURSES, "- self.mean) / self.std)", "- self.mean))"),
-    (_COURSES, "(seconds - few) / pace + PILOTS[0]", "seconds / pace"),
+    (_COURSES, "SHORTEST + (seconds - few) / pace", "seconds / pace"),
+    (_COURSES, "share = max(PROBE * self.share, SHORT)", "share = SHORT"),
+    (_COURSES, "        self._train(SHORTEST, seed)  # with", "        # with"),
     (_COURSES, 'mark = f"{self.data.fingerprint}/{self.columns}"', "mark = self.data.fingerprint"),
     (_COURSES, "replace(self.data, train=self.train,", "replace(self.data, train=self.data.train,"),
     # What is raced, scored and said

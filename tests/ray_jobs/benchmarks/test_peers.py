@@ -157,15 +157,20 @@ def test_scgans_length_is_what_its_pace_allows(counted, monkeypatch) -> None:
 
     def trained(self, share, seed):
         asked.append(share)
-        return 0.4 + 50 * share  # of which a part does not grow
+        late = 7.0 if len(asked) == 1 else 0.0  # of what is imported
+        return late + 0.4 + 50 * share + 30 * max(share - 0.03, 0)  # of which a part does not grow
 
     monkeypatch.setattr(SCGAN, "_train", trained)
     peer = SCGAN(View(counted, "encoded"))
     peer.fit(counted.train, 10.4, 0)
-    assert asked[:2] == list(courses.PILOTS) and peer.share == pytest.approx(0.2)
-    assert asked[2] == peer.share
+    assert asked[:3] == [0.01, 0.01, 0.03] and asked[3] == pytest.approx(0.15 * 0.2)
+    assert asked[4] == peer.share == pytest.approx(0.2)
+
+    asked.clear()
+    peer.fit(counted.train, 160.4, 0)  # the longer probe sees that long trainings are slower
+    assert asked[3] == pytest.approx(0.15 * 3.2) and 2 < peer.share < 2.2
     peer.fit(counted.train, 0.1, 0)
-    assert peer.share == courses.PILOTS[0]
+    assert peer.share == courses.SHORTEST
 
 
 def test_scgan_is_trained_by_the_pipeline_in_the_views_coordinates(counted, monkeypatch) -> None:
@@ -180,7 +185,7 @@ def test_scgan_is_trained_by_the_pipeline_in_the_views_coordinates(counted, monk
         SCGAN(view, "smoke").fit(view.train, 10.0, 7)
     spec, data = seen[0]
     assert spec.system == "scgan" and spec.seed == 7 and torch.equal(data.train, view.train)
-    assert spec.config.encoder.num_samples == round(courses.PILOTS[0] * 65_536)
+    assert spec.config.encoder.num_samples == round(courses.SHORTEST * 65_536)
 
 
 def test_a_circuits_density_is_the_sum_over_all_states_and_its_samples_follow_it() -> None:
