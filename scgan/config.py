@@ -7,6 +7,7 @@ line that names the key and what is allowed.
 
 from __future__ import annotations
 
+import csv
 import difflib
 import types
 import typing
@@ -140,6 +141,12 @@ def _schema_keys(kind: type[Settings], prefix: str = "") -> list[str]:
     return keys
 
 
+def split_names(text: str) -> tuple[str, ...]:
+    """Names separated by commas; one with a comma in it is put in double quotes."""
+    (names,) = csv.reader([text]) if text else [[]]
+    return tuple(filter(None, names))
+
+
 def _from_text(text: str, annotation: Any) -> Any:
     """Turn a command line's text into something pydantic can check against ``annotation``."""
     is_union = typing.get_origin(annotation) in {typing.Union, types.UnionType}
@@ -149,7 +156,7 @@ def _from_text(text: str, annotation: Any) -> Any:
 
     for option in options:
         if typing.get_origin(option) is tuple:
-            return tuple(filter(None, text.split(",")))
+            return split_names(text)
 
         # Of a choice that has numbers, the one that is written so.
         if typing.get_origin(option) is typing.Literal:

@@ -82,6 +82,17 @@ PAPERS: dict[str, Paper] = {
         2018,
         "The relativistic discriminator: a key element missing from standard GAN",
     ),
+    "CLUSTERGAN": Paper(
+        "Mukherjee, Asnani, Lin, Kannan",
+        2019,
+        "ClusterGAN: Latent space clustering in generative adversarial networks",
+    ),
+    "GMVAE": Paper(
+        "Shu",
+        2016,
+        "Gaussian mixture VAE: Lessons in variational inference, generative models, and deep nets",
+    ),
+    "VAE": Paper("Kingma, Welling", 2014, "Auto-encoding variational Bayes"),
     "DCGAN": Paper(
         "Radford, Metz, Chintala",
         2016,

@@ -27,7 +27,10 @@ os.environ["RAY_worker_niceness"] = "0"  # 15 by default: a busy machine would s
 os.environ["OMP_NUM_THREADS"] = "1"
 # A submitted job's `python` is that of the head's PATH.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "SCGAN_DEBUG", "SCGAN_STORE"):
+for name in (
+    *("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"),
+    *("RAY_ADDRESS", "SCGAN_DEBUG", "SCGAN_STORE"),
+):
     os.environ.pop(name, None)
 
 import torch  # noqa: E402

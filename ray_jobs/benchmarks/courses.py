@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from ray_jobs.benchmarks.peers import Clock, Peer
+from ray_jobs.benchmarks.training import Clock, Peer
 from scgan import systems
 from scgan.config import shortened
 from scgan.data.dataset import DataConfig, Dataset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +23,9 @@ os.environ.setdefault(
 )  # a worker group is noticed ready sooner
 
 
+ANSWER_SECONDS = 5.0  # for the cluster of RAY_ADDRESS
+
+
 def connect(num_gpus: float | None = None) -> bool:
     """Join the cluster of ``RAY_ADDRESS``, as in a job, or start a private one on loopback alone.
 
@@ -34,7 +38,8 @@ def connect(num_gpus: float | None = None) -> bool:
     if ray.is_initialized():
         return False
 
-    if os.environ.get("RAY_ADDRESS"):
+    if address := os.environ.get("RAY_ADDRESS"):
+        _check_answers(address)
         ray.init(log_to_driver=False)
     else:
         with _on_loopback():
@@ -43,6 +48,25 @@ def connect(num_gpus: float | None = None) -> bool:
             )
 
     return True
+
+
+def _check_answers(address: str) -> None:
+    """Refuse the address of a cluster that is gone, which Ray itself would wait for.
+
+    Raises:
+        ValueError: In one line, within a few seconds.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not host or not port.isdigit():  # Ray's own words: auto, local
+        return
+
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ValueError(
+            f"RAY_ADDRESS={address}: no Ray cluster answers there ({error}); start it, or unset "
+            "RAY_ADDRESS to run on this machine alone"
+        ) from None
 
 
 @contextlib.contextmanager

@@ -53,6 +53,7 @@ from scgan.pipeline.listeners import Listener
 from scgan.pipeline.spec import Spec
 from scgan.report.page import publish
 from scgan.store.artifacts import ArtifactStore, digest
+from scgan.store.opening import sqlite_uri
 from scgan.tracking.tracker import MLflowTracker
 
 ENVIRONMENT: Mapping[str, str] = {  # the study is the one record: no snapshots, no result files
@@ -161,8 +162,8 @@ def open_tracker(store_url: str) -> MLflowTracker:
     Raises:
         ValueError: If MLflow can't be used.
     """
-    default = f"sqlite:///{commands.folder_of(store_url) / 'mlflow.db'}"
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or default
+    folder = commands.folder_of(store_url)
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(folder / "mlflow.db")
     with guard.machine_lock(uri):  # a new experiment is made by one
         return MLflowTracker.open(uri)
 

@@ -23,6 +23,7 @@ from scgan.pipeline.executor import Executor
 from scgan.pipeline.spec import Spec
 from scgan.space import Space, change, describe
 from scgan.store.artifacts import ArtifactStore
+from scgan.store.opening import sqlite_uri
 
 LIMITS = ("ge", "gt", "le", "lt")  # of a number, as pydantic keeps them
 
@@ -91,7 +92,7 @@ class TuneSettings(Settings):
     def database(self, name: str, store_url: str) -> str:
         """Address of the database of a study of this name."""
         folder = commands.folder_of(store_url)
-        return self.study_storage or f"sqlite:///{folder / f'search-{name}.db'}"
+        return self.study_storage or sqlite_uri(folder / f"search-{name}.db")
 
 
 def tune_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from scgan import systems
+from scgan.capabilities import Clustering
 from scgan.cli import console
 from scgan.config import build, leaves, override, suggest
 from scgan.data.dataset import DataConfig, Dataset
@@ -23,6 +24,7 @@ from scgan.pipeline import stored as runs
 from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import ArtifactStore
+from scgan.store.opening import sqlite_uri
 
 OPTIONS = ("--system", "--data", "--preset", "--set", "--store", "--seed", "--json")
 """The options of :func:`run_options`, for whoever misspells one."""
@@ -51,8 +53,8 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--data",
             help="A bundled set's name, or path or s3:// address of a table (.npy, .npz, .csv, "
-            ".parquet, a folder) or of images (a folder, .npz, .parquet, IDX files); the "
-            "system's example if not given.",
+            ".csv.gz, .parquet, .feather, .h5, .fits, .root, a folder) or of images (a folder, "
+            ".zip, .tar, .npz, .parquet, IDX files); the system's example if not given.",
         ),
         click.option(
             "--preset", default="default", show_default=True, help="Settings to start from."
@@ -193,8 +195,8 @@ def run_and_show(
     if store.storage.read(f"{spec.run_id}/run.json") is None:
         executor.warm_up()
 
-    default_uri = f"sqlite:///{folder.absolute() / 'mlflow.db'}"
-    tracker = MLflowTracker.open(os.environ.get("MLFLOW_TRACKING_URI") or default_uri)
+    own = os.environ.get("MLFLOW_TRACKING_URI")
+    tracker = MLflowTracker.open(own or sqlite_uri(folder.absolute() / "mlflow.db"))
     outcome = pipeline.run(spec, data, store, executor, [terminal, tracker], pictures=True)
     report = publish(outcome, store, tracker)
     terminal.say_time()
@@ -212,6 +214,8 @@ def run_and_show(
         click.echo(f"sample:  {runs.sample_command(spec, store.url, data.kind)}")
         for option in outcome.model.options:
             click.echo(f"         --{option.name}: {option.meaning} ({option.allowed})")
+        if isinstance(outcome.model, Clustering):
+            click.echo(f"cluster: {runs.cluster_command(spec, store.url, data.kind)}")
         click.echo(f"compare: {tracker.address}")
 
     return outcome

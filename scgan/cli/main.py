@@ -13,7 +13,8 @@ from scgan.capabilities import choose
 from scgan.cli import commands
 from scgan.cli.clusters import cluster, modes
 from scgan.cli.store import store_commands
-from scgan.config import leaves, suggest
+from scgan.config import leaves, override, suggest
+from scgan.data.dataset import DataConfig
 from scgan.pipeline import executor as execution
 from scgan.pipeline import stored as runs
 from scgan.store.artifacts import ArtifactStore
@@ -109,7 +110,8 @@ def fit(
 @click.option(
     "--out",
     required=True,
-    help=".parquet, .csv, .npz or .npy; images: .npz, .png for a grid, or a folder.",
+    help=".parquet, .csv, .csv.gz, .feather, .npz, .npy, .h5, .fits or .root; images: .npz, .png "
+    "for a grid, a folder, .zip or .tar.",
 )
 @_SEED
 @_STORE
@@ -174,6 +176,12 @@ def sample(
     show_default=True,
 )
 @click.option(
+    "--data.missing_values",
+    "marks",
+    metavar="A,B",
+    help="Numbers that stand for no value, in any column of either.",
+)
+@click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), help="Of the metrics; the run's own, or 0."
 )
 @_STORE
@@ -187,19 +195,24 @@ def evaluate(
     columns: str | None,
     label: str | None,
     missing: Literal["error", "drop"],
+    marks: str | None,
     seed: int | None,
     store: str,
     as_json: bool,
 ) -> None:
     """Score RUN on its held-out split, or --samples against --reference by the same metrics."""
     tables = [text for text in (samples, reference) if text is not None]
+    given = {"columns": columns, "label": label, "missing_values": marks}
+    asked = {key: text for key, text in given.items() if text is not None}
+    asked |= {"missing": missing} if missing != "error" else {}
+
     if len(tables) != (0 if run is not None else 2):
         raise ValueError("give a run's name, or both --samples and --reference")
 
     if run is not None:
-        if columns is not None or label is not None or missing != "error" or extractors:
+        if asked or extractors:
             raise ValueError(
-                "--data.columns, --data.label, --data.missing and --extractor go with --samples; "
+                f"{f'--data.{next(iter(asked))}' if asked else '--extractor'} goes with --samples; "
                 "a run has its own"
             )
 
@@ -210,20 +223,14 @@ def evaluate(
         commands.show_scores(scores, run, as_json, run=run)
         return
 
+    from scgan.data.tables.checking import Choice
     from scgan.pipeline.scoring import score_files
 
     samples, reference = tables
-    chosen = None if columns is None else columns.split(",")
-
+    told = override(DataConfig(), asked, "data")
+    choice = Choice(told.columns, told.label, told.missing, told.missing_values)
     scores = score_files(
-        samples,
-        reference,
-        seed or 0,
-        columns=chosen,
-        label=label,
-        missing=missing,
-        extractors=extractors,
-        store=store,
+        samples, reference, seed or 0, choice=choice, extractors=extractors, store=store
     )
 
     commands.show_scores(

@@ -12,11 +12,12 @@ from torch import Tensor
 from scgan.config import Settings
 from scgan.data.images.reading import Damaged
 from scgan.data.images.schema import Channels, ImageSchema, Size
-from scgan.data.tables.reading import Missing
+from scgan.data.mixture import Toy
+from scgan.data.tables.checking import Missing
 from scgan.data.tables.scales import ScaleChoice, Scaling
 from scgan.data.tables.schema import Schema
 from scgan.data.tables.streaming import Stream
-from scgan.data.toy import TOYS, Toy
+from scgan.data.toy import TOYS
 
 # Part of every fingerprint: raise it when the same source comes to give other rows, so that old
 # artifacts are not taken.
@@ -63,6 +64,11 @@ class DataConfig(Settings):
         True,
         description="columns that are sums, products or root sums of squares of others are found "
         "and computed, not modelled: no model meets them exactly",
+    )
+    missing_values: tuple[float, ...] = Field(
+        (),
+        description="numbers that stand for no value in any column of a table, -9999,99.99; none, "
+        "as no number is known to be one",
     )
     test_fraction: float = Field(
         0.2,

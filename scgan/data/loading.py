@@ -11,20 +11,29 @@ import torch
 from scgan.config import suggest
 from scgan.data.dataset import BUNDLED, DATA_VERSION, DIGITS, DataConfig, Dataset
 from scgan.data.fingerprint import fingerprint
-from scgan.data.formats import READERS
-from scgan.data.images.reading import decode_images, find_images
+from scgan.data.formats import READERS, local_path
+from scgan.data.images.finding import find_images
+from scgan.data.images.reading import decode_images
 from scgan.data.images.schema import Size
 from scgan.data.images.sources import Source, read_digits
+from scgan.data.listing import ARCHIVES, kind_of
+from scgan.data.mixture import Toy
 from scgan.data.remote import on_disk
 from scgan.data.split import split, split_images, spreading
-from scgan.data.tables.reading import read_table
+from scgan.data.tables.checking import Choice
+from scgan.data.tables.oddities import tell_far, tell_labels
+from scgan.data.tables.parts import Parts, find_parts
+from scgan.data.tables.reading import read_local
 from scgan.data.tables.schema import Schema
-from scgan.data.tables.streaming import Parts, find_parts, measure
-from scgan.data.toy import TOYS, Toy
+from scgan.data.tables.streaming import measure
+from scgan.data.toy import TOYS
 
 # What only the one or the other kind of data has; any other value than the default is refused for
 # the other kind.
-TABLE_SETTINGS = ("columns", "missing", "scale", "scales", "relations", "stream", "shard_rows")
+TABLE_SETTINGS = (
+    *("columns", "missing", "missing_values", "scale", "scales", "relations"),
+    *("stream", "shard_rows"),
+)
 IMAGE_SETTINGS = ("image_size", "channels", "attributes", "damaged")
 SIZE_OF_DIGITS: Size = 28  # their own is 8 pixels, which no network is built for
 
@@ -50,7 +59,7 @@ def load(config: DataConfig, seed: int) -> Dataset:
         _refuse(config, "a set of images", ("label",))
         return _load_images(config, read_digits(), seed, config.image_size or SIZE_OF_DIGITS)
 
-    path = Path(config.source).expanduser()
+    path = Path(config.source) if config.source.startswith("s3://") else local_path(config.source)
     check_is_path(config.source)
 
     if parts := find_parts(config.source, config.stream):
@@ -58,12 +67,15 @@ def load(config: DataConfig, seed: int) -> Dataset:
         return _stream(path.stem, config, parts, seed)
 
     with on_disk(config.source) as local:
-        source = find_images(local, config.label)
+        source = find_images(local, config.label, config.source)
         if source is not None:
             return _load_images(config, source, seed, config.image_size)
 
         _refuse(config, "a table", IMAGE_SETTINGS)
-        table = read_table(local, config.columns, config.label, config.missing)
+        table = read_local(config.source, local, _choice(config))
+
+    tell_far(config.source, table.columns)
+    tell_labels(config.source, config.label or "y", table.labels)
 
     return split(path.stem, table, config.test_fraction, seed, config.scaling)
 
@@ -74,8 +86,9 @@ def check_is_path(source: str) -> None:
     Raises:
         ValueError: In one line, with the nearest bundled set.
     """
-    path = Path(source).expanduser()
-    if source.startswith("s3://") or "/" in source or path.suffix in READERS or path.exists():
+    path = Path(source) if source.startswith("s3://") else local_path(source)
+    known = kind_of(path) in {*READERS, *ARCHIVES}
+    if source.startswith("s3://") or "/" in source or known or path.exists():
         return
     raise ValueError(
         f"unknown data {source!r}{suggest(source, BUNDLED)} (a path or s3://bucket/key will do, "
@@ -90,6 +103,10 @@ def _refuse(config: DataConfig, what: str, settings: Sequence[str]) -> None:
             raise ValueError(f"{config.source!r} is {what}: it has no --data.{name} to choose")
 
 
+def _choice(config: DataConfig) -> Choice:
+    return Choice(config.columns, config.label, config.missing, config.missing_values)
+
+
 def _load_images(config: DataConfig, source: Source, seed: int, size: Size | None) -> Dataset:
     _refuse(config, "a set of images", TABLE_SETTINGS)
     images = decode_images(
@@ -99,10 +116,10 @@ def _load_images(config: DataConfig, source: Source, seed: int, size: Size | Non
 
 
 def _stream(name: str, config: DataConfig, paths: Sequence[str], seed: int) -> Dataset:
-    parts = Parts.open(
-        paths, config.columns, config.label, config.missing, config.test_fraction, seed
-    )
+    parts = Parts.open(config.source, paths, _choice(config), config.test_fraction, seed)
     found = measure(parts, config.num_train, config.num_test, config.shard_rows, config.scaling)
+    tell_far(config.source, found.train.columns)
+    tell_labels(config.source, config.label, found.train.labels)
 
     return Dataset(
         name=name,

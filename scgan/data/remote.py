@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import Any
 
-from scgan.data.formats import FOLDER_SUFFIXES, HIDDEN, READERS
+from scgan.data.formats import ALLOWED, READERS, local_path
 from scgan.data.images.folders import CELEBA_ATTRIBUTES, CELEBA_PARTITION, SUFFIXES
 from scgan.data.images.sources import IDX_NAME
-
-if TYPE_CHECKING:
-    from scgan.store.s3 import S3
+from scgan.data.listing import ARCHIVES, kind_of, split_inside
+from scgan.data.telling import listed, shown, shown_as, tell
+from scgan.store.s3 import S3
 
 FIRST_TIMEOUT = 4.0  # seconds
 THREADS = 10  # as many connections as a client keeps
+FOOTER = 2**16  # bytes that hold most footers of parquet files
 
 
 @contextmanager
@@ -36,41 +37,52 @@ def on_disk(source: str) -> Iterator[Path]:
         ValueError: If there is nothing on S3, or it can't be reached; in one line.
     """
     if not source.startswith("s3://"):
-        yield Path(source).expanduser()
+        yield local_path(source)
         return
 
     bucket, key = _bucket_and_key(source)
     with tempfile.TemporaryDirectory(prefix="scgan-data-") as folder:
         local = _download(source, bucket, key, Path(folder))
-        try:
-            yield local
-        except ValueError as error:
-            raise ValueError(str(error).replace(str(local), source)) from None
+        file, inside = split_inside(local)
+        with shown_as(file, source.rstrip("/").removesuffix(f":{inside}")):
+            try:
+                yield local
+            except ValueError as error:
+                raise ValueError(shown(error)) from None
 
 
-def list_parquet(url: str) -> dict[str, int]:
-    """The parquet files at an address or under it.
+def list_names(url: str) -> dict[PurePosixPath, int]:
+    """The objects at an address or under it.
 
     Args:
-        url: ``s3://bucket/key``, where a key without a suffix is a folder.
+        url: ``s3://bucket/key``, where a key of a table's suffix is an object.
 
     Returns:
-        Their addresses and sizes in bytes, in the order of their keys.
+        Their names, relative to the address (empty for itself), and their sizes in bytes.
 
     Raises:
         ValueError: If S3 can't be reached, or there is no such object; in one line.
     """
     bucket, key = _bucket_and_key(url)
     with _explained(url):
-        _, found = _find(bucket, key)
+        prefix, found = _find(bucket, key)
+    start = key if key in found else prefix
+    return {PurePosixPath(name.removeprefix(start)): size for name, size in found.items()}
 
-    sizes: dict[str, int] = {}
-    for name in sorted(found):
-        path = PurePosixPath(name)
-        if path.suffix == ".parquet" and not path.name.startswith(HIDDEN):
-            sizes[f"s3://{bucket}/{name}"] = found[name]
 
-    return sizes
+def read_end(url: str) -> bytes:
+    """The last bytes of an object that hold a parquet file's footer, of whatever length."""
+    bucket, key = _bucket_and_key(url)
+
+    def end(client: Any, num: int) -> bytes:
+        found = client.get_object(Bucket=bucket, Key=key, Range=f"bytes=-{num}")
+        return bytes(found["Body"].read())
+
+    with _explained(url):
+        s3 = S3(f"s3://{bucket}")
+        content = s3.persist(lambda client: end(client, FOOTER))
+        length = int.from_bytes(content[-8:-4], "little") + 8
+        return content if length <= len(content) else s3.persist(lambda c: end(c, length))
 
 
 def _bucket_and_key(url: str) -> tuple[str, str]:
@@ -82,11 +94,10 @@ def _bucket_and_key(url: str) -> tuple[str, str]:
 
 def _find(bucket: str, key: str) -> tuple[str, dict[str, int]]:
     """The folder of an object, or of all tables and images under a prefix; and each one's bytes."""
-    from scgan.store.s3 import S3
-
     # Without the patience that outlasts outages, so that a wrong address is said at once.
     client = S3(f"s3://{bucket}", timeout=FIRST_TIMEOUT).client
-    if PurePosixPath(key).suffix in READERS:
+    if kind_of(PurePosixPath(key)) in {*READERS, *ARCHIVES}:
+        key, _ = map(str, split_inside(PurePosixPath(key)))
         size = client.head_object(Bucket=bucket, Key=key)["ContentLength"]
         return key.removesuffix(PurePosixPath(key).name), {key: size}
 
@@ -94,7 +105,11 @@ def _find(bucket: str, key: str) -> tuple[str, dict[str, int]]:
     sizes: dict[str, int] = {}
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", ()):
-            if _is_data(PurePosixPath(entry["Key"].removeprefix(prefix))):
+            # A key may hold anything, also what would lead out of the folder.
+            name = PurePosixPath(entry["Key"].removeprefix(prefix))
+            if name.is_absolute() or ".." in name.parts:
+                tell(f"s3://{bucket}/{entry['Key']}", "not read, as it is no name of a file")
+            elif not entry["Key"].endswith("/"):
                 sizes[entry["Key"]] = entry["Size"]
 
     return prefix, sizes
@@ -119,42 +134,35 @@ def _explained(url: str) -> Iterator[None]:
 
 
 def _download(url: str, bucket: str, key: str, folder: Path) -> Path:
-    from scgan.store.s3 import S3
-
     with _explained(url):
         prefix, found = _find(bucket, key)
         names = {name: name.removeprefix(prefix) for name in found}
-        _fetch(S3(f"s3://{bucket}"), names, folder)
+        for parent in {(folder / name).parent for name in names.values()}:
+            parent.mkdir(parents=True, exist_ok=True)
 
-    if not names:
-        raise ValueError(
-            f"{url}: no tables and no images there; allowed are {', '.join(READERS)}, or a folder "
-            "of .parquet, of .csv or of images"
-        )
+        # Of what is no data there is an empty file, so that it is seen and said as on a disk.
+        data = {key: name for key, name in names.items() if _is_data(PurePosixPath(name))}
+        for name in set(names.values()) - set(data.values()):
+            (folder / name).touch()
+        _fetch(S3(f"s3://{bucket}"), data, folder)
 
-    return folder / names.get(key, "")
+    if not data:
+        seen = f" ({len(names)} other files: {listed(sorted(names.values()))})" if names else ""
+        raise ValueError(f"{url}: no tables and no images there{seen}; {ALLOWED}")
+
+    file, inside = map(str, split_inside(PurePosixPath(key)))
+    return folder / (names.get(file, "") + (f":{inside}" if inside else ""))
 
 
 def _is_data(path: PurePosixPath) -> bool:
-    # A key may hold anything, also what would lead out of the folder.
-    if path.is_absolute() or ".." in path.parts:
-        return False
-
-    suffixes = {*FOLDER_SUFFIXES, *SUFFIXES}
     lists = {CELEBA_ATTRIBUTES, CELEBA_PARTITION}
-
-    return (
-        path.suffix.lower() in suffixes
-        or path.name in lists
-        or IDX_NAME.fullmatch(path.name) is not None
-    )
+    kinds = {*READERS, *ARCHIVES}
+    known = path.name in lists or IDX_NAME.fullmatch(path.name) is not None
+    return known or kind_of(path) in kinds or path.suffix.lower() in SUFFIXES
 
 
 def _fetch(bucket: S3, names: dict[str, str], folder: Path) -> None:
     from boto3.s3.transfer import TransferConfig
-
-    for parent in {(folder / name).parent for name in names.values()}:
-        parent.mkdir(parents=True, exist_ok=True)
 
     config = TransferConfig(use_threads=len(names) == 1)  # of many objects, each has one of our own
 

@@ -10,9 +10,9 @@ import torch
 from scgan.data.dataset import DATA_VERSION, Dataset
 from scgan.data.fingerprint import fingerprint
 from scgan.data.images.reading import ImageSet
-from scgan.data.tables.reading import Table
 from scgan.data.tables.scales import Scaling
 from scgan.data.tables.schema import Schema
+from scgan.data.tables.table import Table
 
 MIN_PART = 2  # rows or images of a part: one alone has no spread
 MIN_VALIDATION_PART = 20  # of fewer rows, scores are noise
@@ -142,6 +142,30 @@ def split_images(name: str, images: ImageSet, test_fraction: float, seed: int) -
             ("images", DATA_VERSION, images.schema), (train, labels, test, test_labels)
         ),
         dropped=images.dropped,
+    )
+
+
+def check_classes(data: Dataset) -> None:
+    """Refuse images of a class that none of those to train on has, for whoever learns the classes.
+
+    Raises:
+        ValueError: In one line, with the class's name.
+    """
+    train, test, names = data.train_labels, data.test_labels, data.image_schema.attributes
+    if train is None or train.ndim != 1:
+        return
+
+    there = np.bincount(train, minlength=len(names))
+    if (there > 0).all():
+        return
+
+    place = int(np.argmin(there))
+    num = 0 if test is None else int((test == place).sum())
+    rest = [name for k, name in enumerate(names) if there[k]]
+    advice = f": --data.attributes {','.join(rest)}" if len(rest) < 12 else ""
+    raise ValueError(
+        f"{data.name}: the class {names[place]!r} has no image to train on ({num} to test); give "
+        f"more of it, or leave it out{advice}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,9 +19,11 @@ from scgan import systems
 from scgan.capabilities import choose, cluster_probabilities
 from scgan.cli.console import Terminal
 from scgan.config import Settings, override
+from scgan.data.containers import Layout, take
 from scgan.data.dataset import DataConfig
 from scgan.data.split import whole
-from scgan.data.tables.reading import Table, from_columns
+from scgan.data.tables.oddities import tell_far
+from scgan.data.tables.reading import from_raw
 from scgan.data.tables.schema import Schema
 from scgan.pipeline import executor as execution
 from scgan.pipeline import run as pipeline
@@ -39,7 +42,7 @@ class Estimator(BaseEstimator):
 
     Attributes:
         n_features_in_: Columns seen in fit.
-        feature_names_in_: Their names, where X was a data frame.
+        feature_names_in_: Their names, where X had columns named by texts.
         labels_: Cluster of each row of X, ``[N]``.
         n_clusters_: Clusters found.
         seed_: The seed that the fit used.
@@ -52,14 +55,15 @@ class Estimator(BaseEstimator):
     preset: str
     settings: Mapping[str, Any] | None
     random_state: int | np.random.RandomState | None
-    memory: str | None
+    memory: str | os.PathLike[str] | None
     verbose: bool
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train all stages on X.
 
         Args:
-            X: Array ``[N, D]`` or data frame; numbers without NaN.
+            X: Array or tensor ``[N, D]``, a structured array, a data frame of pandas or polars, a
+                table of Arrow or astropy, or a dictionary of columns; numbers without NaN.
             y: Ignored.
 
         Returns:
@@ -68,8 +72,10 @@ class Estimator(BaseEstimator):
         Raises:
             ValueError: For data or parameters that can't be used.
         """
-        table = _table(X)
-        data = whole("array", table)
+        raw, layout = take(X)
+        table = from_raw(raw)
+        tell_far("X", table.columns, "put NaN in their place, and leave those rows out")
+        data = whole("X", table)
         config = self._config()
         systems.load(self._system).check(config, data)
         self.seed_ = _seed(self.random_state)
@@ -77,11 +83,11 @@ class Estimator(BaseEstimator):
         listeners = [Terminal()] if self.verbose else []
 
         with tempfile.TemporaryDirectory() as scratch:
-            store = ArtifactStore(self.memory or scratch)
+            store = ArtifactStore(os.fspath(self.memory or scratch))
             fitted = pipeline.fit_stages(spec, data, store, execution.LocalExecutor(), listeners)
 
         artifacts = {name: stage.artifact for name, stage in fitted.items()}
-        self._take(artifacts, data.table_schema, config, _kind(X))
+        self._take(artifacts, data.table_schema, config, layout)
         # Of the rows as they are, not as spread for training.
         self.labels_ = self.model_.assign(self.schema_.encode(table.columns)).cpu().numpy()
         return self
@@ -100,7 +106,7 @@ class Estimator(BaseEstimator):
                 ``model_.options`` tells them.
 
         Returns:
-            Array ``[n, D]`` or data frame, as X was.
+            What X was: array ``[n, D]``, data frame ...
 
         Raises:
             ValueError: For an option or a number that is not allowed.
@@ -122,36 +128,38 @@ class Estimator(BaseEstimator):
         x = self._encoded(X)
         return cluster_probabilities(self.model_, x).cpu().numpy()
 
-    def save(self, path: str) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a folder or ``s3://`` address, as safetensors and JSON.
 
         Raises:
             ValueError: If it can't be written there.
         """
         check_is_fitted(self, "model_")
-        store = ArtifactStore(path)
+        store = ArtifactStore(os.fspath(path))
         labels = Artifact({"k": torch.from_numpy(self.labels_)})
         artifacts = {**self.artifacts_, LABELS: labels}
         for name, artifact in artifacts.items():
             store.save(name, artifact)
 
+        memory = None if self.memory is None else os.fspath(self.memory)
         record = {
-            "params": self.get_params() | {"random_state": self.seed_},
+            "params": self.get_params() | {"random_state": self.seed_, "memory": memory},
             "config": self.config_.model_dump(mode="json"),
             "schema": self.schema_.to_json(),
-            "kind": self.kind_,
+            "layout": self.layout_.to_json(),
             "stages": list(artifacts),
         }
 
         store.storage.write("estimator.json", json.dumps(record, indent=1, default=_plain).encode())
 
     @classmethod
-    def load(cls, path: str) -> Self:
+    def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read an estimator that :meth:`save` wrote.
 
         Raises:
             ValueError: If there is none, or a file of it is damaged.
         """
+        path = os.fspath(path)
         if "://" not in path and not Path(path).is_dir():
             raise ValueError(f"no estimator at {path!r}")
 
@@ -166,7 +174,8 @@ class Estimator(BaseEstimator):
         found = {name: artifact for name, artifact in artifacts.items() if artifact is not None}
         estimator.labels_ = found.pop(LABELS).tensors["k"].numpy()
         config = systems.load(cls._system).Config.model_validate(record["config"])
-        estimator._take(found, Schema.from_json(record["schema"]), config, record["kind"])
+        layout = Layout.from_json(record["layout"])
+        estimator._take(found, Schema.from_json(record["schema"]), config, layout)
         estimator.seed_ = record["params"]["random_state"]
 
         return estimator
@@ -186,42 +195,35 @@ class Estimator(BaseEstimator):
         return override(presets[self.preset], plain)
 
     def _take(
-        self, artifacts: Mapping[str, Artifact], schema: Schema, config: Settings, kind: str
+        self, artifacts: Mapping[str, Artifact], schema: Schema, config: Settings, layout: Layout
     ) -> None:
-        self.artifacts_, self.schema_, self.config_, self.kind_ = artifacts, schema, config, kind
+        self.artifacts_, self.schema_ = artifacts, schema
+        self.config_, self.layout_ = config, layout
         model: Any = systems.load(self._system).model(config, artifacts, torch.device("cpu"))
         self.model_ = model
         self.n_features_in_ = len(schema.names)
         self.n_clusters_ = len(model.counts)
-        if kind == "frame":
-            self.feature_names_in_ = np.asarray(schema.names, dtype=object)
+        if layout.labels and all(isinstance(label, str) for label in layout.labels):
+            self.feature_names_in_ = np.asarray(layout.labels, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_  # of an earlier fit
 
     def _encoded(self, X: Any) -> torch.Tensor:
         check_is_fitted(self, "model_")
-        table = _table(X)
+        raw, layout = take(X)
+        table = from_raw(raw)
 
-        if _kind(X) == "array" and len(table.names) != self.n_features_in_:
+        if layout.kind == "array" and len(table.names) != self.n_features_in_:
             raise ValueError(
                 f"X has {len(table.names)} columns, but the model was fitted on "
                 f"{self.n_features_in_}"
             )
 
-        columns = (
-            dict(zip(self.schema_.names, table.columns.values(), strict=True))
-            if _kind(X) == "array"
-            else table.columns
-        )
-
-        return self.schema_.encode(columns)
+        names = self.layout_.renamed(layout) if layout.labels else self.schema_.names
+        return self.schema_.encode(dict(zip(names, table.columns.values(), strict=True)))
 
     def _like_input(self, columns: Mapping[str, np.ndarray]) -> Any:
-        if self.kind_ == "frame":
-            import pandas as pd
-
-            return pd.DataFrame(dict(columns))
-        return np.stack(list(columns.values()), axis=1)
+        return self.layout_.give(columns)
 
 
 def _seed(random_state: Any) -> int:
@@ -238,18 +240,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{value!r} can't be saved")
-
-
-def _kind(X: Any) -> str:
-    return "frame" if hasattr(X, "columns") else "array"
-
-
-def _table(X: Any) -> Table:
-    if _kind(X) == "frame":
-        return from_columns({str(name): X[name].to_numpy() for name in X.columns})
-    array = np.asarray(X)
-    if array.ndim != 2:
-        raise ValueError(
-            f"X must have rows and columns, [N, D], not shape {array.shape}; reshape your data"
-        )
-    return from_columns({f"x{i}": array[:, i] for i in range(array.shape[1])})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,7 +54,7 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         preset: str = "default",
         settings: Mapping[str, Any] | None = None,
         random_state: int | np.random.RandomState | None = 0,
-        memory: str | None = None,
+        memory: str | os.PathLike[str] | None = None,
         verbose: bool = False,
     ) -> None:
         self.num_clusters = num_clusters

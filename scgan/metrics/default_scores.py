@@ -11,7 +11,8 @@ from torch import Tensor
 
 from scgan.capabilities import Clustering, Measured, Model, Reconstructing
 from scgan.data.dataset import Dataset
-from scgan.data.toy import Toy
+from scgan.data.mixture import Toy
+from scgan.data.tables.oddities import are_classes
 from scgan.metrics.clustering import silhouette
 from scgan.metrics.image_scores import PIXELS, compare_images
 from scgan.metrics.images import Extractor
@@ -83,7 +84,7 @@ def _clusters(model: Clustering, data: Dataset, seed: int) -> Iterator[tuple[str
         found = silhouette(data.test, k, seed=seed)
         if found is not None:
             yield "silhouette", Score.of("silhouette", found)
-    elif labels.ndim == 1:
+    elif are_classes(labels):
         yield from label_scores(labels, k).items()
 
 

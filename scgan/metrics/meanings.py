@@ -81,6 +81,23 @@ MEANINGS: Mapping[str, Meaning] = {
         "difference",
         0.5,
     ),
+    "constants_kept": Meaning(
+        "Constants kept",
+        "Share of samples with the real rows' only value, of the column where it is smallest: no "
+        "distance looks at such columns.",
+        "higher",
+    ),
+    "repeats_kept": Meaning(
+        "Repetitions kept",
+        "Share of samples in which a column equals the one it repeats, of the column where it is "
+        "smallest: no distance looks at such columns.",
+        "higher",
+    ),
+    "within_range": Meaning(
+        "Within the range",
+        "Share of samples of which no value lies below the lowest or above the highest real one.",
+        "higher",
+    ),
     "c2st_accuracy": Meaning(
         "Classifier accuracy (C2ST), trees",
         "How often boosted trees tell samples from data: 0.5 is guessing, 1 is always.",

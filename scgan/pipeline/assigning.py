@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from scgan.capabilities import Clustering, cluster_probabilities
-from scgan.data.images.reading import decode_images, find_images
+from scgan.data.images.finding import find_images
+from scgan.data.images.reading import decode_images
 from scgan.data.images.schema import ImageSchema
 from scgan.data.remote import on_disk
+from scgan.data.tables.checking import Missing
 from scgan.data.tables.keys import read_keyed
-from scgan.data.tables.reading import Missing
 from scgan.pipeline.stored import StoredRun
 
 IMAGE = "image"  # column with an image's number
@@ -81,7 +82,7 @@ def assign(
 
 def _images(path: Path, name: str, schema: ImageSchema) -> Tensor:
     """All images of a source in the run's size, uint8 ``[N, C, H, W]``."""
-    source = find_images(path, label=None)
+    source = find_images(path, None, name)
     if source is None:
         raise ValueError(f"{name} holds no images, but the run was trained on images")
     found = decode_images(name, source, schema.size, schema.channels, None, "error")

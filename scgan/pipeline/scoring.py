@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from scgan.capabilities import Measured
-from scgan.data.images.reading import decode_images, find_images
+from scgan.data.images.finding import find_images
+from scgan.data.images.reading import decode_images
 from scgan.data.images.schema import ImageSchema
 from scgan.data.images.sources import Source
 from scgan.data.remote import on_disk
 from scgan.data.split import split
-from scgan.data.tables.reading import Missing, read_table
+from scgan.data.tables.checking import Choice
+from scgan.data.tables.reading import read_local
 from scgan.data.tables.scales import Scaling
+from scgan.data.tables.schema import Schema
+from scgan.data.tables.table import Table
+from scgan.data.telling import listed, tell
 from scgan.metrics.image_scores import compare_images
 from scgan.metrics.images import Extractor, load_extractor
+from scgan.metrics.kept import kept_scores
 from scgan.metrics.scores import Score, compare_rows
 from scgan.pipeline.stored import open_run
 from scgan.store.artifacts import ArtifactStore
 
+ALL = Choice()
 OWN = ("encoder", "judge")  # before the name of a run, whose network measures
 
 
@@ -29,9 +37,7 @@ def score_files(
     reference: str,
     seed: int,
     *,
-    columns: Sequence[str] | None = None,
-    label: str | None = None,
-    missing: Missing = "error",
+    choice: Choice = ALL,
     extractors: Sequence[str] = (),
     store: str = "runs",
 ) -> dict[str, Score]:
@@ -41,9 +47,8 @@ def score_files(
         samples: Path or s3:// address of the samples.
         reference: Path or s3:// address of the real data.
         seed: Of everything random.
-        columns: Of tables, see :func:`score_tables`.
-        label: Of tables, likewise.
-        missing: Of tables, likewise.
+        choice: Columns of tables to compare, by name; None for all of the reference but its label.
+            What is done about missing values of either.
         extractors: Networks to measure images in: ``inception:path``, ``resnet50:path``,
             ``encoder:RUN``, ``judge:RUN``.
         store: Where such runs lie.
@@ -55,8 +60,8 @@ def score_files(
         ValueError: In one line, if a file or network can't be read, or the two don't go together.
     """
     with on_disk(reference) as real, on_disk(samples) as made:
-        images = find_images(real, label=None)
-        generated = find_images(made, label=None)
+        images = find_images(real, None, reference)
+        generated = find_images(made, None, samples)
 
         if images is None:
             if extractors:
@@ -65,11 +70,11 @@ def score_files(
             if generated is not None:
                 raise ValueError(f"{samples} holds images, but {reference} is a table")
 
-            return score_tables(
-                str(made), str(real), seed, columns=columns, label=label, missing=missing
-            )
+            table = read_local(reference, real, choice)
+            own = replace(choice, columns=table.names, label=None)
+            return score_tables(read_local(samples, made, own), table, seed, reference)
 
-        if columns is not None or label is not None or missing != "error":
+        if choice != ALL:
             raise ValueError(
                 f"{reference} holds images: leave --data.columns, --data.label and --data.missing "
                 "out"
@@ -129,39 +134,37 @@ def _network(name: str, store: str) -> tuple[Extractor, ImageSchema | None]:
     return own[kind], stored.schema
 
 
-def score_tables(
-    samples: str,
-    reference: str,
-    seed: int,
-    *,
-    columns: Sequence[str] | None = None,
-    label: str | None = None,
-    missing: Missing = "error",
-) -> dict[str, Score]:
+def score_tables(samples: Table, reference: Table, seed: int, name: str) -> dict[str, Score]:
     """Score a table of samples against a table of real rows.
 
     Half of the reference stands for the support (and gives the scale of each column), half is
-    compared with.
+    compared with. Columns that are constant there, or repeat another, are in no distance: of them,
+    and of ranges, it is told how often the samples keep to them.
 
     Args:
-        samples: Path or s3:// address of the samples; the reference's columns are taken by name,
-            others left out.
-        reference: Path or s3:// address of real rows.
+        samples: With the reference's columns.
+        reference: Real rows.
         seed: Of the split and the metrics.
-        columns: Columns to compare; None for all of the reference but its label.
-        label: A column of the reference that is no part of the data.
-        missing: What to do with rows of either that hold NaN, infinity or no value.
+        name: What messages call the reference.
 
     Returns:
         Scores beside their floors.
 
     Raises:
-        ValueError: In one line, if a table can't be read, a column is missing in the samples, or
-            rows are too few.
+        ValueError: In one line, if rows are too few.
     """
-    real = read_table(reference, columns, label, missing)
-    made = read_table(samples, real.names, None, missing)
     # A column that others determine in the reference need not be so in the samples.
-    data = split(reference, real, 0.5, seed, Scaling(relations=False))
-    rows = data.table_schema.encode(made.columns)
-    return dict(compare_rows(rows, data.test, data.train, seed=seed))
+    data = split(name, reference, 0.5, seed, Scaling(relations=False))
+    schema = data.table_schema
+    _tell_not_compared(name, schema)
+    rows = schema.encode(samples.columns)
+    distances = compare_rows(rows, data.test, data.train, seed=seed)
+    return dict(distances) | dict(kept_scores(samples.columns, reference.columns, schema))
+
+
+def _tell_not_compared(name: str, schema: Schema) -> None:
+    constant = [repr(column.name) for column in schema.columns if column.kind == "constant"]
+    repeated = [f"{c.name!r} (of {c.source!r})" for c in schema.columns if c.kind == "duplicate"]
+    for what, columns in (("constant", constant), ("a repetition", repeated)):
+        if columns:
+            tell(name, f"in no distance, as it is {what}: {listed(columns)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from scgan.store.folder import Folder
 from scgan.store.storage import Storage
@@ -52,6 +53,20 @@ def open_storage(url: str, *, write: bool = True, probe: bool = True) -> Storage
         )
 
     return storage
+
+
+def sqlite_uri(path: Path) -> str:
+    """The address of a SQLite file.
+
+    Raises:
+        ValueError: If its path can't be part of one.
+    """
+    if "?" in str(path):
+        raise ValueError(
+            f"{path}: a database can't lie in a folder with ? in its name; choose another --store, "
+            "or give MLFLOW_TRACKING_URI"
+        )
+    return f"sqlite:///{path}"
 
 
 def _storages(url: str) -> tuple[Storage, Storage]:

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import re
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -75,13 +76,14 @@ class MLflowTracker(Listener):
         self._sent = 0.0
 
     @classmethod
-    def open(cls, uri: str | None = None, experiment: str = "scgan") -> MLflowTracker:
+    def open(cls, uri: str | None = None, experiment: str | None = None) -> MLflowTracker:
         """Connect, and make the database and the experiment where they are missing.
 
         Args:
             uri: Address of a server or database; by default ``MLFLOW_TRACKING_URI``, else
                 ``mlflow.db`` here.
-            experiment: The experiment's name.
+            experiment: The experiment's name; by default ``MLFLOW_EXPERIMENT_NAME``, else
+                ``scgan``.
 
         Returns:
             The tracker.
@@ -90,6 +92,7 @@ class MLflowTracker(Listener):
             ValueError: In one line, within about ten seconds, if MLflow can't be used there.
         """
         uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+        experiment = experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or "scgan"
         if uri.startswith("sqlite:///"):
             uri = f"sqlite:///{_database(uri)}"
 
@@ -148,7 +151,7 @@ class MLflowTracker(Listener):
                 + page
                 + (f"/runs/{self.run_id}" if self.run_id else "")
             )
-        return f"mlflow ui --backend-store-uri {redacted(self.uri)}"
+        return shlex.join(["mlflow", "ui", "--backend-store-uri", redacted(self.uri)])
 
     @override
     def run_started(self, spec: Spec, data: Dataset) -> None:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 # Not all that Pillow can read: some of its readers start other programs.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+FORMATS = (*("JPEG", "PNG", "WEBP", "AVIF", "BMP", "DIB", "GIF", "TIFF", "PPM", "JPEG2000", "TGA"),)
+# Those that are told by how they begin: of the others any bytes may be one.
+MARKED = tuple(name for name in FORMATS if name not in {"TGA", "DIB"})
 GREY = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F"})
 # A JPEG is decoded at no less than this times the size, which can't be told from all of it.
 REDUCING_GAP = 3
@@ -40,6 +42,7 @@ class Header(NamedTuple):
 
     short_side: int
     channels: int
+    deep: bool  # more than 8 bits of grey
 
 
 def headers(images: Sequence[Encoded]) -> list[Header | str]:
@@ -47,13 +50,40 @@ def headers(images: Sequence[Encoded]) -> list[Header | str]:
 
     def look(image: Encoded) -> Header:
         with _opened(image.content) as opened:
-            return Header(min(opened.size), 1 if opened.mode in GREY else 3)
+            grey, deep = opened.mode in GREY, opened.mode.startswith("I")
+            return Header(min(opened.size), 1 if grey else 3, deep)
 
     return _each(look, images)
 
 
+def is_image(content: bytes) -> bool:
+    """Whether bytes begin as an image does."""
+    from PIL import Image
+
+    try:
+        with _pillow(), Image.open(io.BytesIO(content), formats=MARKED):
+            return True
+    except Exception:  # whatever bytes of another kind make a reader stumble over
+        return False
+
+
+def brightest(images: Sequence[Encoded]) -> int:
+    """The highest value of images of more than 8 bits; 0 if there is none."""
+
+    def peak(image: Encoded) -> int:
+        with _opened(image.content) as opened:
+            return int(np.asarray(opened).max())
+
+    deep = [
+        image
+        for image, header in zip(images, headers(images), strict=True)
+        if isinstance(header, Header) and header.deep
+    ]
+    return max((found for found in _each(peak, deep) if isinstance(found, int)), default=0)
+
+
 def decode(
-    images: Sequence[Encoded], size: int, channels: int
+    images: Sequence[Encoded], size: int, channels: int, white: int = 65535
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Decode images to the middle square of each, all of one size.
 
@@ -64,6 +94,7 @@ def decode(
         images: N of them, of any size and mode.
         size: Side of the square that is left; the short side is resized to it.
         channels: 1 for grey, 3 for colour.
+        white: The value of white in images of more than 8 bits.
 
     Returns:
         uint8, ``[N, C, size, size]``; and why, for each one that can't be read, by its place. There
@@ -78,7 +109,7 @@ def decode(
 
     def fill(place: int) -> None:
         with _opened(images[place].content) as opened:
-            array = np.asarray(_fit(opened, size, "L" if channels == 1 else "RGB"))
+            array = np.asarray(_fit(opened, size, "L" if channels == 1 else "RGB", white))
         pixels[place] = array[None] if channels == 1 else array.transpose(2, 0, 1)
 
     done = _each(fill, range(len(images)))
@@ -136,13 +167,13 @@ def _opened(content: Path | bytes | np.ndarray) -> Image:
     return Image.open(file, formats=FORMATS)
 
 
-def _fit(image: Image, size: int, mode: str) -> Image:
+def _fit(image: Image, size: int, mode: str, white: int) -> Image:
     from PIL import ImageOps
     from PIL.Image import Resampling
 
     image.draft(mode, (REDUCING_GAP * size,) * 2)
     ImageOps.exif_transpose(image, in_place=True)
-    image = _eight_bits(image)
+    image = _eight_bits(image, white)
     if image.has_transparency_data:
         image = _on_white(image)
 
@@ -157,7 +188,7 @@ def _fit(image: Image, size: int, mode: str) -> Image:
     return image.resize((size, size), Resampling.BILINEAR, box=(left, top, left + side, top + side))
 
 
-def _eight_bits(image: Image) -> Image:
+def _eight_bits(image: Image, white: int) -> Image:
     """Grey of 16 bits to 8, which Pillow would clip."""
     from PIL import Image as pillow
 
@@ -171,7 +202,8 @@ def _eight_bits(image: Image) -> Image:
     if values.min() < 0 or values.max() > 65535:
         raise ValueError("its pixels have more than 16 bits")
 
-    return pillow.fromarray(((values + 128) // 257).astype(np.uint8))
+    levels = np.minimum((values * 255 + white // 2) // white, 255)
+    return pillow.fromarray(levels.astype(np.uint8))
 
 
 def _on_white(image: Image) -> Image:

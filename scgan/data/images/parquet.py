@@ -11,24 +11,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scgan.config import suggest
-from scgan.data.formats import arrow_errors
-from scgan.data.images.decoding import Encoded
+from scgan.data.images.decoding import Encoded, is_image
 from scgan.data.images.folders import TEST_NAMES
 from scgan.data.images.sources import Source, labelled
+from scgan.data.raw import arrow_errors
+from scgan.data.telling import listed, tell
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NUM_LOOKED_AT = 32  # cells of a column of bytes
 _LABELS = ("label", "labels", "y", "class")
 
 
 def has_images(path: Path) -> bool:
     """Whether a parquet file has a column of images; False also for a file that can't be read."""
     import pyarrow as pa
-    from pyarrow import parquet
 
     try:
-        return _image_column(parquet.read_schema(path)) is not None
+        return _image_column(path) is not None
     except (pa.ArrowException, OSError):
         return False
 
@@ -56,6 +57,9 @@ def read_image_parquet(files: Sequence[Path], label: str | None) -> Source:
     # Files of one part alone are all there is, whatever its name.
     test = next(filter(parts.__contains__, TEST_NAMES), None) if len(parts) > 1 else None
     training = files if test is None else parts.get("train", [])
+    if rest := [] if test is None else [name for name in parts if name not in {"train", test}]:
+        tell(files[0].parent, f"files that are not read: {listed(rest)}")
+
     images, values, names = _table(training, label)
     test_images, test_values, _ = (None, None, None) if test is None else _table(parts[test], label)
 
@@ -83,8 +87,8 @@ def _table(
     for file in files:
         with arrow_errors(file):
             schema = parquet.read_schema(file)
+            column = _image_column(file)
 
-        column = _image_column(schema)
         if column is None:
             raise ValueError(f"{file}: there is no column of images here, as in the other files")
 
@@ -105,19 +109,31 @@ def _table(
     return images, np.concatenate(values) if values else None, names
 
 
-def _image_column(schema: pa.Schema) -> str | None:
-    """The first column whose cells are bytes, or have bytes beside a path."""
+def _image_column(path: Path) -> str | None:
+    """The first column whose cells are bytes of an image, or have bytes beside a path."""
     import pyarrow as pa
+    from pyarrow import parquet
 
-    for field in schema:
+    for field in parquet.read_schema(path):
         kind = field.type
         if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
-            kind = kind.field("bytes").type
+            return str(field.name)
 
-        if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        is_bytes = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+        if is_bytes and _begins_with_image(path, field.name):
             return str(field.name)
 
     return None
+
+
+def _begins_with_image(path: Path, column: str) -> bool:
+    """Whether one of the first cells is an image: a table's column of bytes has none."""
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        first = next(file.iter_batches(NUM_LOOKED_AT, columns=[column]), None)
+    cells = [] if first is None else first.column(0).to_pylist()
+    return any(is_image(cell) for cell in cells if cell)
 
 
 def _cells(column: pa.ChunkedArray) -> Iterable[Any]:

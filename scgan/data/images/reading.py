@@ -1,35 +1,25 @@
-"""A set of images from wherever it lies: found by its layout, decoded, brought to one size."""
+"""A set of images from wherever it lies: decoded, brought to one size."""
 
 from __future__ import annotations
 
 import bisect
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from scgan.config import suggest
-from scgan.data.images.decoding import Encoded, Header, decode, headers
-from scgan.data.images.folders import (
-    CELEBA_ATTRIBUTES,
-    CELEBA_PARTITION,
-    SUFFIXES,
-    read_celeba,
-    read_class_folders,
-)
-from scgan.data.images.parquet import has_images, read_image_parquet
+from scgan.data.images.decoding import Encoded, Header, brightest, decode, headers
 from scgan.data.images.schema import SIZES, ImageSchema
-from scgan.data.images.sources import IDX_NAME, Images, Part, Source, read_idx, read_npz
+from scgan.data.images.sources import Images, Part, Source
+from scgan.data.telling import listed, tell
 
 Damaged = Literal["error", "skip"]
 
-NUM_NAMED = 5  # damaged images in a message
-
-_log = logging.getLogger(__name__)
+BITS = (8, 10, 12, 14, 16)  # that cameras and microscopes have, in files of 16
+DARK = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,59 +41,6 @@ class ImageSet:
     test_labels: np.ndarray | None
     schema: ImageSchema
     dropped: int
-
-
-def find_images(path: Path, label: str | None) -> Source | None:
-    """Read the images at a path without decoding them.
-
-    Args:
-        path: .npz, .parquet, or a folder: of IDX files, of images with CelebA's list, of parquet
-            files, a folder a class or plain images.
-        label: Column of a parquet file with the classes.
-
-    Returns:
-        The source, or None where the path holds no images.
-
-    Raises:
-        ValueError: In one line, if they can't be read.
-    """
-    files = _files(path) if path.is_dir() else [path]
-    parquet = [file for file in files if file.suffix == ".parquet" and file.is_file()]
-    if parquet and has_images(parquet[0]):
-        return read_image_parquet(parquet, label)
-
-    if path.is_dir():
-        source = _find_in_folder(path, files)
-    else:
-        source = read_npz(path) if path.suffix == ".npz" and path.is_file() else None
-
-    if source is not None and label is not None:
-        raise ValueError(
-            f"{path}: images of this kind have no label column; leave --data.label out"
-        )
-
-    return source
-
-
-def _files(folder: Path) -> list[Path]:
-    """All files in a folder and below, but for hidden ones, and those that systems leave there."""
-    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
-    return [file for file in files if not _hidden(file.relative_to(folder))]
-
-
-def _find_in_folder(folder: Path, files: Sequence[Path]) -> Source | None:
-    if idx := [file for file in files if IDX_NAME.fullmatch(file.name)]:
-        return read_idx(folder, idx)
-    images = [file for file in files if file.suffix.lower() in SUFFIXES]
-    lists = {file.name: file for file in files if file.suffix == ".txt"}
-    if CELEBA_ATTRIBUTES in lists:
-        return read_celeba(folder, lists[CELEBA_ATTRIBUTES], lists.get(CELEBA_PARTITION), images)
-    tables = [file for file in files if file.suffix in {".parquet", ".csv"}]
-    return read_class_folders(folder, images) if len(images) > len(tables) else None
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith((".", "__")) for part in path.parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,9 +82,12 @@ def decode_images(
     """
     source = source if attributes is None else _choose(name, source, tuple(attributes))
     parts = [source.train] if source.test is None else [source.train, source.test]
-    size, channels = _format(name, [part.images for part in parts], size, channels)
-    train = _decoded(source.train, size, channels)
-    test = None if source.test is None else _decoded(source.test, size, channels)
+    images = [part.images for part in parts]
+    size, channels = _format(name, images, size, channels)
+    white = _white(name, images)
+    train = _decoded(source.train, size, channels, white)
+    test = None if source.test is None else _decoded(source.test, size, channels, white)
+    _stretch(name, [part.images for part in (train, test) if part is not None])
 
     bad = train.bad if test is None else train.bad + test.bad
     _tell_damage(name, bad, sum(len(part.images) for part in parts), damaged)
@@ -173,6 +113,10 @@ def _choose(name: str, source: Source, wanted: tuple[str, ...]) -> Source:
         raise ValueError(f"{name}: --data.attributes names none")
     if len(set(wanted)) < len(wanted):
         raise ValueError(f"{name}: --data.attributes names one more than once")
+
+    rest = [attribute for attribute in source.attributes if attribute not in wanted]
+    if rest and source.labels == "one":
+        tell(name, f"images of these classes are left out: {listed(rest)}")
 
     places = list(map(source.attributes.index, wanted))
     test = None if source.test is None else _chosen(source.test, places)
@@ -201,8 +145,8 @@ def _format(
         return size, channels
 
     # A default stands for images that can't be read, of which there is an error of its own.
-    found = [*chain(*map(_headers, parts))] or [Header(SIZES[0], 1)]
-    sides, colours = zip(*found, strict=True)
+    found = [*chain(*map(_headers, parts))] or [Header(SIZES[0], 1, False)]
+    sides, colours, _ = zip(*found, strict=True)
     if channels is None:
         channels = max(colours)
 
@@ -221,13 +165,34 @@ def _format(
 
 def _headers(images: Images) -> list[Header]:
     if isinstance(images, np.ndarray):
-        return [Header(min(images.shape[1:3]), 3 if images.ndim == 4 else 1)] * len(images)
+        return [Header(min(images.shape[1:3]), 3 if images.ndim == 4 else 1, False)] * len(images)
     return [header for header in headers(images) if isinstance(header, Header)]
 
 
-def _decoded(part: Part, size: int, channels: int) -> _Pixels:
+def _white(name: str, parts: Sequence[Images]) -> int:
+    """The value of white in images of more than 8 bits, by the bits that all of them use."""
+    encoded = [images for images in parts if not isinstance(images, np.ndarray)]
+    peak = brightest([*chain.from_iterable(encoded)])
+    bits = next((bits for bits in BITS if 0 < peak < 2**bits), max(BITS))
+    if peak and bits != max(BITS):
+        tell(name, f"images of 16 bits with no value above {peak}: read as {bits} bits")
+    return int(2**bits - 1)
+
+
+def _stretch(name: str, parts: Sequence[np.ndarray]) -> None:
+    """Bring masks of 0 and 1 to black and white, in place; say where all is almost black."""
+    peak = max((int(pixels.max()) for pixels in parts if pixels.size), default=0)
+    if peak == 1:
+        tell(name, "pixels are 0 and 1: read as black and white")
+        for pixels in parts:
+            pixels *= 255
+    elif 0 < peak < DARK:
+        tell(name, f"no pixel is above {peak} of 255: the images are almost black")
+
+
+def _decoded(part: Part, size: int, channels: int, white: int) -> _Pixels:
     """The images that can be read, with their labels."""
-    pixels, found = _pixels(part.images, size, channels)
+    pixels, found = _pixels(part.images, size, channels, white)
     if not found:
         return _Pixels(pixels, part.labels, ())
 
@@ -238,15 +203,17 @@ def _decoded(part: Part, size: int, channels: int) -> _Pixels:
     return _Pixels(pixels[keep], labels, tuple(bad))
 
 
-def _pixels(images: Images, size: int, channels: int) -> tuple[np.ndarray, Mapping[int, str]]:
+def _pixels(
+    images: Images, size: int, channels: int, white: int
+) -> tuple[np.ndarray, Mapping[int, str]]:
     if not isinstance(images, np.ndarray):
-        return decode(images, size, channels)
+        return decode(images, size, channels, white)
 
     if images.shape[1:] == (size, size) and channels == 1:
-        return images[:, None], {}
+        return images[:, None].copy(), {}
 
     if images.shape[1:] == (size, size, 3) and channels == 3:
-        return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), {}
+        return images.transpose(0, 3, 1, 2).copy(order="C"), {}
 
     named = [Encoded(_name(images, place), array) for place, array in enumerate(images)]
     return decode(named, size, channels)
@@ -260,15 +227,8 @@ def _tell_damage(name: str, bad: Sequence[str], total: int, damaged: Damaged) ->
     if not bad:
         return
 
-    more = f" and {len(bad) - NUM_NAMED} more" if len(bad) > NUM_NAMED else ""
-    listed = f"{', '.join(bad[:NUM_NAMED])}{more}"
-
+    what = f"{len(bad)} of {total:,} images can't be read"
     if damaged == "error":
-        raise ValueError(
-            f"{name}: {len(bad)} of {total:,} images can't be read: {listed}; --data.damaged skip "
-            "goes on without them"
-        )
+        raise ValueError(f"{name}: {what}: {listed(bad)}; --data.damaged skip goes on without them")
 
-    _log.warning(
-        "%s: %d of %d images can't be read and are left out: %s", name, len(bad), total, listed
-    )
+    tell(name, f"{what} and are left out: {listed(bad)}")

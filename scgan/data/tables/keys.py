@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from scgan.config import suggest
-from scgan.data.tables.reading import Missing, checked, read_raw
+from scgan.data.tables.checking import Choice, Missing, checked
+from scgan.data.tables.reading import read_raw
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ def read_keyed(
 
     # Numbers of the rows take the labels' place, to tell which are left.
     numbered = np.arange(raw.num_rows)
-    table = checked(name, raw, columns, None, missing, labels=numbered)
+    table = checked(name, raw, Choice(tuple(columns), None, missing), labels=numbered)
     keys: dict[str, np.ndarray] = {}
     for other in kept:
         values = raw.columns[other]

@@ -3,154 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from scgan.config import suggest
 from scgan.data.fingerprint import fingerprint
-from scgan.data.formats import files_of, parquet_batches, parquet_names, table_files
-from scgan.data.images.parquet import has_images
-from scgan.data.remote import list_parquet, on_disk
-from scgan.data.tables.moments import Moments
-from scgan.data.tables.reading import (
-    Missing,
-    Table,
-    check_names,
-    checked,
-    concatenated,
+from scgan.data.tables.checking import (
+    BY_FLAG,
 )
+from scgan.data.tables.moments import Moments
+from scgan.data.tables.parts import Parts
 from scgan.data.tables.scales import Scaling
 from scgan.data.tables.schema import Schema
+from scgan.data.tables.table import Table, concatenated
 
 # Part of every fingerprint: raise it when the same files come to give other rows.
 STREAM_VERSION = 1
 
-STREAM_ABOVE = 2**29
-"""Bytes of parquet above which a table is streamed where nothing else is said."""
-
-BATCH_ROWS = 2**17
 DEFAULT_SCALING = Scaling()
 SHARD_VALUES = 2**22
 """Numbers of a shard where nothing else is said: 16 MiB of them are in memory at once."""
 
 # Of more rows, shards grow: a shard is gathered from all parts, in at least one read a part.
 MAX_SHARDS = 256
-
-
-def find_parts(source: str, stream: bool | None) -> tuple[str, ...]:
-    """The files of a table that is to be streamed.
-
-    Args:
-        source: A path or ``s3://`` address.
-        stream: What was asked for; None streams what is larger than :data:`STREAM_ABOVE`.
-
-    Returns:
-        Paths or addresses, in the order of their names; none where the table is to be read whole.
-
-    Raises:
-        ValueError: If it is to be streamed, but is no parquet.
-    """
-    if stream is False:
-        return ()
-
-    sizes = list_parquet(source) if source.startswith("s3://") else _sizes(Path(source))
-    if stream and not sizes:
-        if not source.startswith("s3://"):
-            table_files(Path(source).expanduser())  # a path that isn't there has its own error
-        raise ValueError(
-            f"{source}: only .parquet, or a folder of such files, can be streamed; convert it"
-        )
-
-    if stream or not sizes:
-        return tuple(sizes)
-
-    if sum(sizes.values()) <= STREAM_ABOVE:
-        return ()
-
-    # Images are decoded, which makes them larger than their files; they are never streamed.
-    with on_disk(next(iter(sizes))) as first:
-        return () if has_images(first) else tuple(sizes)
-
-
-def _sizes(path: Path) -> dict[str, int]:
-    """The .parquet files at a path or below it, and their sizes in bytes."""
-    path = path.expanduser()
-    files = files_of(path, ".parquet") if path.is_dir() else [path]
-    return {str(f): f.stat().st_size for f in files if f.suffix == ".parquet" and f.is_file()}
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Parquet files, how their rows are read, and what is drawn for each row.
-
-    Attributes:
-        paths: The files, on disk or ``s3://``.
-        names: Columns to model, in this order.
-        label: Column kept apart, or None.
-        missing: What to do with rows that hold NaN, infinity or no value.
-        test_fraction: Share of the rows that no stage sees.
-        seed: Of what is drawn.
-    """
-
-    paths: tuple[str, ...]
-    names: tuple[str, ...]
-    label: str | None
-    missing: Missing
-    test_fraction: float
-    seed: int
-
-    @classmethod
-    def open(
-        cls,
-        paths: Sequence[str],
-        columns: Sequence[str] | None,
-        label: str | None,
-        missing: Missing,
-        test_fraction: float,
-        seed: int,
-    ) -> Parts:
-        """Choose the columns by the first file's; ``columns`` None takes all but the label.
-
-        Raises:
-            ValueError: If the file can't be read.
-        """
-        if columns is None:
-            with on_disk(paths[0]) as first:
-                columns = [name for name in parquet_names(first) if name != label]
-        return cls(tuple(paths), tuple(columns), label, missing, test_fraction, seed)
-
-    def batches(self, part: int) -> Iterator[tuple[Table, np.ndarray, np.ndarray]]:
-        """Read a file.
-
-        Args:
-            part: Its place in ``paths``.
-
-        Yields:
-            A batch of checked rows, and two uniform numbers in [0, 1) a row, ``[N]`` each: the same
-            for the same row of the same file, however it is read. Rows whose first number is below
-            ``test_fraction`` are held out.
-
-        Raises:
-            ValueError: In one line, for whatever is wrong with the file.
-        """
-        rng = np.random.default_rng((self.seed, part))
-        wanted = [*self.names, *(() if self.label is None else (self.label,))]
-
-        with on_disk(self.paths[part]) as path:
-            names = parquet_names(path)
-            check_names(path, names, path, names)
-
-            for name in wanted:
-                if name not in names:
-                    raise ValueError(f"{path}: there is no column {name!r}{suggest(name, names)}")
-
-            for raw in parquet_batches(path, wanted, BATCH_ROWS):
-                table = checked(str(path), raw, self.names, self.label, self.missing, whole=False)
-                place, deal = rng.random((table.num_rows, 2)).T
-                yield table, place, deal
 
 
 @dataclass(frozen=True)
@@ -230,10 +107,12 @@ def measure(
     """
     moments, train, test = Moments(), Sample(num_train), Sample(num_test)
     rows, dropped = list[tuple[int, int]](), 0  # to train on and held out, after each file
+    lacking = Counter[str]()
 
     for part, path in enumerate(parts.paths):
         for table, place, _ in parts.batches(part):
             dropped += table.dropped
+            lacking += table.lacking
             held_out = place < parts.test_fraction
             train_rows, test_rows = table.take(~held_out), table.take(held_out)
             train.add(1 - place[~held_out], train_rows)
@@ -245,6 +124,14 @@ def measure(
                 raise ValueError(f"{path}: {error}") from None
 
         rows.append((train.seen, test.seen))
+
+    left = train.seen + test.seen
+    if min(train.seen, test.seen) < 2 and dropped > left:
+        worst = lacking.most_common(1)[0][0]
+        raise ValueError(
+            f"{parts.paths[0]}: {left} of {left + dropped} rows are left without missing values, "
+            f"most of which are in {worst!r}: {BY_FLAG.empty}"
+        )
 
     if min(train.seen, test.seen) < 2:
         raise ValueError(

@@ -145,7 +145,7 @@ def test_headers_tell_size_and_colour() -> None:
         encoded(Image.fromarray(GREY.astype(np.uint16))),
         Encoded("odd.png", b"no image"),
     ]
-    assert headers(images) == [(40, 1), (50, 3), (28, 1), "not an image"]
+    assert headers(images) == [(40, 1, False), (50, 3, False), (28, 1, True), "not an image"]
 
 
 def damaged(tmp_path: Path) -> list[Encoded]:

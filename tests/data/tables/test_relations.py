@@ -10,7 +10,7 @@ from scgan.data.dataset import DataConfig
 from scgan.data.loading import load
 from scgan.data.tables.relations import Relation, find_relations
 from scgan.data.tables.schema import Schema
-from scgan.pipeline.scoring import score_tables
+from scgan.pipeline.scoring import score_files
 from scgan.report.facts import column_rows
 
 NUM = 600
@@ -158,5 +158,5 @@ def test_samples_are_not_excused_by_a_relation_of_the_reference(tmp_path) -> Non
     columns = independent()
     np.savez(tmp_path / "real.npz", **columns, pt=np.hypot(columns["px"], columns["py"]))
     np.savez(tmp_path / "made.npz", **columns, pt=np.full(NUM, 1e3))
-    scores = score_tables(str(tmp_path / "made.npz"), str(tmp_path / "real.npz"), seed=0)
+    scores = score_files(str(tmp_path / "made.npz"), str(tmp_path / "real.npz"), seed=0)
     assert scores["c2st_accuracy"].value > 0.95

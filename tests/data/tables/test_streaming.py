@@ -10,11 +10,12 @@ from torch.testing import assert_close
 
 from scgan.data.dataset import DataConfig
 from scgan.data.loading import load
-from scgan.data.tables import streaming as stream
+from scgan.data.tables import parts as files
 from scgan.data.tables.moments import Moments
-from scgan.data.tables.reading import Table, read_table
+from scgan.data.tables.reading import read_table
 from scgan.data.tables.schema import Schema
 from scgan.data.tables.streaming import Sample
+from scgan.data.tables.table import Table
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_samples_are_of_their_own_part_and_at_random(folder):
 
 def test_the_same_rows_whatever_the_batches(folder, monkeypatch):
     first = load(config(folder, num_train=600, num_test=300), 0)
-    monkeypatch.setattr(stream, "BATCH_ROWS", 77)
+    monkeypatch.setattr(files, "BATCH_ROWS", 77)
     second = load(config(folder, num_train=600, num_test=300), 0)
     assert_close(second.train, first.train)
     assert second.stream == first.stream and second.fingerprint == first.fingerprint
@@ -132,7 +133,7 @@ def test_each_row_has_one_shard_of_about_the_asked_size(folder):
 def test_a_large_table_is_streamed_unless_asked_not_to_be(folder, monkeypatch):
     plain = {"source": str(folder), "label": "kind", "missing": "drop"}
     assert load(DataConfig(**plain), 0).stream is None
-    monkeypatch.setattr(stream, "STREAM_ABOVE", 1000)
+    monkeypatch.setattr(files, "STREAM_ABOVE", 1000)
     assert load(DataConfig(**plain), 0).stream is not None
     assert load(DataConfig(**plain, stream=False), 0).stream is None
 
@@ -142,7 +143,7 @@ def test_a_large_table_is_streamed_unless_asked_not_to_be(folder, monkeypatch):
     [
         (
             {"columns": ("a", "smal")},
-            r"part-0\.parquet: there is no column 'smal'; did you mean 'small'\?",
+            r"there is no column 'smal'; did you mean 'small'\?",
         ),
         (
             {"missing": "error"},
@@ -162,7 +163,7 @@ def test_a_column_of_two_types_and_files_that_are_no_parquet_are_refused(folder,
     frame = pd.read_parquet(folder / "part-4.parquet")
     frame.astype({"big": "float64"}).to_parquet(folder / "part-4.parquet")
     with pytest.raises(
-        ValueError, match=r"part-4\.parquet: column 'big' is float64, but int64 before"
+        ValueError, match=r"part-0\.parquet: column 'big' holds the integer -?\d+, which float64"
     ):
         load(config(folder), 0)
     (tmp_path / "t.csv").write_text("a\n1\n")
@@ -170,6 +171,7 @@ def test_a_column_of_two_types_and_files_that_are_no_parquet_are_refused(folder,
         ValueError, match=r"only \.parquet, or a folder of such files, can be streamed"
     ):
         load(DataConfig(source=str(tmp_path / "t.csv"), stream=True), 0)
+    (tmp_path / "t.csv").unlink()
     with pytest.raises(ValueError, match=r"gone\.parquet: there is no such file"):
         load(DataConfig(source=str(tmp_path / "gone.parquet"), stream=True), 0)
     (folder / "part-2.parquet").write_bytes(b"PAR1" + bytes(100))

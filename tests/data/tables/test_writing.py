@@ -80,7 +80,7 @@ def test_file_has_the_usual_rights(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"can be written as .parquet, .csv, .npz, .npy, not as '.xlsx'"
+        ValueError, match=r"can be written as .parquet, .csv, .npz, .npy, .*, not as '.xlsx'"
     ):
         write_samples(tmp_path / "s.xlsx", {"a": np.arange(3)})
     with pytest.raises(ValueError, match="not as ''"):

@@ -1,0 +1,277 @@
+"""Tables in memory as people hold them: taken as columns, and given back as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from scgan.data.raw import Raw, from_arrays, from_matrix, from_structured
+from scgan.data.tables.arrow import from_arrow
+
+Kind = Literal["array", "frame", "polars", "arrow", "structured", "astropy", "dict"]
+
+# By the package that a container is of: what a table of another place or time must be turned into.
+_CONVERT = {
+    "dask": "X.compute()",
+    "pyspark": "X.toPandas()",
+    "modin": "X.modin.to_pandas()",
+    "cudf": "X.to_pandas()",
+    "xarray": "X.to_dataframe()",
+    "datasets": "X.to_pandas()",
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a table in memory is beside its values.
+
+    Attributes:
+        kind: Of container; ``"frame"`` is pandas'.
+        labels: The columns' own names, texts, numbers or tuples of them; none of an array's.
+        names: The same as texts, each once, by which they are modelled.
+        levels: Of a data frame, the names of its columns' levels.
+        types: Of a data frame, pandas' names of its columns' types.
+    """
+
+    kind: Kind
+    labels: tuple[Hashable, ...] = ()
+    names: tuple[str, ...] = ()
+    levels: tuple[Hashable, ...] = ()
+    types: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values that :meth:`from_json` takes back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> Layout:
+        """The layout that :meth:`to_json` wrote down."""
+        fields = {key: value if key == "kind" else _tuple(value) for key, value in tree.items()}
+        return cls(**fields)
+
+    def renamed(self, other: Layout) -> list[str]:
+        """The names here of another table's columns, by their labels; its own where there are none.
+
+        Args:
+            other: Of that table.
+        """
+        known = dict(zip(self.labels, self.names, strict=True))
+        pairs = zip(other.labels, other.names, strict=True)
+        return [known.get(label, name) for label, name in pairs]
+
+    def give(self, columns: Mapping[str, np.ndarray]) -> Any:
+        """Put columns into such a container.
+
+        Args:
+            columns: By ``names``, of an array in order; ``[N]`` each.
+        """
+        if self.kind == "array":
+            return np.stack(list(columns.values()), axis=1)
+
+        own = {label: columns[name] for label, name in zip(self.labels, self.names, strict=True)}
+        return _GIVERS[self.kind](self, own)
+
+
+def take(X: Any) -> tuple[Raw, Layout]:
+    """The columns of whatever holds a table.
+
+    Args:
+        X: Array or tensor ``[N, D]``, masked too; a structured array; a data frame of pandas or
+            polars; a table of Arrow or astropy; or a dictionary of columns.
+
+    Returns:
+        The columns, and what X is beside them.
+
+    Raises:
+        ValueError: For anything else, with how to convert it.
+    """
+    package = type(X).__module__.partition(".")[0]
+    if package in _CONVERT:
+        raise ValueError(f"X is a {type(X).__name__} of {package}; give {_CONVERT[package]}")
+
+    if type(X).__name__ == "LazyFrame":
+        raise ValueError("X is a lazy frame, which holds no rows yet; give X.collect()")
+
+    if package == "pyarrow":
+        table = _arrow_table(X)
+        return _taken("arrow", table.column_names, from_arrow(table))
+
+    if package == "polars" and hasattr(X, "to_arrow"):
+        if not hasattr(X, "columns"):
+            raise ValueError("X is a single column; give a frame, X.to_frame()")
+        return _taken("polars", X.columns, from_arrow(X.to_arrow()))
+
+    if hasattr(X, "colnames") and package == "astropy":
+        return _taken("astropy", X.colnames, from_arrays({n: X[n] for n in X.colnames}))
+
+    if isinstance(X, Mapping):
+        return _taken("dict", list(X), from_arrays({str(n): _array(X[n]) for n in X}))
+
+    if hasattr(X, "columns") and hasattr(X, "iloc"):
+        return _of_pandas(X)
+
+    return _of_array(_array(X))
+
+
+def _taken(kind: Kind, labels: Sequence[Hashable], raw: Raw, **more: Any) -> tuple[Raw, Layout]:
+    """The columns under unique names, in the order of the labels."""
+    names = _names(labels)
+    values = [*raw.columns.values()]
+    old = [*raw.columns]
+    columns = dict(zip(names, values, strict=True))
+    missing = {new: raw.missing[o] for new, o in zip(names, old, strict=True) if o in raw.missing}
+    return Raw(names, columns, missing), Layout(kind, tuple(labels), names, **more)
+
+
+def _names(labels: Sequence[Hashable]) -> tuple[str, ...]:
+    """Labels as texts, each once.
+
+    Raises:
+        ValueError: For a label twice, or one that is no text or number.
+    """
+    names = dict[Hashable, str]()
+    for label in labels:
+        parts = label if isinstance(label, tuple) else (label,)
+        if not all(isinstance(part, str | int | float) for part in parts):
+            raise ValueError(
+                f"X has a column named {label!r}, a {type(label).__name__}; names must be texts, "
+                "numbers or tuples of them"
+            )
+
+        if label in names:
+            raise ValueError(f"X has more than one column named {label!r}; rename one")
+
+        text = " ".join(map(str, parts))
+        while text in names.values():
+            text += "'"
+        names[label] = text
+
+    return tuple(names.values())
+
+
+def _of_pandas(X: Any) -> tuple[Raw, Layout]:
+    columns = {str(place): _series(X.iloc[:, place]) for place in range(X.shape[1])}
+    pairs = {name: values for name, (values, _) in columns.items()}
+    missing = {name: mask for name, (_, mask) in columns.items() if mask is not None}
+    labels = [_plain(label) for label in X.columns.tolist()]
+    levels = tuple(X.columns.names) if any(n is not None for n in X.columns.names) else ()
+    types = tuple(map(str, X.dtypes.tolist()))
+    return _taken("frame", labels, Raw(tuple(pairs), pairs, missing), levels=levels, types=types)
+
+
+def _series(series: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Values and the mask of those that are none, of any of pandas' types."""
+    import pyarrow as pa
+
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind != "O":
+        return series.to_numpy(), None
+
+    for kind in (None, pa.uint64()):  # Arrow itself thinks of int64 alone
+        try:
+            values = pa.array(series, type=kind, from_pandas=True)
+        except (pa.ArrowException, ValueError, TypeError, OverflowError):
+            continue
+        raw = from_arrow(pa.table({"v": values}))
+        return raw.columns["v"], raw.missing.get("v")
+
+    return series.to_numpy(dtype=object), None  # refused by what it holds
+
+
+def _of_array(array: Any) -> tuple[Raw, Layout]:
+    if array.dtype.names and array.ndim == 1:
+        raw = from_structured(array)
+        return raw, Layout("structured", raw.names, raw.names)
+
+    if array.ndim != 2:
+        raise ValueError(
+            f"X must have rows and columns, [N, D], not shape {array.shape}; reshape your data"
+        )
+    return from_matrix(array, {}, None), Layout("array")
+
+
+def _array(X: Any) -> Any:
+    """An array of whatever has one; masks stay."""
+    if type(X).__module__.partition(".")[0] == "torch":
+        X = X.detach().cpu()
+        return (X.float() if str(X.dtype) == "torch.bfloat16" else X).numpy()
+    return X if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
+
+
+def _arrow_table(X: Any) -> Any:
+    import pyarrow as pa
+
+    if isinstance(X, pa.Table):
+        return X.replace_schema_metadata(None)  # what an index is to pandas is a column here
+    if isinstance(X, pa.RecordBatch):
+        return pa.Table.from_batches([X]).replace_schema_metadata(None)
+    raise ValueError(f"X is a {type(X).__name__} of pyarrow; give a table, X.to_table()")
+
+
+def _plain(label: Hashable) -> Hashable:
+    if isinstance(label, tuple):
+        return tuple(map(_plain, label))
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(map(_tuple, value)) if isinstance(value, list) else value
+
+
+def _pandas(layout: Layout, columns: Mapping[Hashable, np.ndarray]) -> Any:
+    import pandas as pd
+
+    frame = pd.DataFrame(dict(enumerate(columns.values())))
+    for place, kind in enumerate(layout.types):
+        if str(frame.dtypes.iloc[place]) != kind:
+            frame[place] = frame[place].astype(kind)
+
+    deep = all(isinstance(label, tuple) for label in layout.labels)
+    if deep:
+        frame.columns = pd.MultiIndex.from_tuples(layout.labels, names=layout.levels or None)
+    else:
+        name = layout.levels[0] if layout.levels else None
+        frame.columns = pd.Index(layout.labels, name=name, tupleize_cols=False)
+    return frame
+
+
+def _polars(layout: Layout, columns: Mapping[Hashable, np.ndarray]) -> Any:
+    import polars
+
+    return polars.DataFrame(dict(columns))
+
+
+def _arrow(layout: Layout, columns: Mapping[Hashable, np.ndarray]) -> Any:
+    import pyarrow as pa
+
+    return pa.table(dict(columns))
+
+
+def _structured(layout: Layout, columns: Mapping[Hashable, np.ndarray]) -> np.ndarray:
+    num = len(next(iter(columns.values())))
+    array = np.empty(num, dtype=[(str(name), values.dtype) for name, values in columns.items()])
+    for name, values in columns.items():
+        array[str(name)] = values
+    return array
+
+
+def _astropy(layout: Layout, columns: Mapping[Hashable, np.ndarray]) -> Any:
+    from astropy.table import Table
+
+    return Table(dict(columns))
+
+
+def _dict(layout: Layout, columns: Mapping[Hashable, np.ndarray]) -> dict[Hashable, np.ndarray]:
+    return dict(columns)
+
+
+_GIVERS = {
+    "frame": _pandas,
+    "polars": _polars,
+    "arrow": _arrow,
+    "structured": _structured,
+    "astropy": _astropy,
+    "dict": _dict,
+}

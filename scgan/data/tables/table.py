@@ -1,0 +1,51 @@
+"""A table of numbers that is in memory and can be used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Checked columns: finite numbers, of one length, at least one row.
+
+    Attributes:
+        names: Columns in the user's order.
+        columns: Name to values ``[N]``, boolean, integer or float, in the user's type.
+        labels: One a row, ``[N]``, numbers or text; None where no label was named.
+        dropped: Rows left out for missing values.
+        lacking: How many rows of each column had none.
+    """
+
+    names: tuple[str, ...]
+    columns: dict[str, np.ndarray]
+    labels: np.ndarray | None
+    dropped: int
+    lacking: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def num_rows(self) -> int:
+        """Rows that are left, N."""
+        return len(next(iter(self.columns.values())))
+
+    def take(self, rows: np.ndarray) -> Table:
+        """Some of the rows, by their places or by a mask ``[N]``."""
+        columns = {name: array[rows] for name, array in self.columns.items()}
+        labels = None if self.labels is None else self.labels[rows]
+        return Table(self.names, columns, labels, self.dropped, self.lacking)
+
+
+def concatenated(tables: Sequence[Table]) -> Table:
+    """The rows of tables of the same columns, one table after the other, as one."""
+    first = tables[0]
+    columns: dict[str, np.ndarray] = {}
+    for name in first.names:
+        columns[name] = np.concatenate([table.columns[name] for table in tables])
+
+    labels = [table.labels for table in tables if table.labels is not None]
+    dropped = sum(table.dropped for table in tables)
+    return Table(first.names, columns, np.concatenate(labels) if labels else None, dropped)

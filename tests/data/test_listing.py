@@ -1,0 +1,314 @@
+"""Folders as people have them: what is no part of the data is never read, and always said."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scgan.data.dataset import DataConfig, Dataset
+from scgan.data.listing import Cell, kind_of, partitions, walk
+from scgan.data.loading import load
+from scgan.data.tables.reading import read_table
+
+Ways = Callable[..., dict[str, Dataset | str]]
+
+
+@pytest.fixture(scope="module")
+def ways() -> Iterator[Ways]:
+    """Load a folder whole, streamed, and both from S3: the data, or the line that refuses it."""
+    boto3 = pytest.importorskip("boto3")
+    moto = pytest.importorskip("moto")
+
+    with pytest.MonkeyPatch.context() as patch, moto.mock_aws():
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="data")
+
+        def read(folder: Path, *, streams: bool = True, **settings: Any) -> dict[str, Any]:
+            for old in client.list_objects_v2(Bucket="data").get("Contents", ()):
+                client.delete_object(Bucket="data", Key=old["Key"])
+            for path in folder.rglob("*"):
+                if path.is_file():
+                    client.upload_file(str(path), "data", f"in/{path.relative_to(folder)}")
+
+            found: dict[str, Any] = {}
+            for name, source in (("disk", str(folder)), ("s3", "s3://data/in")):
+                for stream in (False, True) if streams else (False,):
+                    try:
+                        config = DataConfig(source=source, stream=stream, **settings)
+                        found[f"{name} {stream}"] = load(config, 0)
+                    except ValueError as error:
+                        message = str(error).replace(str(folder), "HERE")
+                        found[f"{name} {stream}"] = message.replace("s3://data/in", "HERE")
+            return found
+
+        yield read
+
+
+def rows(low: int, num: int = 60) -> dict[str, np.ndarray]:
+    a = np.arange(low, low + num)
+    return {"a": a, "b": a * 0.5 + 0.25}
+
+
+def put(path: Path, columns: dict[str, Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame = pd.DataFrame(columns)
+    write = {".csv": frame.to_csv, ".parquet": frame.to_parquet}[path.suffix]
+    write(path, index=False)
+    return path
+
+
+def said(caplog: pytest.LogCaptureFixture) -> str:
+    text = "\n".join(record.getMessage() for record in caplog.records)
+    caplog.clear()
+    return text
+
+
+LEFTOVERS = [
+    ".ipynb_checkpoints/t-checkpoint",
+    "_temporary/0/part-0",
+    "._t",
+    "_t",
+    "sub/.hidden/t",
+]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_leftovers_are_not_read_but_named(
+    tmp_path: Path, ways: Ways, caplog: pytest.LogCaptureFixture, suffix: str
+) -> None:
+    put(tmp_path / f"t{suffix}", rows(0))
+    for name in LEFTOVERS:
+        put(tmp_path / f"{name}{suffix}", rows(1000))
+    put(tmp_path / f"half{suffix}", rows(1000)).rename(tmp_path / f"half{suffix}.tmp")
+    (tmp_path / "_SUCCESS").touch()
+
+    for way, data in ways(tmp_path, streams=suffix == ".parquet").items():
+        assert isinstance(data, Dataset), data
+        assert data.num_train + data.num_test == 60, way
+        assert data.table_schema.columns[0].high < 60
+
+    text = said(caplog)
+    assert "7 of 8 files are not read" in text and f"t-checkpoint{suffix}" in text
+
+
+def test_a_table_of_a_lake_is_refused_by_its_name(tmp_path: Path, ways: Ways) -> None:
+    put(tmp_path / "delta/sub/old.parquet", rows(0))
+    log = tmp_path / "delta/sub/_delta_log/00000000000000000000.json"
+    log.parent.mkdir()
+    log.write_text(json.dumps({"add": {"path": "old.parquet"}}))
+    for message in ways(tmp_path / "delta").values():
+        assert "HERE: sub is a table of Delta Lake, whose files hold deleted rows" in message
+
+    put(tmp_path / "ice/data/1.parquet", rows(0))
+    (tmp_path / "ice/metadata").mkdir()
+    (tmp_path / "ice/metadata/v1.metadata.json").touch()
+    (tmp_path / "hudi/.hoodie").mkdir(parents=True)
+    (tmp_path / "hudi/.hoodie/hoodie.properties").touch()
+    put(tmp_path / "hudi/1.parquet", rows(0))
+    for name, kind in (("ice", "Apache Iceberg"), ("hudi", "Apache Hudi")):
+        with pytest.raises(ValueError, match=f"this is a table of {kind}"):
+            read_table(tmp_path / name)
+
+
+def test_every_spelling_of_a_suffix_is_read(tmp_path: Path) -> None:
+    put(tmp_path / "a.parquet", rows(0)).rename(tmp_path / "a.PARQUET")
+    put(tmp_path / "b.parquet", rows(60)).rename(tmp_path / "b.pq")
+    put(tmp_path / "c.parquet", rows(120)).rename(tmp_path / "c.parq")
+    assert read_table(tmp_path).columns["a"].tolist() == list(range(180))
+    kinds = {
+        "a.CSV": ".csv",
+        "a.csv.gz": ".csv",
+        "a.tsv": ".csv",
+        "a.tar.gz": ".tar",
+        "a.b.h5": ".h5",
+    }
+    assert {name: kind_of(PurePosixPath(name)) for name in kinds} == kinds
+
+
+def test_links_are_followed_but_not_in_a_circle(tmp_path: Path) -> None:
+    put(tmp_path / "elsewhere/b.csv", rows(60))
+    put(tmp_path / "set/a.csv", rows(0))
+    os.symlink(tmp_path / "elsewhere", tmp_path / "set/linked")
+    os.symlink(tmp_path / "set", tmp_path / "set/circle")
+    names = [str(path.relative_to(tmp_path / "set")) for path in walk(tmp_path / "set")]
+    assert names == ["a.csv", "circle", "linked/b.csv"]
+    os.symlink(tmp_path / "elsewhere", tmp_path / "elsewhere/again")
+    names = [str(path.relative_to(tmp_path / "set")) for path in walk(tmp_path / "set")]
+    assert names == ["a.csv", "circle", "linked/again", "linked/b.csv"]
+    assert read_table(tmp_path / "set").num_rows == 120
+
+
+def test_a_folder_without_a_table_says_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "part-00000").write_text("1,2\n")
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(ValueError, match=r"2 other files: notes\.txt, part-00000"):
+        read_table(tmp_path)
+
+
+def test_partitions_are_columns(tmp_path: Path, ways: Ways) -> None:
+    for year in (2019, 2020):
+        for kind in ("a b", "c"):
+            folder = tmp_path / f"year={year}" / f"kind={kind.replace(' ', '%20')}"
+            put(folder / "0.parquet", rows(year))
+
+    for way, data in ways(tmp_path, label="kind").items():
+        assert isinstance(data, Dataset), data
+        assert data.table_schema.names == ("a", "b", "year"), way
+        year = data.table_schema.columns[2]
+        assert (year.low, year.high, year.dtype) == (2019, 2020, "int64")
+        assert data.train_labels is not None and set(data.train_labels) == {"a b", "c"}
+
+    for data in ways(tmp_path, columns=("year", "a")).values():
+        assert isinstance(data, Dataset) and data.table_schema.names == ("year", "a")
+    for message in ways(tmp_path).values():
+        assert "column 'kind' holds text ('a b' in row 1)" in message
+
+    table = read_table(tmp_path, columns=("a", "year"))
+    assert np.array_equal(table.columns["a"] // 100 * 100, np.full(240, 2000))
+    assert (table.columns["a"] - table.columns["year"]).max() == 59
+
+
+def test_partitions_without_a_value_and_with_codes(
+    tmp_path: Path, ways: Ways, caplog: pytest.LogCaptureFixture
+) -> None:
+    for text in ("01", "02", "__HIVE_DEFAULT_PARTITION__"):
+        put(tmp_path / f"month={text}" / "0.parquet", rows(0))
+
+    for message in ways(tmp_path).values():
+        assert "'month' (60)" in message or "'month' has no value in any row" in message
+    caplog.clear()
+    for data in ways(tmp_path, missing="drop").values():
+        assert isinstance(data, Dataset) and data.dropped == 60
+        assert data.table_schema.columns[2].low == 1
+    assert "column 'month' has values with leading zeros, which are lost" in said(caplog)
+    for data in ways(tmp_path, missing="drop", label="month").values():
+        assert isinstance(data, Dataset) and set(data.train_labels) == {"01", "02"}  # type: ignore
+
+
+def test_partitions_that_do_not_fit_are_refused(tmp_path: Path, ways: Ways) -> None:
+    put(tmp_path / "half/year=1/0.parquet", rows(0))
+    put(tmp_path / "half/1.parquet", rows(0))
+    for message in ways(tmp_path / "half").values():
+        assert "is not in the same folders NAME=VALUE as the others" in message
+
+    put(tmp_path / "clash/year=1/0.parquet", {**rows(0), "year": 1})
+    put(tmp_path / "clash/year=2/0.parquet", {**rows(0), "year": [2] * 59 + [3]})
+    for message in ways(tmp_path / "clash").values():
+        assert "year=2/0.parquet: column 'year' holds 3 in a folder year=2" in message
+
+
+def test_types_of_partitions() -> None:
+    def typed(*texts: str) -> list[Cell]:
+        return [cells["v"] for cells in partitions("t", [PurePosixPath(f"v={t}/f") for t in texts])]
+
+    assert typed("1", "-2") == [Cell(1, None), Cell(-2, None)]
+    assert typed("0", "10") == [Cell(0, None), Cell(10, None)]
+    assert typed("1", "x") == [Cell("1", None), Cell("x", None)]
+    assert typed("1" * 19, "2") == [Cell("1" * 19, None), Cell("2", None)]
+    assert typed("007") == [Cell(7, "007")]
+    assert partitions("t", [PurePosixPath("a%20b=%25/f")]) == [{"a b": Cell("%", None)}]
+    assert partitions("t", [PurePosixPath("f")]) == [{}] and partitions("t", []) == []
+
+
+def test_columns_of_some_parts_only(tmp_path: Path, ways: Ways) -> None:
+    put(tmp_path / "0.parquet", rows(0))
+    put(tmp_path / "1.parquet", {**rows(60), "more": 1.5})
+    for message in ways(tmp_path).values():
+        assert "'more' is in 1 of 2, and not in HERE/0.parquet" in message
+        assert "--data.columns" in message
+
+    for data in ways(tmp_path, columns=("b", "a")).values():
+        assert isinstance(data, Dataset) and data.table_schema.names == ("b", "a")
+        assert data.num_train + data.num_test == 120
+
+
+IDS = 2**60 + 2 * np.arange(60) + 1
+
+MIXED: list[tuple[Any, Any, str | None]] = [
+    (IDS, IDS.astype(np.uint64), "int64"),
+    (IDS, IDS[:0], "int64"),
+    (IDS, IDS[:0].astype(float), "int64"),
+    (np.arange(60, dtype=np.int8), np.arange(60, dtype=np.uint16), "int32"),
+    (np.arange(60), np.arange(60) + 0.5, "float64"),
+    (np.arange(60, dtype=np.float32), np.arange(60) + 0.5, "float64"),
+    (IDS, np.arange(60) + 0.5, None),
+    (IDS, IDS.astype(np.uint64) + np.uint64(2**63), None),
+    (np.arange(60) > 30, np.arange(60), None),
+    (np.arange(60), [None] * 60, "drop"),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "kind"), MIXED)
+def test_types_that_differ_between_parts(
+    tmp_path: Path, ways: Ways, first: Any, second: Any, kind: str | None
+) -> None:
+    for place, values in enumerate((first, second)):
+        columns = {name: array[: len(values)] for name, array in rows(0).items()}
+        put(tmp_path / f"{place}.parquet", {**columns, "v": values})
+
+    found = ways(tmp_path, missing="drop" if kind == "drop" else "error")
+    if kind is None:
+        told = {message for message in found.values() if isinstance(message, str)}
+        assert len(told) == 1 and "column 'v'" in told.pop(), found
+        return
+
+    for data in found.values():
+        assert isinstance(data, Dataset), data
+        v = data.table_schema.columns[2]
+        assert v.dtype == ("int64" if kind == "drop" else kind)
+        assert data.dropped == (60 if kind == "drop" else 0)
+        if first is IDS:
+            assert v.low in IDS and v.high in IDS
+
+    if first is IDS:
+        values = read_table(tmp_path).columns["v"]
+        assert values.tolist() == [*IDS.tolist(), *map(int, second)]
+
+
+def test_parts_of_csv_without_rows_have_no_say(tmp_path: Path) -> None:
+    put(tmp_path / "1.csv", {"id": IDS, **rows(0)})
+    (tmp_path / "2.csv").write_text("id,a,b\n")
+    assert read_table(tmp_path).columns["id"].tolist() == IDS.tolist()
+
+
+def test_labels_that_are_texts_in_some_parts(tmp_path: Path, ways: Ways) -> None:
+    put(tmp_path / "0.parquet", {**rows(0), "k": [1, 2] * 30})
+    put(tmp_path / "1.parquet", {**rows(60), "k": ["2", "x"] * 30})
+    for data in ways(tmp_path, label="k").values():
+        assert isinstance(data, Dataset) and data.train_labels is not None
+        assert set(data.train_labels) == {"1", "2", "x"}
+
+
+def test_an_index_is_no_column_unless_it_is_asked_for(
+    tmp_path: Path, ways: Ways, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = pd.DataFrame(rows(0), index=pd.Index(np.arange(60) * 7, name="time"))
+    frame.to_parquet(tmp_path / "t.parquet")
+    for data in ways(tmp_path).values():
+        assert isinstance(data, Dataset) and data.table_schema.names == ("a", "b")
+    assert said(caplog).count("left out: time") == 4
+    for data in ways(tmp_path, columns=("time", "a")).values():
+        assert isinstance(data, Dataset) and data.table_schema.columns[0].name == "time"
+    for data in ways(tmp_path, label="time").values():
+        assert isinstance(data, Dataset) and 21 in [*data.train_labels, *data.test_labels]  # type: ignore
+
+
+def test_marks_of_no_value(tmp_path: Path, ways: Ways) -> None:
+    columns = {**rows(0), "v": np.arange(60) * 0.5, "w": np.arange(60, dtype="f4")}
+    columns["v"][:7], columns["w"][5:10] = -9999, 99.99
+    put(tmp_path / "t.parquet", columns)
+    marks = (-9999.0, 99.99)
+    for message in ways(tmp_path, missing_values=marks).values():
+        assert "'v' (7), 'w' (5): 10 of 60 rows" in message
+    for data in ways(tmp_path, missing_values=marks, missing="drop").values():
+        assert isinstance(data, Dataset) and data.dropped == 10
+        assert data.table_schema.columns[2].low >= 0 and data.table_schema.columns[3].high < 99
