@@ -50,7 +50,10 @@ def choose_num_clusters(
             clusters = fit_clusters(
                 train, num, min_rows=min_rows, max_iter=max_iter, mini_batch_above=0, seed=seed
             )
-            found[num] = log_likelihood(train, clusters, held_out, seed)
+            found[num] = max(
+                log_likelihood(train, clusters, held_out, most, seed)
+                for most in (1, MOST_COMPONENTS)
+            )
         if num in found and found[num] < max(found.values()) - FAR_WORSE:
             break
 
@@ -59,7 +62,9 @@ def choose_num_clusters(
     return max((num for num, value in found.items() if value >= best - near), default=1), found
 
 
-def log_likelihood(eps: Tensor, clusters: Clusters, held_out: Tensor, seed: int) -> float:
+def log_likelihood(
+    eps: Tensor, clusters: Clusters, held_out: Tensor, most: int, seed: int
+) -> float:
     r"""Mean log-likelihood of codes under a mixture a cluster.
 
     .. math:: \log \sum_k \frac{n_k}{N} \, p_k(\varepsilon)
@@ -68,6 +73,7 @@ def log_likelihood(eps: Tensor, clusters: Clusters, held_out: Tensor, seed: int)
         eps: Codes that the clusters are of, ``[N, d]``.
         clusters: Their clusters.
         held_out: Other codes, ``[M, d]``.
+        most: Components of a mixture, at most.
         seed: Of the mixtures.
 
     Returns:
@@ -77,8 +83,7 @@ def log_likelihood(eps: Tensor, clusters: Clusters, held_out: Tensor, seed: int)
     total = np.full(len(codes), -np.inf)
 
     for k, count in enumerate(clusters.counts.tolist()):
-        most = count // (ROWS_A_DIMENSION * eps.shape[1])
-        number = max(1, min(MOST_COMPONENTS, most))
+        number = max(1, min(most, count // (ROWS_A_DIMENSION * eps.shape[1])))
         mixture = fit_mixture(eps[clusters.k == k], number, seed)
         share = np.log(count / len(eps))
         total = np.logaddexp(total, share + mixture.score_samples(codes))

@@ -87,7 +87,12 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     # K.
     (_EVIDENCE, "share = np.log(count / len(eps))", "share = 0.0", EVIDENCE),
     (_EVIDENCE, "share + mixture.score_samples", "mixture.score_samples", EVIDENCE),
-    (_EVIDENCE, "(train, clusters, held_out, seed)", "(train, clusters, train, seed)", EVIDENCE),
+    (
+        _EVIDENCE,
+        "(train, clusters, held_out, most, seed)",
+        "(train, clusters, train, most, seed)",
+        EVIDENCE,
+    ),
     (_EVIDENCE, "near = NEARLY if len(eps) > NUM_ROWS else 0.0", "near = 9.0", EVIDENCE),
     (_EVIDENCE, "num * min_rows <= len(train)", "num <= len(train)", EVIDENCE),
     (_CLUSTER, "return c.num_clusters, {}", "pass", FED),
