@@ -1,30 +1,41 @@
-"""How many clusters codes have, by how well a Gaussian a cluster explains codes it has not seen."""
+"""How many clusters codes have, by how well a small mixture a cluster explains unseen codes."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from scgan.clustering.in_memory import Clusters, fit_clusters
+from scgan.clustering.mixtures import fit_mixture
 
 CANDIDATES = (1, 4, 16, 64, 256)
-NUM_ROWS = 30_000  # codes looked at, at most: a second or two
-LEAST_VARIANCE = 1e-4  # of codes of unit mean variance; keeps thin clusters from counting for all
+NUM_ROWS = 20_000  # codes looked at, at most: a few seconds
+MOST_COMPONENTS = 16  # of a cluster's mixture
+ROWS_A_DIMENSION = 4  # that a component needs
+FAR_WORSE = 0.4  # nats below the best; no larger K is tried then
+NEARLY = 0.1  # nats; of more codes than are looked at, so many more clusters can be learnt
 
 
 def choose_num_clusters(
     eps: Tensor, *, min_rows: int, max_iter: int, seed: int
 ) -> tuple[int, Mapping[int, float]]:
-    """Choose K by the held-out log-likelihood of a Gaussian a cluster.
+    """Choose K by the held-out log-likelihood of a small mixture of Gaussians a cluster.
+
+    One Gaussian a cluster would ask for many clusters, and a K-means cell's edges are what no
+    Gaussian has: on pairs of jets a classifier then tells 73 % of the samples from data, and 56 %
+    with few clusters of several Gaussians.
+
+    Where there are more codes than are looked at, more clusters can be learnt than these show: the
+    largest K is taken that is nearly as good as the best.
 
     Args:
         eps: Codes, ``[N, d]``, of about unit variance.
         min_rows: Least rows of a cluster; no K is tried for which there are not as many a cluster.
         max_iter: Rounds of K-means.
-        seed: Of the codes held out, and of K-means.
+        seed: Of the codes held out, of K-means and of the mixtures.
 
     Returns:
         K, and the mean log-likelihood of a held-out code in nats for each K that was tried; 1, and
@@ -39,35 +50,42 @@ def choose_num_clusters(
             clusters = fit_clusters(
                 train, num, min_rows=min_rows, max_iter=max_iter, mini_batch_above=0, seed=seed
             )
-            found[num] = log_likelihood(train, clusters, held_out)
+            found[num] = max(
+                log_likelihood(train, clusters, held_out, most, seed)
+                for most in (1, MOST_COMPONENTS)
+            )
+        if num in found and found[num] < max(found.values()) - FAR_WORSE:
+            break
 
-    return max(found, key=found.__getitem__, default=1), found
+    best = max(found.values(), default=0.0)
+    near = NEARLY if len(eps) > NUM_ROWS else 0.0
+    return max((num for num, value in found.items() if value >= best - near), default=1), found
 
 
-def log_likelihood(eps: Tensor, clusters: Clusters, held_out: Tensor) -> float:
-    r"""Mean log-likelihood of codes under a Gaussian a cluster.
+def log_likelihood(
+    eps: Tensor, clusters: Clusters, held_out: Tensor, most: int, seed: int
+) -> float:
+    r"""Mean log-likelihood of codes under a mixture a cluster.
 
-    .. math:: \log \sum_k \frac{n_k}{N} \, \mathcal{N}(\varepsilon; \mu_k, \Sigma_k)
+    .. math:: \log \sum_k \frac{n_k}{N} \, p_k(\varepsilon)
 
     Args:
         eps: Codes that the clusters are of, ``[N, d]``.
         clusters: Their clusters.
         held_out: Other codes, ``[M, d]``.
+        most: Components of a mixture, at most.
+        seed: Of the mixtures.
 
     Returns:
         The mean over the held-out codes, nats.
     """
-    codes, dim = held_out.double(), eps.shape[1]
-    total = codes.new_full((len(codes),), -math.inf)
+    codes = held_out.double().numpy()
+    total = np.full(len(codes), -np.inf)
 
     for k, count in enumerate(clusters.counts.tolist()):
-        rows = eps[clusters.k == k].double()
-        centred = rows - rows.mean(0)
-        covariance = centred.T @ centred / count
-        root = torch.linalg.cholesky(covariance + LEAST_VARIANCE * torch.eye(dim))
-        own = torch.linalg.solve_triangular(root, (codes - rows.mean(0)).T, upper=False)
-        volume = root.diagonal().log().sum() + dim / 2 * math.log(2 * math.pi)
-        share = math.log(count / len(eps))
-        total = torch.logaddexp(total, share - own.square().sum(0) / 2 - volume)
+        number = max(1, min(most, count // (ROWS_A_DIMENSION * eps.shape[1])))
+        mixture = fit_mixture(eps[clusters.k == k], number, seed)
+        share = np.log(count / len(eps))
+        total = np.logaddexp(total, share + mixture.score_samples(codes))
 
     return float(total.mean())

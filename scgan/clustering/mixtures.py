@@ -14,7 +14,7 @@ LEAST_VARIANCE = 1e-4  # added to each axis, of rows whose axes have unit varian
 
 
 def fit_mixture(rows: Tensor, num_components: int, seed: int) -> GaussianMixture:
-    """Fit a mixture of Gaussians with covariances of their own, from a K-means start.
+    """Fit a mixture of Gaussians with covariances of their own, from a k-means++ start.
 
     Args:
         rows: ``[N, D]``, their axes about unit variance.
@@ -28,7 +28,12 @@ def fit_mixture(rows: Tensor, num_components: int, seed: int) -> GaussianMixture
     from sklearn.mixture import GaussianMixture
     from threadpoolctl import threadpool_limits
 
-    mixture = GaussianMixture(num_components, reg_covar=LEAST_VARIANCE, random_state=seed)
+    mixture = GaussianMixture(
+        num_components,
+        reg_covar=LEAST_VARIANCE,
+        init_params="k-means++",  # as good as K-means, and faster
+        random_state=seed,
+    )
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # a hundred rounds will do
         return mixture.fit(rows.double().numpy())

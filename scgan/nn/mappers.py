@@ -201,7 +201,7 @@ class MixtureMappers(Mappers):
         self.whitening.scale[number, 0] = scale
 
     @override
-    def sample(self, k: Tensor, generator: torch.Generator, tile: int = 64) -> Tensor:
+    def sample(self, k: Tensor, generator: torch.Generator, tile: int = 8) -> Tensor:
         weights = self.weights.to(generator.device)
         component = torch.multinomial(weights[k.to(generator.device)], 1, generator=generator)
         number = k * weights.shape[1] + component[:, 0].to(k.device)

@@ -29,6 +29,7 @@ def model():
         encode=lambda x: 2 * x,
         mapper_distances=[0.1],
         mapper_distance_floors=[0.1],
+        view_information=lambda x, generator: (1.0, 2.0),
     )
     parts.redraw = lambda *args: scgan.SCGANModel.redraw(parts, *args)
     return parts

@@ -34,7 +34,7 @@ class ClusterSettings(Settings):
         ge=1,
         le=100_000,
         description="K; none: of 1, 4, 16, 64 and 256 what explains held-out codes best by a "
-        "Gaussian a cluster",
+        "small mixture a cluster",
     )
     min_rows: int = Field(
         16, ge=2, description="rows; a smaller cluster is dissolved into the nearest other"
@@ -99,7 +99,7 @@ def num_clusters(
     num, evidence = choose_num_clusters(eps, min_rows=c.min_rows, max_iter=c.max_iter, seed=seed)
     tried = ", ".join(f"{k}: {value:.2f}" for k, value in evidence.items())
     _log.info(
-        "%d clusters, as a Gaussian each explains held-out codes best (log-likelihood, nats: %s)",
+        "%d clusters, as a small mixture each explains held-out codes (log-likelihood, nats: %s)",
         num,
         tried,
     )

@@ -67,8 +67,8 @@ def code_dim(c: EncoderSettings, data_dim: int) -> int:
 def build_encoder(
     c: EncoderSettings,
     data_dim: int,
-    noise_std: float = 1.0,
     generator: torch.Generator | None = None,
+    noise_std: float = 1.0,
 ) -> Encoder:
     """A new encoder, its weights drawn from ``generator``.
 
@@ -106,6 +106,33 @@ def load_encoder(c: EncoderSettings, artifact: Artifact) -> Encoder:
     return encoder
 
 
+@torch.no_grad()
+def view_information(
+    c: EncoderSettings, encoder: Encoder, noise_std: float, x: Tensor, generator: torch.Generator
+) -> tuple[float, float]:
+    """The mutual information of two views that InfoNCE finds in their codes, on rows of any part.
+
+    Args:
+        c: Settings.
+        encoder: A trained encoder.
+        noise_std: Of its views.
+        x: Rows, ``[N, D]``.
+        generator: Draws batches and noise, on their device.
+
+    Returns:
+        The mean over at most eight batches, and the most that batches of that size can show, nats.
+    """
+    size = min(c.batch_size, len(x))
+    found = []
+    for _ in range(min(8, len(x) // size)):
+        rows = x[torch.randint(len(x), (size,), generator=generator, device=x.device)]
+        u0, u1 = encoder.net(torch.cat(noise_views(rows, noise_std, generator))).chunk(2)
+        loss = CONTRASTIVE[c.contrastive](u0, u1, c.temperature)
+        found.append(mutual_information(loss, size))
+
+    return float(torch.stack(found).mean()), math.log(2 * size - 1)
+
+
 def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 1: raise the mutual information of x and eps by InfoNCE on two noisy views.
 
@@ -117,7 +144,7 @@ def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     rows = training_rows("encode", resident, inputs, runtime)
     noise_std = view_noise(c, resident, inputs.generator("encode", "noise"))
     weights = inputs.generator("encode", "weights")
-    encoder = build_encoder(c, data_dim, noise_std, weights).to(runtime.device)
+    encoder = build_encoder(c, data_dim, weights, noise_std).to(runtime.device)
     network = runtime.parallel(encoder.net)
     generator = inputs.generator("encode", "batches", runtime.device)
     optimizer = adam(network, c.learning_rate)

@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,17 +16,15 @@ from scgan.contract import Inputs, Units
 from scgan.losses.likelihood import negative_log_likelihood
 from scgan.losses.scgan import discriminator_loss, mapper_loss
 from scgan.nn.mappers import AutoencoderMappers, FlowMappers, Mappers, MixtureMappers, Whitening
+from scgan.stages.tables.mapper_settings import MapperSettings
 from scgan.training.blocks import Blocks
 from scgan.training.loop import GAN_BETAS, adversarial_step, descend, train
 from scgan.training.runtime import Runtime
 from scgan.training.state import TrainState
 
-if TYPE_CHECKING:
-    from scgan.stages.tables.map import MapperSettings
-
 HELD_OUT = 512  # codes of a cluster, at most
 LEAST_CODES = 20  # a smaller cluster has none to spare, and is measured on what it was trained on
-MOST_COMPONENTS = 16  # of a mixture whose number isn't set
+MOST_COMPONENTS = 32  # of a mixture whose number isn't set
 CODES_A_DIMENSION = 2  # that a component needs, of its own, for a covariance that means something
 
 
@@ -214,8 +212,16 @@ def _best_mixture(c: MapperSettings, v: Tensor, held_out: Tensor, seed: int) -> 
     if c.num_components is not None:
         numbers = [min(c.num_components, len(v))]
 
-    fits = [fit_mixture(v, number, seed) for number in numbers]
-    return max(fits, key=lambda fit: fit.score(held_out.numpy()))
+    # More and more, until held-out codes are explained no better.
+    best, score = None, -math.inf
+    for number in numbers:
+        found = fit_mixture(v, number, seed)
+        reached = found.score(held_out.double().numpy())
+        if reached < score:
+            break
+        best, score = found, reached
+
+    return best
 
 
 def mapper_batches(

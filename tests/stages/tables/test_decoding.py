@@ -213,7 +213,10 @@ def advantage(critic, own, bad):
     return 2 * math.log(2) - (F.softplus(-real).mean() + F.softplus(fake).mean()).item()
 
 
-@pytest.mark.parametrize("bad", [noisy, gaussian, shuffled])
+SLOW = [pytest.param(bad, marks=pytest.mark.slow) for bad in (noisy, gaussian)]
+
+
+@pytest.mark.parametrize("bad", [shuffled, *SLOW])
 def test_both_critics_see_half_of_what_a_stronger_fresh_one_sees(bad):
     """As the stage trains them, on a generator that stays bad, against one wider and longer."""
     c = config_of(reconstruction_critic=True, batch_size=256).decoder

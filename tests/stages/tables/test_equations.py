@@ -90,7 +90,7 @@ def test_contrastive_step_raises_the_bound_of_equation_1(fitted):
     inputs = Inputs(data, {}, 0)
     generator = inputs.generator("encode", "batches")
     std = encode.view_noise(config, data.train, inputs.generator("encode", "noise"))
-    network = encode.build_encoder(config, 2, std, inputs.generator("encode", "weights")).net
+    network = encode.build_encoder(config, 2, inputs.generator("encode", "weights"), std).net
     adam = torch.optim.Adam(network.parameters(), config.learning_rate)
     for _ in range(STEPS):
         rows = data.train[torch.randint(400, (64,), generator=generator)]
