@@ -253,6 +253,7 @@ class FlowMappers(Mappers):
             num_layers=num_layers,
             generators=generators,
         )
+
         num_other, hidden = dim - num_axes, [width] * num_layers
         if num_other:
             self.others = StackedMLP([num_axes, *hidden, num_other], generators, last_gain=0.0)

@@ -251,7 +251,7 @@ class SCGANSystem(System):
         "smoke": preset(
             SCGANConfig(),
             {
-                "encoder.num_samples": 65_536,  # an eighth of the default: a second or two
+                "encoder.num_samples": 65_536,  # half of the default: a second or two
                 "clusters.num_clusters": 32,  # few enough to train all mappers in a second
                 "mappers.kind": "adversarial",  # the kind with most to go wrong
                 "mappers.num_samples": 6_400,  # a fifteenth of the default
@@ -268,6 +268,7 @@ class SCGANSystem(System):
                 "encoder.learning_rate": 3e-4,  # [INFOSCC-GAN] code
                 "encoder.noise_std": 0.05,  # ours: two views of a row of a table
                 "encoder.isometric_start": False,  # [INFOSCC-GAN] code: a perceptron
+                "encoder.num_samples": 768_000,  # ours: without that start it takes longer
                 "mappers.kind": "adversarial",  # Sec. 2.2
                 "decoder.adversarial": "hinge_clipped",  # [EIGENGAN] code, [INFOSCC-GAN] Eq. (9)
                 "decoder.reconstruction_critic": True,  # Eq. (4)

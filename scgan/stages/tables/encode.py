@@ -53,7 +53,9 @@ class EncoderSettings(TrainingSettings):
         512, ge=2, description="rows a step, over all workers; each is the others' negative"
     )
     num_samples: NumSamples = Field(
-        768_000, description="rows seen, over all workers: 1,500 steps of the default batch"
+        128_000,
+        description="rows seen, over all workers: 250 steps of the default batch, as an isometric "
+        "start is near the end; without one, 1,500 steps",
     )
     learning_rate: LearningRate = 2e-3
     schedule: Schedule = "cosine"
