@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from scgan.data.formats import READERS, table_files
-from scgan.data.listing import kind_of, partitions, split_inside, tell_unread, walk
+from scgan.data.listing import kind_of, partitions, split_inside, tell_copies, tell_unread, walk
 from scgan.data.raw import Raw, from_arrays
 from scgan.data.remote import on_disk
 from scgan.data.tables.checking import (
@@ -79,6 +79,7 @@ def _read_all(source: str, local: Path, choice: Choice) -> Raw:
 
     names = [file.relative_to(local) for file in files]
     tell_unread(source, [file.relative_to(local) for file in walk(local)], names)
+    tell_copies(source, files)
     parts = list[tuple[str, Raw]]()
 
     for file, cells in zip(files, partitions(source, names), strict=True):
