@@ -116,12 +116,13 @@ def from_columns(
     Raises:
         ValueError: In one line, for whatever is wrong with the arrays.
     """
-    return from_raw(from_arrays(columns), labels, missing)
+    choice, raw = Choice(missing=missing), from_arrays(columns)
+    return checked("the data", raw, choice, labels=labels, remedies=IN_PYTHON)
 
 
-def from_raw(raw: Raw, labels: np.ndarray | None = None, missing: Missing = "error") -> Table:
-    """The same of columns whose missing values are known."""
-    return checked("the data", raw, Choice(missing=missing), labels=labels, remedies=IN_PYTHON)
+def from_raw(raw: Raw, name: str = "X") -> Table:
+    """The same of columns whose missing values are known, of what messages call ``name``."""
+    return checked(name, raw, Choice(), remedies=IN_PYTHON)
 
 
 def _read(path: Path) -> Raw:
