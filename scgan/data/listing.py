@@ -214,18 +214,19 @@ def tell_zeros(source: str, name: str) -> None:
 
 
 def tell_copies(source: str, files: Sequence[Path]) -> None:
-    """Say which files are the same byte for byte, as copies by hand are; they are read as well.
+    """Say which files of a folder are the same byte for byte, as copies by hand are; all are read.
 
     Args:
         source: What messages call their folder.
         files: On this machine.
     """
     sizes = Counter(file.stat().st_size for file in files if file.is_file())
-    first: dict[str, Path] = {}
+    first: dict[tuple[Path, str], Path] = {}
     for file in files:
         if file.is_file() and sizes[file.stat().st_size] > 1:
             with file.open("rb") as opened:
-                known = first.setdefault(hashlib.file_digest(opened, "sha256").hexdigest(), file)
+                digest = hashlib.file_digest(opened, "sha256").hexdigest()
+            known = first.setdefault((file.parent, digest), file)
             if known != file:
                 tell(source, f"{file.name} is a copy of {known.name}, and read as well")
 
