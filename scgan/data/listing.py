@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections import Counter
@@ -66,7 +67,8 @@ def is_hidden(path: PurePath) -> bool:
     Folders of partitions may begin so: ``_year=2020``.
     """
     dotted = any(part.startswith(".") for part in path.parts)
-    return dotted or any(part.startswith("_") and "=" not in part for part in path.parts)
+    cached = path.name.startswith("cache-") and path.suffix == ".arrow"  # Hugging Face's
+    return dotted or cached or any(part.startswith("_") and "=" not in part for part in path.parts)
 
 
 def walk(folder: Path) -> list[Path]:
@@ -209,6 +211,24 @@ def tell_zeros(source: str, name: str) -> None:
         f"column {name!r} has values with leading zeros, which are lost, as they are read as "
         "numbers; as the label they are kept",
     )
+
+
+def tell_copies(source: str, files: Sequence[Path]) -> None:
+    """Say which files of a folder are the same byte for byte, as copies by hand are; all are read.
+
+    Args:
+        source: What messages call their folder.
+        files: On this machine.
+    """
+    sizes = Counter(file.stat().st_size for file in files if file.is_file())
+    first: dict[tuple[Path, str], Path] = {}
+    for file in files:
+        if file.is_file() and sizes[file.stat().st_size] > 1:
+            with file.open("rb") as opened:
+                digest = hashlib.file_digest(opened, "sha256").hexdigest()
+            known = first.setdefault((file.parent, digest), file)
+            if known != file:
+                tell(source, f"{file.name} is a copy of {known.name}, and read as well")
 
 
 def tell_arrays(source: object, arrays: Mapping[str, np.ndarray], read: Collection[str]) -> None:

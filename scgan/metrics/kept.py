@@ -24,6 +24,8 @@ def kept_scores(
         ``constants_kept`` and ``repeats_kept``, where there are such columns, of the worst of them;
         and ``within_range``, the share of samples of which no value is beyond the real ones'.
     """
+    # In the real rows' types: what float32 rounded is no other value.
+    made = {name: _as(made[name], values.dtype) for name, values in real.items()}
     constants = [c for c in schema.columns if c.kind == "constant"]
     if constants:
         shares = [float((made[c.name] == c.low).mean()) for c in constants]
@@ -38,3 +40,7 @@ def kept_scores(
     for name in schema.names:
         inside &= (made[name] >= real[name].min()) & (made[name] <= real[name].max())
     yield "within_range", Score.of("within_range", float(inside.mean()), 1.0)
+
+
+def _as(values: np.ndarray, kind: np.dtype) -> np.ndarray:
+    return values.astype(kind) if kind.kind == values.dtype.kind == "f" else values

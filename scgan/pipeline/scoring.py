@@ -158,8 +158,8 @@ def score_tables(samples: Table, reference: Table, seed: int, name: str) -> dict
     schema = data.table_schema
     _tell_not_compared(name, schema)
     rows = schema.encode(samples.columns)
-    distances = compare_rows(rows, data.test, data.train, seed=seed)
-    return dict(distances) | dict(kept_scores(samples.columns, reference.columns, schema))
+    kept = kept_scores(samples.columns, reference.columns, schema)
+    return dict(kept) | dict(compare_rows(rows, data.test, data.train, seed=seed))
 
 
 def _tell_not_compared(name: str, schema: Schema) -> None:

@@ -186,6 +186,12 @@ FOLDERS = [
         streamed=True,
     ),
     Odd(
+        "a copy by hand",
+        parts({"t.parquet": half(0), "t (1).parquet": half(0)}),
+        told="t.parquet is a copy of t (1).parquet",
+        streamed=True,
+    ),
+    Odd(
         "files beside",
         parts(IN_TWO, empty("_SUCCESS"), empty("notes.txt")),
         told="2 of 4 files are not read",

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from scgan.data.dataset import DataConfig, Dataset
-from scgan.data.listing import Cell, kind_of, partitions, walk
+from scgan.data.listing import Cell, is_hidden, kind_of, partitions, walk
 from scgan.data.loading import load
 from scgan.data.tables.reading import read_table
 
@@ -312,3 +312,10 @@ def test_marks_of_no_value(tmp_path: Path, ways: Ways) -> None:
     for data in ways(tmp_path, missing_values=marks, missing="drop").values():
         assert isinstance(data, Dataset) and data.dropped == 10
         assert data.table_schema.columns[2].low >= 0 and data.table_schema.columns[3].high < 99
+
+
+def test_what_programs_leave_is_hidden() -> None:
+    hidden = ["cache-1a2b.arrow", "_SUCCESS", "a/.x/b.csv", "_delta/b.csv", ".a.csv.swp"]
+    shown = ["cache-1a2b.csv", "data.arrow", "_y=1/b.csv", "a_b/c.csv", "cache/1.arrow"]
+    for name in [*hidden, *shown]:
+        assert is_hidden(PurePosixPath(name)) == (name in hidden), name

@@ -11,6 +11,7 @@ FINDING = ("tests/data/images/test_finding.py",)
 INPUTS = ("tests/data/test_odd_inputs.py",)
 SCIENTIFIC = ("tests/data/tables/test_scientific.py",)
 SCORING = ("tests/pipeline/test_scoring.py::test_columns_that_no_distance_sees_are_told_of",)
+ESTIMATOR = ("tests/test_estimator.py::test_what_is_given_comes_back",)
 SESSION = ("tests/ray_jobs/cluster/test_session.py",)
 
 MUTANTS = [
@@ -75,7 +76,7 @@ MUTANTS = [
     (DATA + "split.py", "    if (there > 0).all():\n", "    if True:\n", FINDING),
     # In memory.
     (DATA + "containers.py", "X.detach().cpu()", "X.cpu()", CONTAINERS),
-    (DATA + "containers.py", "known.get(label, name)", "name", ("tests/test_estimator.py",)),
+    (DATA + "containers.py", "known.get(label, name)", "name", ESTIMATOR),
     (DATA + "containers.py", "frame[place].astype(kind)", "frame[place]", CONTAINERS),
     (
         DATA + "containers.py",

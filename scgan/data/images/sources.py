@@ -203,6 +203,9 @@ def _pixels(name: str, array: np.ndarray) -> np.ndarray:
             "[N, 3, H, W]"
         )
 
+    if array.dtype == bool:
+        array = array.astype(np.uint8)  # masks, which are read as black and white
+
     if array.dtype.kind in "iu" and array.size and 0 <= array.min() and array.max() <= 255:
         array = array.astype(np.uint8, copy=False)
 

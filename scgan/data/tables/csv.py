@@ -112,6 +112,11 @@ def _decoded(path: Path) -> _Text:
 def _without_comments(text: _Text) -> _Text:
     """Leave lines out that begin with # or hold nothing but blanks."""
     content = text.content
+    if not content.startswith((b"#", b" ", b"\n")) and not any(
+        start in content for start in (b"\n#", b"\n ")
+    ):
+        return text
+
     if b'"' in content:  # within quotes, such a line may be part of a value
         top = re.match(rb"(?:[ \t]*(?:#[^\n]*)?\n)*", content)
         found = top.group() if top is not None else b""

@@ -11,7 +11,7 @@ import numpy as np
 from scgan.data.telling import listed, tell
 
 MAX_ROWS = 100_000  # looked at
-MIN_DISTINCT = 5  # values that make a rest from which others are far
+MIN_DISTINCT = 8  # values that make a rest from which others are far
 MAX_FAR = 4  # values of a column
 # How far from the next a value is, in spans of all the rest: one that is repeated, or a single one.
 FAR_REPEATED, FAR_SINGLE = 2.0, 20.0

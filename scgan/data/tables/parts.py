@@ -20,6 +20,7 @@ from scgan.data.listing import (
     kind_of,
     partitions,
     table_parts,
+    tell_copies,
     tell_unread,
     tell_zeros,
     walk,
@@ -82,6 +83,7 @@ def find_parts(source: str, stream: bool | None) -> tuple[str, ...]:
     if list(sizes) != [PurePosixPath()]:
         read = table_parts(source, list(sizes))
         tell_unread(source, sizes, read)
+        tell_copies(source, [Path(path) for path in paths])
     return tuple(paths)
 
 

@@ -162,8 +162,9 @@ def test_bits_of_grey(
 def test_arrays_of_zeros_and_ones_become_black_and_white(tmp_path: Path) -> None:
     images = RNG.integers(0, 2, (10, 32, 32), dtype=np.uint8)
     np.savez(tmp_path / "t.npz", images=images)
-    data = read(tmp_path / "t.npz")
-    assert data.train.unique().tolist() == [0, 255]
+    assert read(tmp_path / "t.npz").train.unique().tolist() == [0, 255]
+    np.savez(tmp_path / "t.npz", images=images == 1)
+    assert read(tmp_path / "t.npz").train.unique().tolist() == [0, 255]
 
 
 def packed(path: Path, files: dict[str, bytes]) -> Path:

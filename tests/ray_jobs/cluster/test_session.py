@@ -27,6 +27,13 @@ def test_the_address_of_a_dead_cluster_is_said_at_once(monkeypatch, scheme):
     assert time.monotonic() - start < 15
 
 
+def test_the_address_of_a_dashboard_is_refused(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:8265")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(ValueError, match="is for ray job submit; give ray://HOST:10001"):
+        session.connect()
+
+
 def test_other_addresses_are_rays_business(monkeypatch):
     joined = []
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
