@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scgan.data.listing import listed
+from scgan.data.tables.values import present
 
 MAX_ROWS = 100_000  # looked at
 MIN_DISTINCT = 5  # values that make a rest from which others are far
@@ -70,7 +71,8 @@ def tell_far(source: str, columns: Mapping[str, np.ndarray], remedy: str | None 
         columns: Name to values ``[N]``.
         remedy: What to do where they stand for no value; None for the command line's flag.
     """
-    found = {name: far for name, values in columns.items() if (far := _far_of(values))}
+    there = {name: present(values) for name, values in columns.items()}
+    found = {name: far for name, values in there.items() if (far := _far_of(values))}
     if not found:
         return
 

@@ -13,7 +13,7 @@ from scgan.data.fingerprint import fingerprint
 from scgan.data.tables.checking import (
     BY_FLAG,
     Table,
-    concatenated,
+    joined_tables,
 )
 from scgan.data.tables.moments import Moments
 from scgan.data.tables.parts import Parts
@@ -120,7 +120,7 @@ def measure(
             test.add(place[held_out], test_rows)
 
             try:
-                moments.add(train_rows.columns)
+                moments.add(train_rows.columns, train_rows.meanings)
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from None
 
@@ -141,13 +141,18 @@ def measure(
         )
 
     train_rows, test_rows = train.table(), test.table()
-    schema = moments.schema().learnable(parts.paths[0])
-    schema = schema.adapted(train_rows.columns, scaling, parts.seed)
+    try:
+        schema = moments.schema().knowing(test_rows.columns)
+    except ValueError as error:
+        raise ValueError(f"{parts.paths[0]}: {error}") from None
+
+    schema = schema.learnable(parts.paths[0]).adapted(train_rows.columns, scaling, parts.seed)
     num_shards = _num_shards(train.seen, schema.dim, shard_rows)
     stream = Stream(parts, train.seen, test.seen, num_shards)
 
     sizes = (num_shards, num_train, num_test)
     drawn = ("stream", STREAM_VERSION, rows, parts.names, parts.test_fraction, parts.seed, sizes)
+    drawn = (*drawn, *([schema.meanings] if schema.meanings else []))
     arrays = [train_rows.labels, *train_rows.columns.values()]
     arrays += [test_rows.labels, *test_rows.columns.values()]
     told = fingerprint((drawn, scaling, moments.hashes()), arrays)
@@ -190,7 +195,7 @@ class Sample:
         if len(order) == self.size:
             self.bound = joined[order[-1]]
 
-        self.batches = [(joined[order], concatenated(tables).take(order))]
+        self.batches = [(joined[order], joined_tables(tables).take(order))]
 
     def table(self) -> Table:
         """The sample, in the order of its ranks, hence at random."""
