@@ -159,7 +159,7 @@ def score_tables(samples: Table, reference: Table, seed: int, name: str) -> dict
     data = split(name, reference, 0.5, seed, Scaling(relations=False))
     schema = data.table_schema
     _tell_not_compared(name, schema)
-    rows = schema.encode(samples.columns)
+    rows = schema.knowing(samples.columns).encode(samples.columns)
     distances = compare_rows(rows, data.test, data.train, seed=seed)
     return dict(distances) | dict(kept_scores(samples.columns, reference.columns, schema))
 

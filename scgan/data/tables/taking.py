@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from scgan.data.raw import Raw
@@ -16,6 +18,8 @@ MAX_LETTERS = 200  # of a category's text
 
 # What other units of time become, which no file here has.
 _UNITS = {"Y": "D", "M": "D", "W": "D", "h": "s", "m": "s", "generic": "s"}
+
+_NUMBER_LIKE = re.compile(r"\s*[+-]?[\d.][\d.,'\s]*(?:[eE][+-]?\d+)?\s*%?")
 
 
 def take_column(
@@ -119,11 +123,12 @@ def _no_text(values: np.ndarray, missing: np.ndarray) -> str | None:
     there = np.flatnonzero(~missing)
     known, first = np.unique(values[there], return_index=True)
     numeric = np.array([_is_number(text) for text in known.tolist()], dtype=bool)
+    alike = [bool(_NUMBER_LIKE.fullmatch(text)) for text in known.tolist()]
 
     if numeric.all() and len(known) and too_many(len(known), len(there)):
         return "numbers written as text; save them as numbers"
 
-    if not numeric.all() and 2 * numeric.sum() >= len(known):
+    if not numeric.all() and 2 * sum(alike) >= len(known):
         row = int(there[first[~numeric].min()])
         return f"text ({_shown(values[row])} in row {row + 1}) among numbers"
 
