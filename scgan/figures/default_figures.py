@@ -68,7 +68,7 @@ def draw_samples(
     """
     if data.table_schema.dim == 1:
         yield from _line(data, x, samples, title)
-    elif data.table_schema.dim == 2:
+    elif data.table_schema.dim == 2 and all(c.is_number for c in data.table_schema.modelled):
         yield from _plane(data, x, samples, x_hat, title)
     else:
         yield from _columns(data, x, samples, main, title)
@@ -116,11 +116,20 @@ def _columns(
     yield caption, tables.data_and_latents(clouds, plane, axes, title="held-out data")
 
     real, generated = _in_units(data, x), _in_units(data, samples[main])
-    caption = f"Columns. Held-out rows and {main}, in the table's own units."
+    caption = (
+        f"Columns. Held-out rows and {main}, in the table's own units; of columns with gaps the "
+        "share that is missing."
+    )
     yield caption, tables.marginals(real, generated)
 
-    caption = f"Correlations. Spearman's rank correlation of each pair of columns; {main}."
-    yield caption, tables.correlations(real, generated)
+    ordered = [c.name for c in data.table_schema.modelled if c.categories is None]
+    if len(ordered) < 2:
+        return
+    caption = (
+        f"Correlations. Spearman's rank correlation of each pair of columns, those of categories "
+        f"left out; a missing value has the mean rank; {main}."
+    )
+    yield caption, tables.correlations(*({n: x[n] for n in ordered} for x in (real, generated)))
 
 
 def _in_units(data: Dataset, rows: Tensor) -> dict[str, np.ndarray]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _INDEX = "__index_level_"
+_PANDAS_TYPE = re.compile(r"U?Int\d+|Float\d+|boolean|string")
 _BUFFER = 2**20  # bytes of a column that are read at once
 
 
@@ -107,8 +109,10 @@ def parquet_batches(path: Path, names: Sequence[str], num_rows: int) -> Iterator
 def from_arrow(table: pa.Table) -> Raw:
     """An Arrow table's columns; what its own metadata marks as an index is not among its names."""
     columns, missing, meanings = {}, {}, {}
+    own = _pandas_types(table.schema)
     for name, column in zip(table.column_names, table.columns, strict=True):
         columns[name], mask, meaning = _arrow_column(column)
+        meaning = replace(meaning, pandas=own.get(name))
         if mask is not None:
             missing[name] = mask
         if meaning != PLAIN:
@@ -136,13 +140,25 @@ def from_objects(values: np.ndarray, meaning: Meaning) -> tuple[np.ndarray, np.n
     return found, none if mask is None else mask, own if meaning == PLAIN else meaning
 
 
+def _of_pandas(schema: pa.Schema, key: str) -> list[Any]:
+    """What pandas has noted of the data frame that was written."""
+    try:
+        noted = json.loads((schema.metadata or {})[b"pandas"])[key]
+    except (KeyError, TypeError, ValueError):
+        return []
+    return noted if isinstance(noted, list) else []
+
+
+def _pandas_types(schema: pa.Schema) -> dict[str, str]:
+    """Types that pandas has beside numpy's, by the columns' names."""
+    noted = [entry for entry in _of_pandas(schema, "columns") if isinstance(entry, dict)]
+    types = {str(entry.get("name")): str(entry.get("numpy_type")) for entry in noted}
+    return {name: kind for name, kind in types.items() if _PANDAS_TYPE.fullmatch(kind)}
+
+
 def _index(schema: pa.Schema) -> list[str]:
     """Columns that are the index of the data frame that was written."""
-    try:
-        marked = json.loads((schema.metadata or {})[b"pandas"])["index_columns"]
-    except (KeyError, TypeError, ValueError):
-        marked = []
-
+    marked = _of_pandas(schema, "index_columns")
     named = [name for name in marked if isinstance(name, str) and name in schema.names]
     return [*named, *(n for n in schema.names if n.startswith(_INDEX) and n not in named)]
 
@@ -230,7 +246,16 @@ def to_arrow(
     """
     import pyarrow as pa
 
-    return pa.table({n: arrow_array(v, meanings.get(n, PLAIN)) for n, v in columns.items()})
+    table = pa.table({n: arrow_array(v, meanings.get(n, PLAIN)) for n, v in columns.items()})
+    noted = [
+        {"name": n, "field_name": n, "pandas_type": None, "numpy_type": m.pandas, "metadata": None}
+        for n, m in meanings.items()
+        if m.pandas is not None
+    ]
+    if not noted:
+        return table
+    about = {"index_columns": [], "column_indexes": [], "columns": noted}
+    return table.replace_schema_metadata({"pandas": json.dumps(about)})
 
 
 def arrow_array(values: np.ndarray, meaning: Meaning) -> pa.Array:

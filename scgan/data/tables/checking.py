@@ -176,7 +176,7 @@ def checked(
     _check_lengths(source, [*values.values(), *(() if labels is None else (labels,))])
     if whole:
         _tell_left_out(source, raw, choice, names)
-        _tell_categories(source, values)
+        _tell_categories(source, {name: values[name][~masks[name]] for name in names})
 
     table = Table(names, values, labels, 0, meanings=meanings)
     bad = _bad_rows(taken, masks, choice.missing_values)

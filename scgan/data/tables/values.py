@@ -22,6 +22,7 @@ class Meaning:
         empty: Whether the file says no type, as no row has a value.
         levels: Of a categorical type, all that it allows, in its own order.
         ordered: Whether that order means something.
+        pandas: Of a file that pandas wrote, its type where that is none of numpy's: ``"Int64"``.
     """
 
     zone: str | None = None
@@ -30,6 +31,7 @@ class Meaning:
     empty: bool = False
     levels: tuple[Level, ...] | None = None
     ordered: bool = False
+    pandas: str | None = None
 
     def joined(self, other: Meaning) -> Meaning:
         """What the rows of two parts mean together.
@@ -55,7 +57,8 @@ class Meaning:
             levels = tuple(dict.fromkeys([*self.levels, *other.levels]))
         ordered = self.ordered and other.ordered and levels == self.levels
         large = self.large or other.large
-        return replace(self, levels=levels, ordered=ordered, large=large)
+        own = self.pandas if self.pandas == other.pandas else None
+        return replace(self, levels=levels, ordered=ordered, large=large, pandas=own)
 
     def _lone_levels(self, other: Meaning) -> tuple[Level, ...]:
         """Levels of the one, where the other has none."""

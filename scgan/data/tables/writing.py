@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +133,10 @@ def _frame(columns: Columns, meanings: Meanings) -> Any:
         if values.dtype.kind == "m" and not meanings.get(name, PLAIN).clock:
             shown[name] = np.ma.MaskedArray(np.ma.getdata(values).astype(np.int64), mask_of(values))
         elif values.dtype.kind in "Mm":
-            texts = arrow_array(values, meanings.get(name, PLAIN)).cast("string")
-            shown[name] = np.ma.MaskedArray(texts.fill_null("").to_numpy(False), mask_of(values))
+            meaning = meanings.get(name, PLAIN)
+            own = replace(meaning, zone="UTC") if meaning.zone else meaning
+            texts = arrow_array(values, own).cast("string").fill_null("").to_numpy(False)
+            shown[name] = np.ma.MaskedArray(texts.astype(np.str_), mask_of(values))
 
     own = {name: meaning for name, meaning in meanings.items() if shown[name] is columns[name]}
     return to_pandas(shown, own)
