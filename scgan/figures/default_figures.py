@@ -13,6 +13,7 @@ from scgan.capabilities import Model, Reconstructing
 from scgan.data.dataset import Dataset
 from scgan.data.images.schema import to_float
 from scgan.figures import images, tables
+from scgan.figures.marginals import marginals
 from scgan.metrics.default_scores import class_labels, extractors_of
 from scgan.metrics.images import features
 
@@ -80,7 +81,7 @@ def _line(
     (real,) = _in_units(data, x).values()
     drawn = {name: next(iter(_in_units(data, rows).values())) for name, rows in samples.items()}
     caption = f"{title}. Each beside held-out data."
-    yield caption, tables.marginals(dict.fromkeys(drawn, real), drawn)
+    yield caption, marginals(dict.fromkeys(drawn, real), drawn)
 
 
 def _plane(
@@ -120,7 +121,7 @@ def _columns(
         f"Columns. Held-out rows and {main}, in the table's own units; of columns with gaps the "
         "share that is missing."
     )
-    yield caption, tables.marginals(real, generated)
+    yield caption, marginals(real, generated)
 
     ordered = [c.name for c in data.table_schema.modelled if c.categories is None]
     if len(ordered) < 2:

@@ -130,12 +130,14 @@ def _frame(columns: Columns, meanings: Meanings) -> Any:
     """A data frame with times as Arrow writes and reads them."""
     shown = dict(columns)
     for name, values in columns.items():
-        if values.dtype.kind == "m" and not meanings.get(name, PLAIN).clock:
-            shown[name] = np.ma.MaskedArray(np.ma.getdata(values).astype(np.int64), mask_of(values))
-        elif values.dtype.kind in "Mm":
-            meaning = meanings.get(name, PLAIN)
+        meaning = meanings.get(name, PLAIN)
+        if values.dtype.kind == "m" and not meaning.clock:
+            raise ValueError(f".csv can't hold spans of time, as in column {name!r}; use .parquet")
+        if values.dtype.kind in "Mm":
             own = replace(meaning, zone="UTC") if meaning.zone else meaning
             texts = arrow_array(values, own).cast("string").fill_null("").to_numpy(False)
+            if meaning.clock:  # of which Arrow reads whole seconds only
+                texts = np.array([text.partition(".000")[0] for text in texts.tolist()])
             shown[name] = np.ma.MaskedArray(texts.astype(np.str_), mask_of(values))
 
     own = {name: meaning for name, meaning in meanings.items() if shown[name] is columns[name]}
