@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from scgan.data.raw import Raw, from_arrays, from_matrix, from_structured
 from scgan.data.tables.arrow import from_arrow, to_arrow
 from scgan.data.tables.frames import to_series
-from scgan.data.tables.values import PLAIN, Meanings, plain
+from scgan.data.tables.values import PLAIN, Meaning, Meanings, plain
 
 Kind = Literal["array", "frame", "polars", "arrow", "structured", "astropy", "dict"]
 
@@ -184,10 +184,15 @@ def _of_pandas(X: Any) -> tuple[Raw, Layout]:
 
 def _series(series: Any) -> Raw:
     """The one column ``v`` of any of pandas' types."""
+    import pandas as pd
     import pyarrow as pa
 
     if isinstance(series.dtype, np.dtype) and series.dtype.kind != "O":
         return from_arrays({"v": series.to_numpy()})
+
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        times = from_arrays({"v": series.dt.tz_convert(None).to_numpy()})
+        return replace(times, meanings={"v": Meaning(zone=str(series.dtype.tz))})
 
     try:
         return from_arrow(pa.table({"v": pa.array(series, from_pandas=True)}))

@@ -47,14 +47,14 @@ class Remedies:
 
 BY_FLAG = Remedies(
     "leave it out with --data.columns, or name it as --data.label",
-    "--data.missing model learns where values are missing, drop goes on without these rows, "
-    "--data.columns without some columns",
+    "--data.missing drop goes on without these rows, --data.missing model learns where values are "
+    "missing, --data.columns goes on without some columns",
     "leave it out with --data.columns",
 )
 IN_PYTHON = Remedies(
     "leave it out of X",
-    "missing='model' learns where values are missing, or leave those rows or columns out of X, as "
-    "X.dropna() does",
+    "leave those rows or columns out of X, as X.dropna() does; or missing='model' learns where "
+    "values are missing",
     "leave it out of X",
 )
 
