@@ -78,8 +78,11 @@ def assign(
         else:
             names = [column.name for column in stored.schema.modelled]
             found = read_keyed(path, source, names, keep, missing or stored.spec.data.missing)
-            x, keys, dropped = stored.schema.encode(found.columns), found.keys, found.dropped
-            meanings = found.meanings
+            keys, meanings, dropped = found.keys, found.meanings, found.dropped
+            try:
+                x = stored.schema.encode(found.columns)
+            except ValueError as error:  # a category or a gap that the run never saw
+                raise ValueError(f"{source}: {error}") from None
 
     clusters = _clusters(model, x)
     taken = sorted(keys.keys() & clusters.keys())
