@@ -235,7 +235,7 @@ def test_memory_keeps_stages(X, tmp_path, monkeypatch):
     ("data", "params", "message"),
     [
         (np.zeros(5), {}, r"X must have rows and columns, \[N, D\], not shape \(5,\)"),
-        ([["a", "b"]] * 30, {}, "column 'x0' holds text"),
+        ([[f"a{i}", "b"] for i in range(30)], {}, "column 'x0' holds text"),
         (
             np.full((30, 2), np.nan),
             {},

@@ -32,9 +32,8 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="End with one JSON 
 @click.option(
     "--data.missing",
     "missing",
-    type=click.Choice(["error", "drop"]),
-    default="error",
-    show_default=True,
+    type=click.Choice(["error", "drop", "model"]),
+    help="What to do with rows without a value; what RUN did if not given.",
 )
 @commands.STORE
 @_JSON
@@ -44,7 +43,7 @@ def cluster(
     data: str,
     out: str,
     keep: str | None,
-    missing: Literal["error", "drop"],
+    missing: Literal["error", "drop", "model"] | None,
     store: str,
     as_json: bool,
 ) -> None:
@@ -56,7 +55,7 @@ def cluster(
     stored = runs.open_run(run, ArtifactStore(store, write=False))
     chosen = None if keep is None else [name for name in keep.split(",") if name]
     found = assign(stored, data, keep=chosen, missing=missing)
-    write_samples(out, found.columns)
+    write_samples(out, found.columns, found.meanings)
 
     counts, place = found.counts.tolist(), str(Path(out).absolute())
     if as_json:

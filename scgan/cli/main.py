@@ -171,7 +171,7 @@ def sample(
 @click.option(
     "--data.missing",
     "missing",
-    type=click.Choice(["error", "drop"]),
+    type=click.Choice(["error", "drop", "model"]),
     default="error",
     show_default=True,
 )
@@ -194,7 +194,7 @@ def evaluate(
     extractors: tuple[str, ...],
     columns: str | None,
     label: str | None,
-    missing: Literal["error", "drop"],
+    missing: Literal["error", "drop", "model"],
     marks: str | None,
     seed: int | None,
     store: str,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import base64
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from scgan.data.raw import Raw, from_arrays, from_matrix, from_structured
-from scgan.data.tables.arrow import from_arrow
+from scgan.data.tables.arrow import from_arrow, to_arrow
+from scgan.data.tables.frames import to_series
+from scgan.data.tables.values import PLAIN, Meaning, Meanings, plain
 
 Kind = Literal["array", "frame", "polars", "arrow", "structured", "astropy", "dict"]
 
@@ -33,7 +36,7 @@ class Layout:
         labels: The columns' own names, texts, numbers or tuples of them; none of an array's.
         names: The same as texts, each once, by which they are modelled.
         levels: Of a data frame, the names of its columns' levels.
-        types: Of a data frame, pandas' names of its columns' types.
+        types: Of a data frame, pandas' names of its columns' types; of a table of Arrow its schema.
     """
 
     kind: Kind
@@ -62,17 +65,27 @@ class Layout:
         pairs = zip(other.labels, other.names, strict=True)
         return [known.get(label, name) for label, name in pairs]
 
-    def give(self, columns: Mapping[str, np.ndarray]) -> Any:
+    def give(self, columns: Mapping[str, np.ndarray], meanings: Meanings) -> Any:
         """Put columns into such a container.
 
         Args:
-            columns: By ``names``, of an array in order; ``[N]`` each.
+            columns: By ``names``, of an array in order; ``[N]`` each, masked where missing.
+            meanings: What they are beyond numpy's types.
         """
         if self.kind == "array":
-            return np.stack(list(columns.values()), axis=1)
+            arrays = [plain(values) for values in columns.values()]
+            masked = any(isinstance(array, np.ma.MaskedArray) for array in arrays)
+            return np.ma.stack(arrays, axis=1) if masked else np.stack(arrays, axis=1)
 
-        own = {label: columns[name] for label, name in zip(self.labels, self.names, strict=True)}
-        return _GIVERS[self.kind](self, own)
+        if self.kind in _OF_NUMPY:
+            own = {
+                label: plain(columns[name])
+                for label, name in zip(self.labels, self.names, strict=True)
+            }
+            return _OF_NUMPY[self.kind](own)
+
+        ordered = {name: columns[name] for name in self.names}
+        return _OF_ITS_OWN[self.kind](self, ordered, meanings)
 
 
 def take(X: Any) -> tuple[Raw, Layout]:
@@ -97,12 +110,13 @@ def take(X: Any) -> tuple[Raw, Layout]:
 
     if package == "pyarrow":
         table = _arrow_table(X)
-        return _taken("arrow", table.column_names, from_arrow(table))
+        return _taken("arrow", table.column_names, from_arrow(table), types=_schema_text(table))
 
     if package == "polars" and hasattr(X, "to_arrow"):
         if not hasattr(X, "columns"):
             raise ValueError("X is a single column; give a frame, X.to_frame()")
-        return _taken("polars", X.columns, from_arrow(X.to_arrow()))
+        types = tuple(map(str, X.dtypes))
+        return _taken("polars", X.columns, from_arrow(X.to_arrow()), types=types)
 
     if hasattr(X, "colnames") and package == "astropy":
         return _taken("astropy", X.colnames, from_arrays({n: X[n] for n in X.colnames}))
@@ -122,8 +136,12 @@ def _taken(kind: Kind, labels: Sequence[Hashable], raw: Raw, **more: Any) -> tup
     values = [*raw.columns.values()]
     old = [*raw.columns]
     columns = dict(zip(names, values, strict=True))
-    missing = {new: raw.missing[o] for new, o in zip(names, old, strict=True) if o in raw.missing}
-    return Raw(names, columns, missing), Layout(kind, tuple(labels), names, **more)
+    pairs = list(zip(names, old, strict=True))
+    missing = {new: raw.missing[o] for new, o in pairs if o in raw.missing}
+    meanings = {new: raw.meanings[o] for new, o in pairs if o in raw.meanings}
+    return Raw(names, columns, missing, meanings=meanings), Layout(
+        kind, tuple(labels), names, **more
+    )
 
 
 def _names(labels: Sequence[Hashable]) -> tuple[str, ...]:
@@ -153,31 +171,37 @@ def _names(labels: Sequence[Hashable]) -> tuple[str, ...]:
 
 
 def _of_pandas(X: Any) -> tuple[Raw, Layout]:
-    columns = {str(place): _series(X.iloc[:, place]) for place in range(X.shape[1])}
-    pairs = {name: values for name, (values, _) in columns.items()}
-    missing = {name: mask for name, (_, mask) in columns.items() if mask is not None}
+    raws = {str(place): _series(X.iloc[:, place]) for place in range(X.shape[1])}
+    columns = {name: raw.columns["v"] for name, raw in raws.items()}
+    missing = {name: raw.missing["v"] for name, raw in raws.items() if raw.missing}
+    meanings = {name: raw.meanings["v"] for name, raw in raws.items() if raw.meanings}
+    raw = Raw(tuple(columns), columns, missing, meanings=meanings)
     labels = [_plain(label) for label in X.columns.tolist()]
     levels = tuple(X.columns.names) if any(n is not None for n in X.columns.names) else ()
     types = tuple(map(str, X.dtypes.tolist()))
-    return _taken("frame", labels, Raw(tuple(pairs), pairs, missing), levels=levels, types=types)
+    return _taken("frame", labels, raw, levels=levels, types=types)
 
 
-def _series(series: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Values and the mask of those that are none, of any of pandas' types."""
+def _series(series: Any) -> Raw:
+    """The one column ``v`` of any of pandas' types."""
+    import pandas as pd
     import pyarrow as pa
 
     if isinstance(series.dtype, np.dtype) and series.dtype.kind != "O":
-        return series.to_numpy(), None
+        return from_arrays({"v": series.to_numpy()})
+
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        times = from_arrays({"v": series.dt.tz_convert(None).to_numpy()})
+        return replace(times, meanings={"v": Meaning(zone=str(series.dtype.tz))})
 
     for kind in (None, pa.uint64()):  # Arrow itself thinks of int64 alone
         try:
             values = pa.array(series, type=kind, from_pandas=True)
         except (pa.ArrowException, ValueError, TypeError, OverflowError):
             continue
-        raw = from_arrow(pa.table({"v": values}))
-        return raw.columns["v"], raw.missing.get("v")
+        return from_arrow(pa.table({"v": values}))
 
-    return series.to_numpy(dtype=object), None  # refused by what it holds
+    return from_arrays({"v": series.to_numpy(dtype=object)})  # refused by what it holds
 
 
 def _of_array(array: Any) -> tuple[Raw, Layout]:
@@ -220,58 +244,68 @@ def _tuple(value: Any) -> Any:
     return tuple(map(_tuple, value)) if isinstance(value, list) else value
 
 
-def _pandas(layout: Layout, columns: Mapping[Hashable, np.ndarray]) -> Any:
+def _schema_text(table: Any) -> tuple[str]:
+    return (base64.b64encode(table.schema.serialize()).decode(),)
+
+
+def _pandas(layout: Layout, columns: Mapping[str, np.ndarray], meanings: Meanings) -> Any:
     import pandas as pd
 
-    frame = pd.DataFrame(dict(enumerate(columns.values())))
-    for place, kind in enumerate(layout.types):
-        if str(frame.dtypes.iloc[place]) != kind:
-            frame[place] = frame[place].astype(kind)
+    pairs = enumerate(zip(columns.items(), layout.types, strict=True))
+    frame = pd.DataFrame(
+        {
+            place: to_series(values, meanings.get(name, PLAIN), kind)
+            for place, ((name, values), kind) in pairs
+        }
+    )
 
     deep = all(isinstance(label, tuple) for label in layout.labels)
     if deep:
-        frame.columns = pd.MultiIndex.from_tuples(layout.labels, names=layout.levels or None)
+        tuples: list[Any] = list(layout.labels)
+        frame.columns = pd.MultiIndex.from_tuples(tuples, names=layout.levels or None)
     else:
         name = layout.levels[0] if layout.levels else None
         frame.columns = pd.Index(layout.labels, name=name, tupleize_cols=False)
     return frame
 
 
-def _polars(layout: Layout, columns: Mapping[Hashable, np.ndarray]) -> Any:
+def _polars(layout: Layout, columns: Mapping[str, np.ndarray], meanings: Meanings) -> Any:
     import polars
 
-    return polars.DataFrame(dict(columns))
+    frame = polars.from_arrow(to_arrow(columns, meanings))
+    for name, kind in zip(layout.names, layout.types, strict=True):
+        if kind.startswith("Enum"):
+            levels = [*map(str, meanings[name].levels or ())]
+            frame = frame.with_columns(polars.col(name).cast(polars.Enum(levels)))
+    return frame.rename(dict(zip(layout.names, map(str, layout.labels), strict=True)))
 
 
-def _arrow(layout: Layout, columns: Mapping[Hashable, np.ndarray]) -> Any:
+def _arrow(layout: Layout, columns: Mapping[str, np.ndarray], meanings: Meanings) -> Any:
     import pyarrow as pa
 
-    return pa.table(dict(columns))
+    schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(layout.types[0])))
+    return to_arrow(columns, meanings).rename_columns(schema.names).cast(schema)
 
 
-def _structured(layout: Layout, columns: Mapping[Hashable, np.ndarray]) -> np.ndarray:
+def _structured(columns: Mapping[Hashable, np.ndarray]) -> np.ndarray:
     num = len(next(iter(columns.values())))
-    array = np.empty(num, dtype=[(str(name), values.dtype) for name, values in columns.items()])
+    dtype = [(str(name), values.dtype) for name, values in columns.items()]
+    masked = any(isinstance(values, np.ma.MaskedArray) for values in columns.values())
+    array = np.ma.empty(num, dtype=dtype) if masked else np.empty(num, dtype=dtype)
     for name, values in columns.items():
         array[str(name)] = values
     return array
 
 
-def _astropy(layout: Layout, columns: Mapping[Hashable, np.ndarray]) -> Any:
+def _astropy(columns: Mapping[Hashable, np.ndarray]) -> Any:
     from astropy.table import Table
 
     return Table(dict(columns))
 
 
-def _dict(layout: Layout, columns: Mapping[Hashable, np.ndarray]) -> dict[Hashable, np.ndarray]:
-    return dict(columns)
-
-
-_GIVERS = {
+_OF_NUMPY = {"structured": _structured, "astropy": _astropy, "dict": dict}
+_OF_ITS_OWN: Mapping[str, Callable[[Layout, Any, Any], Any]] = {
     "frame": _pandas,
     "polars": _polars,
     "arrow": _arrow,
-    "structured": _structured,
-    "astropy": _astropy,
-    "dict": _dict,
 }

@@ -49,13 +49,14 @@ class DataConfig(Settings):
     )
     missing: Missing = Field(
         "error",
-        description="rows with NaN, infinity or no value: an error, so that none is lost unasked, "
-        "or drop",
+        description="rows with NaN, infinity or no value: an error, so that none is lost unasked; "
+        "drop; or model, which learns where values are missing, so that samples lack them alike",
     )
     scale: ScaleChoice = Field(
         "auto",
         description="what columns are modelled on: linear, their own scale; ranks, which bear "
-        "grids, repeated values, tails and edges; or, by default, what is cheaper of each column",
+        "grids, repeated values, tails and edges, and which categories and gaps always are; or, by "
+        "default, what is cheaper of each column",
     )
     scales: tuple[str, ...] = Field(
         (), description="scales of single columns, NAME=linear or NAME=ranks; none by default"

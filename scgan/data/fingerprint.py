@@ -24,5 +24,8 @@ def fingerprint(drawn: object, arrays: Iterable[np.ndarray | None]) -> str:
             digest.update(b"none")
         else:
             digest.update(repr((array.dtype.str, array.shape)).encode())
-            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+            data = np.ascontiguousarray(np.ma.getdata(array))
+            digest.update(data.reshape(-1).view(np.uint8).data)
+            if isinstance(array, np.ma.MaskedArray):
+                digest.update(np.ma.getmaskarray(array).tobytes())
     return digest.hexdigest()

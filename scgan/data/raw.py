@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from scgan.data.listing import tell_arrays
+from scgan.data.tables.values import Meaning
 from scgan.data.telling import listed
 
 
@@ -28,6 +29,7 @@ class Raw:
         untyped: Columns of which the file says no type, as no row of it has a value.
         codes: Name to texts ``[N]`` of columns that are read as numbers, but whose texts say more:
             ``"007"``.
+        meanings: Name to what a column is beyond numpy's type, where it is more.
     """
 
     names: tuple[str, ...]
@@ -36,6 +38,7 @@ class Raw:
     label: str | None = None
     untyped: frozenset[str] = frozenset()
     codes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    meanings: Mapping[str, Meaning] = field(default_factory=dict)
 
     @property
     def num_rows(self) -> int:
@@ -129,7 +132,7 @@ def from_matrix(
         raise ValueError(
             f"array {clash[0]!r} has the name of a column of the matrix; rename the array"
         )
-    return Raw(raw.names, {**raw.columns, **beside}, raw.missing, label)
+    return replace(raw, columns={**raw.columns, **beside}, label=label)
 
 
 def of_arrays(path: Path, arrays: Mapping[str, Any]) -> Raw:

@@ -49,7 +49,8 @@ def split(
 
     order = np.random.default_rng(seed).permutation(table.num_rows)
     train, test = table.take(order[num_test:]), table.take(order[:num_test])
-    schema = Schema.fit(train.columns).learnable(name).adapted(train.columns, scaling, seed)
+    schema = Schema.fit(train.columns, table.meanings).knowing(test.columns).learnable(name)
+    schema = schema.adapted(train.columns, scaling, seed)
 
     return Dataset(
         name=name,
@@ -83,7 +84,8 @@ def whole(name: str, table: Table, scaling: Scaling = AUTO) -> Dataset:
             f"{name}: {table.num_rows} rows can't be learned from; give at least {MIN_PART}"
         )
 
-    schema = Schema.fit(table.columns).learnable(name).adapted(table.columns, scaling, seed=0)
+    schema = Schema.fit(table.columns, table.meanings).learnable(name)
+    schema = schema.adapted(table.columns, scaling, seed=0)
     train = schema.encode(table.columns, spreading(seed=0))
 
     return Dataset(
@@ -218,5 +220,6 @@ def spreading(seed: int, part: int = 0) -> np.random.Generator:
 
 
 def _of_table(table: Table, test_fraction: float, seed: int, scaling: Scaling) -> str:
-    drawn = ("table", DATA_VERSION, table.names, test_fraction, seed, scaling)
+    meanings = dict(table.meanings)
+    drawn = ("table", DATA_VERSION, table.names, test_fraction, seed, scaling, meanings)
     return fingerprint(drawn, (*table.columns.values(), table.labels))

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ class Estimator(BaseEstimator):
     """A system for arrays and data frames, trained in this process.
 
     A class of a system has parameters of its own, those of ``_own``, and beside them ``preset``,
-    ``settings``, ``random_state``, ``memory`` and ``verbose``.
+    ``settings``, ``missing``, ``random_state``, ``memory`` and ``verbose``.
 
     Attributes:
         n_features_in_: Columns seen in fit.
@@ -54,6 +54,7 @@ class Estimator(BaseEstimator):
 
     preset: str
     settings: Mapping[str, Any] | None
+    missing: Literal["error", "model"]
     random_state: int | np.random.RandomState | None
     memory: str | os.PathLike[str] | None
     verbose: bool
@@ -63,7 +64,8 @@ class Estimator(BaseEstimator):
 
         Args:
             X: Array or tensor ``[N, D]``, a structured array, a data frame of pandas or polars, a
-                table of Arrow or astropy, or a dictionary of columns; numbers without NaN.
+                table of Arrow or astropy, or a dictionary of columns: numbers, texts, times; values
+                may be missing where ``missing`` is "model".
             y: Ignored.
 
         Returns:
@@ -73,7 +75,7 @@ class Estimator(BaseEstimator):
             ValueError: For data or parameters that can't be used.
         """
         raw, layout = take(X)
-        table = from_raw(raw)
+        table = from_raw(raw, missing=self.missing)
         tell_far("X", table.columns, "put NaN in their place, and leave those rows out")
         data = whole("X", table)
         config = self._config()
@@ -211,7 +213,7 @@ class Estimator(BaseEstimator):
     def _encoded(self, X: Any) -> torch.Tensor:
         check_is_fitted(self, "model_")
         raw, layout = take(X)
-        table = from_raw(raw)
+        table = from_raw(raw, missing=self.missing)
 
         if layout.kind == "array" and len(table.names) != self.n_features_in_:
             raise ValueError(
@@ -223,7 +225,7 @@ class Estimator(BaseEstimator):
         return self.schema_.encode(dict(zip(names, table.columns.values(), strict=True)))
 
     def _like_input(self, columns: Mapping[str, np.ndarray]) -> Any:
-        return self.layout_.give(columns)
+        return self.layout_.give(columns, self.schema_.meanings)
 
 
 def _seed(random_state: Any) -> int:

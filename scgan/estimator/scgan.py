@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -27,6 +27,8 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         lambda_x: Weight of generation against reconstruction in the decoder.
         preset: Settings to start from, ``"smoke"`` or ``"default"``.
         settings: Any other settings by dotted key, ``{"decoder.width": 256}``.
+        missing: ``"model"`` learns where values are missing, so that samples lack them alike;
+            ``"error"`` refuses them.
         random_state: Seed of everything random, an integer of at least 0; or a ``RandomState``, or
             None for a new seed at each fit.
         memory: Folder or ``s3://`` address where trained stages are kept and found again; None
@@ -53,6 +55,7 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         lambda_x: float | None = None,
         preset: str = "default",
         settings: Mapping[str, Any] | None = None,
+        missing: Literal["error", "model"] = "error",
         random_state: int | np.random.RandomState | None = 0,
         memory: str | os.PathLike[str] | None = None,
         verbose: bool = False,
@@ -63,6 +66,7 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         self.lambda_x = lambda_x
         self.preset = preset
         self.settings = settings
+        self.missing = missing
         self.random_state = random_state
         self.memory = memory
         self.verbose = verbose

@@ -13,6 +13,7 @@ from scgan.capabilities import Model, Reconstructing
 from scgan.data.dataset import Dataset
 from scgan.data.images.schema import to_float
 from scgan.figures import images, tables
+from scgan.figures.marginals import marginals
 from scgan.metrics.default_scores import class_labels, extractors_of
 from scgan.metrics.images import features
 
@@ -68,7 +69,7 @@ def draw_samples(
     """
     if data.table_schema.dim == 1:
         yield from _line(data, x, samples, title)
-    elif data.table_schema.dim == 2:
+    elif data.table_schema.dim == 2 and all(c.is_number for c in data.table_schema.modelled):
         yield from _plane(data, x, samples, x_hat, title)
     else:
         yield from _columns(data, x, samples, main, title)
@@ -80,7 +81,7 @@ def _line(
     (real,) = _in_units(data, x).values()
     drawn = {name: next(iter(_in_units(data, rows).values())) for name, rows in samples.items()}
     caption = f"{title}. Each beside held-out data."
-    yield caption, tables.marginals(dict.fromkeys(drawn, real), drawn)
+    yield caption, marginals(dict.fromkeys(drawn, real), drawn)
 
 
 def _plane(
@@ -116,11 +117,20 @@ def _columns(
     yield caption, tables.data_and_latents(clouds, plane, axes, title="held-out data")
 
     real, generated = _in_units(data, x), _in_units(data, samples[main])
-    caption = f"Columns. Held-out rows and {main}, in the table's own units."
-    yield caption, tables.marginals(real, generated)
+    caption = (
+        f"Columns. Held-out rows and {main}, in the table's own units; of columns with gaps the "
+        "share that is missing."
+    )
+    yield caption, marginals(real, generated)
 
-    caption = f"Correlations. Spearman's rank correlation of each pair of columns; {main}."
-    yield caption, tables.correlations(real, generated)
+    ordered = [c.name for c in data.table_schema.modelled if c.categories is None]
+    if len(ordered) < 2:
+        return
+    caption = (
+        f"Correlations. Spearman's rank correlation of each pair of columns, those of categories "
+        f"left out; a missing value has the mean rank; {main}."
+    )
+    yield caption, tables.correlations(*({n: x[n] for n in ordered} for x in (real, generated)))
 
 
 def _in_units(data: Dataset, rows: Tensor) -> dict[str, np.ndarray]:

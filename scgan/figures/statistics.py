@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from torch import Tensor
 
+from scgan.data.tables.values import mask_of, present
+
 Rows = np.ndarray | Tensor
 
 
@@ -16,13 +18,21 @@ def as_array(values: Rows | Sequence[float]) -> np.ndarray:
 
 
 def rank_correlation(columns: Mapping[str, Rows]) -> np.ndarray:
-    """Spearman's correlation of each pair of columns, ``[D, D]``; NaN for constant columns."""
+    """Spearman's correlation of each pair of columns, ``[D, D]``; NaN for constant columns.
+
+    What is masked counts as the mean rank.
+    """
     ranks = []
     for values in columns.values():
-        _, place, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
-        rank = (counts.cumsum() - (counts - 1) / 2)[place]  # equal values share their mean rank
+        there = ~mask_of(np.asanyarray(values))
+        _, place, counts = np.unique(
+            present(np.asanyarray(values)), return_inverse=True, return_counts=True
+        )
+        rank = np.zeros(len(there))
+        own = (counts.cumsum() - (counts - 1) / 2)[place]  # equal values share their mean rank
+        rank[there] = own - own.mean() if len(own) else 0.0
         spread = rank.std()
-        ranks.append((rank - rank.mean()) / spread if spread else np.full(len(rank), np.nan))
+        ranks.append(rank / spread if spread else np.full(len(rank), np.nan))
 
     z = np.stack(ranks)
     return np.asarray(z @ z.T / z.shape[1])

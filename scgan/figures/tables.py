@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scgan.figures.statistics import Rows, as_array, histogram_edges, rank_correlation
+from scgan.figures.statistics import Rows, as_array, rank_correlation
 from scgan.figures.style import (
     PALETTE,
     bins,
@@ -15,11 +15,9 @@ from scgan.figures.style import (
     contrasting,
     densities,
     dots,
-    ends_of,
     frame,
     image,
     loss_scale,
-    note,
     panels,
     short,
     style,
@@ -27,7 +25,6 @@ from scgan.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 NUM_COLUMNS_MAX = 24  # panels of marginals, and names beside a matrix
@@ -192,41 +189,6 @@ def principal_plane(rows: Rows) -> tuple[np.ndarray, Callable[[Rows], np.ndarray
 
 
 @style()
-def marginals(real: Mapping[str, Rows], generated: Mapping[str, Rows]) -> Figure:
-    """Draw every column's histogram, real against generated, in the user's units.
-
-    Integers get a bin an integer where there are few. Where the tails are far, the range ends at
-    the real 0.1 % and 99.9 % quantiles; where one bin would dwarf the others, the axis is
-    logarithmic; both are said.
-
-    Args:
-        real: Column's name to values, ``[N]``; the first 24 are drawn.
-        generated: The same names to values, ``[M]``.
-
-    Returns:
-        The figure.
-    """
-    names = list(real)[:NUM_COLUMNS_MAX]
-    left_out = len(real) - len(names)
-    across = min(4, len(names))
-    figure, axes = panels(len(names), across, (11.5 / max(3, across), 2.1))
-
-    for ax, name in zip(axes, names, strict=True):
-        _histogram(ax, np.asarray(real[name]), np.asarray(generated[name]))
-        ax.set_title(short(name), parse_math=False)
-
-    said = f"the first {len(names)} of {len(real)} columns; {left_out} are left out"
-    figure.legend(
-        *axes[0].get_legend_handles_labels(),
-        loc="outside upper right",
-        ncols=2,
-        title=said if left_out else None,
-        title_fontsize=8,
-    )
-    return figure
-
-
-@style()
 def correlations(real: Mapping[str, Rows], generated: Mapping[str, Rows]) -> Figure:
     """Draw the rank correlations (Spearman) of the columns: real, generated and their difference.
 
@@ -322,29 +284,3 @@ def clusters(counts: Rows, columns: Mapping[str, Rows | Sequence[float]] | None 
         ax.set(title=name, xlabel="rows of the cluster")
 
     return figure
-
-
-def _histogram(ax: Axes, real: np.ndarray, generated: np.ndarray) -> None:
-    whole = real.dtype.kind in "iub"
-    ends = ends_of(real.astype(np.float64))
-    edges = histogram_edges(ends, whole, int(np.clip(3 * np.cbrt(len(real)), 15, 60)))
-    height, other = (
-        np.histogram(values.astype(np.float64), edges)[0] / len(values)
-        for values in (real, generated)
-    )
-    ax.stairs(height, edges, fill=True, color="#9aa0a6", alpha=0.55, label="real")
-    ax.stairs(other, edges, color=PALETTE[1], lw=1.3, label="generated")
-
-    notes = ["0.1–99.9 % range"] if ends[0] > real.min() or ends[1] < real.max() else []
-    filled = height[height > 0]
-    if len(filled) > 2 and filled.max() > 50 * np.median(filled):
-        ax.set_yscale("log")
-        notes.append("log")
-
-    ax.set_xlim(edges[0], edges[-1])
-    ax.set_yticks([])
-    ax.minorticks_off()
-    ax.spines["left"].set_visible(False)
-    ax.locator_params(axis="x", nbins=5)
-    ax.ticklabel_format(axis="x", scilimits=(-3, 5), useMathText=True)
-    note(ax, ", ".join(notes), top=True)

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from scgan.data.tables.column import Column
 from scgan.data.tables.schema import Schema
+from scgan.data.tables.values import mask_of, present
 from scgan.metrics.scores import Score
 
 
@@ -22,25 +24,50 @@ def kept_scores(
 
     Yields:
         ``constants_kept`` and ``repeats_kept``, where there are such columns, of the worst of them;
-        and ``within_range``, the share of samples of which no value is beyond the real ones'.
+        and ``within_range``, the share of samples of which no value is beyond the real ones', no
+        category or gap one that no real row has.
     """
     # In the real rows' types: what float32 rounded is no other value.
     made = {name: _as(made[name], values.dtype) for name, values in real.items()}
     constants = [c for c in schema.columns if c.kind == "constant"]
     if constants:
-        shares = [float((made[c.name] == c.low).mean()) for c in constants]
+        shares = [float(_are_equal(made[c.name], _constant(c, made)).mean()) for c in constants]
         yield "constants_kept", Score.of("constants_kept", min(shares), 1.0)
 
     repeats = [(c.name, c.source) for c in schema.columns if c.source is not None]
     if repeats:
-        shares = [float((made[name] == made[source]).mean()) for name, source in repeats]
+        shares = [float(_are_equal(made[name], made[other]).mean()) for name, other in repeats]
         yield "repeats_kept", Score.of("repeats_kept", min(shares), 1.0)
 
     inside = np.ones(len(next(iter(made.values()))), dtype=bool)
     for name in schema.names:
-        inside &= (made[name] >= real[name].min()) & (made[name] <= real[name].max())
+        inside &= _within(made[name], real[name])
     yield "within_range", Score.of("within_range", float(inside.mean()), 1.0)
 
 
 def _as(values: np.ndarray, kind: np.dtype) -> np.ndarray:
     return values.astype(kind) if kind.kind == values.dtype.kind == "f" else values
+
+
+def _constant(column: Column, made: Mapping[str, np.ndarray]) -> np.ndarray:
+    return column.constant(len(made[column.name]))
+
+
+def _are_equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of each row, whether two columns hold the same value or none, ``[N]``."""
+    if "U" in {a.dtype.kind, b.dtype.kind} and a.dtype.kind != b.dtype.kind:
+        return mask_of(a) & mask_of(b)
+    same = np.ma.getdata(a) == np.ma.getdata(b)
+    return np.where(mask_of(a) | mask_of(b), mask_of(a) & mask_of(b), same)
+
+
+def _within(made: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Of each row, whether real rows have such a value: within their range, a category, a gap."""
+    there, data = present(real), np.ma.getdata(made)
+    if not len(there):
+        inside = np.zeros(len(made), dtype=bool)
+    elif data.dtype.kind == "U":
+        inside = np.isin(data, there)
+    else:
+        inside = (data >= there.min()) & (data <= there.max())
+    return np.where(mask_of(made), mask_of(real).any(), inside)

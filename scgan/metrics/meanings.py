@@ -95,7 +95,8 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     "within_range": Meaning(
         "Within the range",
-        "Share of samples of which no value lies below the lowest or above the highest real one.",
+        "Share of samples of which no value lies below the lowest or above the highest real one, "
+        "and no category or gap is one that no real row has.",
         "higher",
     ),
     "c2st_accuracy": Meaning(

@@ -17,6 +17,7 @@ from scgan.data.images.schema import ImageSchema
 from scgan.data.remote import on_disk
 from scgan.data.tables.checking import Missing
 from scgan.data.tables.keys import read_keyed
+from scgan.data.tables.values import Meanings
 from scgan.pipeline.stored import StoredRun
 
 IMAGE = "image"  # column with an image's number
@@ -32,15 +33,21 @@ class Assigned:
             cluster, all ``[N]``.
         counts: Rows of each cluster, ``[K]``.
         dropped: Rows left out for missing values.
+        meanings: What keys are beyond numpy's types.
     """
 
     columns: Mapping[str, np.ndarray]
     counts: Tensor
     dropped: int
+    meanings: Meanings
 
 
 def assign(
-    stored: StoredRun, source: str, *, keep: Sequence[str] | None = None, missing: Missing = "error"
+    stored: StoredRun,
+    source: str,
+    *,
+    keep: Sequence[str] | None = None,
+    missing: Missing | None = None,
 ) -> Assigned:
     """Find the clusters of rows or images that a run was not trained on.
 
@@ -49,7 +56,8 @@ def assign(
         source: Path or ``s3://`` address of a table with the run's columns, or of images.
         keep: Columns of the table to keep beside the clusters; None keeps all that the run does
             not model, as a key or a label. Images are numbered from 0 in the order of the source.
-        missing: What to do with rows that hold NaN, infinity or no value.
+        missing: What to do with rows that hold NaN, infinity or no value; None for what the run
+            did.
 
     Returns:
         The rows, in the order of the source.
@@ -66,10 +74,15 @@ def assign(
         if isinstance(stored.schema, ImageSchema):
             x, dropped = _images(path, source, stored.schema), 0
             keys: Mapping[str, np.ndarray] = {IMAGE: np.arange(len(x))}
+            meanings: Meanings = {}
         else:
             names = [column.name for column in stored.schema.modelled]
-            found = read_keyed(path, source, names, keep, missing)
-            x, keys, dropped = stored.schema.encode(found.columns), found.keys, found.dropped
+            found = read_keyed(path, source, names, keep, missing or stored.spec.data.missing)
+            keys, meanings, dropped = found.keys, found.meanings, found.dropped
+            try:
+                x = stored.schema.encode(found.columns)
+            except ValueError as error:  # a category or a gap that the run never saw
+                raise ValueError(f"{source}: {error}") from None
 
     clusters = _clusters(model, x)
     taken = sorted(keys.keys() & clusters.keys())
@@ -77,7 +90,7 @@ def assign(
         raise ValueError(f"{source}: a column is named {taken[0]!r} already; name others to keep")
 
     counts = torch.from_numpy(np.bincount(clusters["cluster"], minlength=len(model.counts)))
-    return Assigned({**keys, **clusters}, counts, dropped)
+    return Assigned({**keys, **clusters}, counts, dropped, meanings)
 
 
 def _images(path: Path, name: str, schema: ImageSchema) -> Tensor:

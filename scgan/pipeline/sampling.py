@@ -49,7 +49,8 @@ def sample_to(
     generator = torch.Generator().manual_seed(seed)
     if isinstance(stored.schema, Schema):
         check_target(out)
-        write_samples(out, stored.schema.decode(stored.model.sample(num, generator, **chosen)))
+        columns = stored.schema.decode(stored.model.sample(num, generator, **chosen))
+        write_samples(out, columns, stored.schema.meanings)
         return
     check_image_target(out, num)
     write_images(out, _images(stored.model, stored.schema, num, generator, chosen))

@@ -157,7 +157,7 @@ def score_tables(samples: Table, reference: Table, seed: int, name: str) -> dict
     data = split(name, reference, 0.5, seed, Scaling(relations=False))
     schema = data.table_schema
     _tell_not_compared(name, schema)
-    rows = schema.encode(samples.columns)
+    rows = schema.knowing(samples.columns).encode(samples.columns)
     kept = kept_scores(samples.columns, reference.columns, schema)
     return dict(kept) | dict(compare_rows(rows, data.test, data.train, seed=seed))
 

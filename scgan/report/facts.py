@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from scgan.data.dataset import Dataset
 from scgan.data.images.schema import ImageSchema
 from scgan.data.tables.column import Column
@@ -78,20 +80,40 @@ def column_rows(data: Dataset) -> Iterator[dict[str, str]]:
 
 def _column_row(column: Column) -> dict[str, str]:
     constant = column.kind == "constant"
-    return {
-        "name": column.name,
-        "dtype": column.dtype,
+    row = {"name": column.name, "dtype": _type(column), "note": _note(column)}
+    if column.categories is not None or column.gaps == 1:
+        return row | dict.fromkeys(("low", "high", "mean", "scale"), "–")
+    if column.is_time:
+        ends = {"low": _time(column, column.low), "high": _time(column, column.high)}
+        return row | ends | {"mean": _time(column, column.mean), "scale": "–"}
+
+    return row | {
         "low": number(column.low),
         "high": number(column.high),
         "mean": number(column.low if constant else column.mean),
         "scale": "–" if constant else number(column.std),
-        "note": _note(column),
     }
 
 
+def _type(column: Column) -> str:
+    zone = None if column.meaning is None else column.meaning.zone
+    return column.dtype if zone is None else f"{column.dtype}, {zone}"
+
+
+def _time(column: Column, value: float) -> str:
+    """A time in its column's unit, in words."""
+    told = np.array(round(value)).astype(column.dtype)
+    if column.dtype.startswith("timedelta"):
+        return str(told)
+    return str(np.datetime_as_string(told)).replace("T", " ")
+
+
 def _note(column: Column) -> str:
+    if column.gaps == 1:
+        return "never any value: none in samples"
     if column.kind == "constant":
-        return "constant: set in samples, not modelled"
+        only = "" if column.categories is None else f" ({column.categories[0]})"
+        return f"constant{only}: set in samples, not modelled"
     if column.kind == "duplicate":
         return f"equal to {column.source}: copied in samples, not modelled"
 
@@ -101,4 +123,6 @@ def _note(column: Column) -> str:
     why = "" if column.gain is None else f", which saves {column.gain:.2f} nats a row"
     scale = "by its ranks" if column.ranks is not None else "on its own scale"
     grid = "" if column.decimals is None else f"; {column.decimals} decimals"
-    return f"modelled {scale}{why}{grid}"
+    kinds = "" if column.categories is None else f"; {len(column.categories)} categories"
+    gaps = "" if column.gaps is None else f"; missing in {100 * column.gaps:.3g} % of the rows"
+    return f"modelled {scale}{why}{grid}{kinds}{gaps}"

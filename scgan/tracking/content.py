@@ -98,7 +98,8 @@ def dataset_input(spec: Spec, data: Dataset) -> Any:
 def _mlflow_schema(schema: Schema | ImageSchema) -> dict[str, Any]:
     if isinstance(schema, Schema):
         columns = [
-            {"name": c.name, "type": mlflow_type(c.dtype), "required": True} for c in schema.columns
+            {"name": c.name, "type": mlflow_type(c.dtype), "required": c.gaps is None}
+            for c in schema.columns
         ]
         return {"mlflow_colspec": columns}
 

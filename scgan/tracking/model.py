@@ -19,6 +19,7 @@ import torch
 from scgan import systems
 from scgan.capabilities import Model, Option, choose
 from scgan.data.images.schema import ImageSchema, schema_from_json
+from scgan.data.tables.frames import to_pandas
 from scgan.data.tables.schema import Schema
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact, versions
@@ -39,7 +40,10 @@ from scgan.tracking.model import python_model
 set_model(python_model())
 """
 
-_MLFLOW_TYPES = {"b": "boolean", "f4": "float", "f2": "float", "f8": "double"}
+_MLFLOW_TYPES = {
+    **{"b": "boolean", "f4": "float", "f2": "float", "f8": "double"},
+    **{"U": "string", "M": "datetime", "m": "long"},
+}
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,6 @@ class TrainedSystem:
         Raises:
             ValueError: In one line, for a number or an option that is not allowed.
         """
-        import pandas as pd
-
         most = MAX_ROWS if isinstance(self.schema, Schema) else MAX_IMAGES
         if not 1 <= n <= most:
             raise ValueError(f"n is {n}, but must be 1 to {most:,}; draw more in several calls")
@@ -79,7 +81,7 @@ class TrainedSystem:
         generator = torch.Generator().manual_seed(seed)
         x = self.model.sample(n, generator, **choose(self.model, options))
         if isinstance(self.schema, Schema):
-            return pd.DataFrame(self.schema.decode(x))
+            return to_pandas(self.schema.decode(x), self.schema.meanings)
 
         size = self.schema.size
         return self.schema.decode(x).reshape(n, size, size, self.schema.channels)
@@ -237,7 +239,9 @@ def _signature(schema: Schema | ImageSchema, options: Sequence[Option]) -> Any:
     from mlflow.types import Schema as MLflowSchema
 
     if isinstance(schema, Schema):
-        columns = [ColSpec(mlflow_type(column.dtype), column.name) for column in schema.columns]
+        columns = [
+            ColSpec(mlflow_type(c.dtype), c.name, required=c.gaps is None) for c in schema.columns
+        ]
         outputs = MLflowSchema(columns)
     else:
         shape = (-1, schema.size, schema.size, schema.channels)

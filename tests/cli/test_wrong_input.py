@@ -30,7 +30,7 @@ def files(tmp_path_factory):
     rng = np.random.default_rng(0)
     good = pd.DataFrame({"a": rng.normal(size=ROWS), "b": rng.integers(0, 9, ROWS)})
     good.to_csv(folder / "good.csv", index=False)
-    good.assign(kind=["x", "y", "z"] * 100).to_csv(folder / "text.csv", index=False)
+    good.assign(kind=[f"x{i}" for i in range(300)]).to_csv(folder / "text.csv", index=False)
     good.assign(a=[1.0, np.nan, np.inf] * 100, b=[None, 2, 3] * 100).to_parquet(
         folder / "nan.parquet"
     )
@@ -161,7 +161,8 @@ FIT = [
     ("--data {}/flat.npy", "flat.npy: the array has shape [9]; a table needs [rows, columns]"),
     (
         "--data {}/text.csv",
-        "column 'kind' holds text ('x' in row 1); leave it out with --data.columns, or name it as",
+        "column 'kind' holds text: 300 different values in 300 rows, an identifier or free text "
+        "('x0' in row 1); leave it out with --data.columns, or name it as",
     ),
     (
         "--data {}/text.csv --data.label kin",

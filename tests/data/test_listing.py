@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from scgan.data.dataset import DataConfig, Dataset
 from scgan.data.listing import Cell, is_hidden, kind_of, partitions, walk
@@ -51,6 +53,35 @@ def ways() -> Iterator[Ways]:
             return found
 
         yield read
+
+
+def test_categories_times_and_gaps_are_the_same_in_all_ways(tmp_path: Path, ways: Ways) -> None:
+    for part in range(2):
+        place = np.arange(90 * part, 90 * part + 90)
+        columns = {
+            "word": pa.array([("a", "b", None)[i % 3] for i in place]),
+            "kind": pa.array([("u", "v")[i % 2] for i in place]).dictionary_encode(),
+            "when": pa.array(place * 3600, pa.timestamp("ms", "Asia/Tokyo")),
+            "few": pa.array([None if i % 3 == 2 else i // 3 for i in place], pa.int16()),
+            "late": pa.array(place * 1.5) if part else pa.nulls(90),
+        }
+        parquet.write_table(pa.table(columns), tmp_path / f"{part}.parquet")
+
+    told = []
+    for way, data in ways(tmp_path, missing="model").items():
+        assert isinstance(data, Dataset), (way, data)
+        word, kind, when, few, late = data.table_schema.columns
+        assert sorted(word.categories or ()) == ["a", "b"]
+        assert sorted(kind.categories or ()) == ["u", "v"]
+        assert (when.dtype, when.grid) == ("datetime64[ms]", 3600)
+        assert [few.dtype, late.dtype] == ["int16", "float64"] and word.gaps == few.gaps
+        assert late.gaps is not None and 0.4 < late.gaps < 0.6
+        told.append({name: data.table_schema.meanings[name] for name in ("kind", "when")})
+    assert len(told) == 4 and all(one == told[0] for one in told)
+    assert told[0]["when"].zone == "Asia/Tokyo" and told[0]["kind"].levels == ("u", "v")
+
+    for message in ways(tmp_path).values():
+        assert "no value in 'word' (" in message and "\n" not in message
 
 
 def rows(low: int, num: int = 60) -> dict[str, np.ndarray]:
@@ -169,8 +200,11 @@ def test_partitions_are_columns(tmp_path: Path, ways: Ways) -> None:
 
     for data in ways(tmp_path, columns=("year", "a")).values():
         assert isinstance(data, Dataset) and data.table_schema.names == ("year", "a")
-    for message in ways(tmp_path).values():
-        assert "column 'kind' holds text ('a b' in row 1)" in message
+    for data in ways(tmp_path).values():
+        assert isinstance(data, Dataset)
+        kind = data.table_schema.columns[3]
+        assert (kind.name, kind.dtype) == ("kind", "str")
+        assert sorted(kind.categories or ()) == ["a b", "c"]
 
     table = read_table(tmp_path, columns=("a", "year"))
     assert np.array_equal(table.columns["a"] // 100 * 100, np.full(240, 2000))

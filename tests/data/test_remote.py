@@ -147,11 +147,11 @@ def test_a_broken_file_on_s3_is_named_by_its_address(client: Any) -> None:
         ("s3://no-such-bucket/t.csv", "s3://no-such-bucket/t.csv: "),
         ("s3://no-such-bucket/folder", "s3://no-such-bucket/folder: "),
         ("s3://data", "'s3://data' names no object"),
-        ("s3://data/text.csv", "s3://data/text.csv: column 'a' holds text ('b' in row 1)"),
+        ("s3://data/text.csv", "s3://data/text.csv: column 'a' holds text ('n/k' in row 2)"),
     ],
 )
 def test_wrong_addresses(client: Any, url: str, expected: str) -> None:
-    client.put_object(Bucket="data", Key="text.csv", Body=b"a\nb\n")
+    client.put_object(Bucket="data", Key="text.csv", Body=b"a\n1\nn/k\n")
     with pytest.raises(ValueError) as caught:
         read_table(url)
     assert str(caught.value).startswith(expected) and "\n" not in str(caught.value)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from scgan.figures import tables as figures
+from scgan.figures.marginals import marginals
 from scgan.figures.style import PALETTE, bins, contrasting, ends_of, png, short, window_of
 
 RNG = np.random.default_rng
@@ -164,7 +165,7 @@ def test_the_principal_plane_keeps_most_variance_and_is_shared():
 
 def test_marginals_draw_both_sides_of_every_column():
     real = {"a": RNG(0).normal(size=3000), "b": RNG(1).integers(0, 5, 3000)}
-    figure = figures.marginals(real, {"a": real["a"] + 1, "b": real["b"]})
+    figure = marginals(real, {"a": real["a"] + 1, "b": real["b"]})
     assert titles(figure) == ["a", "b"]
     first, second = ([patch.get_data() for patch in ax.patches] for ax in figure.axes)
     centre = [(data.values * (data.edges[1:] + data.edges[:-1]) / 2).sum() for data in first]
@@ -177,7 +178,7 @@ def test_marginals_draw_both_sides_of_every_column():
 
 
 def test_marginals_of_wide_integers_have_bins_of_equally_many_integers():
-    (ax,) = figures.marginals({"n": np.arange(1000)}, {"n": np.arange(1000)}).axes
+    (ax,) = marginals({"n": np.arange(1000)}, {"n": np.arange(1000)}).axes
     edges = ax.patches[0].get_data().edges
     assert set(np.diff(edges)) == {34.0}  # in at most 30 bins
     assert edges[0] == -0.5
@@ -187,12 +188,12 @@ def test_marginals_of_wide_integers_have_bins_of_equally_many_integers():
 def test_marginals_say_what_is_cut_left_out_or_logarithmic():
     heavy = np.concatenate([RNG(0).normal(size=5000), [1e8]])
     spike = np.concatenate([np.zeros(100_000), RNG(0).uniform(-1, 1, 1000)])
-    figure = figures.marginals({"heavy": heavy, "spike": spike}, {"heavy": heavy, "spike": spike})
+    figure = marginals({"heavy": heavy, "spike": spike}, {"heavy": heavy, "spike": spike})
     said = [ax.texts[0].get_text() for ax in figure.axes]
     assert said == ["0.1–99.9 % range", "log"]
     assert figure.axes[1].get_yscale() == "log"
     many = {f"c{i}": heavy for i in range(30)}
-    figure = figures.marginals(many, many)
+    figure = marginals(many, many)
     assert len(figure.axes) == figures.NUM_COLUMNS_MAX
     assert "the first 24 of 30 columns; 6 are left out" in figure.legends[0].get_title().get_text()
 
@@ -212,13 +213,13 @@ def test_marginals_say_what_is_cut_left_out_or_logarithmic():
     ids=["1e30", "1e300", "offset", "int64", "uint64", "bool", "constant", "tiny"],
 )
 def test_columns_of_any_magnitude_are_drawn(values):
-    assert png(figures.marginals({"c": values}, {"c": values}), dpi=30)
+    assert png(marginals({"c": values}, {"c": values}), dpi=30)
 
 
 def test_names_of_any_kind_are_drawn_as_they_are():
     hostile = ["$\\frac{$", "<script>", "列", "a\nb", "_hidden", "x" * 200, "100 %"]
     columns = {name: RNG(i).normal(size=50) for i, name in enumerate(hostile)}
-    figure = figures.marginals(columns, columns)
+    figure = marginals(columns, columns)
     assert titles(figure)[0] == "$\\frac{$"
     plane = np.stack([columns["列"], columns["_hidden"]], 1)
     for drawn in (

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
+from scgan.data.dataset import DataConfig
 from scgan.data.images.schema import ImageSchema
 from scgan.data.tables.schema import Schema
 from scgan.pipeline import assigning
@@ -32,7 +33,7 @@ class Soft:
 
 def stored(model, schema=None):
     schema = schema or Schema.fit(TRAINING)
-    spec = SimpleNamespace(system="known", run_id="known-1")
+    spec = SimpleNamespace(system="known", run_id="known-1", data=DataConfig())
     return SimpleNamespace(model=model, schema=schema, spec=spec)
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from scgan.data.raw import Raw, arrow_errors
+from scgan.data.tables.values import PLAIN, Meaning, Meanings, mask_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _INDEX = "__index_level_"
+_PANDAS_TYPE = re.compile(r"U?Int\d+|Float\d+|boolean|string")
 _BUFFER = 2**20  # bytes of a column that are read at once
 
 
@@ -104,28 +108,57 @@ def parquet_batches(path: Path, names: Sequence[str], num_rows: int) -> Iterator
 
 def from_arrow(table: pa.Table) -> Raw:
     """An Arrow table's columns; what its own metadata marks as an index is not among its names."""
-    import pyarrow as pa
-
-    columns, missing, untyped = {}, {}, set[str]()
+    columns, missing, meanings = {}, {}, {}
+    own = _pandas_types(table.schema)
     for name, column in zip(table.column_names, table.columns, strict=True):
-        columns[name], mask = _arrow_column(column)
+        columns[name], mask, meaning = _arrow_column(column)
+        meaning = replace(meaning, pandas=own.get(name))
         if mask is not None:
             missing[name] = mask
-        if pa.types.is_null(column.type):
-            untyped.add(name)
+        if meaning != PLAIN:
+            meanings[name] = meaning
 
     index = _index(table.schema)
     names = tuple(name for name in table.column_names if name not in index)
-    return Raw(names, columns, missing, untyped=frozenset(untyped))
+    untyped = frozenset(name for name, meaning in meanings.items() if meaning.empty)
+    return Raw(names, columns, missing, untyped=untyped, meanings=meanings)
+
+
+def from_objects(values: np.ndarray, meaning: Meaning) -> tuple[np.ndarray, np.ndarray, Meaning]:
+    """Python's objects ``[N]`` as numbers, times or texts, if Arrow takes them so; their gaps."""
+    import pyarrow as pa
+
+    none = np.zeros(len(values), dtype=bool)
+    try:
+        array = pa.chunked_array([pa.array(values, from_pandas=True)])
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        return values, none, meaning
+
+    found, mask, own = _arrow_column(array)
+    if own.empty:
+        return values, none, meaning
+    return found, none if mask is None else mask, own if meaning == PLAIN else meaning
+
+
+def _of_pandas(schema: pa.Schema, key: str) -> list[Any]:
+    """What pandas has noted of the data frame that was written."""
+    try:
+        noted = json.loads((schema.metadata or {})[b"pandas"])[key]
+    except (KeyError, TypeError, ValueError):
+        return []
+    return noted if isinstance(noted, list) else []
+
+
+def _pandas_types(schema: pa.Schema) -> dict[str, str]:
+    """Types that pandas has beside numpy's, by the columns' names."""
+    noted = [entry for entry in _of_pandas(schema, "columns") if isinstance(entry, dict)]
+    types = {str(entry.get("name")): str(entry.get("numpy_type")) for entry in noted}
+    return {name: kind for name, kind in types.items() if _PANDAS_TYPE.fullmatch(kind)}
 
 
 def _index(schema: pa.Schema) -> list[str]:
     """Columns that are the index of the data frame that was written."""
-    try:
-        marked = json.loads((schema.metadata or {})[b"pandas"])["index_columns"]
-    except (KeyError, TypeError, ValueError):
-        marked = []
-
+    marked = _of_pandas(schema, "index_columns")
     named = [name for name in marked if isinstance(name, str) and name in schema.names]
     return [*named, *(n for n in schema.names if n.startswith(_INDEX) and n not in named)]
 
@@ -135,25 +168,54 @@ def _numpy_type(kind: pa.DataType) -> np.dtype | None:
 
     if pa.types.is_null(kind):
         return None
-    is_plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
-    return np.dtype(kind.to_pandas_dtype()) if is_plain else np.dtype(object)
+    values, _, _ = _arrow_column(pa.chunked_array([], kind))
+    return values.dtype
 
 
-def _arrow_column(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray | None]:
+def _arrow_column(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray | None, Meaning]:
+    """Values, the mask of those that are missing, and what they mean."""
+    import pyarrow as pa
+
+    kinds = pa.types
+    mask = column.is_null().to_numpy() if column.null_count else None
+    if kinds.is_null(column.type):
+        return np.full(len(column), np.nan), mask, Meaning(empty=True)
+
+    meaning = PLAIN
+    if kinds.is_dictionary(column.type):
+        column, meaning = _categorical(column)
+        mask = column.is_null().to_numpy() if column.null_count else None
+    elif kinds.is_timestamp(column.type):
+        meaning = Meaning(zone=column.type.tz)
+    elif kinds.is_time(column.type):
+        return *_times_of_day(column), Meaning(clock=True)
+    elif kinds.is_large_string(column.type):
+        meaning = Meaning(large=True)
+
+    return (column if mask is None else _fill(column)).to_numpy(), mask, meaning
+
+
+def _categorical(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Meaning]:
+    """A dictionary's values, and all that it allows."""
+    import pyarrow as pa
+
+    kind, kinds = column.type.value_type, pa.types
+    column = column.unify_dictionaries()
+    levels = column.chunk(0).dictionary.to_pylist() if column.num_chunks else []
+    known = tuple(level for level in levels if level is not None)
+    plain = kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_boolean(kind)
+    text = kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind)
+    meaning = Meaning(levels=known, ordered=column.type.ordered) if plain or text else PLAIN
+    return column.cast(kind), meaning
+
+
+def _times_of_day(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray | None]:
     import pyarrow as pa
 
     mask = column.is_null().to_numpy() if column.null_count else None
-    if pa.types.is_null(column.type):
-        return np.full(len(column), np.nan), mask
-
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-
-    if mask is not None:
-        column = _fill(column)
-
-    values = column.to_numpy()
-    return values, mask
+    whole = pa.int32() if pa.types.is_time32(column.type) else pa.int64()
+    passed = column.cast(whole).cast(pa.int64()).fill_null(0).to_numpy()
+    return passed.view(f"timedelta64[{column.type.unit}]"), mask
 
 
 def _fill(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -171,3 +233,66 @@ def _fill(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column.fill_null("")
 
     return column
+
+
+def to_arrow(
+    columns: Mapping[str, np.ndarray], meanings: Meanings = MappingProxyType({})
+) -> pa.Table:
+    """Columns as an Arrow table.
+
+    Args:
+        columns: Name to values ``[N]``; what is masked becomes null, NaN stays.
+        meanings: What they are beyond numpy's types.
+    """
+    import pyarrow as pa
+
+    table = pa.table({n: arrow_array(v, meanings.get(n, PLAIN)) for n, v in columns.items()})
+    noted = [
+        {"name": n, "field_name": n, "pandas_type": None, "numpy_type": m.pandas, "metadata": None}
+        for n, m in meanings.items()
+        if m.pandas is not None
+    ]
+    if not noted:
+        return table
+    about = {"index_columns": [], "column_indexes": [], "columns": noted}
+    return table.replace_schema_metadata({"pandas": json.dumps(about)})
+
+
+def arrow_array(values: np.ndarray, meaning: Meaning) -> pa.Array:
+    """A column as Arrow's own type of it."""
+    import pyarrow as pa
+
+    if meaning.empty:
+        return pa.nulls(len(values))
+
+    data, mask = np.ma.getdata(values), mask_of(values)
+    if data.dtype.kind == "f":
+        mask = mask & ~np.isnan(data)
+    if meaning.levels is not None:
+        return _dictionary(data, mask, meaning)
+    if data.dtype.kind == "U":
+        return pa.array(data, pa.large_string() if meaning.large else pa.string(), mask=mask)
+
+    if meaning.clock:
+        unit = np.datetime_data(data.dtype)[0]
+        passed = pa.array(data.astype(np.int64), mask=mask)
+        short = unit in {"s", "ms"}
+        return (
+            passed.cast(pa.int32()).cast(pa.time32(unit)) if short else passed.view(pa.time64(unit))
+        )
+
+    array = pa.array(data, mask=mask)
+    return array.view(pa.timestamp(array.type.unit, meaning.zone)) if meaning.zone else array
+
+
+def _dictionary(data: np.ndarray, mask: np.ndarray, meaning: Meaning) -> pa.Array:
+    """Values as places in all that their type allows."""
+    import pyarrow as pa
+
+    levels = np.array(meaning.levels, dtype=data.dtype.type)
+    order = np.argsort(levels)
+    places = order[np.searchsorted(levels, data, sorter=order).clip(max=len(levels) - 1)]
+    small = np.int8 if len(levels) <= 128 else np.int16 if len(levels) <= 32768 else np.int32
+    known = pa.array(levels, pa.string()) if levels.dtype.kind == "U" else pa.array(levels)
+    indices = pa.array(places.astype(small), mask=mask)
+    return pa.DictionaryArray.from_arrays(indices, known, ordered=meaning.ordered)

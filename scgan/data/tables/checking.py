@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +13,13 @@ from scgan.config import suggest
 from scgan.data.listing import tell_zeros
 from scgan.data.raw import Raw
 from scgan.data.tables.table import Table
+from scgan.data.tables.taking import take_column, take_labels
+from scgan.data.tables.values import PLAIN, Meaning, gapped
 from scgan.data.telling import listed, tell
 
-Missing = Literal["error", "drop"]
+Missing = Literal["error", "drop", "model"]
 
 NUM_LISTED = 8  # columns in a message
-_DATES = (datetime.date, datetime.time, datetime.timedelta)  # a datetime is a date
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,14 @@ class Remedies:
 
 BY_FLAG = Remedies(
     "leave it out with --data.columns, or name it as --data.label",
-    "--data.missing drop goes on without these rows, --data.columns without some columns",
+    "--data.missing drop goes on without these rows, --data.missing model learns where values are "
+    "missing, --data.columns goes on without some columns",
     "leave it out with --data.columns",
 )
 IN_PYTHON = Remedies(
     "leave it out of X",
-    "leave those rows or columns out of X, as X.dropna() does",
+    "leave those rows or columns out of X, as X.dropna() does; or missing='model' learns where "
+    "values are missing",
     "leave it out of X",
 )
 
@@ -56,7 +58,8 @@ class Choice:
     Attributes:
         columns: In this order; None for all of them but the label.
         label: The column that is kept apart, or None.
-        missing: What to do with rows that hold NaN, infinity or no value.
+        missing: What to do with rows that hold NaN, infinity or no value; "model" keeps those
+            without a value, as they are.
         missing_values: Numbers that stand for no value, in any column.
     """
 
@@ -99,23 +102,52 @@ def checked(
         ValueError: In one line, for whatever is wrong.
     """
     names, label = _chosen(source, raw, choice), choice.label
-    values: dict[str, np.ndarray] = {}
+    values, masks, meanings = dict[str, np.ndarray](), dict(raw.missing), dict[str, Meaning]()
     for name in names:
-        values[name] = _numbers(source, name, raw, remedies)
+        found = take_column(source, name, raw, remedies.column, whole=whole)
+        values[name], masks[name], meaning = found
+        if meaning != PLAIN:
+            meanings[name] = meaning
 
     # The labels are looked at as a column is, where they are one.
     taken = dict(values)
     if label is not None:
         shown = raw.codes.get(label, raw.columns[label])
-        taken[label] = labels = _labels(source, label, shown)
+        taken[label] = labels = take_labels(source, label, shown)
 
     _check_lengths(source, [*values.values(), *(() if labels is None else (labels,))])
     if whole:
         _tell_left_out(source, raw, choice, names)
+        _tell_categories(source, {name: values[name][~masks[name]] for name in names})
 
-    table = Table(names, values, labels, 0)
-    bad = _bad_rows(taken, raw.missing, choice.missing_values)
+    table = Table(names, values, labels, 0, meanings=meanings)
+    bad = _bad_rows(taken, masks, choice.missing_values)
+    if choice.missing == "model":
+        return _with_gaps(source, table, bad, remedies)
     return _without(source, table, bad, choice.missing, whole, remedies) if bad else table
+
+
+def _with_gaps(
+    source: str, table: Table, bad: Mapping[str, np.ndarray], remedies: Remedies
+) -> Table:
+    """Rows without a value stay, masked; infinity and rows without a label are errors."""
+    columns = dict(table.columns)
+    for name, mask in bad.items():
+        if name not in columns:
+            raise ValueError(
+                f"{source}: the label {name!r} has no value in {int(mask.sum())} of {len(mask)} "
+                "rows; leave those rows out"
+            )
+
+        values = columns[name]
+        if values.dtype.kind == "f" and (num := int(np.isinf(values).sum())):
+            raise ValueError(
+                f"{source}: infinity in column {name!r}: {num} of {len(mask)} rows; leave those "
+                f"rows out, or the column: {remedies.column}"
+            )
+        columns[name] = gapped(values, mask)
+
+    return replace(table, columns=columns)
 
 
 def _without(
@@ -159,6 +191,13 @@ def _tell_left_out(source: str, raw: Raw, choice: Choice, names: Sequence[str]) 
     rest = [name for name in raw.columns if name not in raw.names and name != choice.label]
     if choice.columns is None:
         tell_index(source, rest)
+
+
+def _tell_categories(source: str, columns: Mapping[str, np.ndarray]) -> None:
+    texts = {name: len(np.unique(v)) for name, v in columns.items() if v.dtype.kind == "U"}
+    if texts:
+        told = [f"{name!r} ({num} different)" for name, num in texts.items()]
+        tell(source, f"texts, taken as categories: {listed(told)}")
 
 
 def tell_index(source: str, names: Sequence[str]) -> None:
@@ -220,75 +259,6 @@ def _chosen(source: str, raw: Raw, choice: Choice) -> tuple[str, ...]:
     return names
 
 
-def _numbers(source: str, name: str, raw: Raw, remedies: Remedies) -> np.ndarray:
-    """Refuse what is no column of numbers; bring the rest to native byte order, contiguous."""
-    values, remedy = raw.columns[name], remedies.column
-    kind = values.dtype.kind
-
-    if values.ndim != 1:
-        raise ValueError(
-            f"{source}: column {name!r} has shape {list(values.shape)}; a column needs [rows]"
-        )
-
-    if kind in "OUST":
-        first = _first_text(values, raw.missing.get(name))
-        raise ValueError(f"{source}: column {name!r} holds {first}; {remedy}")
-
-    if kind not in "biuf" or values.dtype.itemsize > 8:
-        what = "dates or times" if kind in "Mm" else f"{values.dtype.name} values"
-        raise ValueError(
-            f"{source}: column {name!r} holds {what}, which can't be modelled; make it numbers, or "
-            f"{remedy}"
-        )
-
-    return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
-
-
-def _first_text(values: np.ndarray, missing: np.ndarray | None) -> str:
-    for row, value in enumerate(values.tolist()):
-        if missing is not None and missing[row]:
-            continue
-
-        if isinstance(value, _DATES):
-            return "dates or times, which can't be modelled; make it numbers"
-
-        if isinstance(value, (list, np.ndarray)):
-            return f"a list in each row (row {row + 1})"
-
-        if not isinstance(value, (str, bytes)):
-            return f"{type(value).__name__} objects (row {row + 1})"
-
-        try:
-            float(value)
-        except ValueError:
-            return f"text ({value[:40]!r} in row {row + 1})"
-
-    return "numbers written as text; save them as numbers"
-
-
-def _labels(source: str, label: str, values: np.ndarray) -> np.ndarray:
-    """One label a row, ``[N]``; of ``[N, 1]`` that, of one-hot ``[N, K]`` the class."""
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-
-    if values.ndim == 2 and np.isin(values, (0, 1)).all() and (values.sum(1) == 1).all():
-        values = values.argmax(1)
-
-    if values.ndim != 1:
-        raise ValueError(
-            f"{source}: label {label!r} has shape {list(values.shape)}; labels need [rows], or a "
-            "column a class of 0 with one 1 in each row"
-        )
-
-    if values.dtype.kind in "OS":
-        return np.array([*map(_label_text, values.tolist())], dtype=np.str_)
-    return np.ascontiguousarray(values)
-
-
-def _label_text(value: object) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-
-
 def _bad_rows(
     columns: Mapping[str, np.ndarray],
     missing: Mapping[str, np.ndarray],
@@ -300,6 +270,8 @@ def _bad_rows(
         mask = missing.get(name, np.zeros(len(values), dtype=bool))
         if values.dtype.kind == "f":
             mask = mask | ~np.isfinite(values)
+        elif values.dtype.kind in "Mm":
+            mask = mask | np.isnat(values)
 
         for mark in marks if values.dtype.kind in "iuf" else ():
             # As the column would hold it: 99.99 is another number in float32.

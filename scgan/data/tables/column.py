@@ -9,12 +9,17 @@ from typing import Any, Literal
 
 import numpy as np
 
+from scgan.data.tables.distances import add_steps, distance_from, places_of
 from scgan.data.tables.relations import Relation
-from scgan.data.tables.scales import Ranks, Scale, decimals_of
+from scgan.data.tables.scales import Ranks, Scale
+from scgan.data.tables.values import Level, Meaning, gapped, mask_of, present
 
 # The rows of a fit lie within sqrt(N) standard deviations; others are held where their squares stay
 # finite.
 FARTHEST = 1e6
+
+GAP = -1.0
+"""The distance d of a missing value: below all others, from which nothing leads to it."""
 
 Kind = Literal["modelled", "constant", "duplicate", "derived"]
 
@@ -27,14 +32,18 @@ class Column:
         z = (d - center) / spread \quad \text{or} \quad z = \Phi^{-1}(F(d))
 
     The distance d is exact for integers of 64 bits and can't overflow for floats. What is restored
-    lies within the observed range, on the column's grid where it has one.
+    lies within the observed range, on the column's grid where it has one. A category is a whole
+    number, its place among ``categories``; a time counts its unit; a missing value is at d = -1.
+    Columns with categories or gaps are modelled by their ranks, at whose steps nothing lies between
+    two values.
 
     Attributes:
         name: As in the user's table.
-        dtype: numpy's name of the type, e.g. ``"float32"``, ``"uint8"``, ``"bool"``.
-        kind: ``"modelled"``; ``"constant"``: always ``low``; ``"duplicate"``: equal to the column
-            ``source``; ``"derived"``: computed of others by ``relation``.
-        low: Lowest value on the training rows, an int for integers and bool.
+        dtype: numpy's name of the type, e.g. ``"float32"``, ``"uint8"``, ``"bool"``, ``"str"``,
+            ``"datetime64[us]"``.
+        kind: ``"modelled"``; ``"constant"``: always ``low``, or never any value; ``"duplicate"``:
+            equal to the column ``source``; ``"derived"``: computed of others by ``relation``.
+        low: Lowest value on the training rows, an int for all but floats.
         high: Highest one.
         exponent: For floats the power of two that brings the column into [-1, 1]; 0 for integers,
             constants.
@@ -47,6 +56,11 @@ class Column:
         relation: How a derived column is computed, else None.
         gain: Nats a row that its scale saves against the other, None where it was not chosen by
             that.
+        categories: All values of a column of categories, neighbours alike; None for others.
+        grid: Of whole numbers and times, what divides all differences: the unit of d.
+        gaps: Share of the training rows without a value; None where every known row has one.
+        nan: Whether gaps are NaN, of a column of floats; else nulls.
+        meaning: What it is beyond ``dtype``, None for nothing.
     """
 
     name: str
@@ -62,6 +76,11 @@ class Column:
     ranks: Ranks | None = None
     relation: Relation | None = None
     gain: float | None = None
+    categories: tuple[Level, ...] | None = None
+    grid: int = 1
+    gaps: float | None = None
+    nan: bool = False
+    meaning: Meaning | None = None
 
     @property
     def scale(self) -> Scale:
@@ -71,17 +90,34 @@ class Column:
     @property
     def mean(self) -> float:
         """Mean on the training rows, in the user's units."""
-        return math.ldexp(math.ldexp(float(self.low), -self.exponent) + self.center, self.exponent)
+        return math.ldexp(
+            math.ldexp(float(self.low), -self.exponent) + self.center * self.grid, self.exponent
+        )
 
     @property
     def std(self) -> float:
         """Standard deviation on the training rows, in the user's units; 1 for a constant."""
-        return math.ldexp(self.spread, self.exponent)
+        return math.ldexp(self.spread, self.exponent) * self.grid
 
     @property
     def is_integer(self) -> bool:
-        """Whether samples are rounded: integers and bool."""
-        return np.dtype(self.dtype).kind in "iub"
+        """Whether samples are rounded: whole numbers, times and categories."""
+        return self.categories is not None or np.dtype(self.dtype).kind in "iubMm"
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a plain number in every row."""
+        return not self.needs_ranks and not self.is_time
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it holds points in time or spans of it."""
+        return np.dtype(self.dtype).kind in "Mm"
+
+    @property
+    def needs_ranks(self) -> bool:
+        """Whether it can't be modelled on its own scale: categories, gaps."""
+        return self.categories is not None or self.gaps is not None
 
     @property
     def step(self) -> float:
@@ -91,14 +127,48 @@ class Column:
         return 0.0 if self.decimals is None else math.ldexp(10.0**-self.decimals, -self.exponent)
 
     def distance(self, values: np.ndarray) -> np.ndarray:
-        """Values in the user's units to distances d, float64 ``[N]``."""
+        """Values in the user's units, masked where missing, to distances d, float64 ``[N]``.
+
+        Raises:
+            ValueError: For a category that the column doesn't have, for a gap where it has none,
+                and for values of another kind.
+        """
+        there = ~mask_of(values)
+        if self.gaps is None and not there.all():
+            raise ValueError(
+                f"column {self.name!r} has no value in {int((~there).sum())} of {len(there)} rows; "
+                "where it was fitted, every row had one"
+            )
+
+        d = np.full(len(values), GAP)
+        d[there] = self._distance(present(values))
+        if self.gaps is not None:  # a value below all that were fitted is no gap
+            d[there] = np.maximum(d[there], 0.0)
+        return d
+
+    def _distance(self, values: np.ndarray) -> np.ndarray:
+        kind, own = values.dtype.kind, np.dtype(self.dtype).kind
+        if len(values) and kind != own and {kind, own} & set("UMm"):
+            raise ValueError(
+                f"column {self.name!r} holds {values.dtype.name}; where it was fitted, {self.dtype}"
+            )
+
+        if self.categories is not None:
+            return places_of(self.name, values, self.categories)
+        if self.is_time:
+            values = values.astype(self.dtype).astype(np.int64)
         exact = values if self.is_integer else values.astype(np.float64)
-        return distance_from(exact, self.low, self.exponent)
+        return distance_from(exact, self.low, self.exponent) / self.grid
 
     def ranked(self, values: np.ndarray) -> Column:
         """The same column by the ranks of its rows ``[N]``, or of a random sample of them."""
-        high = float(self.distance(np.asarray([self.high], self.dtype))[0])
-        return replace(self, ranks=Ranks.fit(self.distance(values), low=0.0, high=high))
+        d = self._distance(present(values))
+        if self.categories is not None:
+            ranks = Ranks.fit(d, tied=True)
+        else:
+            high = float(self._distance(self._typed(np.array([self.high])))[0])
+            ranks = Ranks.fit(d if len(d) else np.array([0.0, high]), low=0.0, high=high)
+        return replace(self, ranks=ranks if self.gaps is None else ranks.above(GAP, self.gaps))
 
     def encode(self, values: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
         """Values in the user's units to z.
@@ -120,19 +190,46 @@ class Column:
         return np.clip(z, -FARTHEST, FARTHEST)
 
     def restore(self, z: np.ndarray) -> np.ndarray:
-        """z, float64 ``[N]``, to the column's type: on its grid, within the observed range."""
-        dtype = np.dtype(self.dtype)
+        """z, float64 ``[N]``, to the column's type: on its grid, within the observed range.
+
+        Returns:
+            ``[N]``; a masked array where the column has gaps.
+        """
         if self.ranks is None:
             distance = z * self.spread + self.center
         else:
             distance = self.ranks.inverse(z)
+        values = self._restored(np.maximum(distance, 0.0) if self.gaps is not None else distance)
+        if self.gaps is None:
+            return values
+        return self._with_gaps(values, distance < GAP / 2)
 
+    def _with_gaps(self, values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        if self.nan:
+            values[mask] = np.nan
+        return gapped(values, mask)
+
+    def _restored(self, distance: np.ndarray) -> np.ndarray:
         if self.is_integer:
-            return _add_steps(self.low, self.high, distance).astype(dtype)
+            return self._typed(add_steps(int(self.low), int(self.high), distance, self.grid))
 
         with np.errstate(over="ignore"):  # held within the range
             values = np.ldexp(math.ldexp(self.low, -self.exponent) + distance, self.exponent)
         return self.fitted(values)
+
+    def _typed(self, numbers: np.ndarray) -> np.ndarray:
+        """Whole numbers as what they stand for; others in the column's type."""
+        if self.categories is None:
+            whole = numbers.astype(np.int64) if self.is_time else numbers
+            return whole.astype(np.dtype(self.dtype))
+        return np.array(self.categories, dtype=np.dtype(self.dtype).type)[numbers.astype(np.int64)]
+
+    def constant(self, num: int) -> np.ndarray:
+        """As many times the value that a constant has in every row, or none."""
+        values = np.repeat(self._typed(np.array([self.low])), num)
+        if self.gaps is None:
+            return values
+        return self._with_gaps(values, np.full(num, self.gaps == 1))
 
     def fitted(self, values: np.ndarray) -> np.ndarray:
         """Float64 values ``[N]`` as the column holds them: its grid, its range, its type."""
@@ -148,66 +245,18 @@ class Column:
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         ranks = None if self.ranks is None else self.ranks.to_plain()
         relation = None if self.relation is None else asdict(self.relation)
-        return plain | {"ranks": ranks, "relation": relation}
+        meaning = None if self.meaning is None else asdict(self.meaning)
+        return plain | {"ranks": ranks, "relation": relation, "meaning": meaning}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Column:
         """Read what :meth:`to_plain` wrote."""
-        ranks, relation = plain.get("ranks"), plain.get("relation")
+        ranks, relation, meaning = map(plain.get, ("ranks", "relation", "meaning"))
+        categories = plain.get("categories")
         objects = {
             "ranks": None if ranks is None else Ranks.from_plain(ranks),
             "relation": None if relation is None else Relation.from_plain(relation),
+            "meaning": None if meaning is None else Meaning.from_plain(meaning),
+            "categories": None if categories is None else tuple(categories),
         }
         return cls(**{**plain, **objects})
-
-
-def measure_column(name: str, values: np.ndarray) -> Column:
-    """Measure a column, in float64, on its own scale: of at least one finite value ``[N]``."""
-    low, high = value_range(values)
-    dtype = values.dtype.name
-    if low == high:
-        return Column(name, dtype, "constant", low, high, 0, 0.0, 1.0)
-
-    exponent = exponent_of(values.dtype, low, high)
-    distance = distance_from(values, low, exponent)
-    center, spread = float(distance.mean()), float(distance.std())
-    decimals = decimals_of(values) if values.dtype.kind == "f" else None
-    return Column(name, dtype, "modelled", low, high, exponent, center, spread, decimals=decimals)
-
-
-def value_range(values: np.ndarray) -> tuple[int | float, int | float]:
-    """Lowest and highest of at least one value, ints for integers and bool."""
-    low, high = values.min().item(), values.max().item()
-    if values.dtype.kind == "f":
-        return low + 0.0, high + 0.0  # -0.0 to 0.0, so that one constant has one value
-    return int(low), int(high)
-
-
-def exponent_of(dtype: np.dtype, low: int | float, high: int | float) -> int:
-    """Of floats, the power of two that brings them into [-1, 1]; 0 for integers."""
-    return math.frexp(max(abs(low), abs(high)))[1] if dtype.kind == "f" else 0
-
-
-def distance_from(values: np.ndarray, low: int | float, exponent: int) -> np.ndarray:
-    """Distances d from ``low``, float64 ``[N]``: see :class:`Column`."""
-    if values.dtype.kind == "f":
-        return np.ldexp(values.astype(np.float64), -exponent) - math.ldexp(low, -exponent)
-    # Differences modulo 2^64 are exact for every 64-bit type. Rows below ``low`` (not among those
-    # fitted) are counted down.
-    offset = _wrap(values) - np.uint64(int(low) % 2**64)
-    below = -(~offset + np.uint64(1)).astype(np.float64)
-    return np.where(values >= low, offset.astype(np.float64), below)
-
-
-def _wrap(values: np.ndarray) -> np.ndarray:
-    signed = values.astype(np.int64) if values.dtype.kind == "i" else values
-    return signed.astype(np.uint64)
-
-
-def _add_steps(low: int | float, high: int | float, distance: np.ndarray) -> np.ndarray:
-    span = int(high) - int(low)
-    steps = np.rint(np.maximum(distance, 0.0))
-    # float(span) may round above the span, and above 2^64 where no integer type follows.
-    at_end = steps >= float(span)
-    offset = np.where(at_end, np.uint64(span), np.where(at_end, 0.0, steps).astype(np.uint64))
-    return offset + np.uint64(int(low) % 2**64)

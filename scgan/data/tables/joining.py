@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from scgan.config import suggest
 from scgan.data.listing import Cell
 from scgan.data.raw import Raw
+from scgan.data.tables.values import join_meanings
 from scgan.data.telling import listed
 
 EXACT = {np.dtype(np.float16): 2**11, np.dtype(np.float32): 2**24, np.dtype(np.float64): 2**53}
@@ -56,7 +58,8 @@ def common_types(source: str, parts: Sequence[tuple[str, Types]], names: Sequenc
     """The type of each column in all parts together.
 
     Integers of several sizes become the largest, int64 beside uint64 int64, integers beside floats
-    float64; :func:`cast` holds values to it. Whatever else differs is text, object.
+    float64, times of several units the finest; :func:`cast` holds values to it. Whatever else
+    differs is text, object.
 
     Args:
         source: What messages call the table.
@@ -90,6 +93,8 @@ def _common(kinds: Sequence[np.dtype]) -> np.dtype | None:
     """One type for all; None if there is none."""
     if len(set(kinds)) < 2:
         return kinds[0] if kinds else None
+    if len({kind.kind for kind in kinds}) == 1 and kinds[0].kind in "Mm":
+        return np.result_type(*kinds)
     if any(kind.kind not in "biuf" for kind in kinds):
         return np.dtype(object)
     if any(kind.kind == "b" for kind in kinds):
@@ -115,8 +120,11 @@ def cast(part: str, name: str, values: np.ndarray, kind: np.dtype | None) -> np.
     if kind is None or values.dtype == kind or not len(values):
         return values if kind is None or len(values) else values.astype(kind)
 
-    if values.dtype.kind == "f" and kind.kind in "biu":  # of a part without a value
+    if values.dtype.kind == "f" and kind.kind in "biuMm":  # of a part without a value
         return np.zeros(len(values), kind)
+
+    if kind.kind in "Mm":
+        return values.astype(kind)
 
     if kind.kind not in "biuf":
         texts = list(map(_text, values.tolist())) if values.dtype.kind in "biufOSU" else values
@@ -174,7 +182,9 @@ def with_cells(part: str, raw: Raw, cells: Mapping[str, Cell]) -> Raw:
             codes[name] = np.full(num, cell.code, dtype=object)
 
     names = tuple(dict.fromkeys([*raw.names, *cells]))
-    return Raw(names, columns, missing, raw.label, frozenset(untyped), codes)
+    return replace(
+        raw, names=names, columns=columns, missing=missing, untyped=frozenset(untyped), codes=codes
+    )
 
 
 def joined(source: str, parts: Sequence[tuple[str, Raw]], names: Sequence[str]) -> Raw:
@@ -203,7 +213,11 @@ def joined(source: str, parts: Sequence[tuple[str, Raw]], names: Sequence[str]) 
 
     own = [name for name in parts[0][1].names if name in columns]
     untyped = frozenset(name for name in names if types[name] is None)
-    return Raw(tuple(own), columns, missing, None, untyped, codes)
+    try:
+        meanings = join_meanings([raw.meanings for _, raw in parts], names)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
+    return Raw(tuple(own), columns, missing, None, untyped, codes, meanings)
 
 
 def types_of(raw: Raw) -> Types:
@@ -211,6 +225,6 @@ def types_of(raw: Raw) -> Types:
     types: dict[str, np.dtype | None] = {}
     for name, values in raw.columns.items():
         says = raw.num_rows and name not in raw.untyped
-        kind = values.dtype if values.dtype.kind in "biuf" else np.dtype(object)
+        kind = values.dtype if values.dtype.kind in "biufMm" else np.dtype(object)
         types[name] = kind if says else None
     return types

@@ -11,6 +11,7 @@ import numpy as np
 from scgan.config import suggest
 from scgan.data.tables.checking import Choice, Missing, checked
 from scgan.data.tables.reading import read_raw
+from scgan.data.tables.values import Meanings
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,14 +19,16 @@ class Keyed:
     """Checked columns, and others of the same rows as they are.
 
     Attributes:
-        columns: Name to numbers ``[N]``.
+        columns: Name to values ``[N]``, masked where they are missing.
         keys: Name to values of any type ``[N]``, None where there is no value.
         dropped: Rows left out for missing values of the checked columns.
+        meanings: Name to what a key is beyond numpy's type.
     """
 
     columns: Mapping[str, np.ndarray]
     keys: Mapping[str, np.ndarray]
     dropped: int
+    meanings: Meanings
 
 
 def read_keyed(
@@ -36,7 +39,7 @@ def read_keyed(
     Args:
         path: The file, or a folder of them.
         name: What messages call it.
-        columns: Columns of numbers.
+        columns: Columns to check.
         keep: Columns of any kind to keep; None keeps all others.
         missing: What to do with rows that hold NaN, infinity or no value in ``columns``.
 
@@ -63,4 +66,5 @@ def read_keyed(
             values[raw.missing[other]] = None
         keys[other] = values if table.labels is None else values[table.labels]
 
-    return Keyed(table.columns, keys, table.dropped)
+    meanings = {other: raw.meanings[other] for other in kept if other in raw.meanings}
+    return Keyed(table.columns, keys, table.dropped, meanings)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import chain
-from typing import NamedTuple
 
 import numpy as np
 
+from scgan.data.tables.values import present
 from scgan.data.telling import listed, tell
 
 MAX_ROWS = 100_000  # looked at
@@ -19,7 +20,8 @@ NUM_REPEATED = 3
 NUM_CLASSES = 20  # that numbers with fractions may stand for
 
 
-class Far(NamedTuple):
+@dataclass(frozen=True)
+class Far:
     """A value far from all others of its column, and in what share of its rows it is."""
 
     value: float
@@ -68,7 +70,8 @@ def tell_far(source: str, columns: Mapping[str, np.ndarray], remedy: str | None 
         columns: Name to values ``[N]``.
         remedy: What to do where they stand for no value; None for the command line's flag.
     """
-    found = {name: far for name, values in columns.items() if (far := _far_of(values))}
+    there = {name: present(values) for name, values in columns.items()}
+    found = {name: far for name, values in there.items() if (far := _far_of(values))}
     if not found:
         return
 

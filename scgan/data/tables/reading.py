@@ -124,9 +124,9 @@ def from_columns(
     return checked("the data", raw, choice, labels=labels, remedies=IN_PYTHON)
 
 
-def from_raw(raw: Raw, name: str = "X") -> Table:
-    """The same of columns whose missing values are known, of what messages call ``name``."""
-    return checked(name, raw, Choice(), remedies=IN_PYTHON)
+def from_raw(raw: Raw, missing: Missing = "error") -> Table:
+    """The same of columns whose missing values are known, which messages call X."""
+    return checked("X", raw, Choice(missing=missing), remedies=IN_PYTHON)
 
 
 def _read(path: Path) -> Raw:

@@ -94,13 +94,21 @@ class Ranks:
     upper: np.ndarray
 
     @classmethod
-    def fit(cls, d: np.ndarray, *, low: float | None = None, high: float | None = None) -> Ranks:
+    def fit(
+        cls,
+        d: np.ndarray,
+        *,
+        low: float | None = None,
+        high: float | None = None,
+        tied: bool = False,
+    ) -> Ranks:
         """Take F from a column's rows.
 
         Args:
             d: Distances of the rows, ``[N]``, N at least 2.
             low: The column's least distance, if these rows are only some of it; None: theirs.
             high: The greatest, likewise.
+            tied: Whether every value is as a shared one: nothing lies between two.
 
         Returns:
             F at all distinct values, or at :data:`MAX_KNOTS` of them.
@@ -110,14 +118,14 @@ class Ranks:
         above = np.cumsum(counts) / num
         below = above - counts / num
 
-        tied = counts > max(1, num // MAX_KNOTS)
+        steps = (counts > max(1, num // MAX_KNOTS)) | tied
         middle = (below + above) / 2
-        after, before = np.roll(tied, 1), np.roll(tied, -1)
+        after, before = np.roll(steps, 1), np.roll(steps, -1)
         after[0] = before[-1] = False
-        lower = np.where(tied | after, below, middle)
-        upper = np.where(tied | before, above, middle)
+        lower = np.where(steps | after, below, middle)
+        upper = np.where(steps | before, above, middle)
 
-        kept = _kept(middle, tied | after | before)
+        kept = _kept(middle, steps | after | before)
         ranks = cls(values[kept], lower[kept], upper[kept])
 
         # The ends of all rows, where these are a sample of them.
@@ -128,6 +136,15 @@ class Ranks:
             ranks = ranks._with(len(ranks.d), high, 1 - edge)
 
         return ranks
+
+    def above(self, d: float, share: float) -> Ranks:
+        """The same with a value below all others that a share of the rows has, in [0, 1].
+
+        Nothing lies between it and the next.
+        """
+        lower, upper = (share + (1 - share) * rank for rank in (self.lower, self.upper))
+        lower[0] = share
+        return Ranks(np.insert(self.d, 0, d), np.insert(lower, 0, 0), np.insert(upper, 0, share))
 
     def _with(self, place: int, d: float, rank: float) -> Ranks:
         """The same with one more value at a place."""

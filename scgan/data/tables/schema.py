@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scgan.data.tables.column import Column, measure_column
+from scgan.data.tables.column import Column
+from scgan.data.tables.measuring import first_component, in_order_of, measure_column
 from scgan.data.tables.relations import find_relations
 from scgan.data.tables.scales import Scale, Scaling, choose_scales, largest_atom
+from scgan.data.tables.values import Meaning, Meanings, are_nan, equal, present
 
 
 @dataclass(frozen=True)
@@ -28,27 +30,53 @@ class Schema:
     columns: tuple[Column, ...]
 
     @classmethod
-    def fit(cls, values: Mapping[str, np.ndarray]) -> Schema:
+    def fit(cls, values: Mapping[str, np.ndarray], meanings: Meanings | None = None) -> Schema:
         """Measure the columns in float64.
 
         Args:
-            values: Training rows: name to finite values, each ``[N]``, N >= 1, of a boolean,
-                integer or float type.
+            values: Training rows: name to values, each ``[N]``, N >= 1, of a boolean, integer or
+                float type, finite; of texts or times; masked where they are missing.
+            meanings: What columns are beyond numpy's types.
 
         Returns:
             The schema.
         """
         columns: list[Column] = []
         for name, array in values.items():
-            column = measure_column(name, array)
+            column = measure_column(name, array, (meanings or {}).get(name))
             for before in columns:
-                if _same(before, column) and np.array_equal(values[before.name], array):
+                if _same(before, column) and equal(values[before.name], array):
                     column = replace(column, kind="duplicate", source=before.name)
                     break
 
             columns.append(column)
 
         return cls(tuple(columns))
+
+    def knowing(self, values: Mapping[str, np.ndarray]) -> Schema:
+        """The schema with the categories and gaps of rows beside those that it was fitted on.
+
+        Args:
+            values: Rows, such as those held out: name to values ``[N]``.
+
+        Returns:
+            The same columns, of which some know of more; none of that is ever drawn.
+        """
+        columns = []
+        for column in self.columns:
+            array = values[column.name]
+            if column.kind == "modelled" and isinstance(array, np.ma.MaskedArray):
+                nan = are_nan(array) and (column.nan or not column.gaps)
+                column = replace(column, gaps=column.gaps or 0.0, nan=nan)
+
+            if column.kind == "modelled" and column.categories is not None:
+                there = set(np.unique(present(array)).tolist())
+                more = sorted(there.difference(column.categories))
+                column = replace(column, categories=(*column.categories, *more))
+
+            columns.append(column)
+
+        return Schema(tuple(columns))
 
     def related(self, values: Mapping[str, np.ndarray]) -> Schema:
         """The schema whose columns that others determine are computed, not modelled.
@@ -59,8 +87,9 @@ class Schema:
         Returns:
             The same columns, some derived.
         """
-        arrays = {c.name: np.asarray(values[c.name]) for c in self.modelled}
-        steps = {c.name: math.ldexp(c.step, c.exponent) for c in self.modelled}
+        numbers = [c for c in self.modelled if c.is_number]
+        arrays = {c.name: np.asarray(values[c.name]) for c in numbers}
+        steps = {c.name: math.ldexp(c.step, c.exponent) for c in numbers}
         found = find_relations(arrays, steps)
 
         columns = []
@@ -86,7 +115,29 @@ class Schema:
             ValueError: If an unknown column or scale is named.
         """
         schema = self.related(values) if scaling.relations else self
-        return schema.scaled(values, scaling, seed)
+        return schema.ordered(values).scaled(values, scaling, seed)
+
+    def ordered(self, values: Mapping[str, np.ndarray]) -> Schema:
+        """The schema with categories in the order of what the columns of numbers mostly say.
+
+        Neighbours are alike then, by their means of the first principal component.
+
+        Args:
+            values: Training rows, or a random sample of them: name to values ``[N]``.
+        """
+        numbers = [c for c in self.modelled if c.is_number]
+        if not numbers or all(c.categories is None for c in self.modelled):
+            return self
+
+        rows = np.stack([c.ranked(values[c.name]).encode(values[c.name]) for c in numbers], axis=1)
+        component = first_component(rows)
+        columns = []
+        for c in self.columns:
+            if c.kind == "modelled" and c.categories is not None:
+                c = in_order_of(component, c, values[c.name])
+            columns.append(c)
+
+        return Schema(tuple(columns))
 
     def scaled(self, values: Mapping[str, np.ndarray], scaling: Scaling, seed: int) -> Schema:
         """The schema with each modelled column on the scale that is asked for, or the better one.
@@ -103,9 +154,8 @@ class Schema:
             ValueError: If it names an unknown column or scale.
         """
         asked = scaling.by_column(self.names)
-        arrays = {c.name: np.asarray(values[c.name]) for c in self.modelled}
-        ranked = {c.name: c.ranked(arrays[c.name]) for c in self.modelled}
-        found = self._evidence(arrays, ranked, seed) if "auto" in asked.values() else {}
+        ranked = {c.name: c.ranked(values[c.name]) for c in self.modelled}
+        found = self._evidence(values, ranked, seed) if "auto" in asked.values() else {}
 
         columns = []
         for c in self.columns:
@@ -113,7 +163,9 @@ class Schema:
                 columns.append(c)
                 continue
             scale, gain = asked[c.name], None
-            if scale == "auto":
+            if c.needs_ranks:
+                scale = "ranks"
+            elif scale == "auto":
                 scale, gain = found[c.name]
             columns.append(replace(ranked[c.name] if scale == "ranks" else c, gain=gain))
 
@@ -122,18 +174,27 @@ class Schema:
     def _evidence(
         self, values: Mapping[str, np.ndarray], ranked: Mapping[str, Column], seed: int
     ) -> dict[str, tuple[Scale, float | None]]:
-        """The better scale of each modelled column, and the nats that it saves."""
+        """The better scale of each column that may have either, and the nats that it saves."""
         rng = np.random.default_rng(seed)
-        linear = [column.encode(values[column.name], rng) for column in self.modelled]
-        ranks = [column.encode(values[name], rng) for name, column in ranked.items()]
-        atoms = [largest_atom(array) for array in values.values()]
+        either = [column for column in self.modelled if not column.needs_ranks]
+        if not either:
+            return {}
+
+        linear = [column.encode(values[column.name], rng) for column in either]
+        ranks = [ranked[column.name].encode(values[column.name], rng) for column in either]
+        atoms = [largest_atom(np.asarray(values[column.name])) for column in either]
         found = choose_scales(np.stack(linear, axis=1), np.stack(ranks, axis=1), atoms, rng)
-        return dict(zip(ranked, found, strict=True))
+        return dict(zip([column.name for column in either], found, strict=True))
 
     @property
     def names(self) -> tuple[str, ...]:
         """All names, in the user's order."""
         return tuple(c.name for c in self.columns)
+
+    @property
+    def meanings(self) -> dict[str, Meaning]:
+        """What columns are beyond numpy's types, by their names."""
+        return {c.name: c.meaning for c in self.columns if c.meaning is not None}
 
     @property
     def modelled(self) -> tuple[Column, ...]:
@@ -176,7 +237,7 @@ class Schema:
             were fitted.
 
         Raises:
-            ValueError: If a modelled column is missing.
+            ValueError: If a modelled column is missing, or holds an unknown category or a gap.
         """
         missing = [c.name for c in self.modelled if c.name not in columns]
         if missing:
@@ -186,7 +247,7 @@ class Schema:
         rows = len(next(iter(columns.values()))) if columns else 0
         encoded = np.empty((rows, self.dim), dtype=np.float32)
         for i, column in enumerate(self.modelled):
-            encoded[:, i] = column.encode(np.asarray(columns[column.name]), rng)
+            encoded[:, i] = column.encode(np.asanyarray(columns[column.name]), rng)
 
         return torch.from_numpy(encoded)
 
@@ -197,7 +258,8 @@ class Schema:
             x: Shape ``[N, D]``.
 
         Returns:
-            Name to values ``[N]``, also of the constant, derived and duplicate columns.
+            Name to values ``[N]``, also of the constant, derived and duplicate columns; masked
+            arrays of columns with gaps.
 
         Raises:
             ValueError: If the shape is another, or a value is not finite.
@@ -216,7 +278,7 @@ class Schema:
         restored = {c.name: c.restore(z[:, i]) for i, c in enumerate(self.modelled)}
         for column in self.columns:
             if column.kind == "constant":
-                restored[column.name] = np.full(len(z), column.low, dtype=column.dtype)
+                restored[column.name] = column.constant(len(z))
             elif column.relation is not None:
                 restored[column.name] = column.fitted(column.relation.compute(restored))
         for column in self.columns:
@@ -241,6 +303,8 @@ class Schema:
                 c.name: str(c.relation) for c in self.columns if c.relation is not None
             },
             "ranked_columns": [c.name for c in self.columns if c.ranks is not None],
+            "categorical_columns": [c.name for c in self.columns if c.categories is not None],
+            "columns_with_gaps": [c.name for c in self.columns if c.gaps is not None],
         }
 
     def to_json(self) -> str:

@@ -17,7 +17,7 @@ from scgan.data.tables.moments import Moments
 from scgan.data.tables.parts import Parts
 from scgan.data.tables.scales import Scaling
 from scgan.data.tables.schema import Schema
-from scgan.data.tables.table import Table, concatenated
+from scgan.data.tables.table import Table, joined_tables
 
 # Part of every fingerprint: raise it when the same files come to give other rows.
 STREAM_VERSION = 1
@@ -119,7 +119,7 @@ def measure(
             test.add(place[held_out], test_rows)
 
             try:
-                moments.add(train_rows.columns)
+                moments.add(train_rows.columns, train_rows.meanings)
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from None
 
@@ -140,8 +140,12 @@ def measure(
         )
 
     train_rows, test_rows = train.table(), test.table()
-    schema = moments.schema().learnable(parts.paths[0])
-    schema = schema.adapted(train_rows.columns, scaling, parts.seed)
+    try:
+        schema = moments.schema().knowing(test_rows.columns)
+    except ValueError as error:
+        raise ValueError(f"{parts.paths[0]}: {error}") from None
+
+    schema = schema.learnable(parts.paths[0]).adapted(train_rows.columns, scaling, parts.seed)
     num_shards = _num_shards(train.seen, schema.dim, shard_rows)
     stream = Stream(parts, train.seen, test.seen, num_shards)
 
@@ -149,7 +153,7 @@ def measure(
     drawn = ("stream", STREAM_VERSION, rows, parts.names, parts.test_fraction, parts.seed, sizes)
     arrays = [train_rows.labels, *train_rows.columns.values()]
     arrays += [test_rows.labels, *test_rows.columns.values()]
-    told = fingerprint((drawn, scaling, moments.hashes()), arrays)
+    told = fingerprint((drawn, scaling, schema.meanings, moments.hashes()), arrays)
 
     return Measured(stream, schema, train_rows, test_rows, dropped, told)
 
@@ -189,7 +193,7 @@ class Sample:
         if len(order) == self.size:
             self.bound = joined[order[-1]]
 
-        self.batches = [(joined[order], concatenated(tables).take(order))]
+        self.batches = [(joined[order], joined_tables(tables).take(order))]
 
     def table(self) -> Table:
         """The sample, in the order of its ranks, hence at random."""

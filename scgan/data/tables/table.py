@@ -1,24 +1,27 @@
-"""A table of numbers that is in memory and can be used."""
+"""A table that is in memory and can be used: numbers, texts, times, and gaps among them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+
+from scgan.data.tables.values import Meanings, concatenated, join_meanings
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Checked columns: finite numbers, of one length, at least one row.
+    """Checked columns: finite numbers, texts or times, of one length, at least one row.
 
     Attributes:
         names: Columns in the user's order.
-        columns: Name to values ``[N]``, boolean, integer or float, in the user's type.
+        columns: Name to values ``[N]``, in the user's type; masked where they are missing.
         labels: One a row, ``[N]``, numbers or text; None where no label was named.
         dropped: Rows left out for missing values.
         lacking: How many rows of each column had none.
+        meanings: Name to what a column is beyond numpy's type, where it is more.
     """
 
     names: tuple[str, ...]
@@ -26,6 +29,7 @@ class Table:
     labels: np.ndarray | None
     dropped: int
     lacking: Counter[str] = field(default_factory=Counter)
+    meanings: Meanings = field(default_factory=dict)
 
     @property
     def num_rows(self) -> int:
@@ -36,16 +40,22 @@ class Table:
         """Some of the rows, by their places or by a mask ``[N]``."""
         columns = {name: array[rows] for name, array in self.columns.items()}
         labels = None if self.labels is None else self.labels[rows]
-        return Table(self.names, columns, labels, self.dropped, self.lacking)
+        return replace(self, columns=columns, labels=labels)
 
 
-def concatenated(tables: Sequence[Table]) -> Table:
+def joined_tables(tables: Sequence[Table]) -> Table:
     """The rows of tables of the same columns, one table after the other, as one."""
     first = tables[0]
     columns: dict[str, np.ndarray] = {}
     for name in first.names:
-        columns[name] = np.concatenate([table.columns[name] for table in tables])
+        columns[name] = concatenated([table.columns[name] for table in tables])
 
     labels = [table.labels for table in tables if table.labels is not None]
     dropped = sum(table.dropped for table in tables)
-    return Table(first.names, columns, np.concatenate(labels) if labels else None, dropped)
+    return Table(
+        first.names,
+        columns,
+        np.concatenate(labels) if labels else None,
+        dropped,
+        meanings=join_meanings([table.meanings for table in tables], first.names),
+    )

@@ -128,7 +128,7 @@ def test_leading_zeros_are_said_and_kept_in_a_label(
         (b"1 2\n3 4\n", "the first line holds numbers (1, 2)"),
         (b"a,b\n1,2\n3\n", "can't be read as .csv"),
         (b"a;b;a\n1;2;3\n", "column 'a' appears 2 times"),
-        (b"a,b\n1,2 or 3\n", "column 'b' holds text ('2 or 3' in row 1)"),
+        (b"a,b\n1,2\n2,2 or 3\n", "column 'b' holds text ('2 or 3' in row 2)"),
         (b"a;b\n1.234,5;2\n", "column 'a' holds text ('1.234,5' in row 1)"),
         (b"\xff\xfea\x00b", "can't be read as UTF-16"),
         (b"a,b\n1,\x00\x01\n", "column 'b' holds text"),
