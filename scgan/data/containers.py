@@ -303,7 +303,11 @@ def _astropy(columns: Mapping[Hashable, np.ndarray]) -> Any:
     return Table(dict(columns))
 
 
-_OF_NUMPY = {"structured": _structured, "astropy": _astropy, "dict": dict}
+_OF_NUMPY: Mapping[str, Callable[..., Any]] = {
+    "structured": _structured,
+    "astropy": _astropy,
+    "dict": dict,
+}
 _OF_ITS_OWN: Mapping[str, Callable[[Layout, Any, Any], Any]] = {
     "frame": _pandas,
     "polars": _polars,
