@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.validation import check_is_fitted
 
-from scgan import SCGAN
+from scgan import MMGAN, SCGAN
 from scgan.pipeline import executor as execution
 from scgan.store.artifacts import ArtifactStore
 
@@ -322,3 +322,45 @@ def test_wrong_calls_are_value_errors(model, framed, X):
 )
 def test_scikit_learns_own_checks(check):
     check("SCGAN", make(2, {key: 512 for key in SETTINGS}))
+
+
+SHORT = {"gan.num_samples": 12_800, "gan.batch_size": 64, "gan.width": 32}
+
+
+@pytest.fixture(scope="module")
+def clustered(X):
+    return MMGAN(2, settings=SHORT, random_state=3).fit(X)
+
+
+def test_mmgans_parameters_are_its_settings():
+    model = MMGAN(5, code_dim=6, alpha=0.5, critic="rsgan", settings={"gan.width": 64})
+    gan = clone(model)._config().gan
+    assert (gan.num_clusters, gan.code_dim, gan.alpha, gan.critic) == (5, 6, 0.5, "rsgan")
+    assert gan.width == 64 and MMGAN()._config().gan.num_clusters is None
+    with pytest.raises(ValueError, match="gan.critic: .* 'sgan', 'rsgan' or 'crasgan'"):
+        MMGAN(critic="wgan").fit(rows())
+
+
+def test_mmgan_clusters_and_samples(clustered, X):
+    assert np.array_equal(clustered.predict(X), clustered.labels_)
+    p = clustered.predict_proba(X)
+    assert p.shape == (len(X), 2) and np.allclose(p.sum(1), 1, atol=1e-5)
+    assert np.array_equal(p.argmax(1), clustered.labels_) and clustered.n_clusters_ == 2
+    assert clustered.sample(7).shape == (7, 2)
+    assert not np.array_equal(clustered.sample(7, cluster=0), clustered.sample(7, cluster=1))
+    again = MMGAN(2, settings=SHORT, random_state=3)
+    assert np.array_equal(again.fit_predict(X), clustered.labels_)
+    assert not hasattr(clustered, "transform")
+
+
+def test_mmgan_saved_and_loaded(clustered, X, tmp_path):
+    clustered.save(str(tmp_path))
+    loaded = MMGAN.load(str(tmp_path))
+    assert loaded.get_params() == clustered.get_params()
+    assert np.array_equal(loaded.labels_, clustered.labels_)
+    assert np.array_equal(loaded.predict_proba(X), clustered.predict_proba(X))
+
+
+def test_scgan_says_how_sure_it_is(model, X):
+    p = model.predict_proba(X)
+    assert p.shape == (len(X), 4) and np.array_equal(p.argmax(1), model.labels_)

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from scgan import systems
+from scgan.capabilities import Clustering
 from scgan.cli import console
 from scgan.config import build, leaves, override, suggest
 from scgan.data.dataset import DataConfig, Dataset
@@ -212,6 +213,8 @@ def run_and_show(
         click.echo(f"sample:  {runs.sample_command(spec, store.url, data.kind)}")
         for option in outcome.model.options:
             click.echo(f"         --{option.name}: {option.meaning} ({option.allowed})")
+        if isinstance(outcome.model, Clustering):
+            click.echo(f"cluster: {runs.cluster_command(spec, store.url, data.kind)}")
         click.echo(f"compare: {tracker.address}")
 
     return outcome

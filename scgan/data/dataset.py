@@ -12,10 +12,11 @@ from torch import Tensor
 from scgan.config import Settings
 from scgan.data.images.reading import Damaged
 from scgan.data.images.schema import Channels, ImageSchema, Size
+from scgan.data.mixture import Toy
 from scgan.data.tables.reading import Missing
 from scgan.data.tables.schema import Schema
 from scgan.data.tables.streaming import Stream
-from scgan.data.toy import TOYS, Toy
+from scgan.data.toy import TOYS
 
 # Part of every fingerprint: raise it when the same source comes to give other rows, so that old
 # artifacts are not taken.

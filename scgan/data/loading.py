@@ -15,12 +15,13 @@ from scgan.data.formats import READERS
 from scgan.data.images.reading import decode_images, find_images
 from scgan.data.images.schema import Size
 from scgan.data.images.sources import Source, read_digits
+from scgan.data.mixture import Toy
 from scgan.data.remote import on_disk
 from scgan.data.split import split, split_images
 from scgan.data.tables.reading import read_table
 from scgan.data.tables.schema import Schema
 from scgan.data.tables.streaming import Parts, find_parts, measure
-from scgan.data.toy import TOYS, Toy
+from scgan.data.toy import TOYS
 
 # What only the one or the other kind of data has; any other value than the default is refused for
 # the other kind.

@@ -133,7 +133,7 @@ def build_discriminator(
     if len(shape) == 1:
         network = MLP([*shape, *[c.width] * c.num_layers, outputs], activation)
     else:
-        network = _image_discriminator(c, *shape[:2], outputs)
+        network = _image_discriminator(c, shape[0], shape[1], outputs)
     initialise(network, generator)
     return network
 

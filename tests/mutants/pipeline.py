@@ -258,8 +258,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_DEFAULT, "float(squares.mean())", "float(error.mean())", None),
     (
         _DEFAULT,
-        "label_scores(data.test_labels, model.assign(data.test).cpu())",
-        "label_scores(data.test_labels, model.assign(data.train).cpu())",
+        "k, labels = model.assign(data.test).cpu()",
+        "k, labels = model.assign(data.train).cpu()",
         None,
     ),
     (
@@ -340,7 +340,7 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         "mode_coverage(samples_raw, modes, mode_std, None)",
         _MODE_WEIGHTS,
     ),
-    (_SCORES, "purity(codes, clusters), commonest", "purity(codes, clusters), nmi", _LABEL),
+    (_SCORES, "commonest if floored else None", "1 - commonest if floored else None", _LABEL),
     (
         _SCORES,
         "float(torch.bincount(codes).max()) / len(codes)",
