@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: run test test-slow test-faults mutants lint format clean
+.PHONY: run test test-slow test-inputs test-faults mutants lint format clean
 
 run: $(READY)
 	$(BIN)/python ray_jobs/full_pipeline.py
@@ -14,6 +14,9 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/pytest -m slow
+
+test-inputs: $(READY)
+	$(BIN)/pytest -q -s tests/data/test_odd_inputs.py
 
 test-faults: $(READY)
 	$(BIN)/pytest -m faults tests/faults

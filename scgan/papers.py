@@ -82,6 +82,17 @@ PAPERS: dict[str, Paper] = {
         2018,
         "The relativistic discriminator: a key element missing from standard GAN",
     ),
+    "CLUSTERGAN": Paper(
+        "Mukherjee, Asnani, Lin, Kannan",
+        2019,
+        "ClusterGAN: Latent space clustering in generative adversarial networks",
+    ),
+    "GMVAE": Paper(
+        "Shu",
+        2016,
+        "Gaussian mixture VAE: Lessons in variational inference, generative models, and deep nets",
+    ),
+    "VAE": Paper("Kingma, Welling", 2014, "Auto-encoding variational Bayes"),
     "DCGAN": Paper(
         "Radford, Metz, Chintala",
         2016,
@@ -94,6 +105,16 @@ PAPERS: dict[str, Paper] = {
     ),
     "R1": Paper(
         "Mescheder, Geiger, Nowozin", 2018, "Which training methods for GANs do actually converge?"
+    ),
+    "PACGAN": Paper(
+        "Lin, Khetan, Fanti, Oh",
+        2018,
+        "PacGAN: the power of two samples in generative adversarial networks",
+    ),
+    "SNGAN": Paper(
+        "Miyato, Kataoka, Koyama, Yoshida",
+        2018,
+        "Spectral normalization for generative adversarial networks",
     ),
     "STYLEGAN2": Paper(
         "Karras, Laine, Aittala, Hellsten, Lehtinen, Aila",
@@ -167,4 +188,10 @@ PAPERS: dict[str, Paper] = {
     ),
     "SCULLEY": Paper("Sculley", 2010, "Web-scale k-means clustering"),
     "C2ST": Paper("Lopez-Paz, Oquab", 2017, "Revisiting classifier two-sample tests"),
+    "SPLINE-FLOW": Paper("Durkan, Bekasov, Murray, Papamakarios", 2019, "Neural spline flows"),
+    "I-FLOW": Paper(
+        "Gao, Isaacson, Krause",
+        2020,
+        "i-flow: high-dimensional integration and sampling with normalizing flows",
+    ),
 }

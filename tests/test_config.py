@@ -33,6 +33,7 @@ class Outer(Settings):
         ("inner.rate", "1e-3", 1e-3),
         ("inner.kind", "two", "two"),
         ("columns", "a,b", ("a", "b")),
+        ("columns", '"a,b",c', ("a,b", "c")),
         ("columns", "a", ("a",)),
         ("columns", "None", None),
         ("sizes", "3,4,5", (3, 4, 5)),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from ray_jobs.benchmarks.peers import Clock, Peer
+from ray_jobs.benchmarks.training import Clock, Peer
 from scgan import systems
 from scgan.config import shortened
 from scgan.data.dataset import DataConfig, Dataset
@@ -24,7 +24,8 @@ from scgan.store.artifacts import ArtifactStore
 
 Columns = Literal["encoded", "raw"]
 
-PILOTS = (0.01, 0.03)  # shares of the preset's training by which SC-GAN's own pace is measured
+SHORTEST, SHORT = 0.01, 0.03  # shares of a preset's training by which its pace is measured first
+PROBE = 0.15  # share of the training that the budget is then thought to allow, by which it is again
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class View:
 class SCGAN(Peer):
     """SC-GAN through the pipeline, on the local executor: a preset, its lengths fit to a budget.
 
-    Two short trainings, not counted, say how long the stages take at which length.
+    Short trainings, not counted, say how long the stages take at which length.
 
     Args:
         view: The data.
@@ -138,9 +139,15 @@ class SCGAN(Peer):
 
     @override
     def fit(self, x: Tensor, seconds: float, seed: int) -> None:
-        few, more = (self._train(share, seed) for share in PILOTS)
-        pace = max((more - few) / (PILOTS[1] - PILOTS[0]), 1e-9)  # seconds for the whole length
-        self.share = max((seconds - few) / pace + PILOTS[0], PILOTS[0])
+        self._train(SHORTEST, seed)  # with what is imported once
+        few, share = self._train(SHORTEST, seed), SHORT
+
+        for _ in range(2):
+            took = self._train(share, seed)
+            pace = max(took - few, took / 10) / (share - SHORTEST)  # seconds for the whole length
+            self.share = max(SHORTEST + (seconds - few) / pace, SHORTEST)
+            share = max(PROBE * self.share, SHORT)
+
         self._train(self.share, seed)
 
     def _train(self, share: float, seed: int) -> float:

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from ray_jobs.benchmarks.courses import View
-from ray_jobs.benchmarks.peers import Peer
-from scgan.data.tables.checking import Table
+from ray_jobs.benchmarks.training import Peer
+from scgan.data.tables.table import Table
 from scgan.metrics.fidelity import alpha_precision_beta_recall, training_share
 from scgan.metrics.scores import Score
-from scgan.metrics.standard import detection, shape, trend
+from scgan.metrics.standard import Detector, detection, shape, trend
 
 LABEL = "label"  # name of the column of classes
 WITH_LABEL = "_with_label"  # how the name of such a table ends
@@ -71,11 +71,12 @@ def scores(view: View, peer: Peer, seed: int) -> dict[str, Score]:
     for name, score in (("shape", shape), ("trend", trend)):
         found[name] = Score.of(name, score(train, samples, (last,)), score(train, test, (last,)))
 
-    for name in ("logistic", "xgboost"):
-        if name == "xgboost" and importlib.util.find_spec(name) is None:
-            continue
-        value = detection(train, samples, name, seed=seed)
-        found[f"detection_{name}"] = Score.of(f"detection_{name}", value)
+    detectors: list[Detector] = ["logistic"]
+    if importlib.util.find_spec("xgboost") is not None:
+        detectors.append("xgboost")
+    for detector in detectors:
+        key = f"detection_{detector}"
+        found[key] = Score.of(key, detection(train, samples, detector, seed=seed))
 
     made, real, held_out = (_unit_range(rows, train) for rows in (samples, train, test))
     for key, value in alpha_precision_beta_recall(real, made)._asdict().items():

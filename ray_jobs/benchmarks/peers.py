@@ -7,142 +7,15 @@ a tenth of the rows, and draw from a seed.
 from __future__ import annotations
 
 import math
-import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 from typing_extensions import override
 
-HELD_OUT = 0.1  # of the rows, by which the best weights, or the number of components, are chosen
-NUM_CHECKS = 50  # looks at the held-out rows in a training
-NUM_CHECKED = 5_000  # held-out rows of a look
-CHUNK_ROWS = 65_536  # samples drawn at once
-
-
-class Clock:
-    """Process time against a budget.
-
-    Args:
-        seconds: The budget.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self.start = seconds, time.process_time()
-
-    @property
-    def spent(self) -> float:
-        """Seconds of this process's CPU so far."""
-        return time.process_time() - self.start
-
-    @property
-    def share(self) -> float:
-        """Share of the budget that is spent, at most 1."""
-        return min(1.0, self.spent / self.seconds)
-
-
-class Peer(ABC):
-    """A generative model of standardised rows.
-
-    Attributes:
-        num_parameters: Numbers that were fitted; 0 before.
-    """
-
-    num_parameters: int = 0
-
-    @abstractmethod
-    def fit(self, x: Tensor, seconds: float, seed: int) -> None:
-        """Train on rows ``[N, D]`` for so many seconds of process time."""
-
-    @abstractmethod
-    def sample(self, num: int, seed: int) -> Tensor:
-        """Draw rows ``[num, D]``."""
-
-
-class Trained(Peer):
-    """A network that is trained by gradients of a loss over rows: Adam, cosine, averaged weights.
-
-    Attributes:
-        batch_size: Rows a step.
-        learning_rate: At the start; it falls to 0 by the share of the budget that is spent.
-        averaging: Decay of the average of the weights, a step, once it has begun.
-    """
-
-    batch_size = 512
-    learning_rate = 1e-3
-    averaging = 0.999
-
-    @abstractmethod
-    def build(self, dim: int) -> nn.Module:
-        """The network for rows of so many columns."""
-
-    @abstractmethod
-    def loss(self, network: Any, x: Tensor) -> Tensor:
-        """Mean loss of rows; what it draws, it draws of torch's own generator."""
-
-    @abstractmethod
-    def draw(self, network: Any, num: int) -> Tensor:
-        """Rows of the trained network; likewise."""
-
-    @override
-    def fit(self, x: Tensor, seconds: float, seed: int) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.dim = x.shape[1]
-            network = self.build(self.dim)
-            self.num_parameters = sum(p.numel() for p in network.parameters())
-            self.network = self._train(network, x[torch.randperm(len(x))], seconds).eval()
-
-    def _train(self, network: nn.Module, x: Tensor, seconds: float) -> nn.Module:
-        num_held = max(1, round(HELD_OUT * len(x)))
-        held, x = x[:num_held][:NUM_CHECKED], x[num_held:]
-        average = AveragedModel(network, avg_fn=self._averaged)
-        optimizer = torch.optim.Adam(network.parameters(), self.learning_rate)
-
-        best, kept, checks = math.inf, _weights(average.module), 0
-        clock = Clock(seconds)  # what the optimizer imports is not the budget's
-        while clock.share < 1:
-            optimizer.param_groups[0]["lr"] = self.learning_rate * _cosine(clock.share)
-            loss = self.loss(network, x[torch.randint(len(x), (self.batch_size,))])
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            optimizer.step()
-            average.update_parameters(network)
-
-            if clock.share * NUM_CHECKS >= checks + 1:
-                checks += 1
-                value = self._check(average.module, held)
-                if value < best:
-                    best, kept = value, _weights(average.module)
-
-        network.load_state_dict(kept)
-        return network
-
-    def _averaged(self, average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-        # Shorter at first, so that it forgets the start.
-        keep = min(self.averaging, (1 + int(count)) / (10 + int(count)))
-        return average.lerp(current, 1 - keep)
-
-    @torch.no_grad()
-    def _check(self, network: nn.Module, held: Tensor) -> float:
-        """The loss of held-out rows, with the same draws every time."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            return float(self.loss(network.eval(), held))
-
-    @override
-    @torch.no_grad()
-    def sample(self, num: int, seed: int) -> Tensor:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            starts = range(0, num, CHUNK_ROWS)
-            parts = [self.draw(self.network, min(CHUNK_ROWS, num - start)) for start in starts]
-        return torch.cat(parts)
+from ray_jobs.benchmarks.training import HELD_OUT, Clock, Peer, Trained
 
 
 class SplineFlow(Trained):
@@ -155,10 +28,12 @@ class SplineFlow(Trained):
     learning_rate = 5e-4
 
     @override
-    def build(self, dim: int) -> nn.Module:
+    def build(self, x: Tensor) -> nn.Module:
         import zuko
 
-        flow: nn.Module = zuko.flows.NSF(dim, transforms=5, bins=8, hidden_features=(128, 128))
+        flow: nn.Module = zuko.flows.NSF(
+            x.shape[1], transforms=5, bins=8, hidden_features=(128, 128)
+        )
         return flow
 
     @override
@@ -178,6 +53,8 @@ class Velocity(nn.Module):
     Args:
         dim: Columns.
     """
+
+    frequencies: Tensor
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -204,8 +81,8 @@ class FlowMatching(Trained):
     num_steps = 50  # of the midpoint rule, two evaluations each
 
     @override
-    def build(self, dim: int) -> nn.Module:
-        return Velocity(dim)
+    def build(self, x: Tensor) -> nn.Module:
+        return Velocity(x.shape[1])
 
     @override
     def loss(self, network: Any, x: Tensor) -> Tensor:
@@ -234,11 +111,12 @@ class VAE(Trained):
     latent = 128
 
     @override
-    def build(self, dim: int) -> nn.Module:
+    def build(self, x: Tensor) -> nn.Module:
         def layers(first: int, last: int) -> nn.Module:
             hidden = (nn.Linear(first, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU())
             return nn.Sequential(*hidden, nn.Linear(128, last))
 
+        dim = x.shape[1]
         parts = {"encoder": layers(dim, 2 * self.latent), "decoder": layers(self.latent, dim)}
         network = nn.ModuleDict(parts)
         network.log_sigma = nn.Parameter(torch.full((dim,), -2.0))
@@ -257,6 +135,97 @@ class VAE(Trained):
     def draw(self, network: Any, num: int) -> Tensor:
         x: Tensor = network.decoder(torch.randn(num, self.latent))
         return x + network.log_sigma.exp() * torch.randn(num, self.dim)
+
+
+class Circuit(nn.Module):
+    """A hidden Chow-Liu tree: a category of H states behind each column, normal given its state.
+
+    Args:
+        x: Rows ``[N, D]``, of which the tree is that of the largest mutual informations, by
+            correlation; some rows are where the states begin.
+        num_states: H.
+    """
+
+    def __init__(self, x: Tensor, num_states: int) -> None:
+        super().__init__()
+        self.order, self.parents = _chow_liu(x)
+        dim = x.shape[1]
+        rows = x[torch.randint(len(x), (num_states,))]  # a state begins as a component of a mixture
+        self.mean = nn.Parameter(rows.T.clone())  # [D, H]
+        self.log_std = nn.Parameter(torch.full((dim, num_states), -1.0))
+        self.start = nn.Parameter(torch.zeros(num_states))
+        self.steps = nn.Parameter(6 * torch.eye(num_states).repeat(dim, 1, 1))  # to child's states
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log density of rows, ``[N]``."""
+        z = (x[:, :, None] - self.mean) / self._std
+        emitted = -z.square() / 2 - self._std.log() - math.log(2 * math.pi) / 2  # [N, D, H]
+        messages = list(emitted.unbind(1))
+
+        for child in reversed(self.order[1:]):
+            high = messages[child].amax(1, keepdim=True)
+            shares = (messages[child] - high).exp() @ self.steps[child].softmax(1).T
+            parent = self.parents[child]
+            messages[parent] = messages[parent] + shares.clamp_min(1e-30).log() + high
+
+        root = messages[self.order[0]]
+        return torch.logsumexp(root + self.start.log_softmax(0), 1)
+
+    def sample(self, num: int) -> Tensor:
+        """Rows ``[num, D]``, from the root to the leaves."""
+        states, root = {}, self.order[0]
+        states[root] = torch.multinomial(self.start.softmax(0), num, replacement=True)
+        for child in self.order[1:]:
+            shares = self.steps[child].softmax(1)[states[self.parents[child]]]  # [num, H]
+            states[child] = torch.multinomial(shares, 1)[:, 0]
+
+        columns = [self.mean[i, states[i]] for i in range(len(self.mean))]
+        noise = [self._std[i, states[i]] * torch.randn(num) for i in range(len(self.mean))]
+        return torch.stack(columns, 1) + torch.stack(noise, 1)
+
+    @property
+    def _std(self) -> Tensor:
+        return self.log_std.clamp(-6, 3).exp()
+
+
+def _chow_liu(x: Tensor) -> tuple[list[int], list[int]]:
+    """Columns from a root on, and the parent of each; by the correlation of ranks."""
+    from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
+    from scipy.stats import rankdata
+
+    ranks = rankdata(x.numpy(), axis=0)
+    correlation = np.corrcoef(ranks.T).reshape(x.shape[1], x.shape[1])
+    information = -0.5 * np.log1p(-np.clip(correlation**2, 0, 1 - 1e-9))
+    np.fill_diagonal(information, 0)
+
+    # Edges of length 0 would be none.
+    tree = minimum_spanning_tree(information.max() + 1 - information)
+    order, parents = breadth_first_order(tree, 0, directed=False)
+    return order.tolist(), parents.tolist()
+
+
+class ProbabilisticCircuit(Trained):
+    """A probabilistic circuit, as TabPC's in small: a hidden Chow-Liu tree of normal leaves.
+
+    Liu, Van den Broeck (2021), "Tractable regularization of probabilistic circuits", of 256 states.
+    """
+
+    learning_rate = 1e-2
+    num_states = 256
+
+    @override
+    def build(self, x: Tensor) -> nn.Module:
+        return Circuit(x, min(self.num_states, len(x)))
+
+    @override
+    def loss(self, network: Any, x: Tensor) -> Tensor:
+        log_prob: Tensor = network.log_prob(x)
+        return -log_prob.mean()
+
+    @override
+    def draw(self, network: Any, num: int) -> Tensor:
+        rows: Tensor = network.sample(num)
+        return rows
 
 
 class Mixture(Peer):
@@ -310,16 +279,9 @@ PEERS: Mapping[str, Callable[[], Peer]] = {
     "nsf": SplineFlow,
     "flow_matching": FlowMatching,
     "vae": VAE,
+    "circuit": ProbabilisticCircuit,
 }
 """By name."""
 
 NEEDS = {"nsf": "zuko"}
 """Packages of the extra ``bench`` that peers need."""
-
-
-def _weights(network: nn.Module) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in network.state_dict().items()}
-
-
-def _cosine(done: float) -> float:
-    return 0.5 * (1 + math.cos(math.pi * done))

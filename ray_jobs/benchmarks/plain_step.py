@@ -136,7 +136,15 @@ def seconds_a_step(rounds: int, steps: int) -> tuple[list[float], list[float]]:
     y = torch.from_numpy(data.train_labels)
     classifier = nn.Linear(encoder.num_features, 10).requires_grad_(False)
     found = Attributes(
-        "one", tuple("0123456789"), y, torch.eye(10), y.bincount(), classifier, None, "features", None
+        "one",
+        tuple("0123456789"),
+        y,
+        torch.eye(10),
+        y.bincount(),
+        classifier,
+        None,
+        "features",
+        None,
     )
     conditions = Conditions(found, encoder.backbone, c.n, c.classification_weight)
     length = c.model_copy(update={"num_samples": steps * c.batch_size, "discriminator": "global"})

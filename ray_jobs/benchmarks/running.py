@@ -72,6 +72,7 @@ def packing(clusters: int, samples: int) -> None:
         {
             "encoder.num_samples": 65_536,
             "clusters.num_clusters": clusters,
+            "mappers.kind": "adversarial",
             "mappers.num_samples": samples,
             "decoder.num_samples": 512,
         }
@@ -96,6 +97,7 @@ def nodes(clusters: int, encoder_samples: int, samples: int, rounds: int) -> Non
         {
             "encoder.num_samples": encoder_samples,
             "clusters.num_clusters": clusters,
+            "mappers.kind": "adversarial",
             "mappers.num_samples": samples,
         }
     )

@@ -56,6 +56,11 @@ def _check_answers(address: str) -> None:
     Raises:
         ValueError: In one line, within a few seconds.
     """
+    if address.startswith(("http://", "https://")):
+        raise ValueError(
+            f"RAY_ADDRESS={address} is for ray job submit; give ray://HOST:10001, HOST:6379 or auto"
+        )
+
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not host or not port.isdigit():  # Ray's own words: auto, local
         return

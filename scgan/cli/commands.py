@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from scgan import systems
+from scgan.capabilities import Clustering
 from scgan.cli import console
 from scgan.config import build, leaves, override, suggest
 from scgan.data.dataset import DataConfig, Dataset
@@ -52,8 +53,8 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--data",
             help="A bundled set's name, or path or s3:// address of a table (.npy, .npz, .csv, "
-            ".parquet, a folder) or of images (a folder, .npz, .parquet, IDX files); the "
-            "system's example if not given.",
+            ".csv.gz, .parquet, .feather, .h5, .fits, .root, a folder) or of images (a folder, "
+            ".zip, .tar, .npz, .parquet, IDX files); the system's example if not given.",
         ),
         click.option(
             "--preset", default="default", show_default=True, help="Settings to start from."
@@ -213,6 +214,8 @@ def run_and_show(
         click.echo(f"sample:  {runs.sample_command(spec, store.url, data.kind)}")
         for option in outcome.model.options:
             click.echo(f"         --{option.name}: {option.meaning} ({option.allowed})")
+        if isinstance(outcome.model, Clustering):
+            click.echo(f"cluster: {runs.cluster_command(spec, store.url, data.kind)}")
         click.echo(f"compare: {tracker.address}")
 
     return outcome

@@ -110,7 +110,8 @@ def fit(
 @click.option(
     "--out",
     required=True,
-    help=".parquet, .csv, .npz or .npy; images: .npz, .png for a grid, or a folder.",
+    help=".parquet, .csv, .csv.gz, .feather, .npz, .npy, .h5, .fits or .root; images: .npz, .png "
+    "for a grid, a folder, .zip or .tar.",
 )
 @_SEED
 @_STORE

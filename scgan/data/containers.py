@@ -110,7 +110,7 @@ def take(X: Any) -> tuple[Raw, Layout]:
 
     if package == "pyarrow":
         table = _arrow_table(X)
-        return _taken("arrow", X.column_names, from_arrow(table), types=_schema_text(table))
+        return _taken("arrow", table.column_names, from_arrow(table), types=_schema_text(table))
 
     if package == "polars" and hasattr(X, "to_arrow"):
         if not hasattr(X, "columns"):
@@ -194,10 +194,14 @@ def _series(series: Any) -> Raw:
         times = from_arrays({"v": series.dt.tz_convert(None).to_numpy()})
         return replace(times, meanings={"v": Meaning(zone=str(series.dtype.tz))})
 
-    try:
-        return from_arrow(pa.table({"v": pa.array(series, from_pandas=True)}))
-    except (pa.ArrowException, ValueError, TypeError, OverflowError):
-        return from_arrays({"v": series.to_numpy(dtype=object)})  # refused by what it holds
+    for kind in (None, pa.uint64()):  # Arrow itself thinks of int64 alone
+        try:
+            values = pa.array(series, type=kind, from_pandas=True)
+        except (pa.ArrowException, ValueError, TypeError, OverflowError):
+            continue
+        return from_arrow(pa.table({"v": values}))
+
+    return from_arrays({"v": series.to_numpy(dtype=object)})  # refused by what it holds
 
 
 def _of_array(array: Any) -> tuple[Raw, Layout]:

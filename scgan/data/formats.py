@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from scgan.data.listing import kind_of, listed, split_inside, table_parts, walk
+from scgan.data.listing import kind_of, split_inside, table_parts, walk
 from scgan.data.raw import Raw, from_matrix, from_structured, of_arrays, unreadable
 from scgan.data.tables.arrow import read_feather, read_parquet
 from scgan.data.tables.csv import read_csv
 from scgan.data.tables.scientific import read_fits, read_hdf5, read_root
+from scgan.data.telling import listed
 
 
 def read_npy(path: Path) -> Raw:

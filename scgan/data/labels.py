@@ -11,6 +11,7 @@ from torch import Tensor
 
 from scgan.data.dataset import Dataset
 
+MOST_CLASSES = 100  # different labels above which they are no classes
 UNLABELLED = ("", "-1", "-1.0")
 """Labels that stand for none: an empty text, and scikit-learn's -1."""
 
@@ -59,6 +60,13 @@ def _numbered(labels: np.ndarray, known: np.ndarray, number: Tensor) -> Tensor:
     place = np.searchsorted(known, labels).clip(max=len(known) - 1)
     found = torch.from_numpy(known[place] == labels)
     return torch.where(found, number[torch.from_numpy(place)], -1)
+
+
+def num_classes(data: Dataset) -> int | None:
+    """Labels that data has, none counted apart; None for fewer than 2, or more than classes are."""
+    labels = read_labels(data)
+    found = 0 if labels is None else len(labels.names)
+    return found if 2 <= found <= MOST_CLASSES else None
 
 
 def some_of_each(y: Tensor, share: float, generator: torch.Generator) -> Tensor:

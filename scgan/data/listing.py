@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import hashlib
 import os
 import re
 from collections import Counter
@@ -12,6 +12,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 import numpy as np
+
+from scgan.data.telling import listed, tell
 
 FOLDER_SUFFIXES = (".parquet", ".csv", ".feather")
 """Of files that a folder can hold as the parts of one table."""
@@ -43,9 +45,6 @@ _INSIDE = re.compile(r"(.+\.(?:h5|hdf5|hdf|fits|fit|root)):(.+)", re.IGNORECASE)
 # Folders by which a table's files are known to be no plain ones: what is in them is in a log.
 _LAKES = {"_delta_log": "Delta Lake", ".hoodie": "Apache Hudi"}
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
-NUM_NAMED = 5  # files in a message
-
-_log = logging.getLogger(__name__)
 
 
 def split_inside(path: PurePath) -> tuple[Path, str]:
@@ -68,7 +67,8 @@ def is_hidden(path: PurePath) -> bool:
     Folders of partitions may begin so: ``_year=2020``.
     """
     dotted = any(part.startswith(".") for part in path.parts)
-    return dotted or any(part.startswith("_") and "=" not in part for part in path.parts)
+    cached = path.name.startswith("cache-") and path.suffix == ".arrow"  # Hugging Face's
+    return dotted or cached or any(part.startswith("_") and "=" not in part for part in path.parts)
 
 
 def walk(folder: Path) -> list[Path]:
@@ -145,15 +145,7 @@ def tell_unread(source: str, names: Collection[PurePath], read: Collection[PureP
     rest = sorted(set(names) - set(read))
     if rest:
         verb = "is" if len(rest) == 1 else "are"
-        _log.warning(
-            "%s: %d of %d files %s not read: %s", source, len(rest), len(names), verb, listed(rest)
-        )
-
-
-def listed(names: Sequence[object], most: int = NUM_NAMED) -> str:
-    """The first of some names, and how many more there are."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return f"{', '.join(map(str, names[:most]))}{more}"
+        tell(source, f"{len(rest)} of {len(names)} files {verb} not read: {listed(rest)}")
 
 
 class Cell(NamedTuple):
@@ -189,8 +181,10 @@ def partitions(source: str, parts: Sequence[PurePath]) -> list[dict[str, Cell]]:
             f"{source}: {odd} is not in the same folders NAME=VALUE as the others; give it those"
         )
 
-    columns = {name: _cells([text[name] for text in texts]) for name in (texts or [{}])[0]}
-    return [{name: columns[name][place] for name in columns} for place in range(len(parts))]
+    names = list(texts[0]) if texts else []
+    columns = [_cells(column) for column in zip(*map(dict.values, texts), strict=True)]
+    rows = zip(*columns, strict=True) if names else [()] * len(parts)
+    return [dict(zip(names, cells, strict=True)) for cells in rows]
 
 
 def _pairs(part: PurePath) -> Iterator[tuple[str, str | None]]:
@@ -212,16 +206,33 @@ def _cells(texts: Sequence[str | None]) -> list[Cell]:
 
 def tell_zeros(source: str, name: str) -> None:
     """Say that a column of codes is read as numbers."""
-    _log.warning(
-        "%s: column %r has values with leading zeros, which are lost, as they are read as numbers; "
-        "as the label they are kept",
+    tell(
         source,
-        name,
+        f"column {name!r} has values with leading zeros, which are lost, as they are read as "
+        "numbers; as the label they are kept",
     )
+
+
+def tell_copies(source: str, files: Sequence[Path]) -> None:
+    """Say which files of a folder are the same byte for byte, as copies by hand are; all are read.
+
+    Args:
+        source: What messages call their folder.
+        files: On this machine.
+    """
+    sizes = Counter(file.stat().st_size for file in files if file.is_file())
+    first: dict[tuple[Path, str], Path] = {}
+    for file in files:
+        if file.is_file() and sizes[file.stat().st_size] > 1:
+            with file.open("rb") as opened:
+                digest = hashlib.file_digest(opened, "sha256").hexdigest()
+            known = first.setdefault((file.parent, digest), file)
+            if known != file:
+                tell(source, f"{file.name} is a copy of {known.name}, and read as well")
 
 
 def tell_arrays(source: object, arrays: Mapping[str, np.ndarray], read: Collection[str]) -> None:
     """Say which arrays of an archive are no part of the data."""
     rest = [f"{n} {list(array.shape)}" for n, array in arrays.items() if n not in read]
     if rest:
-        _log.warning("%s: arrays that are not read: %s", source, listed(rest))
+        tell(source, f"arrays that are not read: {listed(rest)}")

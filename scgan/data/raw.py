@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from scgan.data.listing import listed, tell_arrays
+from scgan.data.listing import tell_arrays
 from scgan.data.tables.values import Meaning
+from scgan.data.telling import listed
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +12,13 @@ from typing import Any
 from scgan.data.formats import ALLOWED, READERS, local_path
 from scgan.data.images.folders import CELEBA_ATTRIBUTES, CELEBA_PARTITION, SUFFIXES
 from scgan.data.images.sources import IDX_NAME
-from scgan.data.listing import ARCHIVES, kind_of, listed, split_inside
+from scgan.data.listing import ARCHIVES, kind_of, split_inside
+from scgan.data.telling import listed, shown, shown_as, tell
 from scgan.store.s3 import S3
 
 FIRST_TIMEOUT = 4.0  # seconds
 THREADS = 10  # as many connections as a client keeps
 FOOTER = 2**16  # bytes that hold most footers of parquet files
-
-_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -45,10 +43,12 @@ def on_disk(source: str) -> Iterator[Path]:
     bucket, key = _bucket_and_key(source)
     with tempfile.TemporaryDirectory(prefix="scgan-data-") as folder:
         local = _download(source, bucket, key, Path(folder))
-        try:
-            yield local
-        except ValueError as error:
-            raise ValueError(str(error).replace(str(local), source)) from None
+        file, inside = split_inside(local)
+        with shown_as(file, source.rstrip("/").removesuffix(f":{inside}")):
+            try:
+                yield local
+            except ValueError as error:
+                raise ValueError(shown(error)) from None
 
 
 def list_names(url: str) -> dict[PurePosixPath, int]:
@@ -108,7 +108,7 @@ def _find(bucket: str, key: str) -> tuple[str, dict[str, int]]:
             # A key may hold anything, also what would lead out of the folder.
             name = PurePosixPath(entry["Key"].removeprefix(prefix))
             if name.is_absolute() or ".." in name.parts:
-                _log.warning("s3://%s/%s is not read: no name of a file", bucket, entry["Key"])
+                tell(f"s3://{bucket}/{entry['Key']}", "not read, as it is no name of a file")
             elif not entry["Key"].endswith("/"):
                 sizes[entry["Key"]] = entry["Size"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,9 +10,9 @@ import torch
 from scgan.data.dataset import DATA_VERSION, Dataset
 from scgan.data.fingerprint import fingerprint
 from scgan.data.images.reading import ImageSet
-from scgan.data.tables.checking import Table
 from scgan.data.tables.scales import Scaling
 from scgan.data.tables.schema import Schema
+from scgan.data.tables.table import Table
 
 MIN_PART = 2  # rows or images of a part: one alone has no spread
 MIN_VALIDATION_PART = 20  # of fewer rows, scores are noise
@@ -127,9 +126,6 @@ def split_images(name: str, images: ImageSet, test_fraction: float, seed: int) -
         if labels is not None:
             test_labels, labels = labels[order[:num_test]], labels[order[num_test:]]
 
-    if labels is not None and labels.ndim == 1:
-        _check_classes(name, images.schema.attributes, labels, test_labels)
-
     if min(len(train), len(test)) < MIN_PART:
         raise ValueError(
             f"{name}: {len(train)} images to train, {len(test)} to test; each needs at least "
@@ -151,20 +147,27 @@ def split_images(name: str, images: ImageSet, test_fraction: float, seed: int) -
     )
 
 
-def _check_classes(
-    name: str, attributes: Sequence[str], train: np.ndarray, test: np.ndarray | None
-) -> None:
-    """Refuse classes of which no image is trained on."""
-    there = np.bincount(train, minlength=len(attributes))
+def check_classes(data: Dataset) -> None:
+    """Refuse images of a class that none of those to train on has, for whoever learns the classes.
+
+    Raises:
+        ValueError: In one line, with the class's name.
+    """
+    train, test, names = data.train_labels, data.test_labels, data.image_schema.attributes
+    if train is None or train.ndim != 1:
+        return
+
+    there = np.bincount(train, minlength=len(names))
     if (there > 0).all():
         return
 
     place = int(np.argmin(there))
     num = 0 if test is None else int((test == place).sum())
-    rest = ",".join(attribute for k, attribute in enumerate(attributes) if there[k])
+    rest = [name for k, name in enumerate(names) if there[k]]
+    advice = f": --data.attributes {','.join(rest)}" if len(rest) < 12 else ""
     raise ValueError(
-        f"{name}: the class {attributes[place]!r} has no image to train on ({num} to test); give "
-        f"more of it, or leave it out: --data.attributes {rest}"
+        f"{data.name}: the class {names[place]!r} has no image to train on ({num} to test); give "
+        f"more of it, or leave it out{advice}"
     )
 
 

@@ -21,9 +21,9 @@ class SCGAN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         X_new = model.sample(1000)
 
     Args:
-        num_clusters: K; None for one in 200 rows, at most 256.
-        code_dim: Dimension of the latent space; None for the data's + 2.
-        lambda_eps: Weight of the reconstruction of codes in the mappers.
+        num_clusters: K; None chooses by held-out codes.
+        code_dim: Dimension of the latent space; None for the data's.
+        lambda_eps: Weight of the reconstruction of codes in mappers that are autoencoders.
         lambda_x: Weight of generation against reconstruction in the decoder.
         preset: Settings to start from, ``"smoke"`` or ``"default"``.
         settings: Any other settings by dotted key, ``{"decoder.width": 256}``.

@@ -152,6 +152,8 @@ def mode_weights(weights: Mapping[str, Rows]) -> Figure:
     Returns:
         The figure.
     """
+    from matplotlib.ticker import MaxNLocator
+
     num = len(as_array(next(iter(weights.values()))))
     figure, (ax,) = panels(1, 1, (min(11.5, 2.5 + 0.5 * num), 2.8))
     width = 0.8 / len(weights)
@@ -160,7 +162,7 @@ def mode_weights(weights: Mapping[str, Rows]) -> Figure:
         ax.bar(places, as_array(values), width, label=title, color=PALETTE[i])
 
     ax.set(xlabel="mode", ylabel="share")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(loc="outside upper right", ncols=len(weights))
     return figure
 

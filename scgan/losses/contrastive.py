@@ -1,7 +1,8 @@
-"""Contrastive losses of the encoder stage: InfoNCE with in-batch negatives, by two similarities."""
+"""Contrastive losses of the encoder: InfoNCE with in-batch negatives, by three similarities."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal, Protocol
 
@@ -70,6 +71,54 @@ def gaussian_info_nce(
     return _info_nce(_negative_squared_distance, u0, u1, temperature, gathered, rank)
 
 
+def isometric_info_nce(
+    u0: Tensor, u1: Tensor, temperature: float, *, gathered: Gathered = None, rank: int = 0
+) -> Tensor:
+    r"""InfoNCE with a Gaussian kernel and a potential, each view's last column :math:`\varphi`.
+
+    .. math:: s_{ij} = -\lVert u_i - u_j \rVert^2 + \varphi_j
+
+    The best similarity is :math:`\log p(x_j \mid x_i) - \log p(x_j)`. Of views by Gaussian noise
+    of standard deviation :math:`\sigma` its first term is :math:`-\lVert x_i - x_j \rVert^2 /
+    4 \sigma^2`: that of an isometry. The second is a function of :math:`x_j` alone, left to the
+    potential; without one, codes must bend to express it.
+
+    Args:
+        u0: Projections of the first views and their potentials, shape ``[b, Q + 1]``.
+        u1: Projections of the second views and theirs, shape ``[b, Q + 1]``.
+        temperature: :math:`\tau > 0`, in squared units of the projections.
+        gathered: As for :func:`nt_xent`.
+        rank: As for :func:`nt_xent`.
+
+    Returns:
+        Mean over this worker's ``2b`` anchors, scalar, in nats.
+
+    Raises:
+        ValueError: If the shapes differ or ``temperature`` is not positive.
+
+    Source: [SCGAN] Eq. (1), through [CPC] Eqs. (2) and (4). Differs: the kernel and the potential.
+    """
+    return _info_nce(_with_potential, u0, u1, temperature, gathered, rank)
+
+
+def mutual_information(loss: Tensor, num: int) -> Tensor:
+    r"""The lower bound on the views' mutual information that InfoNCE raises.
+
+    .. math:: I \geq \log(2B - 1) - \ell
+
+    Args:
+        loss: Any of the losses above, in nats.
+        num: B, pairs of views that the anchors are compared with; it bounds the estimate by
+            ``log(2B - 1)``.
+
+    Returns:
+        The estimate, of the shape of ``loss``, in nats.
+
+    Source: [SCGAN] Eq. (1), through [CPC] Sec. 2.3.
+    """
+    return math.log(2 * num - 1) - loss
+
+
 class ContrastiveLoss(Protocol):
     """Signature of the losses."""
 
@@ -85,10 +134,11 @@ class ContrastiveLoss(Protocol):
         """Mean over this worker's anchors, in nats."""
 
 
-ContrastiveName = Literal["nt_xent", "gaussian_info_nce"]
+ContrastiveName = Literal["nt_xent", "gaussian_info_nce", "isometric_info_nce"]
 CONTRASTIVE: dict[ContrastiveName, ContrastiveLoss] = {
     "nt_xent": nt_xent,
     "gaussian_info_nce": gaussian_info_nce,
+    "isometric_info_nce": isometric_info_nce,
 }
 
 
@@ -98,6 +148,10 @@ def _cosine(a: Tensor, b: Tensor) -> Tensor:
 
 def _negative_squared_distance(a: Tensor, b: Tensor) -> Tensor:
     return 2 * a @ b.T - a.square().sum(1)[:, None] - b.square().sum(1)
+
+
+def _with_potential(a: Tensor, b: Tensor) -> Tensor:
+    return _negative_squared_distance(a[:, :-1], b[:, :-1]) + b[:, -1]
 
 
 def _info_nce(

@@ -14,7 +14,6 @@ real one was put into (batch B1), ``prior`` one in a cluster drawn from the prio
 
 from __future__ import annotations
 
-import math
 from typing import Literal, NamedTuple
 
 import torch
@@ -164,8 +163,8 @@ def _as_seen(judged: Judged, batches: Batches) -> Judged:
 def critic_loss(judged: Judged, game: Game) -> Tensor:
     """The critic's objective, scalar, in nats.
 
-    Source: [MMGAN] Algorithm 1. Differs: by default the critic sees the prior batch, too; without
-        it, clusters that E puts no data into are pulled nowhere and stay dead.
+    Source: [MMGAN] Algorithm 1. Differs: RSGAN's critic sees the prior batch, too, as cRaSGAN's
+        does; without it, clusters that E puts no data into are pulled nowhere and stay dead.
     """
     return _adversarial(judged, game, of_critic=True)
 
@@ -214,20 +213,3 @@ def cluster_cross_entropy(scores: Tensor, k: Tensor) -> Tensor:
     Source: [MMGAN] Algorithm 1, the term of alpha.
     """
     return F.cross_entropy(scores, k)
-
-
-def imbalance(probabilities: Tensor) -> Tensor:
-    r"""How far real samples are from being spread evenly over the clusters.
-
-    .. math:: D_\mathrm{KL}\bigl(\mathbb{E}_x[p_E(\cdot \mid x)] \,\Vert\, \mathrm{Cat}(1/K)\bigr)
-
-    Args:
-        probabilities: Of each real sample, ``[B, K]``.
-
-    Returns:
-        Scalar in [0, log K], in nats.
-
-    Source: not in [MMGAN], whose prior it takes at its word.
-    """
-    mean = probabilities.mean(0)
-    return math.log(probabilities.shape[1]) + torch.special.xlogy(mean, mean).sum()

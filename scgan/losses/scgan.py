@@ -8,6 +8,7 @@ generator's side, :func:`discriminator_loss` is the other. Each takes networks' 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from torch import Tensor
@@ -48,6 +49,7 @@ def mapper_loss(
     v_hat: Tensor,
     fake_logits: Tensor,
     *,
+    adversarial_weight: float,
     lambda_eps: float,
     adversarial: AdversarialName,
 ) -> MapperLoss:
@@ -59,6 +61,7 @@ def mapper_loss(
         v: Codes eps of each cluster in its own coordinates, ``[..., B, d]``.
         v_hat: The same encoded to omega and decoded, ``[..., B, d]``.
         fake_logits: The discriminator's logits on omega, ``[..., B, 1]``.
+        adversarial_weight: Of the divergence; 1 in the paper.
         lambda_eps: :math:`\lambda_\varepsilon`, weight of the reconstruction.
         adversarial: What stands for the divergence, a key of ``PAIRS``.
 
@@ -70,7 +73,8 @@ def mapper_loss(
     """
     divergence = PAIRS[adversarial].g_loss(fake_logits).mean((-2, -1))
     entropy = conditional_entropy(v, v_hat)
-    return MapperLoss(divergence, entropy, divergence + lambda_eps * entropy)
+    total = adversarial_weight * divergence + lambda_eps * entropy
+    return MapperLoss(divergence, entropy, total)
 
 
 class DecoderLoss(NamedTuple):
@@ -78,25 +82,22 @@ class DecoderLoss(NamedTuple):
 
     Args:
         entropy: Of the data, given their codes.
-        reconstructed: Divergence of the reconstructions from the data.
-        generated: That of the generated samples.
+        divergences: Of the rows of each critic from the data, by the critic's name.
         total: The objective.
     """
 
     entropy: Tensor
-    reconstructed: Tensor
-    generated: Tensor
+    divergences: Mapping[str, Tensor]
     total: Tensor
 
 
 def decoder_loss(
     x: Tensor,
     x_hat: Tensor,
-    reconstructed_logits: Tensor,
-    generated_logits: Tensor,
+    logits: Mapping[str, Tensor],
     *,
     reconstruction_weight: float,
-    lambda_x: float,
+    weights: Mapping[str, float],
     adversarial: AdversarialName,
 ) -> DecoderLoss:
     r"""The decoder's objective: reconstruction and its divergence, and generation's.
@@ -107,10 +108,10 @@ def decoder_loss(
     Args:
         x: Data, ``[B, D]``.
         x_hat: The same decoded from its own codes with the noise fixed, ``[B, D]``.
-        reconstructed_logits: The one discriminator's logits on ``x_hat``, ``[B, 1]``.
-        generated_logits: The other's on samples of latents and noise, ``[B, 1]``.
+        logits: Each critic's, ``[n, 1]``: ``reconstructed`` on ``x_hat``, ``generated`` on samples
+            of latents and noise. A divergence whose critic isn't there is left out.
         reconstruction_weight: Of the mean square error, :math:`D / 2 \sigma^2`.
-        lambda_x: :math:`\lambda_x`, weight of generation.
+        weights: Of each critic's divergence: the paper's are 1 and :math:`\lambda_x`.
         adversarial: What stands for the divergences, a key of ``PAIRS``.
 
     Returns:
@@ -120,11 +121,13 @@ def decoder_loss(
     """
     g_loss = PAIRS[adversarial].g_loss
     entropy = conditional_entropy(x, x_hat)
-    reconstructed = g_loss(reconstructed_logits).mean((-2, -1))
-    generated = g_loss(generated_logits).mean((-2, -1))
-    total = reconstruction_weight * entropy + reconstructed + lambda_x * generated
+    divergences = {name: g_loss(of_it).mean((-2, -1)) for name, of_it in logits.items()}
 
-    return DecoderLoss(entropy, reconstructed, generated, total)
+    total = reconstruction_weight * entropy
+    for name, divergence in divergences.items():
+        total = total + weights[name] * divergence
+
+    return DecoderLoss(entropy, divergences, total)
 
 
 class DiscriminatorLoss(NamedTuple):
@@ -150,7 +153,7 @@ def discriminator_loss(
     Args:
         real: Rows of the distribution to be met, ``[..., B, D]``, with ``requires_grad`` where
             there is a penalty.
-        real_logits: Logits on them, ``[..., B, 1]``.
+        real_logits: Logits on them, ``[..., B, 1]``, or fewer, of rows that are judged together.
         fake_logits: Logits on rows of the distribution that is trained, ``[..., B, 1]``.
         r1_weight: :math:`\gamma`; 0 leaves the penalty out.
         adversarial: :math:`\ell`, a key of ``PAIRS``.

@@ -89,6 +89,26 @@ def majority_accuracy(labels: Tensor, clusters: Tensor) -> float:
     return float((table.amax(dim=1) / table.sum(dim=1)).mean())
 
 
+def cluster_information(probabilities: Tensor) -> float:
+    r"""Mutual information of rows and their clusters, :math:`H(E_x[p(k|x)]) - E_x[H(p(k|x))]`.
+
+    Large where clusters are even and each row is sure of its own, as where borders run through
+    gaps of the data; no labels are needed.
+
+    Args:
+        probabilities: Of each cluster given each row, ``[N, K]``.
+
+    Returns:
+        In nats, from 0 to ``log K``.
+
+    Source: Bridle, Heading and MacKay (1991), Unsupervised classifiers, mutual information and
+        phantom targets.
+    """
+    p = probabilities.double()
+    mean = p.mean(0)
+    return float(torch.special.entr(mean).sum() - torch.special.entr(p).sum(1).mean())
+
+
 def silhouette(x: Tensor, clusters: Tensor, *, seed: int) -> float | None:
     """How much nearer points are to their own cluster than to the next, mean over points.
 

@@ -27,6 +27,8 @@ def kept_scores(
         and ``within_range``, the share of samples of which no value is beyond the real ones', no
         category or gap one that no real row has.
     """
+    # In the real rows' types: what float32 rounded is no other value.
+    made = {name: _as(made[name], values.dtype) for name, values in real.items()}
     constants = [c for c in schema.columns if c.kind == "constant"]
     if constants:
         shares = [float(_are_equal(made[c.name], _constant(c, made)).mean()) for c in constants]
@@ -65,3 +67,7 @@ def _within(made: np.ndarray, real: np.ndarray) -> np.ndarray:
     else:
         inside = (data >= there.min()) & (data <= there.max())
     return np.where(mask_of(made), mask_of(real).any(), inside)
+
+
+def _as(values: np.ndarray, kind: np.dtype) -> np.ndarray:
+    return values.astype(kind) if kind.kind == values.dtype.kind == "f" else values

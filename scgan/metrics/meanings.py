@@ -202,14 +202,32 @@ MEANINGS: Mapping[str, Meaning] = {
         "lower",
         "difference",
     ),
+    "view_information": Meaning(
+        "Information kept of a view",
+        "What the codes of two noisy views of a held-out row tell of each other, as InfoNCE "
+        "estimates it: mutual information, in nats.",
+        "higher",
+    ),
+    "view_information_bound": Meaning(
+        "Information kept of a view, bound",
+        "The most that the estimate can be in batches of that size: log(2B - 1), in nats.",
+        "none",
+    ),
     "mapper_distance_median": Meaning(
         "Mapper distance, median",
-        "How far a mapper's codes are from its cluster's: sliced Wasserstein-1 in the "
-        "cluster's own coordinates.",
+        "How far a mapper's codes are from held-out ones of its cluster: sliced Wasserstein-1 in "
+        "the cluster's own coordinates; the floor is that of codes it was trained on.",
     ),
     "mapper_distance_worst": Meaning(
         "Mapper distance, worst",
         "The same of the worst cluster.",
+    ),
+    "noise_spread": Meaning(
+        "Spread of the noise",
+        "How far samples of one code spread over the decoder's noise, against how far rows lie "
+        "from what their codes give: 1 where the noise stands for what codes leave open, 0 of a "
+        "deterministic decoder.",
+        "none",
     ),
     "label_nmi": Meaning(
         "Clusters and labels, NMI",

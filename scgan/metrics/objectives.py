@@ -10,9 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scgan.capabilities import cluster_probabilities
 from scgan.config import suggest
 from scgan.data.dataset import Dataset
 from scgan.metrics.attributes import control_accuracy, diversity
+from scgan.metrics.clustering import cluster_information
 from scgan.metrics.distributions import energy_distance, sliced_wasserstein
 from scgan.metrics.image_scores import PIXELS
 from scgan.metrics.images import features, fid
@@ -125,6 +127,16 @@ def diversity_error(model: Any, data: Dataset, seed: int) -> float:
     return abs(
         diversity(x, y, seed) / diversity(real / 127.5, model.attributes_of(real, labels), seed) - 1
     )
+
+
+def cluster_uncertainty(model: Any, data: Dataset, seed: int) -> float:
+    """How little a validation row's cluster tells of it, as a share of log K: 0 for sure and even.
+
+    Clusterings of the same K compare; with more clusters it is harder to be sure.
+    """
+    p = cluster_probabilities(model, data.test[:NUM_ROWS])
+    most = math.log(p.shape[1])
+    return 1 - cluster_information(p) / most if most else 1.0
 
 
 def check_metrics(names: Sequence[str], known: Mapping[str, Objective]) -> None:

@@ -52,7 +52,7 @@ def build_generator(
     if len(shape) == 1:
         network = MLP([noise_dim, *[sizes.width] * sizes.num_layers, *shape], nn.ReLU)
     else:
-        network = _image_generator(noise_dim, *shape[:2], sizes)
+        network = _image_generator(noise_dim, shape[0], shape[1], sizes)
     initialise(network, generator)
     return network
 
@@ -89,7 +89,7 @@ def build_reader(
     if len(shape) == 1:
         network = MLP([*shape, *[sizes.width] * sizes.num_layers, outputs], leaky_relu)
     else:
-        network = _image_reader(*shape[:2], outputs, sizes)
+        network = _image_reader(shape[0], shape[1], outputs, sizes)
     initialise(network, generator)
     return network
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from scgan.losses.nemgan import additive_margin
 
 HeadName = Literal["softmax", "additive_margin"]
+SHARPNESS = 10.0  # of the linear layer: modes that are 1 apart in z are told apart for certain
 SCALE, MARGIN = 30.0, 0.4  # of the additive margin: [NEMGAN] code
 
 
@@ -99,7 +100,7 @@ class Inversion(nn.Module):
         if self.h2 is None:
             return z_hat, z_hat[:, : self.num_modes]
         if self.head == "softmax":
-            return z_hat, self.h2(z_hat)
+            return z_hat, SHARPNESS * self.h2(z_hat)
 
         cosines = F.linear(F.normalize(z_hat, dim=1), F.normalize(self.h2.weight, dim=1))
         if y is None:

@@ -1,25 +1,27 @@
-r"""The mapping networks: one small adversarial autoencoder a cluster, all of them stacked.
+r"""The mapping networks: a small model a cluster that shapes N(0, I) into its codes, all stacked.
 
-Each works in its cluster's own coordinates: centred, rotated to the principal axes and scaled.
-There the decoder is the identity plus a small network that starts at zero, so that a mapper begins
-as its cluster's Gaussian and is refined.
+Each works in its cluster's own coordinates: centred, rotated to the principal axes and scaled. In
+these, every kind begins as its cluster's Gaussian and is refined.
 
 =========  ==============  ====================================================
 symbol     shape           meaning
 =========  ==============  ====================================================
 ``eps``    ``[K, B, d]``   codes of the encoder of stage 1, a row a cluster
 ``v``      ``[K, B, d]``   the same in each cluster's own coordinates
-``omega``  ``[K, B, q]``   codes of the autoencoders, N(0, I) when trained
+``omega``  ``[K, B, q]``   what they are made of, N(0, I)
 =========  ==============  ====================================================
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
+from scgan.nn.flows import SplineFlows
 from scgan.nn.stacked import StackedMLP
 
 
@@ -69,42 +71,22 @@ class Whitening(nn.Module):
 
 
 class Mappers(nn.Module):
-    r"""K adversarial autoencoders with their code discriminators.
+    r"""K maps from N(0, I) to codes: these, without a network, to a Gaussian a cluster.
 
     Args:
+        num_clusters: K.
         dim: d, dimension of eps.
-        code_dim: q, dimension of omega, at most d.
-        width: Width of the hidden layers.
-        num_layers: Hidden layers of each network.
-        generators: One a cluster, for its initial weights.
-
-    Source: [SCGAN] Sec. 2.2. Differs: own coordinates a cluster, residual networks.
+        code_dim: q, dimension of omega, at most d; the axes after the first q stay 0.
     """
 
-    def __init__(
-        self,
-        dim: int,
-        code_dim: int,
-        *,
-        width: int,
-        num_layers: int,
-        generators: Sequence[torch.Generator],
-    ) -> None:
+    def __init__(self, num_clusters: int, dim: int, code_dim: int) -> None:
         super().__init__()
-        hidden = [width] * num_layers
         self.dim, self.code_dim = dim, code_dim
-        self.whitening = Whitening(len(generators), dim)
-        self.encoder = StackedMLP([dim, *hidden, code_dim], generators, last_gain=0.0)
-        self.decoder = StackedMLP([code_dim, *hidden, dim], generators, last_gain=0.0)
-        self.discriminator = StackedMLP([code_dim, *hidden, 1], generators)
-
-    def encode(self, v: Tensor) -> Tensor:
-        """q(omega | eps), deterministic: own coordinates ``[K, B, d]`` to codes ``[K, B, q]``."""
-        return v[..., : self.code_dim] + self.encoder(v)
+        self.whitening = Whitening(num_clusters, dim)
 
     def decode(self, omega: Tensor, which: Tensor | None = None) -> Tensor:
-        """p(eps | omega): codes ``[K, B, q]`` to own coordinates ``[K, B, d]``."""
-        return nn.functional.pad(omega, (0, self.dim - self.code_dim)) + self.decoder(omega, which)
+        """Omega ``[K, B, q]`` to own coordinates ``[K, B, d]``, by map t or map ``which[t]``."""
+        return nn.functional.pad(omega, (0, self.dim - self.code_dim))
 
     @torch.no_grad()
     def sample(self, k: Tensor, generator: torch.Generator, tile: int = 64) -> Tensor:
@@ -139,3 +121,164 @@ class Mappers(nn.Module):
         eps = self.whitening.inverse(v, which).view(len(which) * tile, -1)[slot]
 
         return torch.empty_like(eps).index_copy_(0, order, eps)
+
+
+class AutoencoderMappers(Mappers):
+    r"""K adversarial autoencoders with their code discriminators.
+
+    The decoder is the identity plus a small network that starts at zero.
+
+    Args:
+        dim: d, dimension of eps.
+        code_dim: q, dimension of omega, at most d.
+        width: Width of the hidden layers.
+        num_layers: Hidden layers of each network.
+        generators: One a cluster, for its initial weights.
+
+    Source: [SCGAN] Sec. 2.2. Differs: own coordinates a cluster, residual networks.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        code_dim: int,
+        *,
+        width: int,
+        num_layers: int,
+        generators: Sequence[torch.Generator],
+    ) -> None:
+        super().__init__(len(generators), dim, code_dim)
+        hidden = [width] * num_layers
+        self.encoder = StackedMLP([dim, *hidden, code_dim], generators, last_gain=0.0)
+        self.decoder = StackedMLP([code_dim, *hidden, dim], generators, last_gain=0.0)
+        self.discriminator = StackedMLP([code_dim, *hidden, 1], generators)
+
+    def encode(self, v: Tensor) -> Tensor:
+        """q(omega | eps), deterministic: own coordinates ``[K, B, d]`` to codes ``[K, B, q]``."""
+        return v[..., : self.code_dim] + self.encoder(v)
+
+    @override
+    def decode(self, omega: Tensor, which: Tensor | None = None) -> Tensor:
+        return super().decode(omega) + self.decoder(omega, which)
+
+
+class MixtureMappers(Mappers):
+    """A mixture of Gaussians a cluster: one for each of its components, and their weights.
+
+    Args:
+        num_clusters: K.
+        num_components: M, at most; components that a cluster leaves out weigh nothing.
+        dim: d, dimension of eps.
+    """
+
+    weights: Tensor
+
+    def __init__(self, num_clusters: int, num_components: int, dim: int) -> None:
+        super().__init__(num_clusters * num_components, dim, dim)
+        self.register_buffer("weights", torch.zeros(num_clusters, num_components))
+
+    @torch.no_grad()
+    def put(
+        self, k: int, own: Whitening, weights: Tensor, means: Tensor, covariances: Tensor
+    ) -> None:
+        """Take over a cluster's mixture.
+
+        Args:
+            k: The cluster.
+            own: Its own coordinates, in which the mixture was fitted.
+            weights: ``[M]``, or fewer.
+            means: ``[M, d]``.
+            covariances: ``[M, d, d]``.
+        """
+        number = k * self.weights.shape[1] + torch.arange(len(weights))
+        self.weights[k, : len(weights)] = weights
+        self.whitening.centre[number] = own.inverse(means[None]).transpose(0, 1)
+
+        # A component's root in the codes' coordinates; its singular vectors are principal axes.
+        root = own.axes * own.scale @ torch.linalg.cholesky(covariances)  # [M, d, d]
+        axes, scale, _ = torch.linalg.svd(root)
+        self.whitening.axes[number] = axes
+        self.whitening.scale[number, 0] = scale
+
+    @override
+    def sample(self, k: Tensor, generator: torch.Generator, tile: int = 8) -> Tensor:
+        weights = self.weights.to(generator.device)
+        component = torch.multinomial(weights[k.to(generator.device)], 1, generator=generator)
+        number = k * weights.shape[1] + component[:, 0].to(k.device)
+        return super().sample(number, generator, tile)
+
+
+class FlowMappers(Mappers):
+    r"""A normalising flow a cluster, on the axes that carry its variance, and the others by those.
+
+    Codes of data of fewer dimensions lie on a sheet, which has no density. So the flow is of a
+    cluster's first ``num_axes`` principal axes, and an axis v_i beyond them is Gaussian given
+    those:
+
+    .. math:: p(v) = p_\text{flow}(v_{\le q}) \prod_{i > q}
+              \mathcal{N}(v_i; f_i(v_{\le q}), \sigma_i^2)
+
+    Args:
+        dim: d, dimension of eps and of omega.
+        num_axes: Axes that the flow models, at most d.
+        num_couplings: Coupling layers of a flow.
+        num_pieces: Pieces of its splines.
+        width: Width of the hidden layers.
+        num_layers: Hidden layers of each network.
+        generators: One a cluster, for its initial weights.
+
+    Source: [SCGAN] Sec. 2.2: "one can use Flows".
+    """
+
+    LEAST_SPREAD = 1e-3  # own coordinates; less than that is nothing
+
+    def __init__(
+        self,
+        dim: int,
+        num_axes: int,
+        *,
+        num_couplings: int,
+        num_pieces: int,
+        width: int,
+        num_layers: int,
+        generators: Sequence[torch.Generator],
+    ) -> None:
+        super().__init__(len(generators), dim, dim)
+        self.num_axes = num_axes
+        self.flows = SplineFlows(
+            num_axes,
+            num_couplings=num_couplings,
+            num_pieces=num_pieces,
+            width=width,
+            num_layers=num_layers,
+            generators=generators,
+        )
+
+        num_other, hidden = dim - num_axes, [width] * num_layers
+        if num_other:
+            self.others = StackedMLP([num_axes, *hidden, num_other], generators, last_gain=0.0)
+            self.log_spread = nn.Parameter(torch.zeros(len(generators), 1, num_other))
+
+    def forward(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Own coordinates to omega, ``[K, B, d]``, and the determinant's log, ``[K, B]``."""
+        omega, slope = self.flows(v[..., : self.num_axes])
+        if self.num_axes == self.dim:
+            return omega, slope
+
+        log_spread = self._log_spread()
+        error = v[..., self.num_axes :] - self.others(v[..., : self.num_axes])
+        return torch.cat([omega, error / log_spread.exp()], -1), slope - log_spread.sum(-1)
+
+    @override
+    def decode(self, omega: Tensor, which: Tensor | None = None) -> Tensor:
+        v = self.flows.inverse(omega[..., : self.num_axes], which)
+        if self.num_axes == self.dim:
+            return v
+
+        log_spread = self._log_spread()
+        spread = (log_spread if which is None else log_spread[which]).exp()
+        others = self.others(v, which) + spread * omega[..., self.num_axes :]
+        return torch.cat([v, others], -1)
+
+    def _log_spread(self) -> Tensor:
+        return self.log_spread.clamp_min(math.log(self.LEAST_SPREAD))

@@ -44,9 +44,12 @@ class StackedLinear(nn.Module):
         if which is not None:
             weight, bias = weight[which], bias[which]
 
-        # A batched product with one column takes another routine, with other rounding, if K is 1.
+        # A batched product with one column or row takes another routine, of other rounding, if K
+        # is 1.
         if weight.shape[2] == 1:
             return (x * weight.mT).sum(2, keepdim=True) + bias
+        if weight.shape[1] == 1:
+            return x * weight + bias
         return torch.baddbmm(bias, x, weight)
 
 

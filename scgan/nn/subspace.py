@@ -48,8 +48,9 @@ class SubspaceLayer(nn.Module):
 class SubspaceDecoder(nn.Module):
     r"""Stochastic decoder p(x | eps): fully connected, every layer also fed from its subspace.
 
-    :math:`h_{l+1} = \mathrm{act}(W_l (h_l + \phi_l(z_l)) + b_l)`, with :math:`h_0 = W \varepsilon +
-    b`.
+    :math:`x = A \varepsilon + a + W h_n + b` with :math:`h_{l+1} = \mathrm{act}(W_l (h_l +
+    \phi_l(z_l)) + b_l)` and :math:`h_0 = V \varepsilon + v`. The linear part keeps directions in
+    which the data hardly varies: a network alone blurs them.
 
     Args:
         code_dim: Dimension of eps.
@@ -79,6 +80,7 @@ class SubspaceDecoder(nn.Module):
         self.input = nn.Linear(code_dim, width)
         self.hidden = nn.ModuleList(nn.Linear(width, width) for _ in range(num_layers))
         self.output = nn.Linear(width, data_dim)
+        self.linear = nn.Linear(code_dim, data_dim)
         initialise(self, generator)
         self.subspaces = nn.ModuleList(
             SubspaceLayer(width, noise_dim, noise_scale, generator) for _ in range(num_layers)
@@ -104,7 +106,25 @@ class SubspaceDecoder(nn.Module):
         h = nn.functional.silu(self.input(eps))
         for layer, subspace, noise in zip(self.hidden, self.subspaces, z.unbind(1), strict=True):
             h = nn.functional.silu(layer(h + subspace(noise)))
-        return self.output(h)
+        return self.linear(eps) + self.output(h)
+
+    @torch.no_grad()
+    def start(self, eps: Tensor, x: Tensor) -> None:
+        """Begin as the linear map that decodes these codes best, by least squares.
+
+        Args:
+            eps: Codes, ``[N, code_dim]``.
+            x: Their rows, ``[N, data_dim]``.
+        """
+        centre, origin = eps.double().mean(0), x.double().mean(0)
+        codes, rows = eps.double() - centre, x.double() - origin
+        ridge = 1e-9 * len(codes) * torch.eye(codes.shape[1], device=codes.device)
+        slopes = torch.linalg.solve(codes.T @ codes + ridge, codes.T @ rows)  # [code_dim, data_dim]
+
+        self.linear.weight.copy_(slopes.T)
+        self.linear.bias.copy_(origin - centre @ slopes)
+        self.output.weight.zero_()
+        self.output.bias.zero_()
 
     def noise(self, num: int, generator: torch.Generator) -> Tensor:
         """Draw z ~ N(0, I), ``[num, num_layers, noise_dim]``, on the generator's device."""

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from scgan.data.loading import check_is_path
-from scgan.data.tables.checking import Table
 from scgan.data.tables.reading import read_table
+from scgan.data.tables.table import Table
 from scgan.data.toy import TOYS
 from scgan.metrics.modes import NUM_SAMPLES
 from scgan.metrics.scores import Score, mode_scores

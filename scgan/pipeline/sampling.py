@@ -24,7 +24,7 @@ def check_out(out: str | Path) -> None:
     Raises:
         ValueError: In one line, with what is allowed or the reason.
     """
-    if Path(out).suffix in {".png", ""}:
+    if Path(out).suffix in {".png", "", ".zip", ".tar"}:
         check_image_target(out, num=1)
     else:
         check_target(out)

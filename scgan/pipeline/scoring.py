@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,13 +13,14 @@ from scgan.data.images.finding import find_images
 from scgan.data.images.reading import decode_images
 from scgan.data.images.schema import ImageSchema
 from scgan.data.images.sources import Source
-from scgan.data.listing import listed
 from scgan.data.remote import on_disk
 from scgan.data.split import split
-from scgan.data.tables.checking import Choice, Table
+from scgan.data.tables.checking import Choice
 from scgan.data.tables.reading import read_local
 from scgan.data.tables.scales import Scaling
 from scgan.data.tables.schema import Schema
+from scgan.data.tables.table import Table
+from scgan.data.telling import listed, tell
 from scgan.metrics.image_scores import compare_images
 from scgan.metrics.images import Extractor, load_extractor
 from scgan.metrics.kept import kept_scores
@@ -30,8 +30,6 @@ from scgan.store.artifacts import ArtifactStore
 
 ALL = Choice()
 OWN = ("encoder", "judge")  # before the name of a run, whose network measures
-
-_log = logging.getLogger(__name__)
 
 
 def score_files(
@@ -160,8 +158,8 @@ def score_tables(samples: Table, reference: Table, seed: int, name: str) -> dict
     schema = data.table_schema
     _tell_not_compared(name, schema)
     rows = schema.knowing(samples.columns).encode(samples.columns)
-    distances = compare_rows(rows, data.test, data.train, seed=seed)
-    return dict(distances) | dict(kept_scores(samples.columns, reference.columns, schema))
+    kept = kept_scores(samples.columns, reference.columns, schema)
+    return dict(kept) | dict(compare_rows(rows, data.test, data.train, seed=seed))
 
 
 def _tell_not_compared(name: str, schema: Schema) -> None:
@@ -169,4 +167,4 @@ def _tell_not_compared(name: str, schema: Schema) -> None:
     repeated = [f"{c.name!r} (of {c.source!r})" for c in schema.columns if c.kind == "duplicate"]
     for what, columns in (("constant", constant), ("a repetition", repeated)):
         if columns:
-            _log.warning("%s: in no distance, as it is %s: %s", name, what, listed(columns))
+            tell(name, f"in no distance, as it is {what}: {listed(columns)}")

@@ -111,6 +111,13 @@ USUAL: Mapping[Kind, tuple[str, str]] = {
 """How many samples a person would draw, and where to, by what the data is."""
 
 
+def cluster_command(spec: Spec, store_url: str, kind: Kind) -> str:
+    """What a person would type to find the clusters of new rows or images by a run."""
+    new = "new.parquet" if kind == "table" else "new.npz"
+    words = ["scgan", "cluster", spec.run_id, "--store", store_url, "--data", new]
+    return shlex.join([*words, "--out", "clusters.parquet"])
+
+
 def sample_command(spec: Spec, store_url: str, kind: Kind) -> str:
     """What a person would type to draw samples of a run on that kind of data."""
     num, out = USUAL[kind]

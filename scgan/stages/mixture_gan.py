@@ -5,8 +5,8 @@ The networks are the system's: of rows, or of images.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -23,9 +23,9 @@ from scgan.losses.mmgan import (
     Judged,
     critic_loss,
     generator_loss,
-    imbalance,
 )
 from scgan.losses.regularizers import r1
+from scgan.metrics.clustering import cluster_information
 from scgan.nn.latent_mixture import MixtureGenerator, likeliest
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
@@ -57,7 +57,9 @@ class MixtureSettings(TrainingSettings):
         10_000, gt=0, description="samples after which a weight counts half in the stored averages"
     )
     critic: CriticName = Field(
-        "crasgan", description="adversarial loss: sgan, rsgan or crasgan, the paper's best"
+        "rsgan",
+        description="adversarial loss: sgan, rsgan or crasgan; rsgan is the paper's best on moons, "
+        "and sees how much data each cluster has, to which crasgan's means are blind",
     )
     alpha: float = Field(
         1.0, ge=0, description="weight of the clusters' cross-entropy, 1 in the paper"
@@ -77,16 +79,10 @@ class MixtureSettings(TrainingSettings):
         description="whether the adversarial loss reaches E through its choice of a cluster, as "
         "Algorithm 1 has it; else only alpha's term trains E",
     )
-    balance_weight: float = Field(
-        0.0,
-        ge=0,
-        description="weight of real samples' being spread evenly over the clusters; ours, none by "
-        "default as data need not be",
-    )
     sigma: float = Field(1.0, gt=0, le=1, description="deviations at the start, at most 1")
     sigma_floor: float = Field(0.1, gt=0, le=1, description="least deviation, as in the paper")
     r1_weight: float = Field(
-        0.01,
+        0.005,
         ge=0,
         description="of the gradient penalty on real samples; weak, but the moons' "
         "clusters turn and dissolve without",
@@ -94,9 +90,16 @@ class MixtureSettings(TrainingSettings):
     r1_every: int = Field(
         4, ge=1, description="steps between two penalties, each weighted by so many"
     )
+    num_starts: int = Field(
+        1,
+        ge=1,
+        le=100,
+        description="trainings side by side, of which the one is kept whose clusters tell most of "
+        "the data; one, as each takes as long",
+    )
     batch_size: BatchSize = Field(128, description="rows or images a step, over all workers")
     num_samples: NumSamples = Field(
-        640_000, description="rows or images seen, over all workers: 5,000 steps of 128"
+        960_000, description="rows or images seen, over all workers: 7,500 steps of 128"
     )
     learning_rate: LearningRate = Field(
         5e-4, description="of Adam, of generator and E, before the schedule: half the critic's"
@@ -122,24 +125,62 @@ class Networks(NamedTuple):
 
 
 def fit_mixture_gan(
-    c: MixtureSettings, networks: Networks, inputs: Inputs, runtime: Runtime
+    c: MixtureSettings, starts: Sequence[Networks], inputs: Inputs, runtime: Runtime
 ) -> Artifact:
     """Train critic against generator and clustering network; the latter's averages are kept.
 
+    Of several starts, which are trained side by side, the one is kept whose clusters tell most of
+    the training data.
+
     Source: [MMGAN] Algorithm 1.
     """
-    training = MixtureTraining(c, networks, inputs, runtime)
-    curve = train(training.state, training.step, c, name="gan", runtime=runtime)
+    trainings = [
+        MixtureTraining(c, networks, inputs, runtime, i) for i, networks in enumerate(starts)
+    ]
+    state = _joined([training.state for training in trainings])
 
-    data, encoder = inputs.data.train, training.averages["encoder"].module
-    k = assigned(encoder, data, runtime.device).argmax(1)
-    counts = torch.bincount(k.cpu(), minlength=training.game.num_clusters)
-    meta = {"curve": curve, "shape": list(data.shape[1:]), "num_clusters": len(counts)}
+    def step() -> Mapping[str, Tensor]:
+        number = state.samples // c.batch_size
+        return _means([training.step(number) for training in trainings])
 
+    curve = train(state, step, c, name="gan", runtime=runtime)
+
+    # What each start's clusters are.
+    data = inputs.data.train
+    encoders = [training.averages["encoder"].module for training in trainings]
+    found = [assigned(encoder, data, runtime.device).cpu() for encoder in encoders]
+    told = [cluster_information(p) for p in found]
+    best = max(range(len(told)), key=told.__getitem__)
+
+    counts = torch.bincount(found[best].argmax(1), minlength=found[best].shape[1])
     tensors = {"counts": counts}
-    for name, average in training.averages.items():
+    for name, average in trainings[best].averages.items():
         tensors |= named_weights(name, average.module)
-    return Artifact(tensors, meta)
+
+    meta = {"curve": curve, "shape": list(data.shape[1:]), "num_clusters": len(counts)}
+    return Artifact(tensors, meta | {"start": best, "information": told})
+
+
+def _joined(states: Sequence[TrainState]) -> TrainState:
+    """The states of trainings side by side as one; a single one as it is."""
+    if len(states) == 1:
+        return states[0]
+
+    parts: dict[str, dict[str, Any]] = {"modules": {}, "optimizers": {}, "generators": {}}
+    for start, state in enumerate(states):
+        for part, found in parts.items():
+            named = getattr(state, part).items()
+            found |= {f"{name}_{start}": value for name, value in named}
+    return TrainState(**parts)
+
+
+def _means(losses: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Mean over trainings of each loss."""
+    first, *others = losses
+    sums = dict(first)
+    for more in others:
+        sums = {name: total + more[name] for name, total in sums.items()}
+    return {name: total / len(losses) for name, total in sums.items()}
 
 
 @torch.no_grad()
@@ -157,10 +198,16 @@ class MixtureTraining:
         networks: G, E and C, changed in place.
         inputs: Data and seed.
         runtime: Where it runs.
+        start: Number of the start, whose random numbers are its own.
     """
 
     def __init__(
-        self, c: MixtureSettings, networks: Networks, inputs: Inputs, runtime: Runtime
+        self,
+        c: MixtureSettings,
+        networks: Networks,
+        inputs: Inputs,
+        runtime: Runtime,
+        start: int = 0,
     ) -> None:
         self.c, self.runtime, self.data = c, runtime, inputs.data.train
         self.generator, self.encoder, self.critic = networks
@@ -180,8 +227,9 @@ class MixtureTraining:
         both = nn.ModuleList([self.generator, self.encoder])
         self.optimizer = adam(both, c.learning_rate, betas=GAN_BETAS)
         self.d_optimizer = adam(self.critic, c.d_learning_rate, betas=GAN_BETAS)
-        self.batches = inputs.generator("gan", "batches")
-        self.noise = inputs.generator("gan", "noise", runtime.device)
+        own = f" {start}" if start else ""
+        self.batches = inputs.generator("gan", f"batches{own}")
+        self.noise = inputs.generator("gan", f"noise{own}", runtime.device)
 
         averages = {f"average_{name}": average for name, average in self.averages.items()}
         self.state = TrainState(
@@ -190,8 +238,12 @@ class MixtureTraining:
             {"batches": self.batches, "noise": self.noise},
         )
 
-    def step(self) -> Mapping[str, Tensor]:
-        """The critic on real, paired and prior samples; then generator and clustering network."""
+    def step(self, number: int) -> Mapping[str, Tensor]:
+        """The critic on real, paired and prior samples; then generator and clustering network.
+
+        Args:
+            number: Steps before this one.
+        """
         c, losses = self.c, dict[str, Tensor]()
         x, z, k_prior = self._draw()
         scores = self.cluster(x)
@@ -204,7 +256,7 @@ class MixtureTraining:
             flat = x.flatten(1).detach().requires_grad_()
             logits = self.judge(torch.cat([flat.view_as(x), fake.detach()]))[:, 0]
             losses["d_loss"] = critic_loss(self._judged(logits, *clusters), self.game)
-            return losses["d_loss"] + self._penalty(logits[: len(x)], flat, losses)
+            return losses["d_loss"] + self._penalty(number, logits[: len(x)], flat, losses)
 
         def g_loss() -> Tensor:
             logits = self.critic(torch.cat([x, fake]))[:, 0]
@@ -212,7 +264,7 @@ class MixtureTraining:
             judged = self._judged(logits, *clusters)
             loss = generator_loss(judged, prior_scores, self.game, alpha=c.alpha)
             losses["g_loss"], losses["cross_entropy"] = loss.g_loss, loss.cross_entropy
-            return loss.total + self._imbalance(scores, losses)
+            return loss.total
 
         adversarial_step(
             discriminators=[self.critic],
@@ -246,16 +298,11 @@ class MixtureTraining:
         real, paired, prior = (gather(part) for part in logits.split(len(k)))
         return Judged(real, gather(k), paired, prior, gather(k_prior))
 
-    def _penalty(self, real_logits: Tensor, x: Tensor, losses: dict[str, Tensor]) -> Tensor | float:
+    def _penalty(
+        self, number: int, real_logits: Tensor, x: Tensor, losses: dict[str, Tensor]
+    ) -> Tensor | float:
         """R1 on real samples, every few steps."""
-        number = self.state.samples // self.c.batch_size
         if self.c.r1_weight == 0 or number % self.c.r1_every:
             return 0.0
         losses["r1"] = r1(real_logits, x).mean()
         return self.c.r1_weight * self.c.r1_every * losses["r1"]
-
-    def _imbalance(self, scores: Tensor, losses: dict[str, Tensor]) -> Tensor | float:
-        if self.c.balance_weight == 0:
-            return 0.0
-        losses["imbalance"] = imbalance(self.runtime.gather(scores).softmax(1))
-        return self.c.balance_weight * losses["imbalance"]

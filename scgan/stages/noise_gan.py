@@ -5,7 +5,7 @@ The networks are the system's: of rows, or of images.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -21,7 +21,13 @@ from scgan.nn.inversion import HeadName, Inversion, Prior, engineered_noise
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.settings import (
+    BatchSize,
+    LearningRate,
+    NumSamples,
+    Schedule,
+    TrainingSettings,
+)
 from scgan.training.state import TrainState, average_of, named_weights
 
 ROWS_AT_ONCE = 8192  # that are read at once
@@ -30,11 +36,16 @@ ROWS_AT_ONCE = 8192  # that are read at once
 class NoiseSettings(TrainingSettings):
     """The modes of the noise, the prior, the game and its training."""
 
-    num_clusters: int = Field(
-        10, ge=2, le=10_000, description="modes K of the noise; as many as digits"
+    num_clusters: int | None = Field(
+        None,
+        ge=2,
+        le=10_000,
+        description="modes K of the noise; none for as many as there are weights, or as the labels "
+        "have classes (only their number is taken), or 10",
     )
     weights: tuple[float, ...] | None = Field(
         None,
+        min_length=2,
         description="weights of the modes, K positive numbers of any sum, as they are known or "
         "assumed; none, the default, for equal ones",
     )
@@ -42,23 +53,41 @@ class NoiseSettings(TrainingSettings):
         "fixed", description="whether the weights stay as they are or follow what h finds in data"
     )
     prior_start: float = Field(
-        0.1, ge=0, lt=1, description="share of the training after which they begin to be learned"
+        0.5,
+        ge=0,
+        lt=1,
+        description="share of the training after which they begin to be learned; earlier, a light "
+        "mode that is not found yet loses its weight for good",
     )
     prior_learning_rate: float = Field(
-        1e-3, gt=0, description="of Adam, of the weights' logits, before the schedule"
+        0.02, gt=0, description="of Adam, of the weights' logits, before the schedule"
     )
-    code_dim: int = Field(
-        16, ge=0, le=8192, description="dimensions of the noise beside the K of the modes"
+    code_dim: int | None = Field(
+        None,
+        ge=0,
+        le=8192,
+        description="dimensions of the noise beside the K of the modes; none for 2 of rows, 10 of "
+        "images",
     )
-    noise_spread: float = Field(
-        0.3,
+    noise_spread: float | None = Field(
+        None,
         gt=0,
         lt=0.5,
-        description="half width of the uniform noise about a mode; below 0.5, where modes would "
-        "overlap",
+        description="half width of the uniform noise about a mode, below 0.5, where modes would "
+        "overlap; none for 0.03 of rows, whose groups may be narrow, and 0.3 of images",
     )
-    reconstruction_weight: float = Field(
-        1.0, ge=0, description="of the noise's reconstruction by h1; 0 leaves it out"
+    reconstruction_weight: float | None = Field(
+        None,
+        ge=0,
+        description="of the noise's reconstruction by h1; 0 leaves it out; none for 1 of rows, 5 "
+        "of images",
+    )
+    read_noise: float = Field(
+        0.2,
+        ge=0,
+        description="deviation of Gaussian noise on the samples that h is trained to read, gone at "
+        "the end; ours: modes that it can't tell apart through it are pushed apart, else two may "
+        "share a group",
     )
     mode_weight: float = Field(
         1.0, ge=0, description="of the modes that h2 reads, in nats; 0 leaves them out"
@@ -95,25 +124,43 @@ class NoiseSettings(TrainingSettings):
     learning_rate: LearningRate = Field(
         1e-3, description="of Adam, of generator and h, before the schedule"
     )
-    d_learning_rate: LearningRate = Field(
-        1e-3, description="of Adam, of the discriminator, before the schedule"
+    d_learning_rate: float | None = Field(
+        None,
+        gt=0,
+        description="of Adam, of the discriminator, before the schedule; none for 1e-3 of rows, "
+        "2e-4 of images, whose discriminator would win",
     )
     schedule: Schedule = "linear"
 
     @property
-    def noise_dim(self) -> int:
-        """Dimensions of z, those of the modes included."""
-        return self.num_clusters + self.code_dim
-
-    @property
     def teaches(self) -> bool:
         """Whether the generator learns by the inversion: not in the ablation to a plain GAN."""
-        return self.reconstruction_weight > 0 or self.mode_weight > 0
+        return self.reconstruction_weight != 0 or self.mode_weight > 0
 
     @property
     def reads_modes(self) -> bool:
         """Whether there is h2: all but the ablation without it."""
         return self.mode_weight > 0 or not self.teaches
+
+
+class Choices(NamedTuple):
+    """Settings whose usual values differ between rows and images."""
+
+    code_dim: int
+    noise_spread: float
+    reconstruction_weight: float
+    d_learning_rate: float
+
+
+OF_ROWS = Choices(2, 0.03, 1.0, 1e-3)
+OF_IMAGES = Choices(10, 0.3, 5.0, 2e-4)
+
+
+def choices_of(c: NoiseSettings, shape: Sequence[int]) -> Choices:
+    """What is set of them, the rest as is usual for samples of a shape."""
+    usual = OF_ROWS if len(shape) == 1 else OF_IMAGES
+    given = {name: getattr(c, name) for name in Choices._fields}
+    return usual._replace(**{name: value for name, value in given.items() if value is not None})
 
 
 class Networks(NamedTuple):
@@ -149,8 +196,9 @@ def fit_noise_gan(
 
     data, inversion = inputs.data.train, training.averages["inversion"].module
     k = read(inversion, data, runtime.device)[1].argmax(1)
-    tensors["counts"] = torch.bincount(k.cpu(), minlength=c.num_clusters)
-    return Artifact(tensors, {"curve": curve, "shape": list(data.shape[1:])})
+    tensors["counts"] = counts = torch.bincount(k.cpu(), minlength=training.num_modes)
+    meta = {"curve": curve, "shape": list(data.shape[1:]), "num_clusters": len(counts)}
+    return Artifact(tensors, meta)
 
 
 @torch.no_grad()
@@ -181,6 +229,8 @@ class Training:
         self, c: NoiseSettings, networks: Networks, inputs: Inputs, runtime: Runtime
     ) -> None:
         self.c, self.runtime, self.data = c, runtime, inputs.data.train
+        self.chosen = choices_of(c, self.data.shape[1:])
+        self.num_modes = len(networks.prior.logits)
         self.prior, self.generator, self.inversion, self.discriminator = networks
         for network in networks:
             runtime.place(network)
@@ -196,13 +246,16 @@ class Training:
         both = nn.ModuleList([self.generator, self.inversion])
         self.optimizers = {
             "generator": adam(both, c.learning_rate, betas=GAN_BETAS),
-            "discriminator": adam(self.discriminator, c.d_learning_rate, betas=GAN_BETAS),
+            "discriminator": adam(self.discriminator, self.chosen.d_learning_rate, betas=GAN_BETAS),
             "prior": adam(self.prior, c.prior_learning_rate),
             "labels": adam(self.inversion, c.learning_rate, betas=GAN_BETAS),
         }
 
-        places = {"batches": "cpu", "labels": "cpu", "noise": runtime.device}
-        self.draws = {name: inputs.generator("gan", name, at) for name, at in places.items()}
+        self.draws = {
+            "batches": inputs.generator("gan", "batches"),
+            "labels": inputs.generator("gan", "labels"),
+            "noise": inputs.generator("gan", "noise", runtime.device),
+        }
         averages = {f"average_{name}": average for name, average in self.averages.items()}
         self.state = TrainState({**networks._asdict(), **averages}, self.optimizers, self.draws)
 
@@ -228,11 +281,12 @@ class Training:
 
     def _adversarial(self, real: Tensor) -> dict[str, Tensor]:
         """Eq. (1): the discriminator up, then generator and inversion down."""
-        c, noise, losses = self.c, self.draws["noise"], dict[str, Tensor]()
+        c, chosen, noise, losses = self.c, self.chosen, self.draws["noise"], dict[str, Tensor]()
         y = self.prior.draw(c.batch_size, noise)
-        z = engineered_noise(y, c.num_clusters, c.code_dim, c.noise_spread, noise)
+        z = engineered_noise(y, self.num_modes, chosen.code_dim, chosen.noise_spread, noise)
         y, z = self.runtime.share(y), self.runtime.share(z)
         fake = self.generate(z)
+        seen = self._blurred(fake if c.teaches else fake.detach())
 
         def d_loss() -> Tensor:
             logits = self.judge(torch.cat([real, fake.detach()])).split(len(real))
@@ -240,12 +294,12 @@ class Training:
             return losses["d_loss"]
 
         def g_loss() -> Tensor:
-            z_hat, modes = self.invert(fake if c.teaches else fake.detach(), y)
+            z_hat, modes = self.invert(seen, y)
             found = self.discriminator(fake), z, z_hat, modes, y
 
             terms = generator_loss(
                 *found,
-                reconstruction_weight=c.reconstruction_weight,
+                reconstruction_weight=chosen.reconstruction_weight,
                 mode_weight=c.mode_weight if c.teaches else 1.0,
                 adversarial=c.adversarial,
                 p=c.norm,
@@ -261,6 +315,16 @@ class Training:
             g_loss=g_loss,
         )
         return losses
+
+    def _blurred(self, fake: Tensor) -> Tensor:
+        """This worker's samples with noise on them, as the inversion is trained to read them."""
+        if self.c.read_noise == 0:
+            return fake
+        draw, shape = self.draws["noise"], (self.c.batch_size, *fake.shape[1:])
+        noise = torch.randn(shape, generator=draw, device=fake.device)
+        done = self.state.samples / self.c.num_samples
+        left = min(1.0, max(0.0, 3 - 4 * done))  # gone in the third quarter
+        return fake + left * self.c.read_noise * self.runtime.share(noise)
 
     def _learn_prior(self, real: Tensor) -> Tensor:
         """The prior a step towards the modes that the inversion finds in real rows."""

@@ -23,6 +23,7 @@ from scgan.config import Settings
 from scgan.contract import Stage, System, preset
 from scgan.data.dataset import Dataset
 from scgan.data.images.schema import to_float
+from scgan.data.split import check_classes
 from scgan.figures import images
 from scgan.figures.by_attribute import DEGREES, SHOWN, attributes_by_degrees, samples_by_attribute
 from scgan.figures.default_figures import SUBSPACES
@@ -273,6 +274,9 @@ class InfoSCCGANSystem(System):
             raise ValueError(
                 f"attributes.source is external, but {data.name} has no labels; choose inner"
             )
+
+        if c.source == "external":
+            check_classes(data)
 
         if c.source == "inner" and c.num_clusters > len(data.train):
             raise ValueError(

@@ -36,6 +36,7 @@ from scgan.config import Settings
 from scgan.contract import Inputs, Stage, System, Units, preset
 from scgan.data.dataset import Dataset
 from scgan.figures import tables
+from scgan.metrics.objectives import Objective, cluster_uncertainty
 from scgan.nn.eigengan import SLOPE
 from scgan.nn.latent_mixture import LatentMixture, MixtureGenerator
 from scgan.space import Choice, Float, Int, Space
@@ -105,10 +106,14 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
     num, shape = num_clusters_of(c, inputs.data), inputs.data.train.shape[1:]
     weights = inputs.generator("gan", "weights")
 
-    generator = build_mixture_generator(c, num, shape, weights)
-    critic = build_reader(c, shape, weights, 1)
-    encoder = build_reader(c, shape, weights, num)
-    return fit_mixture_gan(c, Networks(generator, encoder, critic), inputs, runtime)
+    starts = []
+    for _ in range(c.num_starts):
+        generator = build_mixture_generator(c, num, shape, weights)
+        critic = build_reader(c, shape, weights, 1)
+        encoder = build_reader(c, shape, weights, num)
+        starts.append(Networks(generator, encoder, critic))
+
+    return fit_mixture_gan(c, starts, inputs, runtime)
 
 
 class MMGANModel:
@@ -219,7 +224,22 @@ class MMGANSystem(System):
     Model = MMGANModel
     presets: Mapping[str, MMGANConfig] = {
         "default": MMGANConfig(),
-        "smoke": preset(MMGANConfig(), {"gan.num_samples": 128_000}),
+        "smoke": preset(
+            MMGANConfig(),
+            {"gan.num_samples": 128_000},  # 1,000 steps: ring's modes are found, moons are cut
+        ),
+        # What is published; alpha, the floor, two layers of 128 and Adam's betas are the defaults.
+        "paper": preset(
+            MMGANConfig(),
+            {
+                "gan.critic": "crasgan",  # its best on images
+                "gan.divisor": "batch",  # as it is printed
+                "gan.sigma": 0.5,  # where its experiment on moons starts
+                "gan.r1_weight": 0.0,  # it names no penalty,
+                "gan.ema_half_life": 1e-3,  # nor an average: the last weights
+                "gan.schedule": "constant",  # nor a course of learning rates
+            },
+        ),
     }
     search_space: Space = {
         "gan.alpha": Float(0.1, 10, log=True),
@@ -232,6 +252,10 @@ class MMGANSystem(System):
     @override
     def stages(self, data: Dataset) -> tuple[Stage, ...]:
         return STAGES if data.stream is None else ()
+
+    @override
+    def objectives(self, data: Dataset) -> Mapping[str, Objective]:
+        return {**super().objectives(data), "cluster_uncertainty": cluster_uncertainty}
 
     @override
     def check(self, config: MMGANConfig, data: Dataset) -> None:

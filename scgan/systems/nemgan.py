@@ -34,7 +34,7 @@ from scgan.capabilities import Option, WholeNumber
 from scgan.config import Settings
 from scgan.contract import Inputs, Stage, System, Units, preset
 from scgan.data.dataset import Dataset
-from scgan.data.labels import read_labels
+from scgan.data.labels import num_classes, read_labels
 from scgan.figures.modes import draw_modes
 from scgan.metrics.mode_matching import mode_matching_scores
 from scgan.metrics.scores import Score, label_scores
@@ -42,12 +42,21 @@ from scgan.nn.dcgan import Sizes, build_generator, build_reader
 from scgan.nn.inversion import Inversion, Prior, engineered_noise
 from scgan.nn.mlp import initialise
 from scgan.space import Choice, Float, Int, Space
-from scgan.stages.noise_gan import Networks, NoiseSettings, fit_noise_gan, read
+from scgan.stages.noise_gan import (
+    Networks,
+    NoiseSettings,
+    choices_of,
+    fit_noise_gan,
+    read,
+)
 from scgan.store.artifacts import Artifact
 from scgan.training.runtime import Runtime
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+USUAL_MODES = 10
 
 
 class NEMGANSettings(NoiseSettings):
@@ -68,21 +77,32 @@ class NEMGANConfig(Settings):
     gan: NEMGANSettings = NEMGANSettings()
 
 
-def build_networks(c: NEMGANSettings, shape: Sequence[int], generator: torch.Generator) -> Networks:
+def num_modes_of(c: NEMGANSettings, data: Dataset) -> int:
+    """K: what is set, or as many as there are weights, or classes, or 10."""
+    if c.num_clusters is not None:
+        return c.num_clusters
+    return len(c.weights) if c.weights is not None else num_classes(data) or USUAL_MODES
+
+
+def build_networks(
+    c: NEMGANSettings, num_modes: int, shape: Sequence[int], generator: torch.Generator
+) -> Networks:
     """New networks.
 
     Args:
         c: Settings.
+        num_modes: K.
         shape: Of a sample: ``[D]`` or ``[C, H, W]``.
         generator: Draws the initial weights.
     """
     sizes = Sizes(c.width, c.num_layers, c.image_width)
-    h1 = build_reader(shape, c.noise_dim, sizes, generator)
-    inversion = Inversion(h1, c.num_clusters, c.noise_dim, c.head if c.reads_modes else None)
+    noise_dim = num_modes + choices_of(c, shape).code_dim
+    h1 = build_reader(shape, noise_dim, sizes, generator)
+    inversion = Inversion(h1, num_modes, noise_dim, c.head if c.reads_modes else None)
     initialise(inversion, generator)
     return Networks(
-        Prior(c.weights or [1.0] * c.num_clusters),
-        build_generator(c.noise_dim, shape, sizes, generator),
+        Prior(c.weights or [1.0] * num_modes),
+        build_generator(noise_dim, shape, sizes, generator),
         inversion,
         build_reader(shape, 1, sizes, generator),
     )
@@ -95,7 +115,8 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
     """
     c: NEMGANSettings = config.gan
     shape, weights = inputs.data.train.shape[1:], inputs.generator("gan", "weights")
-    return fit_noise_gan(c, build_networks(c, shape, weights), inputs, runtime)
+    networks = build_networks(c, num_modes_of(c, inputs.data), shape, weights)
+    return fit_noise_gan(c, networks, inputs, runtime)
 
 
 class NEMGANModel:
@@ -110,8 +131,10 @@ class NEMGANModel:
     def __init__(
         self, config: NEMGANConfig, artifacts: Mapping[str, Artifact], device: torch.device
     ) -> None:
-        self.c, self.device, artifact = config.gan, device, artifacts["gan"]
-        networks = build_networks(self.c, artifact.meta["shape"], torch.Generator())
+        self.device, artifact = device, artifacts["gan"]
+        shape, num = artifact.meta["shape"], artifact.meta["num_clusters"]
+        networks = build_networks(config.gan, num, shape, torch.Generator())
+        self.chosen = choices_of(config.gan, shape)
         self.prior, self.generator, self.inversion, _ = networks
         for name in ("prior", "generator", "inversion"):
             network = getattr(self, name)
@@ -123,7 +146,7 @@ class NEMGANModel:
             "weight": self.prior.weights.tolist()
         }
         meaning = "samples of this mode only; of all by the prior"
-        self.options: tuple[Option, ...] = (WholeNumber("cluster", meaning, self.c.num_clusters),)
+        self.options: tuple[Option, ...] = (WholeNumber("cluster", meaning, num),)
 
     @torch.no_grad()
     def sample(
@@ -137,10 +160,10 @@ class NEMGANModel:
             cluster: Only of this mode; None draws modes by the prior.
             chunk: Made at once.
         """
-        c = self.c
+        c = self.chosen
         y = self.prior.draw(num, generator)
         y = y if cluster is None else torch.full_like(y, cluster)
-        z = engineered_noise(y, c.num_clusters, c.code_dim, c.noise_spread, generator)
+        z = engineered_noise(y, len(self.counts), c.code_dim, c.noise_spread, generator)
         return torch.cat([self.generator(part) for part in z.split(chunk)])
 
     def probabilities(self, x: Tensor) -> Tensor:
@@ -195,7 +218,7 @@ class NEMGANSystem(System):
         ),
     }
     search_space: Space = {
-        "gan.num_clusters": Int(2, 64, log=True),
+        "gan.num_clusters": Int(2, 64, log=True, start=10),
         "gan.prior": Choice(("fixed", "learned")),
         "gan.mode_weight": Float(0.1, 10, log=True),
         "gan.reconstruction_weight": Float(0.01, 10, log=True),
@@ -209,8 +232,12 @@ class NEMGANSystem(System):
     @override
     def check(self, config: NEMGANConfig, data: Dataset) -> None:
         c, labels = config.gan, read_labels(data)
-        if c.weights is not None:
-            _check_weights(c)
+        num = num_modes_of(c, data)
+        if c.weights is not None and (len(c.weights) != num or min(c.weights) <= 0):
+            raise ValueError(
+                f"gan.weights are {', '.join(map(str, c.weights))}; give gan.num_clusters, {num}, "
+                "numbers above 0"
+            )
         if c.labelled == 0:
             return
 
@@ -220,9 +247,9 @@ class NEMGANSystem(System):
                 "0, or name a --data.label"
             )
 
-        if len(labels.names) > c.num_clusters:
+        if len(labels.names) > num:
             raise ValueError(
-                f"gan.num_clusters is {c.num_clusters}, but the labels have {len(labels.names)} "
+                f"gan.num_clusters is {num}, but the labels have {len(labels.names)} "
                 "values, each a mode; choose as many at least"
             )
 
@@ -243,15 +270,6 @@ class NEMGANSystem(System):
     def figures(self, model: NEMGANModel, data: Dataset, seed: int) -> Iterator[tuple[str, Figure]]:
         yield from super().figures(model, data, seed)
         yield from draw_modes(model, data, seed)
-
-
-def _check_weights(c: NEMGANSettings) -> None:
-    weights = c.weights or ()
-    if len(weights) != c.num_clusters or min(weights, default=0.0) <= 0:
-        raise ValueError(
-            f"gan.weights are {', '.join(map(str, weights))}; give gan.num_clusters, "
-            f"{c.num_clusters}, numbers above 0"
-        )
 
 
 SYSTEM = NEMGANSystem()

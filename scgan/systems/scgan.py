@@ -28,6 +28,7 @@ from scgan.contract import Stage, System, preset
 from scgan.data.dataset import Dataset
 from scgan.figures import tables
 from scgan.figures.default_figures import NUM_ROWS, draw_samples
+from scgan.metrics.noise import spread_ratio
 from scgan.metrics.objectives import TABLE, Objective
 from scgan.metrics.scores import Score
 from scgan.nn.mlp import by_rows
@@ -35,6 +36,7 @@ from scgan.space import Float, Int, Space
 from scgan.stages.tables import cluster, decode, encode, latents, shards
 from scgan.stages.tables import map as mapping
 from scgan.stages.tables.latents import LATENTS, LatentName
+from scgan.stages.tables.mapper_settings import MapperSettings
 from scgan.store.artifacts import Artifact
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class SCGANConfig(Settings):
 
     encoder: encode.EncoderSettings = encode.EncoderSettings()
     clusters: cluster.ClusterSettings = cluster.ClusterSettings()
-    mappers: mapping.MapperSettings = mapping.MapperSettings()
+    mappers: MapperSettings = MapperSettings()
     decoder: decode.DecoderSettings = decode.DecoderSettings()
 
 
@@ -72,6 +74,8 @@ class SCGANModel:
     ) -> None:
         self.device = device
         self.encoder = encode.load_encoder(config.encoder, artifacts["encode"]).to(device)
+        self.encoder_settings = config.encoder
+        self.noise_std: float = artifacts["encode"].meta["noise_std"]
         self.centres = artifacts["cluster"].tensors["centres"].to(device)
         self.counts = artifacts["cluster"].tensors["counts"]
         self.spread = artifacts["cluster"].tensors["spread"]
@@ -130,6 +134,15 @@ class SCGANModel:
         """Codes eps ``[N, d]`` of data ``[N, D]``."""
         return self.encoder.embed(x.to(self.device))
 
+    def view_information(self, x: Tensor, generator: torch.Generator) -> tuple[float, float]:
+        """What the codes of two views of rows ``x`` ``[N, D]`` tell of each other; and its bound.
+
+        As InfoNCE estimates it in batches of the training's size, nats.
+        """
+        return encode.view_information(
+            self.encoder_settings, self.encoder, self.noise_std, x.to(self.device), generator
+        )
+
     def assign(self, x: Tensor) -> Tensor:
         """Cluster of each row, ``[N]``: the nearest centre of its code."""
         return nearest_centre(self.encode(x), self.centres)
@@ -144,8 +157,15 @@ class SCGANModel:
         """Decode the codes of ``x`` with the noise fixed at its mean, ``[N, D]``."""
         return by_rows(self.decoder, self.encode(x))
 
+    @torch.no_grad()
+    def redraw(self, x: Tensor, num: int, generator: torch.Generator) -> Tensor:
+        """Decode the codes of ``x`` with ``num`` independent noises, ``[num, N, D]``."""
+        eps, decoder = self.encode(x), self.decoder
+        draws = [by_rows(decoder, eps, decoder.noise(len(eps), generator)) for _ in range(num)]
+        return torch.stack(draws)
 
-ENCODE = Stage("encode", ("encoder",), (), encode.encode, data_parallel=True)
+
+ENCODE = Stage("encode", ("encoder",), (), encode.encode, data_parallel=True, version=2)
 MAP = Stage(
     "map",
     ("mappers",),
@@ -153,6 +173,7 @@ MAP = Stage(
     mapping.map_clusters,
     units=mapping.mapper_units,
     merge=mapping.merge_mappers,
+    version=2,
 )
 DECODE = Stage(
     "decode",
@@ -160,12 +181,13 @@ DECODE = Stage(
     ("cluster", "map"),
     decode.decode,
     data_parallel=True,
+    version=2,
 )
 
 
 IN_MEMORY = (
     ENCODE,
-    Stage("cluster", ("encoder", "clusters"), ("encode",), cluster.cluster, version=2),
+    Stage("cluster", ("encoder", "clusters"), ("encode",), cluster.cluster, version=3),
     MAP,
     DECODE,
 )
@@ -190,7 +212,7 @@ STREAMED = (
         merge=shards.merge_tables,
         by_file=True,
     ),
-    Stage("cluster", ("clusters",), ("embed",), cluster.cluster_shards, version=2),
+    Stage("cluster", ("clusters",), ("embed",), cluster.cluster_shards, version=3),
     Stage(
         "partition",
         (),
@@ -229,9 +251,10 @@ class SCGANSystem(System):
         "smoke": preset(
             SCGANConfig(),
             {
-                "encoder.num_samples": 65_536,  # an eighth of the default: a second or two
+                "encoder.num_samples": 65_536,  # half of the default: a second or two
                 "clusters.num_clusters": 32,  # few enough to train all mappers in a second
-                "mappers.num_samples": 6_400,  # an eighth of the default
+                "mappers.kind": "adversarial",  # the kind with most to go wrong
+                "mappers.num_samples": 6_400,  # a fifteenth of the default
                 "decoder.num_samples": 131_072,  # a sixteenth: shapes are seen, edges are not sharp
             },
         ),
@@ -244,8 +267,15 @@ class SCGANSystem(System):
                 "encoder.temperature": 0.5,  # [INFOSCC-GAN] code
                 "encoder.learning_rate": 3e-4,  # [INFOSCC-GAN] code
                 "encoder.noise_std": 0.05,  # ours: two views of a row of a table
-                "decoder.adversarial": "hinge",  # [EIGENGAN] code
-                "decoder.r1_weight": 10.0,  # [EIGENGAN] code
+                "encoder.isometric_start": False,  # [INFOSCC-GAN] code: a perceptron
+                "encoder.num_samples": 768_000,  # ours: without that start it takes longer
+                "mappers.kind": "adversarial",  # Sec. 2.2
+                "decoder.adversarial": "hinge_clipped",  # [EIGENGAN] code, [INFOSCC-GAN] Eq. (9)
+                "decoder.reconstruction_critic": True,  # Eq. (4)
+                "decoder.lambda_x": 1.0,  # Eq. (4), both divergences alike
+                "decoder.whitened": False,  # ours
+                "decoder.noise_scale": 18.0,  # [EIGENGAN] code: 3 a dimension, of 6
+                "decoder.r1_weight": 10.0,  # [INFOSCC-GAN] code: every 16 steps, not multiplied
                 "decoder.learning_rate": 1e-4,  # [EIGENGAN] code
                 "decoder.d_learning_rate": 1e-4,  # [EIGENGAN] code
                 "decoder.num_samples": 12_800_000,  # 200,000 steps of 64
@@ -254,7 +284,7 @@ class SCGANSystem(System):
         ),
     }
     search_space: Space = {
-        "decoder.lambda_x": Float(0.01, 10, log=True),
+        "decoder.lambda_x": Float(1, 100, log=True),
         "mappers.lambda_eps": Float(0.1, 100, log=True),
         "clusters.num_clusters": Int(8, 512, log=True, start=256),
         "mappers.learning_rate": Float(1e-4, 1e-2, log=True),
@@ -271,6 +301,7 @@ class SCGANSystem(System):
 
     @override
     def check(self, config: SCGANConfig, data: Dataset) -> None:
+        decode.check_packs(config.decoder, config.decoder.batch_size)
         num_clusters = config.clusters.num_clusters
         if num_clusters is not None and num_clusters > data.num_train:
             raise ValueError(
@@ -281,10 +312,20 @@ class SCGANSystem(System):
     @override
     def evaluate(self, model: SCGANModel, data: Dataset, seed: int) -> Iterator[tuple[str, Score]]:
         yield from super().evaluate(model, data, seed)
+
+        generator = torch.Generator(model.device).manual_seed(seed)
+        told, bound = model.view_information(data.test, generator)
+        yield "view_information", Score.of("view_information", told)
+        yield "view_information_bound", Score.of("view_information_bound", bound)
+
         for which, of in (("median", statistics.median), ("worst", max)):
             name = f"mapper_distance_{which}"
             values = of(model.mapper_distances), of(model.mapper_distance_floors)
             yield name, Score.of(name, *values)
+
+        rows = data.test[:NUM_ROWS]
+        draws = model.redraw(rows, 16, torch.Generator(model.device).manual_seed(seed))
+        yield "noise_spread", Score.of("noise_spread", spread_ratio(draws.cpu(), rows.cpu()), 1.0)
 
     @override
     def figures(self, model: SCGANModel, data: Dataset, seed: int) -> Iterator[tuple[str, Figure]]:

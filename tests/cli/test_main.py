@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -144,7 +145,9 @@ def test_the_same_command_again_trains_nothing_and_says_how_to_go_on(
         == f"sample:  scgan sample {fit[1]} --store '{store}' --num 100000 --out samples.parquet"
     )
     assert [line.split()[0] for line in lines[2:4]] == ["--cluster:", "--latent:"]
-    assert lines[4].startswith("compare: mlflow ui --backend-store-uri sqlite:///")
+    new = f"--store '{store}' --data new.parquet --out clusters.parquet"
+    assert lines[4] == f"cluster: scgan cluster {fit[1]} {new}"
+    assert shlex.split(lines[5])[:-1] == ["compare:", "mlflow", "ui", "--backend-store-uri"]
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".npz"])

@@ -8,10 +8,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from scgan.config import override
 from scgan.data.dataset import DataConfig, Dataset
 from scgan.data.loading import load
 from scgan.data.split import split, validation_split, whole
-from scgan.data.tables.reading import Table, from_columns
+from scgan.data.tables.reading import from_columns
+from scgan.data.tables.table import Table
 from scgan.data.toy import TOYS
 
 
@@ -238,3 +240,33 @@ def test_validation_labels_stay_with_their_rows() -> None:
     for x, labels, num in ((part.train, part.train_labels, 45), (part.test, part.test_labels, 30)):
         rows = part.table_schema.decode(x)["row"]
         assert len(rows) == num and np.array_equal(rows % 3, labels)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("s3a://b/k.csv", r"s3a://b/k\.csv: write it as s3://b/k\.csv"),
+        ("s3n://b/k", "write it as s3://b/k"),
+        ("gs://b/k.csv", r"gs:// addresses can't be read; copy the data to a folder here"),
+        ("https://host/k.csv", "https:// addresses can't be read"),
+        ("file:///gone/k.csv", "/gone/k.csv: there is no such file or folder"),
+    ],
+)
+def test_addresses_of_other_kinds_are_refused(address: str, message: str) -> None:
+    for stream in (None, True):
+        with pytest.raises(ValueError, match=message):
+            load(DataConfig(source=address, stream=stream), 0)
+
+
+def test_an_address_of_a_file_is_a_path(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{i},{i * i}\n" for i in range(30)))
+    assert load(DataConfig(source=f"file://{tmp_path}/t.csv"), 0).num_train == 24
+
+
+def test_marks_of_no_value_are_numbers() -> None:
+    marks = override(DataConfig(), {"missing_values": "-9999,99.99,1e20"}, "data").missing_values
+    assert marks == (-9999, 99.99, 1e20)
+    with pytest.raises(
+        ValueError, match=r"data\.missing_values\.0: input should be a valid number"
+    ):
+        override(DataConfig(), {"missing_values": "n/a"}, "data")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from scgan.data.labels import read_labels, some_of_each
+from scgan.data.labels import num_classes, read_labels, some_of_each
 
 
 def table(train, test):
@@ -72,3 +72,10 @@ def test_all_that_have_a_label_or_no_row_at_all():
     assert some_of_each(y, 1.0, generator()).tolist() == [0, 2, 4]
     assert some_of_each(y, 0.0, generator()).tolist() == []
     assert some_of_each(torch.full((4,), -1), 1.0, generator()).tolist() == []
+
+
+def test_classes_are_2_to_100_labels():
+    for num, expected in ((1, None), (2, 2), (100, 100), (101, None)):
+        values = [f"label {i}" for i in range(num)] + [""]
+        assert num_classes(table(values, values)) == expected
+    assert num_classes(SimpleNamespace(train_labels=None, test_labels=None)) is None

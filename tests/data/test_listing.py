@@ -15,7 +15,7 @@ import pytest
 from pyarrow import parquet
 
 from scgan.data.dataset import DataConfig, Dataset
-from scgan.data.listing import Cell, kind_of, partitions, walk
+from scgan.data.listing import Cell, is_hidden, kind_of, partitions, walk
 from scgan.data.loading import load
 from scgan.data.tables.reading import read_table
 
@@ -172,6 +172,9 @@ def test_links_are_followed_but_not_in_a_circle(tmp_path: Path) -> None:
     os.symlink(tmp_path / "set", tmp_path / "set/circle")
     names = [str(path.relative_to(tmp_path / "set")) for path in walk(tmp_path / "set")]
     assert names == ["a.csv", "circle", "linked/b.csv"]
+    os.symlink(tmp_path / "elsewhere", tmp_path / "elsewhere/again")
+    names = [str(path.relative_to(tmp_path / "set")) for path in walk(tmp_path / "set")]
+    assert names == ["a.csv", "circle", "linked/again", "linked/b.csv"]
     assert read_table(tmp_path / "set").num_rows == 120
 
 
@@ -246,6 +249,7 @@ def test_types_of_partitions() -> None:
     assert typed("1", "x") == [Cell("1", None), Cell("x", None)]
     assert typed("1" * 19, "2") == [Cell("1" * 19, None), Cell("2", None)]
     assert typed("007") == [Cell(7, "007")]
+    assert partitions("t", [PurePosixPath("a%20b=%25/f")]) == [{"a b": Cell("%", None)}]
     assert partitions("t", [PurePosixPath("f")]) == [{}] and partitions("t", []) == []
 
 
@@ -342,3 +346,10 @@ def test_marks_of_no_value(tmp_path: Path, ways: Ways) -> None:
     for data in ways(tmp_path, missing_values=marks, missing="drop").values():
         assert isinstance(data, Dataset) and data.dropped == 10
         assert data.table_schema.columns[2].low >= 0 and data.table_schema.columns[3].high < 99
+
+
+def test_what_programs_leave_is_hidden() -> None:
+    hidden = ["cache-1a2b.arrow", "_SUCCESS", "a/.x/b.csv", "_delta/b.csv", ".a.csv.swp"]
+    shown = ["cache-1a2b.csv", "data.arrow", "_y=1/b.csv", "a_b/c.csv", "cache/1.arrow"]
+    for name in [*hidden, *shown]:
+        assert is_hidden(PurePosixPath(name)) == (name in hidden), name

@@ -169,3 +169,25 @@ def test_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         ValueError, match="^s3://data/t.csv: S3 can't be reached: Unable to locate credentials$"
     ):
         read_table("s3://data/t.csv")
+
+
+def test_what_is_said_of_a_copy_names_its_address(
+    client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.put_object(Bucket="data", Key="in/t.csv", Body=b"a;b\n1;2\n")
+    assert read_table("s3://data/in/t.csv").columns["b"].tolist() == [2]
+    assert caplog.messages == ["s3://data/in/t.csv: read with semicolons between columns"]
+    caplog.clear()
+    read_table("s3://data/in/")
+    assert caplog.messages == ["s3://data/in/t.csv: read with semicolons between columns"]
+
+
+def test_one_of_the_tables_of_a_file(client: Any, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["u/a"], file["v/b"] = np.arange(3), np.arange(4)
+    client.upload_file(str(tmp_path / "t.h5"), "data", "in/t.h5")
+    assert read_table("s3://data/in/t.h5:v").columns["b"].tolist() == [0, 1, 2, 3]
+    for url in ("s3://data/in/t.h5", "s3://data/in/t.h5:w"):
+        with pytest.raises(ValueError, match=r"^s3://data/in/t\.h5: "):
+            read_table(url)

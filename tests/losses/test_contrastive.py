@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from scgan.losses.contrastive import CONTRASTIVE, nt_xent
+from scgan.losses.contrastive import CONTRASTIVE, mutual_information, nt_xent
 
 
 def cosine(a, b):
@@ -19,7 +19,15 @@ def negative_squared_distance(a, b):
     return -float(((a - b) ** 2).sum())
 
 
-SIMILARITY = {"nt_xent": cosine, "gaussian_info_nce": negative_squared_distance}
+def with_potential(a, b):
+    return negative_squared_distance(a[:-1], b[:-1]) + float(b[-1])
+
+
+SIMILARITY = {
+    "nt_xent": cosine,
+    "gaussian_info_nce": negative_squared_distance,
+    "isometric_info_nce": with_potential,
+}
 
 
 def slow(name, u0, u1, temperature):
@@ -71,6 +79,38 @@ def test_workers_with_gathered_negatives_average_to_the_joined_batch(name):
         for rank, rows in enumerate((slice(0, 3), slice(3, 6)))
     ]
     assert_close(sum(shares) / 2, CONTRASTIVE[name](u0, u1, 0.3))
+
+
+def test_an_isometry_and_the_density_as_potential_make_the_best_similarity():
+    """Of views of N(0, I) the mutual information is known; another scale or potential is worse."""
+    sigma, num, generator = 0.5, 4000, torch.Generator().manual_seed(3)
+    x, n0, n1 = torch.randn(3, num, 1, dtype=torch.float64, generator=generator)
+    views = x + sigma * n0, x + sigma * n1
+    # p(x1 | x0) is N(r x0, v (1 - r^2)), and -log p(x1) is x1^2 / 2 v, where r is the correlation.
+    v = 1 + sigma**2
+    r = 1 / v
+    truth = -math.log(1 - r**2) / 2
+
+    def bound(stretch, curvature):
+        u = [torch.cat([stretch * view, curvature * view.square()], 1) for view in views]
+        loss = CONTRASTIVE["isometric_info_nce"](*u, 1.0)
+        return mutual_information(loss, num).item()
+
+    # The quadratic form of log p(x1 | x0) / p(x1), up to what x0 alone decides.
+    stretch = math.sqrt(r / (2 * v * (1 - r**2)))
+    curvature = stretch**2 - r**2 / (2 * v * (1 - r**2))
+    best = bound(stretch, curvature)
+    assert best == pytest.approx(truth, abs=0.05)
+    for worse in ((stretch, 0.0), (1.4 * stretch, curvature), (0.7 * stretch, curvature)):
+        assert bound(*worse) < best - 0.005
+
+
+def test_the_estimate_is_bounded_by_the_candidates():
+    u = torch.arange(8.0)[:, None] * 100
+    loss = CONTRASTIVE["gaussian_info_nce"](u, u, 1.0)
+    assert mutual_information(loss, 8).item() == pytest.approx(math.log(15))
+    nothing = CONTRASTIVE["gaussian_info_nce"](0 * u, 0 * u, 1.0)
+    assert mutual_information(nothing, 8).item() == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from scgan.losses.mmgan import (
     conditional_relativistic_loss,
     critic_loss,
     generator_loss,
-    imbalance,
     means_by_cluster,
     relativistic_loss,
 )
@@ -155,12 +154,3 @@ def test_alpha_weighs_the_clusters_cross_entropy():
     assert loss.cross_entropy.item() == pytest.approx(sum(slow) / B)
     assert loss.total.item() == pytest.approx(loss.g_loss.item() + 0.3 * sum(slow) / B)
     assert loss.g_loss.item() == pytest.approx(side(j, game, of_critic=False).item())
-
-
-def test_imbalance_is_the_divergence_of_the_mean_from_even_shares():
-    p = torch.rand(6, K, generator=seeded(3), dtype=torch.float64)
-    p /= p.sum(1, keepdim=True)
-    mean = p.mean(0).tolist()
-    assert imbalance(p).item() == pytest.approx(sum(m * math.log(m * K) for m in mean))
-    assert imbalance(torch.eye(K)).item() == pytest.approx(0, abs=1e-6)
-    assert imbalance(torch.eye(K)[[1] * 5]).item() == pytest.approx(math.log(K))

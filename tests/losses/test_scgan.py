@@ -48,40 +48,56 @@ def test_conditional_entropy_is_an_error_a_cluster():
 @pytest.mark.parametrize("lambda_eps", [0.0, 0.3, 10.0])
 def test_mapper_loss_equals_equation_2_a_cluster_and_row_at_a_time(lambda_eps):
     v, v_hat, logits = randn(3, 5, 4, seed=0), randn(3, 5, 4, seed=1), randn(3, 5, 1, seed=2)
-    found = mapper_loss(v, v_hat, logits, lambda_eps=lambda_eps, adversarial="non_saturating")
+    weights = {"adversarial_weight": 0.3, "lambda_eps": lambda_eps}
+    found = mapper_loss(v, v_hat, logits, **weights, adversarial="non_saturating")
     for k in range(3):
         divergence, entropy = pull(logits[k]), square_error(v[k], v_hat[k])
         assert_close(found.divergence[k].item(), divergence)
         assert_close(found.entropy[k].item(), entropy)
-        assert_close(found.total[k].item(), divergence + lambda_eps * entropy)
+        assert_close(found.total[k].item(), 0.3 * divergence + lambda_eps * entropy)
 
 
 def test_mapper_loss_of_a_perfect_autoencoder_that_fools_its_discriminator_by_half():
     v, zero = randn(2, 5, 4, seed=0), torch.zeros(2, 5, 1, dtype=torch.float64)
-    perfect = mapper_loss(v, v, zero, lambda_eps=7.0, adversarial="non_saturating")
+    weights = {"adversarial_weight": 1.0, "lambda_eps": 7.0}
+    perfect = mapper_loss(v, v, zero, **weights, adversarial="non_saturating")
     assert_close(perfect.total, torch.full((2,), math.log(2), dtype=torch.float64))
-    shifted = mapper_loss(v, v + 2, zero, lambda_eps=7.0, adversarial="least_squares")
+    shifted = mapper_loss(v, v + 2, zero, **weights, adversarial="least_squares")
     assert_close(shifted.total, torch.full((2,), 1 + 7 * 4.0, dtype=torch.float64))
 
 
-@pytest.mark.parametrize(("reconstruction_weight", "lambda_x"), [(1.0, 0.0), (100.0, 0.7)])
-def test_decoder_loss_equals_equation_4_a_row_at_a_time(reconstruction_weight, lambda_x):
+@pytest.mark.parametrize("on", [(), ("generated",), ("reconstructed", "generated")])
+@pytest.mark.parametrize(("reconstruction_weight", "lambda_x"), [(1.0, 0.2), (100.0, 0.7)])
+def test_decoder_loss_equals_equation_4_a_row_at_a_time(reconstruction_weight, lambda_x, on):
+    """With each divergence that is on, and without those that are off."""
     x, x_hat = randn(6, 3, seed=0), randn(6, 3, seed=1)
-    again, new = randn(6, 1, seed=2), randn(6, 1, seed=3)
-    weights = {"reconstruction_weight": reconstruction_weight, "lambda_x": lambda_x}
-    found = decoder_loss(x, x_hat, again, new, **weights, adversarial="non_saturating")
-    entropy, reconstructed, generated = square_error(x, x_hat), pull(again), pull(new)
+    logits = {name: randn(6, 1, seed=seed) for seed, name in enumerate(on, 2)}
+    weights = {"reconstructed": 1.0, "generated": lambda_x}
+    found = decoder_loss(
+        x,
+        x_hat,
+        logits,
+        reconstruction_weight=reconstruction_weight,
+        weights=weights,
+        adversarial="non_saturating",
+    )
+    entropy = square_error(x, x_hat)
     assert_close(found.entropy.item(), entropy)
-    assert_close(found.reconstructed.item(), reconstructed)
-    assert_close(found.generated.item(), generated)
-    total = reconstruction_weight * entropy + reconstructed + lambda_x * generated
+    total = reconstruction_weight * entropy
+    for name in on:
+        assert_close(found.divergences[name].item(), pull(logits[name]))
+        total += weights[name] * pull(logits[name])
+    assert found.divergences.keys() == set(on)
     assert_close(found.total.item(), total)
 
 
 def test_decoder_loss_by_hand():
-    x, logits = torch.zeros(4, 2), (torch.full((4, 1), 0.5), torch.full((4, 1), -2.0))
-    weights = {"reconstruction_weight": 10.0, "lambda_x": 3.0}
-    found = decoder_loss(x, x + 0.1, *logits, **weights, adversarial="hinge")
+    x = torch.zeros(4, 2)
+    logits = {"reconstructed": torch.full((4, 1), 0.5), "generated": torch.full((2, 1), -2.0)}
+    weights = {"reconstructed": 1.0, "generated": 3.0}
+    found = decoder_loss(
+        x, x + 0.1, logits, reconstruction_weight=10.0, weights=weights, adversarial="hinge"
+    )
     assert_close(found.total.item(), 10 * 0.01 - 0.5 + 3 * 2.0)
 
 

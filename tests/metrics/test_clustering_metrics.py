@@ -9,6 +9,7 @@ import torch
 
 from scgan.metrics.clustering import (
     adjusted_rand_index,
+    cluster_information,
     contingency_table,
     hungarian_accuracy,
     majority_accuracy,
@@ -142,3 +143,15 @@ def test_silhouette_against_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scgan.metrics.clustering.NUM_SILHOUETTE", 12)
     some = [silhouette(x, clusters, seed=seed) for seed in (0, 0, 1)]
     assert some[0] == some[1] != some[2] and some[0] != found
+
+
+def test_information_against_a_loop() -> None:
+    p = torch.rand(8, 3, generator=torch.Generator().manual_seed(0))
+    p /= p.sum(1, keepdim=True)
+    total = 0.0
+    for row in p.tolist():
+        for k, share in enumerate(row):
+            total += share * math.log(share / p[:, k].mean().item()) / 8
+    assert cluster_information(p) == pytest.approx(total, abs=1e-6)
+    assert cluster_information(torch.eye(3)) == pytest.approx(math.log(3))
+    assert cluster_information(torch.eye(3)[[1, 1]]) == cluster_information(p[:1]) == 0

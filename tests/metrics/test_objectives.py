@@ -15,6 +15,7 @@ from scgan.metrics.distributions import sliced_wasserstein
 from scgan.metrics.objectives import (
     TABLE,
     check_metrics,
+    cluster_uncertainty,
     control_error_of,
     diversity_error,
     fid_of,
@@ -130,3 +131,28 @@ def test_image_metrics_tell_wrong_attributes_and_lost_diversity():
 
     fid = fid_of("pixels")
     assert fid(painter(), data, 0) < 0.02 < fid(painter(spread=1.0), data, 0)
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [
+        ([[1.0, 0.0], [0.0, 1.0]], 0.0),
+        ([[1.0, 0.0], [1.0, 0.0]], 1.0),
+        ([[0.5, 0.5], [0.5, 0.5]], 1.0),
+        ([[0.9, 0.1], [0.1, 0.9]], 0.4689956),
+        ([[1.0], [1.0]], 1.0),
+    ],
+)
+def test_clusters_are_sure_where_they_are_even_and_apart(p, expected):
+    class Soft:
+        counts, cluster_columns = torch.ones(len(p[0])), {}
+
+        def assign(self, x):
+            return self.probabilities(x).argmax(1)
+
+        def probabilities(self, x):
+            assert torch.equal(x, rows)
+            return torch.tensor(p)
+
+    rows = torch.zeros(2, 1)
+    assert cluster_uncertainty(Soft(), SimpleNamespace(test=rows), 0) == pytest.approx(expected)

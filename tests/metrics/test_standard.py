@@ -55,6 +55,9 @@ def test_trend_of_a_category_is_by_shares_in_bins_of_the_real_range() -> None:
     assert trend(real, fake, (1,)) == pytest.approx(0.75)
     swapped = real[:, ::-1]
     assert trend(swapped, fake[:, ::-1], (0,)) == pytest.approx(0.75)
+    between = fake.copy()
+    between[3] = 9.7, 0.5  # no real row's category, though it lies between two of them
+    assert trend(real, between, (1,)) == pytest.approx(0.75)
     both = trend(np.repeat(real[:, 1:], 2, 1), np.repeat(fake[:, 1:], 2, 1), (0, 1))
     assert both == pytest.approx(0.75)
 

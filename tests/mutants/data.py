@@ -121,35 +121,35 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         STREAMING,
     ),
     # Reading of tables.
-    (TABLES + "reading.py", "table.take(~some)", "table.take(some)", READING),
+    (TABLES + "checking.py", "table.take(~some)", "table.take(some)", READING),
     (
-        TABLES + "reading.py",
+        TABLES + "table.py",
         "None if self.labels is None else self.labels[rows]",
         "self.labels",
         READING + DATASET,
     ),
     (
-        TABLES + "reading.py",
+        TABLES + "checking.py",
         "mask = mask | ~np.isfinite(values)",
         "mask = mask | np.isnan(values)",
         READING,
     ),
-    (TABLES + "reading.py", "taken[label] = labels = _labels(", "labels = _labels(", READING),
-    (TABLES + "reading.py", "label or raw.label, missing", "label, missing", READING),
-    (TABLES + "reading.py", "dropped=int(some.sum())", "dropped=0", READING),
+    (TABLES + "checking.py", "taken[label] = labels = _labels(", "labels = _labels(", READING),
+    (TABLES + "reading.py", "choice.label or raw.label", "choice.label", READING),
+    (TABLES + "checking.py", "dropped=int(some.sum())", "dropped=0", READING),
     (
-        TABLES + "reading.py",
+        TABLES + "checking.py",
         "tuple(name for name in raw.names if name != label)",
         "tuple(raw.names)",
         READING,
     ),
     (
-        "scgan/data/formats.py",
-        'found = [path for path in sorted(folder.rglob("*"))',
-        'found = [path for path in sorted(folder.rglob("*"), reverse=True)',
+        "scgan/data/listing.py",
+        "parts = [name for name in sorted(names) if not is_hidden(name)]",
+        "parts = [name for name in sorted(names, reverse=True) if not is_hidden(name)]",
         READING,
     ),
-    ("scgan/data/formats.py", "if len(array) == num}", "}", READING),
+    ("scgan/data/raw.py", "if a.ndim in {1, 2} and len(a) == num}", "if a.ndim == 1}", READING),
     # Streaming.
     (
         TABLES + "streaming.py",
@@ -166,7 +166,7 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     (
         TABLES + "streaming.py",
         "train.add(1 - place[~held_out], train_rows)",
-        "train.add(np.arange(train_rows.num_rows) / BATCH_ROWS, train_rows)",
+        "train.add(np.arange(train_rows.num_rows) / 131072, train_rows)",
         STREAMING,
     ),
     (
@@ -182,7 +182,7 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         STREAMING,
     ),
     (
-        TABLES + "streaming.py",
+        TABLES + "parts.py",
         "np.random.default_rng((self.seed, part))",
         "np.random.default_rng(self.seed)",
         STREAMING,
@@ -300,8 +300,8 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ),
     (
         "scgan/data/loading.py",
-        "config.columns, config.label, config.missing)\n\n",
-        "config.columns, config.label)\n\n",
+        "config.label, config.missing, config.missing_values)",
+        "config.label, 'error', config.missing_values)",
         DATASET,
     ),
     (
@@ -406,8 +406,8 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ),
     (
         PICTURES + "reading.py",
-        "test = None if source.test is None else _decoded(source.test, size, channels)",
-        "test = None if source.test is None else _decoded(source.train, size, channels)",
+        "test = None if source.test is None else _decoded(source.test, size, channels, white)",
+        "test = None if source.test is None else _decoded(source.train, size, channels, white)",
         IMAGES,
     ),
     (PICTURES + "reading.py", "part.labels[:, places]", "part.labels[:, sorted(places)]", IMAGES),

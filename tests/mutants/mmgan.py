@@ -57,7 +57,6 @@ _CHANGES = [
     (_LOSSES, "_replace(prior=judged.paired, k_prior=judged.k)", "_replace(prior=judged.paired)"),
     (_LOSSES, "zero = torch.zeros_like(judged.k)", "zero = judged.k"),
     (_LOSSES, "g_loss + alpha * entropy", "g_loss + entropy"),
-    (_LOSSES, "mean = probabilities.mean(0)", "mean = probabilities[0]"),
     # The latent mixture.
     (_LATENT, "y @ self.mu + (y @ self.sigma)", "y @ self.mu + (y @ self.sigma).square()"),
     (_LATENT, "self.sigma.clamp_(min=self.sigma_floor)", "self.sigma.clamp_(min=0)"),
@@ -94,8 +93,6 @@ _CHANGES = [
     (_STAGE, "real, paired, prior = (gather(part) for", "real, paired, prior = (part for"),
     (_STAGE, "number % self.c.r1_every:", "number % self.c.r1_every == 1:"),
     (_STAGE, "self.c.r1_weight * self.c.r1_every * losses", "self.c.r1_weight * losses"),
-    (_STAGE, "self.c.balance_weight * losses", "losses"),
-    (_STAGE, "self.runtime.gather(scores).softmax(1)", "self.runtime.gather(scores).sigmoid()"),
     (_STAGE, "adam(both, c.learning_rate", "adam(self.generator, c.learning_rate"),
     (_STAGE, "adam(self.critic, c.d_learning_rate", "adam(self.critic, c.learning_rate"),
     (_STAGE, "average_of(self.encoder, c.ema_half_life", "average_of(self.encoder, 1e9"),
@@ -104,6 +101,12 @@ _CHANGES = [
         "Game(len(self.generator.latent.mu), c.critic, c.batches",
         'Game(len(self.generator.latent.mu), c.critic, "both"',
     ),
+    (_STAGE, "best = max(range(len(told))", "best = min(range(len(told))"),
+    (_STAGE, "trainings[best].averages.items()", "trainings[0].averages.items()"),
+    (_STAGE, "found[best].argmax(1), minlength", "found[0].argmax(1), minlength"),
+    (_STAGE, 'own = f" {start}" if start else ""', 'own = ""'),
+    (_STAGE, "number = state.samples // c.batch_size", "number = 0"),
+    (_STAGE, 'f"{name}_{start}": value', 'f"{name}_0": value'),
     # The system.
     (_SYSTEM, "if 2 <= classes <= MOST_LABELS", "if classes"),
     (_SYSTEM, "labels is None or labels.ndim != 1", "labels is None"),
@@ -117,6 +120,7 @@ _CHANGES = [
     (_CAPABILITIES, "F.one_hot(model.assign(x), len(model.counts))", "F.one_hot(model.assign(x))"),
     # Scores of clusters.
     (_CLUSTERING, "table.amax(dim=1) / table.sum(dim=1)", "table.amax(dim=1) / table.sum()"),
+    (_CLUSTERING, "entr(p).sum(1).mean()", "entr(p).sum(1)[0]"),
     (_CLUSTERING, "if not 1 < len(", "if not 0 < len("),
     (_CLUSTERING, "rows = order[:NUM_SILHOUETTE]", "rows = order"),
     (_SCORES, '"label_hungarian": (hungarian_accuracy, True)', '"label_hungarian": (purity, True)'),

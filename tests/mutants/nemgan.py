@@ -45,7 +45,8 @@ _CHANGES = {
             ("dtype=torch.float32).log())", "dtype=torch.float32))"),
             ("spread * (2 * uniform - 1)", "spread * uniform"),
             ("z[:, :num_modes] += F.one_hot", "z[:, -num_modes:] += F.one_hot"),
-            ("self.h2(z_hat)", "self.h2(z_hat.tanh())"),
+            ("SHARPNESS * self.h2(z_hat)", "SHARPNESS * self.h2(z_hat.tanh())"),
+            ("SHARPNESS * self.h2(z_hat)", "self.h2(z_hat)"),
             ("F.normalize(self.h2.weight, dim=1)", "self.h2.weight"),
             ("z_hat[:, : self.num_modes]", "z_hat[:, -self.num_modes :]"),
             ("if y is None:", "if y is not None:"),
@@ -56,16 +57,22 @@ _CHANGES = {
         _BY_HAND: [
             ("fake.detach()])", "fake])"),
             ("[self.generator, self.inversion])\n", "[self.generator])\n"),
-            ("adam(both, c.learning_rate", "adam(both, c.d_learning_rate"),
-            ("reconstruction_weight=c.reconstruction_weight", "reconstruction_weight=1.0"),
+            ("adam(both, c.learning_rate", "adam(both, 1e-3"),
+            ("reconstruction_weight=chosen.reconstruction_weight", "reconstruction_weight=1.0"),
             ("c.mode_weight if c.teaches", "1.0 if c.teaches"),
             ("average.update_parameters(getattr(self, name))", "pass"),
             ("y = self.prior.draw(c.batch_size, noise)", "y = torch.zeros(c.batch_size).long()"),
         ],
         _SYSTEM_TESTS + "test_noise_has_the_settings_spread": [
-            ("c.code_dim, c.noise_spread, noise", "c.code_dim, 0.3, noise"),
+            ("chosen.code_dim, chosen.noise_spread, noise", "chosen.code_dim, 0.3, noise"),
         ],
         _PLAIN: [("fake if c.teaches else fake.detach()", "fake")],
+        _SYSTEM_TESTS + "test_the_inversion_reads_through_noise_and_the_discriminator_does_not": [
+            ("left * self.c.read_noise * self", "left * self"),
+            ("max(0.0, 3 - 4 * done)", "max(0.0, 3)"),
+            ("max(0.0, 3 - 4 * done)", "max(0.0, 1 - done)"),
+            ("self.invert(seen, y)", "self.invert(fake, y)"),
+        ],
         _SYSTEM_TESTS + "test_each_term_has_a_switch": [
             ("return self.mode_weight > 0 or not self.teaches", "return True"),
         ],
@@ -76,7 +83,7 @@ _CHANGES = {
             ("PAIRS[c.adversarial].d_loss", 'PAIRS["non_saturating"].d_loss'),
         ],
         _SYSTEM_TESTS + "test_a_margin_makes_the_modes_harder_in_training": [
-            ("else fake.detach(), y)", "else fake.detach())"),
+            ("self.invert(seen, y)", "self.invert(seen)"),
         ],
         _PRIOR: [
             ('c.prior == "learned" and done', "done"),
@@ -116,15 +123,15 @@ _CHANGES = {
             ("[self.generator(part) for part in z_hat.split", "[part for part in x.split"),
         ],
         _SYSTEM_TESTS + "test_networks_have_their_settings_sizes": [
-            ("build_generator(c.noise_dim, shape", "build_generator(c.num_clusters, shape"),
+            ("build_generator(noise_dim, shape", "build_generator(num_modes, shape"),
             ("build_reader(shape, 1, sizes", "build_reader(shape, 2, sizes"),
             ("Sizes(c.width, c.num_layers", "Sizes(c.width, 1 + c.num_layers"),
         ],
         _BY_HAND: [("Prior(c.weights or [1.0]", "Prior([1.0]")],
         _REFUSED: [
-            ("len(weights) != c.num_clusters or ", ""),
-            ("min(weights, default=0.0) <= 0", "min(weights, default=0.0) < 0"),
-            ("len(labels.names) > c.num_clusters", "len(labels.names) > 10_000"),
+            ("len(c.weights) != num or ", ""),
+            ("min(c.weights) <= 0", "min(c.weights) < 0"),
+            ("len(labels.names) > num", "len(labels.names) > 10_000"),
         ],
         _SYSTEM_TESTS + "test_scores_say_how_modes_match": [
             ("        yield from mode_matching_scores(model, data, seed)\n", ""),
@@ -142,12 +149,63 @@ _CHANGES = {
             ("nn.Linear(flat, sizes.width), leaky_relu()", "nn.Linear(flat, sizes.width)"),
         ],
     },
+    "scgan/losses/clustergan.py": {
+        "tests/losses/test_clustergan.py": [
+            ("beta_n * continuous + beta_c * discrete", "beta_c * continuous + beta_n * discrete"),
+        ],
+    },
+    "scgan/systems/clustergan.py": {
+        "tests/systems/test_clustergan.py": [
+            ("c.noise_std * z_n", "z_n"),
+            ("z[:, : c.code_dim], z_n_hat", "z[:, -c.code_dim :], z_n_hat"),
+            ('losses["g_loss"] + terms.total', 'losses["g_loss"]'),
+            ("adam(both, c.learning_rate", "adam(both, c.d_learning_rate"),
+            ("[:, c.code_dim :].argmax(1)", "[:, : c.code_dim].argmax(1)"),
+            ("[:, self.c.code_dim :].softmax(1)", "[:, self.c.code_dim :].sigmoid()"),
+            ("y if cluster is None else torch.full_like(y, cluster)", "y"),
+            ("or num_classes(inputs.data) or", "or"),
+        ],
+    },
+    "scgan/losses/aae.py": {
+        "tests/losses/test_aae.py": [
+            ("reconstruction + prior_weight * (clusters + style)", "reconstruction + clusters"),
+        ],
+    },
+    "scgan/systems/aae.py": {
+        "tests/systems/test_aae.py": [
+            ("_telling(judge_y, prior_y, y.detach())", "_telling(judge_y, y.detach(), prior_y)"),
+            ("torch.cat([prior, found])", "torch.cat([prior, prior])"),
+            ("nn.ModuleList(networks[:2])", "nn.ModuleList(networks[1:2])"),
+            ("read[:, :num_clusters].softmax(1)", "read[:, :num_clusters].sigmoid()"),
+            ("prior_weight=c.prior_weight", "prior_weight=1.0"),
+            ("if cluster is not None:", "if cluster is None:"),
+            ("average.update_parameters(network)", "pass"),
+        ],
+    },
+    "scgan/losses/gmvae.py": {
+        "tests/losses/test_gmvae.py": [
+            ("+ ratio - 1).sum(-1)", "+ ratio).sum(-1)"),
+            ("squares / (2 * std**2)", "squares / std**2"),
+            ("log_q + math.log(logits.shape[1])", "log_q"),
+        ],
+    },
+    "scgan/systems/gmvae.py": {
+        "tests/systems/test_gmvae.py": [
+            ("(0.5 * q.log_var).exp() * noise", "q.log_var.exp() * noise"),
+            ("(0.5 * network.log_var[k]).exp()", "network.log_var[k].exp()"),
+            ("k if cluster is None else torch.full_like(k, cluster)", "k"),
+            ("return x + network.std *", "return x + 0 *"),
+            ("parts.append(self.network.decoder(q.mean[chosen]))", "parts.append(rows)"),
+            ("average.update_parameters(network)", "pass"),
+        ],
+    },
     _LABELS: {
         "tests/data/test_labels.py": [
             ('UNLABELLED = ("", "-1", "-1.0")', 'UNLABELLED = ("", "-1")'),
             ("places.get(value, -1)", "places.get(value, 0)"),
             ("number[torch.from_numpy(place)], -1)", "number[torch.from_numpy(place)], 0)"),
             ("math.ceil(share", "math.floor(share"),
+            ("2 <= found <= MOST_CLASSES", "1 <= found <= MOST_CLASSES"),
             ("y[y >= 0].unique()", "y.unique()"),
             ("torch.randperm(len(rows), generator=generator)", "torch.arange(len(rows))"),
             ("or train.ndim != 1", ""),

@@ -196,14 +196,14 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_SCORING, "test_fraction=0.5, seed=seed)", "test_fraction=0.2, seed=seed)", _HALVES),
     (
         _SCORING,
-        "read_table(samples, real.names, None, missing)",
-        "read_table(samples, None, None, missing)",
+        "replace(choice, columns=table.names, label=None)",
+        "replace(choice, label=None)",
         _BY_NAME,
     ),
     (
         _SCORING,
-        "read_table(reference, columns, label, missing)",
-        "read_table(reference, None, label, missing)",
+        "read_local(reference, real, choice)",
+        "read_local(reference, real, replace(choice, columns=None))",
         "tests/pipeline/test_scoring.py::test_chosen_columns_only",
     ),
     (

@@ -7,10 +7,30 @@ _FIDELITY, _DISTRIBUTIONS = "scgan/metrics/fidelity.py", "scgan/metrics/distribu
 _SCORES, _MODES = "scgan/metrics/scores.py", "scgan/metrics/modes.py"
 _DEFAULT = "scgan/metrics/default_scores.py"
 _PEERS, _COURSES = "ray_jobs/benchmarks/peers.py", "ray_jobs/benchmarks/courses.py"
+_TRAINING = "ray_jobs/benchmarks/training.py"
 _RACE, _REPORT = "ray_jobs/benchmarks/race.py", "ray_jobs/benchmarks/race_report.py"
+_BOLD, _LATENTS = "scgan/reproductions/__init__.py", "scgan/reproductions/scgan.py"
 _MAGIC = "ray_jobs/benchmarks/magic.py"
 
 _OF_PEERS = ("tests/ray_jobs/benchmarks/test_peers.py",)
+_OF_TRAINING = tuple(
+    f"{_OF_PEERS[0]}::{name}"
+    for name in (
+        "test_the_weights_that_were_best_on_held_out_rows_are_kept",
+        "test_a_clock_counts_process_time",
+        "test_a_peer_learns_in_its_budget_and_draws_by_its_seed",
+    )
+)
+_OF_COURSES = tuple(
+    f"{_OF_PEERS[0]}::{name}"
+    for name in (
+        "test_a_mixture_has_separate_modes_of_unequal_weights",
+        "test_coordinates_lead_back_to_the_users_numbers",
+        "test_raw_numbers_are_only_standardised_and_whole_ones_held_in_their_range",
+        "test_scgans_length_is_what_its_pace_allows",
+        "test_scgan_is_trained_by_the_pipeline_in_the_views_coordinates",
+    )
+)
 _OF_RACE = ("tests/ray_jobs/benchmarks/test_race.py",)
 _TESTS = {
     _STANDARD: ("tests/metrics/test_standard.py",),
@@ -21,10 +41,13 @@ _TESTS = {
     _MODES: ("tests/metrics/test_modes.py",),
     _DEFAULT: ("tests/metrics/test_default_scores.py",),
     _PEERS: _OF_PEERS,
-    _COURSES: _OF_PEERS,
+    _COURSES: _OF_COURSES,
+    _TRAINING: _OF_TRAINING,
     _RACE: _OF_RACE,
     _REPORT: _OF_RACE,
     _MAGIC: _OF_RACE,
+    _BOLD: ("tests/reproductions/test_tables.py",),
+    _LATENTS: ("tests/reproductions/test_tables.py",),
 }
 
 _CHANGES = [
@@ -34,7 +57,7 @@ _CHANGES = [
     (_STANDARD, "np.abs(shares[0] - shares[1]).sum() / 2", "np.abs(shares[0] - shares[1]).sum()"),
     (_STANDARD, "(len(numbers), 1)] / 2)", "(len(numbers), 1)])"),
     (_STANDARD, "triu_indices(len(numbers), 1)", "triu_indices(len(numbers), 0)"),
-    (_STANDARD, "sizes[sizes == 0] = np.inf", "sizes[sizes == 0] = 1e-300"),
+    (_STANDARD, "sizes[sizes == 0] = np.inf", "sizes[sizes == 0] = np.nan"),
     (_STANDARD, "histogram_bin_edges(real[:, i]", "histogram_bin_edges(rows[:, i]"),
     (_STANDARD, "np.where(found, places, len(known))", "places"),
     (_STANDARD, "if i in categorical or j in categorical:", "if i in categorical:"),
@@ -68,10 +91,10 @@ _CHANGES = [
     (_COMPARING, "math.hypot(standard_error(a), standard_error(b))", "standard_error(a)"),
     (_COMPARING, "not beats(name, known[best], known[model])", "model == best"),
     # The peers
-    (_PEERS, "return float(self.loss(network.eval(), held))", "return -float(self.share)"),
-    (_PEERS, "            torch.manual_seed(0)\n", "            pass\n"),
-    (_PEERS, "            torch.manual_seed(seed)\n            starts", "            starts"),
-    (_PEERS, "if value < best:\n", "if value > -best:\n"),
+    (_TRAINING, "return float(self.loss(network.eval(), held))", "return -float(self.share)"),
+    (_TRAINING, "            torch.manual_seed(0)\n", "            pass\n"),
+    (_TRAINING, "            torch.manual_seed(seed)\n            starts", "            starts"),
+    (_TRAINING, "if value < best:\n", "if value > -best:\n"),
     (_PEERS, "noise + t * (x - noise), t)", "x + t * (noise - x), t)"),
     (_PEERS, "x = x + step * network(half", "x = x - step * network(half"),
     (
@@ -79,26 +102,33 @@ _CHANGES = [
         ".permutation(self.mixture.sample(num)[0])",
         ".choice(self.mixture.sample(1)[0], num)",
     ),
-    (_PEERS, "time.process_time() - self.start", "time.monotonic() - self.start"),
+    (_TRAINING, "time.process_time() - self.start", "time.monotonic() - self.start"),
     (_PEERS, "best, chosen, misses = value, k, 0", "best, chosen, misses = value, 1, 0"),
+    (_PEERS, "@ self.steps[child].softmax(1).T", "@ self.steps[child].softmax(1)"),
+    (_PEERS, "+ self.start.log_softmax(0), 1)", ", 1)"),
+    (_PEERS, "self.steps[child].softmax(1)[states", "self.steps[child].softmax(0)[states"),
+    (_PEERS, "information.max() + 1 - information", "information + 1"),
     # Mixtures, coordinates, SC-GAN's length
     (_COURSES, "float(nearest_two) / 10", "float(nearest_two) / 5"),
     (_COURSES, "weights = 16 ** torch.rand", "weights = 1 + 0 * torch.rand"),
     (_COURSES, "np.rint(found).clip(self.low[i], self.high[i])", "np.rint(found)"),
     (_COURSES, "np.rint(found).clip", "found.clip"),
     (_COURSES, "- self.mean) / self.std)", "- self.mean))"),
-    (_COURSES, "(seconds - few) / pace + PILOTS[0]", "seconds / pace"),
+    (_COURSES, "SHORTEST + (seconds - few) / pace", "seconds / pace"),
+    (_COURSES, "share = max(PROBE * self.share, SHORT)", "share = SHORT"),
+    (_COURSES, "        self._train(SHORTEST, seed)  # with", "        # with"),
     (_COURSES, 'mark = f"{self.data.fingerprint}/{self.columns}"', "mark = self.data.fingerprint"),
     (_COURSES, "replace(self.data, train=self.train,", "replace(self.data, train=self.data.train,"),
     # What is raced, scored and said
     (_RACE, "if key in done:", "if key not in done and done:"),
     (_RACE, "in NEEDS and importlib", "not in NEEDS and importlib"),
     (_RACE, "rows.isfinite().all(1)", "rows.isfinite().any(1)"),
-    (_RACE, "training_share(x, data.train, real", "training_share(x, real, data.train"),
+    (_RACE, "training_share(x, train, real", "training_share(x, real, train"),
     (_RACE, "for y in (x, other))", "for y in (other, x))"),
     (_RACE, "peer.sample(NUM_MODE_SAMPLES, seed)", "peer.sample(NUM_SAMPLES, seed)"),
     (_RACE, "if not only_report:", "if True:"),
-    (_REPORT, "if entrant in best[score] else text", "if entrant not in best[score] else text"),
+    (_BOLD, "if model in best else text", "if model not in best else text"),
+    (_LATENTS, 'by_latent.pop("real", [])', 'by_latent.get("real", [])'),
     (_REPORT, 'key=lambda row: row["peer"] != OURS', 'key=lambda row: row["peer"] == OURS'),
     (_REPORT, "beats(score, theirs, best)", "beats(score, best, theirs)"),
     (_REPORT, "return [value / floor for", "return [floor / value for"),

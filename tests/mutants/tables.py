@@ -21,7 +21,6 @@ _EQ4 = f"{_EQUATIONS}::test_decoder_minimises_equation_4"
 _GENERATES = f"{_WIRING}::test_it_generates_from_the_latents_that_are_set"
 _NOISE = f"{_WIRING}::test_its_noise_is_standard_normal_and_new_at_every_step_layer_and_row"
 _AVERAGE = f"{_WIRING}::test_the_averaged_weights_are_stored_and_not_the_last"
-_PENALTY = f"{_WIRING}::test_the_penalty_comes_now_and_then_and_weighs_as_much"
 _SETTING = f"{_WIRING}::test_every_setting_changes_what_its_stage_makes"
 _STREAM_FED = f"{_STREAM}::test_what_the_stages_of_a_stream_are_fed"
 _MAPPER_ROWS = f"{_WIRING}::test_a_mapper_is_trained_on_all_rows_of_its_cluster_and_on_no_other"
@@ -29,7 +28,6 @@ _ORDER = f"{_WIRING}::test_codes_of_clusters_are_theirs_in_the_rows_order"
 _KEPT = f"{_WIRING}::test_the_partition_keeps_every_rows_code_and_the_latents_a_part"
 _PRIOR = f"{_WIRING}::test_the_priors_of_the_mappers_are_standard_normal"
 _MERGED = f"{_WIRING}::test_parts_merge_into_what_all_units_make_at_once"
-_FIXED = f"{_WIRING}::test_it_reconstructs_from_the_rows_own_codes_with_the_noise_fixed"
 _WEIGHTS = _fed("test_a_latent_model_draws_its_clusters_by_their_rows_and_with_their_spread")
 
 # Who notices what is changed in a file, where a mutation doesn't say otherwise.
@@ -334,10 +332,6 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         "code, latent, z = (t[place] for t in block)",
         None,
     ),
-    (_DECODE, '"generated": network(latent, z)', '"generated": network(code, z)', _GENERATES),
-    (_DECODE, '"generated": network(latent, z)', '"generated": network(latent)', _NOISE),
-    (_DECODE, '"reconstructed": network(code)', '"reconstructed": network(code, z)', _FIXED),
-    (_DECODE, '"reconstructed": network(code)', '"reconstructed": network(latent)', _FIXED),
     (_DECODE, "torch.randn(num, *shape, generator", "torch.rand(num, *shape, generator", _NOISE),
     (
         _DECODE,
@@ -370,20 +364,6 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         None,
     ),
     (_DECODE, 'inputs.generator("decode", "batches").initial_seed()', "0", None),
-    (_DECODE, "c.r1_weight * c.r1_every if number", "c.r1_weight if number", _PENALTY),
-    (_DECODE, "number % c.r1_every == 0 else 0.0", "number % 16 == 0 else 0.0", _PENALTY),
-    (
-        _DECODE,
-        "if number % c.r1_every == 0 else 0.0",
-        "if number % c.r1_every == 0 else c.r1_weight",
-        _PENALTY,
-    ),
-    (
-        _DECODE,
-        "critics[name](torch.cat([rows, fake.detach()])).split(len(rows))",
-        "critics[name](torch.cat([fake.detach(), rows])).split(len(rows))",
-        _EQ4,
-    ),
     (
         _DECODE,
         "discriminator_loss(rows, *logits, r1_weight",
@@ -392,41 +372,15 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _DECODE,
-        "logits = critics[name](torch.cat([rows, fake",
-        'logits = critics["generated"](torch.cat([rows, fake',
-        None,
-    ),
-    (
-        _DECODE,
-        "*(critics[name](fake) for name, fake in fakes.items())",
-        '*(critics["generated"](fake) for name, fake in fakes.items())',
-        None,
-    ),
-    (
-        _DECODE,
-        "*(critics[name](fake) for name, fake in fakes.items())",
-        "*[critics[name](fake) for name, fake in fakes.items()][::-1]",
-        _EQ4,
-    ),
-    (_DECODE, 'fakes["reconstructed"],\n        *', 'fakes["generated"],\n        *', _EQ4),
-    (
-        _DECODE,
         "reconstruction_weight=c.reconstruction_weight",
         "reconstruction_weight=100.0",
         f"{_SETTING}[decoder-reconstruction_weight]",
     ),
-    (_DECODE, "lambda_x=c.lambda_x", "lambda_x=1.0", _EQ4),
     (
         _DECODE,
         "loss.total + c.orthogonality_weight * losses",
         "loss.total + losses",
         f"{_SETTING}[decoder-orthogonality_weight]",
-    ),
-    (
-        _DECODE,
-        'losses["reconstructed_g_loss"] = loss.reconstructed',
-        'losses["reconstructed_g_loss"] = loss.generated',
-        None,
     ),
     (
         _DECODE,
@@ -471,12 +425,6 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         None,
     ),
     (_DECODE, "        average.update_parameters(decoder)\n", "", _EQ4),
-    (
-        _DECODE,
-        "sizes = [data_dim, *[c.d_width] * c.d_num_layers, 1]",
-        "sizes = [data_dim, *[c.width] * c.d_num_layers, 1]",
-        f"{_SETTING}[decoder-d_width]",
-    ),
     (_DECODE, "noise_scale=c.noise_scale", "noise_scale=0.01", f"{_SETTING}[decoder-noise_scale]"),
     (_DECODE, "noise_dim=c.noise_dim", "noise_dim=6", f"{_SETTING}[decoder-noise_dim]"),
     (_SYSTEM, "eps, self.decoder.noise(len(eps), generator)))", "eps))", None),

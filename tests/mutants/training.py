@@ -165,8 +165,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_SCGAN_LOSS, "divergence + lambda_eps * entropy)", "divergence + entropy)", None),
     (
         _SCGAN_LOSS,
-        "reconstruction_weight * entropy + reconstructed + lambda_x * generated",
-        "reconstruction_weight * entropy + generated + lambda_x * reconstructed",
+        "total = total + weights[name] * divergence",
+        "total = total + divergence",
         None,
     ),
     (

@@ -7,7 +7,7 @@ _STUDY, _PROPOSE = _TUNING + "study.py", _TUNING + "propose.py"
 _RECORD, _TRIAL, _PROGRESS = _TUNING + "record.py", _TUNING + "trial.py", _TUNING + "progress.py"
 
 _OF_STUDY, _OF_HALVING = (_TESTS + "study.py",), (_TESTS + "halving.py",)
-_OF_SETTINGS, _OF_PROGRESS = (_TESTS + "settings.py",), (_TESTS + "progress.py",)
+_OF_TRIAL, _OF_PROGRESS = (_TESTS + "trial.py",), (_TESTS + "progress.py",)
 
 MUTANTS = [
     (_STUDY, "if begun != plain and all(", "if begun != plain and any(", _OF_STUDY),
@@ -89,12 +89,12 @@ MUTANTS = [
         "return str(TrialScheduler.CONTINUE)",
         _OF_HALVING,
     ),
-    (_TRIAL, "RUNG_FACTOR**i for i", "RUNG_FACTOR * i for i", _OF_SETTINGS),
-    (_TRIAL, "first = math.ceil(total / least)", "first = total // least", _OF_SETTINGS),
-    (_TRIAL, "if length in search.space or total", "if total", _OF_SETTINGS),
-    (_TRIAL, "if stage.data_parallel and lengths:", "if lengths:", _OF_SETTINGS),
-    (_TRIAL, " or touched & set(stage.needs)", "", _OF_SETTINGS),
-    (_TRIAL, "if sections & set(stage.sections) or", "if", _OF_SETTINGS),
+    (_TRIAL, "RUNG_FACTOR**i for i", "RUNG_FACTOR * i for i", _OF_TRIAL),
+    (_TRIAL, "first = math.ceil(total / least)", "first = total // least", _OF_TRIAL),
+    (_TRIAL, "if length in search.space or total", "if total", _OF_TRIAL),
+    (_TRIAL, "if stage.data_parallel and lengths:", "if lengths:", _OF_TRIAL),
+    (_TRIAL, " or touched & set(stage.needs)", "", _OF_TRIAL),
+    (_TRIAL, "if sections & set(stage.sections) or", "if", _OF_TRIAL),
     (_RECORD, "if child.complete:\n            return", "if False:\n            return", _OF_STUDY),
     (_RECORD, "if trial.state not in FINISHED:", "if False:", _OF_STUDY),
     (_RECORD, "if name not in self.metrics:", "if True:", _OF_STUDY),

@@ -37,6 +37,8 @@ def test_a_cube_has_no_more_vertices_than_it_has():
 def test_every_vertex_is_as_likely():
     drawn = torch.cat([vertices(2, 3, seeded(seed)) for seed in range(600)])
     assert drawn.mean(0).abs().max() < 0.12
+    many = vertices(5000, 13, seeded())  # of 8,192, so that some are drawn more than once
+    assert len(many.unique(dim=0)) == 5000 and many.mean(0).abs().max() < 0.07
     far = torch.cat([vertices(3, 20, seeded(seed)) for seed in range(200)])
     assert far.mean(0).abs().max() < 0.18
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.testing import assert_close
 
 from scgan.nn import mlp
 from scgan.nn.encoder import Encoder
-from scgan.nn.mappers import Mappers, Whitening
+from scgan.nn.mappers import AutoencoderMappers, Whitening
 from scgan.nn.stacked import StackedMLP
 from scgan.nn.subspace import SubspaceDecoder, SubspaceLayer
 
@@ -39,23 +40,71 @@ def test_decoder_is_fixed_without_noise_and_moves_with_it():
 
 def test_weights_depend_on_the_generator_alone():
     torch.manual_seed(1)
-    first = Encoder(2, 4, width=8, num_layers=2, generator=seeded(3)[0])
+    sizes = {"width": 8, "num_layers": 2, "stretch": 2.0, "potential": True}
+    first = Encoder(2, 4, **sizes, generator=seeded(3)[0])
     torch.manual_seed(2)
-    second = Encoder(2, 4, width=8, num_layers=2, generator=seeded(3)[0])
+    second = Encoder(2, 4, **sizes, generator=seeded(3)[0])
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
-def test_encoder_scale_centres_codes_and_keeps_angles():
-    encoder = Encoder(2, 3, width=8, num_layers=1, generator=seeded(0)[0])
+@pytest.mark.parametrize("potential", [False, True])
+def test_encoder_scale_centres_codes_and_keeps_angles(potential):
+    sizes = {"width": 8, "num_layers": 1, "stretch": None, "potential": potential}
+    encoder = Encoder(2, 3, **sizes, generator=seeded(0)[0])
     x = torch.randn(500, 2)
-    raw = encoder.net(x)
+    raw = encoder.net(x)[:, :3]
+    assert encoder.net(x).shape == (500, 3 + potential)
     encoder.fit_scale(x)
     codes = encoder.embed(x)
     assert_close(codes.mean(0), torch.zeros(3), rtol=0, atol=1e-5)
     assert_close(codes.square().mean().item(), 1.0, rtol=1e-4, atol=0)
     ratio = torch.cdist(codes[:50], codes[50:100]) / torch.cdist(raw[:50], raw[50:100])
     assert ratio.std() / ratio.mean() < 1e-4
+
+
+@pytest.mark.parametrize(("data_dim", "code_dim"), [(3, 3), (3, 5), (5, 2)])
+@pytest.mark.parametrize("potential", [False, True])
+def test_an_isometric_start_turns_and_stretches_the_data(data_dim, code_dim, potential):
+    encoder = Encoder(
+        data_dim,
+        code_dim,
+        width=8,
+        num_layers=2,
+        stretch=3.0,
+        potential=potential,
+        generator=seeded(1)[0],
+    )
+    x = torch.randn(50, data_dim, generator=seeded(2)[0])
+    projected = encoder.net(x)
+    assert projected.shape == (50, code_dim + potential)
+    if code_dim >= data_dim:
+        assert_close(
+            torch.cdist(projected[:, :code_dim], projected[:, :code_dim]).square(),
+            9 * torch.cdist(x, x).square(),
+            rtol=1e-3,
+            atol=1e-3,
+        )
+    if potential:
+        assert projected[:, -1].abs().max() == 0  # nothing is known of the density yet
+    for parameter in encoder.net.parameters():
+        assert parameter.requires_grad
+    assert torch.linalg.matrix_rank(projected[:, :code_dim]) == min(data_dim, code_dim)
+
+
+def test_a_decoder_starts_as_the_best_linear_map():
+    decoder = SubspaceDecoder(
+        4, 2, width=8, num_layers=2, noise_dim=2, noise_scale=1.0, generator=seeded(0)[0]
+    )
+    eps = torch.randn(500, 4, generator=seeded(1)[0]) + 1000
+    eps[:, 3] = eps[:, 2]  # codes on a sheet
+    slopes = torch.tensor([[1.0, 2.0], [0.5, -1.0], [0.0, 3.0], [0.0, 0.0]])
+    x = (eps - 1000) @ slopes + torch.tensor([7.0, -5.0])
+    decoder.start(eps, x)
+    assert_close(decoder(eps), x, rtol=0, atol=2e-2)
+    z = decoder.noise(500, seeded(2)[0])
+    assert torch.equal(decoder(eps, z), decoder(eps))  # noise, too, is learnt from nothing
+    assert decoder.output.weight.requires_grad and decoder.linear.weight.requires_grad
 
 
 def test_many_rows_a_few_at_a_time_are_the_same_rows(monkeypatch):
@@ -120,7 +169,7 @@ def test_new_mappers_draw_each_clusters_gaussian():
         torch.randn(2000, 3, generator=generator) * scale + centre
         for scale, centre in ((0.5, -4.0), (2.0, 4.0))
     ]
-    mappers = Mappers(3, 3, width=8, num_layers=1, generators=seeded(0, 1))
+    mappers = AutoencoderMappers(3, 3, width=8, num_layers=1, generators=seeded(0, 1))
     mappers.whitening.fit(clusters, floor=0.01)
     k = torch.tensor([0, 1]).repeat(4000)[torch.randperm(8000, generator=generator)]
     eps = mappers.sample(k, generator, tile=64)
@@ -131,7 +180,7 @@ def test_new_mappers_draw_each_clusters_gaussian():
 
 
 def test_mapper_samples_do_not_depend_on_tiles_and_handle_absent_clusters():
-    mappers = Mappers(3, 2, width=8, num_layers=2, generators=seeded(0, 1, 2))
+    mappers = AutoencoderMappers(3, 2, width=8, num_layers=2, generators=seeded(0, 1, 2))
     for parameter in mappers.decoder.parameters():
         torch.nn.init.normal_(parameter, generator=seeded(9)[0])
     k = torch.tensor([2, 0, 0, 2, 2, 0, 2])
@@ -184,7 +233,7 @@ def test_stacked_layers_start_within_the_bound_of_their_width():
 
 
 def test_new_mappers_are_the_identity_on_their_first_coordinates():
-    mappers = Mappers(3, 2, width=8, num_layers=1, generators=seeded(0, 1))
+    mappers = AutoencoderMappers(3, 2, width=8, num_layers=1, generators=seeded(0, 1))
     v = torch.randn(2, 4, 3)
     assert torch.equal(mappers.encode(v), v[..., :2])
     assert torch.equal(mappers.decode(v[..., :2])[..., :2], v[..., :2])
@@ -214,7 +263,7 @@ def test_decoder_equals_its_equation_written_out():
         for i in range(3):
             phi = (z[:, i] * decoder.subspaces[i].L) @ decoder.subspaces[i].U
             h = torch.nn.functional.silu(decoder.hidden[i](h + phi + decoder.subspaces[i].mu))
-        return decoder.output(h)
+        return decoder.output(h) + eps @ decoder.linear.weight.T + decoder.linear.bias
 
     assert_close(decoder(eps, z), slow(z))
     assert_close(decoder(eps), slow(0 * z))

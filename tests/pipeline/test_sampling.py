@@ -116,8 +116,8 @@ def test_places_that_cannot_be_written(sample, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "old.png").touch()
     for out, message in {
-        "s.csv": "images can be written as .npz, .png (a grid) or a folder, not as '.csv'",
-        "s.jpg": "samples can be written as .parquet, .csv, .npz, .npy, not as '.jpg'",
+        "s.csv": "written as .npz, .png (a grid), a folder, .zip or .tar, not as '.csv'",
+        "s.jpg": "samples can be written as .parquet, .csv, .npz, .npy, .csv.gz",
         "full": "can't be written: it is there already, and is no empty folder",
         "full/old.png/s.png": "old.png is no folder",
     }.items():

@@ -168,12 +168,12 @@ def test_half_of_the_reference_is_compared_with_and_half_is_the_support(tmp_path
 
 
 def test_columns_that_no_distance_sees_are_told_of(tmp_path, caplog):
-    real = table(0, rows=400).assign(run=7, again=lambda frame: frame["x"])
+    real = table(0, rows=400).assign(run=0.1, again=lambda frame: frame["x"])
     real.to_csv(tmp_path / "reference.csv", index=False)
-    good = table(1, rows=300).assign(run=7, again=lambda frame: frame["x"])
+    good = table(1, rows=300).assign(run=0.1, again=lambda frame: frame["x"])
     wrong = {
         "good": good,
-        "constant": good.assign(run=[7] * 225 + [8] * 75),
+        "constant": good.assign(run=[0.1] * 225 + [8] * 75),
         "repeat": good.assign(again=[*good["x"][:150], *good["x"][150:] + 1]),
         "range": good.assign(x=[*good["x"][:270], *([1e9] * 30)]),
     }

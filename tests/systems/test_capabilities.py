@@ -63,7 +63,7 @@ def test_a_clustering_that_does_not_say_how_sure_it_is_is_sure():
         def probabilities(self, x):
             return torch.full((len(x), 3), 1 / 3)
 
-    assert cluster_probabilities(Hard(), torch.tensor([2, 0])).tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert cluster_probabilities(Hard(), torch.tensor([1, 0])).tolist() == [[0, 1, 0], [1, 0, 0]]
     assert torch.equal(cluster_probabilities(Soft(), torch.zeros(4)), torch.full((4, 3), 1 / 3))
 
 

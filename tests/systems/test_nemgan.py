@@ -20,14 +20,21 @@ from scgan.nn.inversion import engineered_noise
 from scgan.pipeline.run import prepare
 from scgan.pipeline.spec import Spec
 from scgan.stages import noise_gan
-from scgan.systems.nemgan import SYSTEM, NEMGANSettings, build_networks
+from scgan.systems.nemgan import SYSTEM, NEMGANSettings, build_networks, num_modes_of
 from scgan.training.runtime import Runtime
 
 CPU = torch.device("cpu")
 KINDS = {"table": DataConfig(source="ring", num_train=500, num_test=500)}
 KINDS |= {"images": DataConfig(source="digits")}
-TINY = {"batch_size": 16, "num_samples": 16 * 12, "width": 16, "image_width": 8}
-TINY |= {"num_clusters": 3, "code_dim": 2, "schedule": "constant", "ema_half_life": 40}
+TINY = {"noise_spread": 0.3, "reconstruction_weight": 1.0, "d_learning_rate": 1e-3}
+TINY |= {"batch_size": 16, "num_samples": 16 * 12, "width": 16, "image_width": 8}
+TINY |= {
+    "num_clusters": 3,
+    "code_dim": 2,
+    "schedule": "constant",
+    "ema_half_life": 40,
+    "read_noise": 0.0,
+}
 
 
 def dataset(config=KINDS["table"], **changes):
@@ -63,7 +70,7 @@ def descend(adam, loss):
 def by_hand(c, data, steps):
     """Eq. (1) in the paper's words: D up its objective, then g and h down theirs; averaged."""
     inputs = Inputs(data, {}, 0)
-    prior, g, h, d = build_networks(c, data.train.shape[1:], inputs.generator("gan", "weights"))
+    prior, g, h, d = build_networks(c, 3, data.train.shape[1:], inputs.generator("gan", "weights"))
     rows, noise = inputs.generator("gan", "batches"), inputs.generator("gan", "noise")
     both = [*g.parameters(), *h.parameters()]
     g_adam = torch.optim.Adam(both, c.learning_rate, betas=(0.5, 0.99))
@@ -74,7 +81,7 @@ def by_hand(c, data, steps):
         x = data.train[torch.randint(len(data.train), (c.batch_size,), generator=rows)]
         x = x.float() / 127.5 - 1 if data.kind == "images" else x
         y = torch.multinomial(prior.weights, c.batch_size, replacement=True, generator=noise)
-        z = engineered_noise(y, c.num_clusters, c.code_dim, c.noise_spread, noise)
+        z = engineered_noise(y, 3, c.code_dim, c.noise_spread, noise)
 
         real, fake = d(x).sigmoid(), d(g(z)).sigmoid()
         value = (real.log() + (1 - fake).log()).mean()
@@ -124,7 +131,7 @@ class Watched:
     def __init__(self, data, seed=0, **changes):
         c = config_of(**{**TINY, **changes}).gan
         inputs = Inputs(data, {}, seed)
-        networks = build_networks(c, data.train.shape[1:], inputs.generator("gan", "weights"))
+        networks = build_networks(c, 3, data.train.shape[1:], inputs.generator("gan", "weights"))
         self.training = noise_gan.Training(c, networks, inputs, Runtime())
         self.fed = {"generator": [], "inversion": [], "discriminator": []}
         for name, calls in self.fed.items():
@@ -160,6 +167,20 @@ def test_discriminator_and_inversion_see_the_samples_of_one_noise():
     assert torch.equal(read[1], z[:, :3].argmax(1))
     in_data = (judged[0][:16, None] == watched.training.data).all(2).any(1)
     assert in_data.all()
+
+
+@pytest.mark.parametrize(("done", "left"), [(0, 1.0), (6, 1.0), (8, 1 / 3), (9, 0.0), (11, 0.0)])
+def test_the_inversion_reads_through_noise_and_the_discriminator_does_not(done, left):
+    """All of it in the first half of the 12 steps, none in the last quarter."""
+    watched = Watched(dataset(), read_noise=0.5, batch_size=4000, num_samples=4000 * 12)
+    watched.training.state.samples = 4000 * done
+    watched.moved()
+    judged, deceived = watched.fed["discriminator"]
+    (read,) = watched.fed["inversion"]
+    noise = read[0] - deceived[0]
+    assert torch.equal(judged[0][4000:], deceived[0])
+    assert_close(noise.std(0), torch.full((2,), 0.5 * left), rtol=0.05, atol=1e-6)
+    assert abs((noise * deceived[0]).mean()) < 0.02
 
 
 @pytest.mark.parametrize("spread", [0.1, 0.4])
@@ -371,9 +392,17 @@ def test_images_are_read_as_bytes_and_as_floats_alike():
     assert model.reconstruct(x).shape == x.shape
 
 
+def test_what_is_not_set_is_as_usual_for_rows_or_for_images():
+    given = NEMGANSettings(noise_spread=0.2)
+    assert noise_gan.choices_of(given, (5,)) == (2, 0.2, 1.0, 1e-3)
+    assert noise_gan.choices_of(given, (1, 28, 28)) == (10, 0.2, 5.0, 2e-4)
+    zero = NEMGANSettings(reconstruction_weight=0.0, code_dim=0)
+    assert noise_gan.choices_of(zero, (5,))[::2] == (0, 0.0)
+
+
 def test_networks_have_their_settings_sizes():
     c = NEMGANSettings(num_clusters=4, code_dim=6, width=32, num_layers=1, weights=(1, 1, 1, 1))
-    prior, g, h, d = build_networks(c, (5,), torch.Generator().manual_seed(0))
+    prior, g, h, d = build_networks(c, 4, (5,), torch.Generator().manual_seed(0))
     z_hat, modes = h(g(torch.randn(3, 10)))
     assert z_hat.shape == (3, 10) and modes.shape == (3, 4) and d(torch.randn(3, 5)).shape == (3, 1)
     kinds = [type(layer).__name__ for layer in g], [type(layer).__name__ for layer in d]
@@ -398,6 +427,14 @@ def test_networks_have_their_settings_sizes():
 def test_settings_that_the_data_cannot_bear_are_refused(changes, words):
     with pytest.raises(ValueError, match=words):
         dataset(**changes)
+
+
+def test_modes_are_as_many_as_set_or_weights_or_classes_or_ten():
+    ring, board = dataset(), dataset(DataConfig(source="checkerboard", num_train=50, num_test=50))
+    assert num_modes_of(NEMGANSettings(num_clusters=5), ring) == 5
+    assert num_modes_of(NEMGANSettings(weights=(1, 2, 3)), ring) == 3
+    assert num_modes_of(NEMGANSettings(), ring) == 8
+    assert num_modes_of(NEMGANSettings(), board) == 10
 
 
 def test_labels_that_are_not_there_cannot_be_shown():

@@ -30,8 +30,9 @@ def seeded(seed=0):
 
 def model_of(**changes):
     """Codes about 1000 and -1000, mappers that draw about 5000 and -5000, three to one."""
-    config = override(scgan.SCGANConfig(), changes)
-    encoder = encode.build_encoder(config.encoder, 2, seeded(1))
+    config = override(scgan.SCGANConfig(), {"mappers.kind": "adversarial", **changes})
+    config = override(config, {"encoder.code_dim": 4})
+    encoder = encode.build_encoder(config.encoder, 2, seeded(1), 0.25)
     k = (torch.arange(400) % 4 == 3).long()
     centres = torch.tensor([[1000.0] * 4, [-1000.0] * 4])
     codes = centres[k] + torch.randn(400, 4, generator=seeded(2))
@@ -41,7 +42,7 @@ def model_of(**changes):
     told = {"data_dim": 2, "quality": [0.3, 0.1], "quality_floor": [0.05, 0.02]}
     decoder = decode.build_decoder(config.decoder, 4, 2, seeded(5))
     artifacts = {
-        "encode": Artifact(named_weights("encoder", encoder), {"data_dim": 2}),
+        "encode": Artifact(named_weights("encoder", encoder), {"data_dim": 2, "noise_std": 0.25}),
         "cluster": found.to_artifact(),
         "map": Artifact(dict(mappers.state_dict()), told),
         "decode": Artifact(named_weights("decoder", decoder)),
@@ -113,7 +114,7 @@ def test_it_reconstructs_from_the_rows_codes_with_the_noise_fixed(decoded):
 
 
 def model_config():
-    return scgan.SCGANConfig().encoder
+    return override(scgan.SCGANConfig(), {"encoder.code_dim": 4}).encoder
 
 
 def test_rows_belong_to_the_nearest_centre_of_their_code(monkeypatch):
@@ -146,15 +147,35 @@ def test_what_is_known_of_its_clusters():
 
 def test_mapper_distances_are_scored_beside_their_floors(monkeypatch):
     monkeypatch.setattr(scgan.System, "evaluate", lambda *args: iter([("first", "of all systems")]))
+    data = SimpleNamespace(test=torch.full((3, 2), 7.0))
     model = SimpleNamespace(
-        mapper_distances=[0.9, 0.1, 0.3], mapper_distance_floors=[0.01, 0.02, 0.06]
+        device=CPU,
+        mapper_distances=[0.9, 0.1, 0.3],
+        mapper_distance_floors=[0.01, 0.02, 0.06],
+        view_information=lambda x, generator: (float(x[0, 0]), float(generator.initial_seed())),
+        redraw=lambda x, num, generator: torch.stack([x + i for i in range(num)]),
     )
-    scores = dict(scgan.SYSTEM.evaluate(model, None, 0))
-    assert list(scores) == ["first", "mapper_distance_median", "mapper_distance_worst"]
+    scores = dict(scgan.SYSTEM.evaluate(model, data, 9))
+    assert scores.pop("first") == "of all systems"
+    told, bound = (scores.pop(name) for name in ("view_information", "view_information_bound"))
+    assert told.value == 7 and told.better == "higher" and told.floor is None
+    assert bound.value == 9 and bound.better == "none"
+    assert list(scores) == ["mapper_distance_median", "mapper_distance_worst", "noise_spread"]
     median, worst = scores["mapper_distance_median"], scores["mapper_distance_worst"]
     assert (median.value, median.floor) == (0.3, 0.02)
     assert (worst.value, worst.floor) == (0.9, 0.06)
     assert median.label != worst.label
+
+
+def test_what_codes_tell_of_a_view_is_measured_with_the_trainings_noise():
+    model, _ = model_of(**{"encoder.batch_size": 64})
+    x = 3 * torch.randn(500, 2, generator=seeded(8))
+    told, bound = model.view_information(x, seeded(9))
+    assert bound == pytest.approx(math.log(127)) and 0.5 < told < bound
+    model.noise_std = 5.0
+    assert model.view_information(x, seeded(9))[0] < told / 2
+    few, its_bound = model.view_information(x[:20], seeded(9))
+    assert its_bound == pytest.approx(math.log(39)) and few < its_bound
 
 
 def test_each_latent_model_is_drawn_under_its_own_name(monkeypatch):

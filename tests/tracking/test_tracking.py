@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import socket
 import time
@@ -574,6 +575,10 @@ def test_an_address_is_shown_without_its_password():
     assert tracker.address == "http://me:***@host:5000/#/experiments/3"
     tracker = MLflowTracker(None, "sqlite:////a/mlflow.db", "3")
     assert tracker.address == "mlflow ui --backend-store-uri sqlite:////a/mlflow.db"
+    for folder in ("my runs", "a#b", "a%20b", "it's"):
+        tracker = MLflowTracker(None, f"sqlite:////{folder}/mlflow.db", "3")
+        words = shlex.split(tracker.address, comments=True)
+        assert words == ["mlflow", "ui", "--backend-store-uri", f"sqlite:////{folder}/mlflow.db"]
 
 
 def test_the_default_is_sqlite_here_with_artifacts_beside(uri, migrated, tmp_path, monkeypatch):
@@ -587,6 +592,13 @@ def test_the_default_is_sqlite_here_with_artifacts_beside(uri, migrated, tmp_pat
     assert made.tags["mlflow.experimentKind"] == "custom_model_development"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     assert MLflowTracker.open().uri == uri
+
+
+def test_the_experiment_is_the_users(uri, monkeypatch):
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "myteam")
+    for given, name in ((None, "myteam"), ("other", "other")):
+        tracker = MLflowTracker.open(uri, given)
+        assert tracker.client.get_experiment(tracker.experiment_id).name == name
 
 
 def test_a_deleted_experiment_is_named(uri):

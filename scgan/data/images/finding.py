@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 
@@ -17,9 +16,8 @@ from scgan.data.images.folders import (
 )
 from scgan.data.images.parquet import has_images, read_image_parquet
 from scgan.data.images.sources import IDX_NAME, Source, read_idx, read_npz
-from scgan.data.listing import ARCHIVES, FOLDER_SUFFIXES, kind_of, listed, tell_unread, walk
-
-_log = logging.getLogger(__name__)
+from scgan.data.listing import ARCHIVES, FOLDER_SUFFIXES, is_hidden, kind_of, tell_unread, walk
+from scgan.data.telling import listed, tell
 
 
 def find_images(path: Path, label: str | None, source: str) -> Source | None:
@@ -102,14 +100,13 @@ def _read(source: str, files: Mapping[PurePosixPath, File], every: Sequence[Pure
         return read_celeba(source, attributes, parts, images)
 
     found = read_class_folders(source, images)
-    taken = [found.train.images, *([] if found.test is None else [found.test.images])]
-    read = {PurePosixPath(image.name) for part in taken for image in part}
-    tell_unread(source, every, read)
+    taken = [*found.train.images, *([] if found.test is None else found.test.images)]
+    tell_unread(source, every, {PurePosixPath(image.name) for image in taken})
 
     # A folder that holds files, but no image of them, may have been meant as a class.
     seen = {name.parts[0] for name in every if len(name.parts) > 1 and not _hidden(name)}
     if lost := sorted(seen - {name.parts[0] for name in images}):
-        _log.warning("%s: no image of %s can be read", source, listed(lost))
+        tell(source, f"no image of {listed(lost)} can be read")
     return found
 
 
@@ -122,4 +119,5 @@ def _is_list(name: PurePath) -> bool:
 
 
 def _hidden(path: PurePath) -> bool:
-    return any(part.startswith((".", "__")) for part in path.parts)
+    """As of tables, but that cameras begin the names of files with an underscore."""
+    return is_hidden(path.parent) or path.name.startswith((".", "__"))

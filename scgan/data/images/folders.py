@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -11,9 +10,7 @@ import numpy as np
 
 from scgan.data.images.decoding import Encoded
 from scgan.data.images.sources import Source, labelled
-from scgan.data.listing import listed
-
-_log = logging.getLogger(__name__)
+from scgan.data.telling import listed, tell
 
 SUFFIXES = frozenset(
     """.jpg .jpeg .jpe .jfif .jif .png .apng .webp .avif .bmp .dib .gif .tif .tiff
@@ -93,9 +90,7 @@ def _wrappers(source: str, files: Files) -> int:
     if depth:
         above = "/".join(next(iter(files)).parts[:depth])
         below = sorted({name.parts[depth] for name in files})
-        _log.warning(
-            "%s: all images are in %s: its folders are taken, %s", source, above, listed(below)
-        )
+        tell(source, f"all images are in {above}: its folders are taken, {listed(below)}")
     return depth
 
 
@@ -165,10 +160,8 @@ def read_celeba(source: str, attributes: File, partition: File | None, files: Fi
 
     images = [Encoded(name, places.get(name, Path(source, name))) for name in listed_names]
     if more := sorted(places.keys() - set(listed_names)):
-        _log.warning(
-            "%s: %d images are not in %s, and not read: %s",
-            *(source, len(more), CELEBA_ATTRIBUTES, listed(more)),
-        )
+        unlisted = f"{len(more)} images are not in {CELEBA_ATTRIBUTES}, and not read"
+        tell(source, f"{unlisted}: {listed(more)}")
 
     if partition is None:
         return labelled(images, values, names=names)
@@ -185,7 +178,7 @@ def read_celeba(source: str, attributes: File, partition: File | None, files: Fi
     train = [images[row] for row in rows[0]]
     test = [images[row] for row in rows[2]]
     if rows[1]:
-        _log.warning("%s: %d validation images are left out", source, len(rows[1]))
+        tell(source, f"{len(rows[1])} validation images are left out")
 
     if not test:
         return labelled(train, values[rows[0]], names=names)

@@ -15,6 +15,7 @@ from scgan.data.images.decoding import Encoded, is_image
 from scgan.data.images.folders import TEST_NAMES
 from scgan.data.images.sources import Source, labelled
 from scgan.data.raw import arrow_errors
+from scgan.data.telling import listed, tell
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,6 +57,9 @@ def read_image_parquet(files: Sequence[Path], label: str | None) -> Source:
     # Files of one part alone are all there is, whatever its name.
     test = next(filter(parts.__contains__, TEST_NAMES), None) if len(parts) > 1 else None
     training = files if test is None else parts.get("train", [])
+    if rest := [] if test is None else [name for name in parts if name not in {"train", test}]:
+        tell(files[0].parent, f"files that are not read: {listed(rest)}")
+
     images, values, names = _table(training, label)
     test_images, test_values, _ = (None, None, None) if test is None else _table(parts[test], label)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -15,14 +14,12 @@ from scgan.config import suggest
 from scgan.data.images.decoding import Encoded, Header, brightest, decode, headers
 from scgan.data.images.schema import SIZES, ImageSchema
 from scgan.data.images.sources import Images, Part, Source
+from scgan.data.telling import listed, tell
 
 Damaged = Literal["error", "skip"]
 
-NUM_NAMED = 5  # damaged images in a message
 BITS = (8, 10, 12, 14, 16)  # that cameras and microscopes have, in files of 16
 DARK = 16
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +114,10 @@ def _choose(name: str, source: Source, wanted: tuple[str, ...]) -> Source:
     if len(set(wanted)) < len(wanted):
         raise ValueError(f"{name}: --data.attributes names one more than once")
 
+    rest = [attribute for attribute in source.attributes if attribute not in wanted]
+    if rest and source.labels == "one":
+        tell(name, f"images of these classes are left out: {listed(rest)}")
+
     places = list(map(source.attributes.index, wanted))
     test = None if source.test is None else _chosen(source.test, places)
     return Source(_chosen(source.train, places), test, wanted, source.labels)
@@ -174,9 +175,7 @@ def _white(name: str, parts: Sequence[Images]) -> int:
     peak = brightest([*chain.from_iterable(encoded)])
     bits = next((bits for bits in BITS if 0 < peak < 2**bits), max(BITS))
     if peak and bits != max(BITS):
-        _log.warning(
-            "%s: images of 16 bits with no value above %d: read as %d bits", name, peak, bits
-        )
+        tell(name, f"images of 16 bits with no value above {peak}: read as {bits} bits")
     return int(2**bits - 1)
 
 
@@ -184,11 +183,11 @@ def _stretch(name: str, parts: Sequence[np.ndarray]) -> None:
     """Bring masks of 0 and 1 to black and white, in place; say where all is almost black."""
     peak = max((int(pixels.max()) for pixels in parts if pixels.size), default=0)
     if peak == 1:
-        _log.warning("%s: pixels are 0 and 1: read as black and white", name)
+        tell(name, "pixels are 0 and 1: read as black and white")
         for pixels in parts:
             pixels *= 255
     elif 0 < peak < DARK:
-        _log.warning("%s: no pixel is above %d of 255: the images are almost black", name, peak)
+        tell(name, f"no pixel is above {peak} of 255: the images are almost black")
 
 
 def _decoded(part: Part, size: int, channels: int, white: int) -> _Pixels:
@@ -228,15 +227,8 @@ def _tell_damage(name: str, bad: Sequence[str], total: int, damaged: Damaged) ->
     if not bad:
         return
 
-    more = f" and {len(bad) - NUM_NAMED} more" if len(bad) > NUM_NAMED else ""
-    listed = f"{', '.join(bad[:NUM_NAMED])}{more}"
-
+    what = f"{len(bad)} of {total:,} images can't be read"
     if damaged == "error":
-        raise ValueError(
-            f"{name}: {len(bad)} of {total:,} images can't be read: {listed}; --data.damaged skip "
-            "goes on without them"
-        )
+        raise ValueError(f"{name}: {what}: {listed(bad)}; --data.damaged skip goes on without them")
 
-    _log.warning(
-        "%s: %d of %d images can't be read and are left out: %s", name, len(bad), total, listed
-    )
+    tell(name, f"{what} and are left out: {listed(bad)}")

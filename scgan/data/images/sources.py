@@ -14,6 +14,7 @@ import numpy as np
 from scgan.data.formats import load_numpy
 from scgan.data.images.decoding import Encoded
 from scgan.data.images.schema import Labels
+from scgan.data.listing import tell_arrays
 
 IDX_NAME = re.compile(r"(train|t10k|test)-(images|labels)[.-]idx\d-ubyte(\.gz)?")
 """MNIST's names; some copies have a dot before ``idx``."""
@@ -175,6 +176,7 @@ def read_npz(path: Path) -> Source | None:
         )
 
     labels, test, test_labels = _NPZ_PARTS.get(train, (("labels", "y"), "", ""))
+    tell_arrays(path, arrays, {train, *labels, test, test_labels, "attributes"})
     try:
         return labelled(
             _pixels(train, arrays[train]),
@@ -200,6 +202,9 @@ def _pixels(name: str, array: np.ndarray) -> np.ndarray:
             f"{name} has shape {list(array.shape)}; images need [N, H, W], [N, H, W, 3] or "
             "[N, 3, H, W]"
         )
+
+    if array.dtype == bool:
+        array = array.astype(np.uint8)  # masks, which are read as black and white
 
     if array.dtype.kind in "iu" and array.size and 0 <= array.min() and array.max() <= 255:
         array = array.astype(np.uint8, copy=False)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +16,7 @@ import numpy as np
 
 from scgan.data.atomic import check_place, written_whole
 from scgan.data.images.folders import CELEBA_ATTRIBUTES
+from scgan.data.listing import walk
 from scgan.data.tables.writing import write_npz
 
 GRID_GAP = 2  # white pixels between the images of a grid
@@ -37,16 +43,16 @@ def check_image_target(path: str | Path, num: int) -> None:
     """Refuse a place where images can't be written, before they are drawn.
 
     Args:
-        path: A file ending in .npz or .png, or a folder, which must be empty or not there.
+        path: A file of a suffix in :data:`WRITERS`, or a folder, which must be empty or not there.
         num: How many images are to be written.
 
     Raises:
         ValueError: In one line, with what is allowed or the reason.
     """
     path = Path(path).expanduser()
-    if path.suffix not in {".npz", ".png", ""}:
+    if path.suffix not in WRITERS:
         raise ValueError(
-            f"{path}: images can be written as .npz, .png (a grid) or a folder, not as "
+            f"{path}: images can be written as .npz, .png (a grid), a folder, .zip or .tar, not as "
             f"{path.suffix!r}"
         )
 
@@ -71,7 +77,7 @@ def write_images(path: str | Path, sampled: Sampled) -> None:
     Args:
         path: ``.npz``: ``images``, ``y`` (or ``degrees``) and ``attributes``. ``.png``: a grid, row
             by row. A folder: a .png each, in a sub-folder of its class, or beside CelebA's list of
-            their attributes.
+            their attributes. ``.zip``, ``.tar``: such a folder, packed.
         sampled: N of them, at least 1.
 
     Raises:
@@ -79,9 +85,8 @@ def write_images(path: str | Path, sampled: Sampled) -> None:
     """
     path = Path(path).expanduser()
     check_image_target(path, len(sampled.images))
-    write = {".npz": _archive, ".png": _grid, "": _folder}[path.suffix]
     with written_whole(path) as partial:
-        write(partial, sampled)
+        WRITERS[path.suffix](partial, sampled)
 
 
 def _archive(path: Path, sampled: Sampled) -> None:
@@ -132,3 +137,34 @@ def _folder(path: Path, sampled: Sampled) -> None:
         attributes = " ".join(re.sub(r"\s+", "_", name) for name in sampled.attributes)
         lines = "\n".join([str(len(rows)), attributes, *rows])
         (path / CELEBA_ATTRIBUTES).write_text(lines + "\n", encoding="utf-8")
+
+
+def _zip(path: Path, sampled: Sampled) -> None:
+    with zipfile.ZipFile(path, "w") as archive, _packed(sampled) as files:
+        for name, file in files.items():
+            archive.write(file, name)
+
+
+def _tar(path: Path, sampled: Sampled) -> None:
+    with tarfile.open(path, "w") as archive, _packed(sampled) as files:
+        for name, file in files.items():
+            archive.add(file, name)
+
+
+@contextmanager
+def _packed(sampled: Sampled) -> Iterator[dict[str, Path]]:
+    """The files of such a folder by the names that they have in an archive."""
+    with tempfile.TemporaryDirectory(prefix="scgan-images-") as name:
+        folder = Path(name) / "samples"
+        _folder(folder, sampled)
+        yield {str(file.relative_to(folder)): file for file in walk(folder)}
+
+
+WRITERS: dict[str, Callable[[Path, Sampled], None]] = {
+    ".npz": _archive,
+    ".png": _grid,
+    "": _folder,
+    ".zip": _zip,
+    ".tar": _tar,
+}
+"""A writer for every suffix that is allowed; none is a folder."""

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from scgan.config import suggest
-from scgan.data.listing import listed, tell_zeros
+from scgan.data.listing import tell_zeros
 from scgan.data.raw import Raw
+from scgan.data.tables.table import Table
 from scgan.data.tables.taking import take_column, take_labels
-from scgan.data.tables.values import (
-    PLAIN,
-    Meaning,
-    Meanings,
-    concatenated,
-    gapped,
-    join_meanings,
-)
+from scgan.data.tables.values import PLAIN, Meaning, gapped
+from scgan.data.telling import listed, tell
 
 Missing = Literal["error", "drop", "model"]
 
 NUM_LISTED = 8  # columns in a message
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,56 +49,6 @@ IN_PYTHON = Remedies(
     "values are missing",
     "leave it out of X",
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Checked columns: finite numbers, texts or times, of one length, at least one row.
-
-    Attributes:
-        names: Columns in the user's order.
-        columns: Name to values ``[N]``, in the user's type; masked where they are missing.
-        labels: One a row, ``[N]``, numbers or text; None where no label was named.
-        dropped: Rows left out for missing values.
-        lacking: How many rows of each column had none.
-        meanings: Name to what a column is beyond numpy's type, where it is more.
-    """
-
-    names: tuple[str, ...]
-    columns: dict[str, np.ndarray]
-    labels: np.ndarray | None
-    dropped: int
-    lacking: Counter[str] = field(default_factory=Counter)
-    meanings: Meanings = field(default_factory=dict)
-
-    @property
-    def num_rows(self) -> int:
-        """Rows that are left, N."""
-        return len(next(iter(self.columns.values())))
-
-    def take(self, rows: np.ndarray) -> Table:
-        """Some of the rows, by their places or by a mask ``[N]``."""
-        columns = {name: array[rows] for name, array in self.columns.items()}
-        labels = None if self.labels is None else self.labels[rows]
-        return replace(self, columns=columns, labels=labels)
-
-
-def joined_tables(tables: Sequence[Table]) -> Table:
-    """The rows of tables of the same columns, one table after the other, as one."""
-    first = tables[0]
-    columns: dict[str, np.ndarray] = {}
-    for name in first.names:
-        columns[name] = concatenated([table.columns[name] for table in tables])
-
-    labels = [table.labels for table in tables if table.labels is not None]
-    dropped = sum(table.dropped for table in tables)
-    return Table(
-        first.names,
-        columns,
-        np.concatenate(labels) if labels else None,
-        dropped,
-        meanings=join_meanings([table.meanings for table in tables], first.names),
-    )
 
 
 @dataclass(frozen=True)
@@ -255,13 +197,13 @@ def _tell_categories(source: str, columns: Mapping[str, np.ndarray]) -> None:
     texts = {name: len(np.unique(v)) for name, v in columns.items() if v.dtype.kind == "U"}
     if texts:
         told = [f"{name!r} ({num} different)" for name, num in texts.items()]
-        _log.warning("%s: texts, taken as categories: %s", source, listed(told))
+        tell(source, f"texts, taken as categories: {listed(told)}")
 
 
 def tell_index(source: str, names: Sequence[str]) -> None:
     """Say which columns are not taken unless they are named."""
     if names:
-        _log.warning("%s: an index or arrays beside the table, left out: %s", source, listed(names))
+        tell(source, f"an index or arrays beside the table, left out: {listed(names)}")
 
 
 def check_names(path: object, names: Sequence[str]) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import logging
 import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from scgan.data.raw import Raw, arrow_errors
 from scgan.data.tables.arrow import from_arrow
+from scgan.data.telling import tell
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,8 +28,6 @@ BLANKS = [" " * number for number in range(1, 9)]  # a value of blanks is none
 _INTEGER = re.compile(r"[+-]?\d+")
 _COMMA_DECIMAL = re.compile(r"[+-]?\d+,\d+")
 _POINT_DECIMAL = re.compile(r"[+-]?\d*\.\d+")
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def read_csv(path: Path) -> Raw:
     """
     text = _laid_out(_delimited(_without_comments(_decoded(path))))
     if text.said:
-        _log.warning("%s: read with %s", path, ", ".join(text.said))
+        tell(path, f"read with {', '.join(text.said)}")
 
     with arrow_errors(path):
         table = _parsed(text, {})
@@ -74,6 +72,9 @@ def read_csv(path: Path) -> Raw:
 
     # By their places, as names may be repeated; this has an error of its own.
     own, table = table.column_names, table.rename_columns(names)
+    if own != names:
+        tell(path, "blanks around the names of columns are left out")
+
     if len(set(own)) < len(own):
         return from_arrow(table)
 
@@ -111,6 +112,11 @@ def _decoded(path: Path) -> _Text:
 def _without_comments(text: _Text) -> _Text:
     """Leave lines out that begin with # or hold nothing but blanks."""
     content = text.content
+    if not content.startswith((b"#", b" ", b"\n")) and not any(
+        start in content for start in (b"\n#", b"\n ")
+    ):
+        return text
+
     if b'"' in content:  # within quotes, such a line may be part of a value
         top = re.match(rb"(?:[ \t]*(?:#[^\n]*)?\n)*", content)
         found = top.group() if top is not None else b""
@@ -178,10 +184,11 @@ def _laid_out(text: _Text) -> _Text:
         return text
 
     rows = _rows(_lines(text.content), text.delimiter)[1:]
-    fields = [field.strip() for row in rows for field in row]
-    if any(map(_COMMA_DECIMAL.fullmatch, fields)) and not any(
-        map(_POINT_DECIMAL.fullmatch, fields)
-    ):
+    fields = [field.strip() for field in chain.from_iterable(rows)]
+    commas, points = (
+        any(map(pattern.fullmatch, fields)) for pattern in (_COMMA_DECIMAL, _POINT_DECIMAL)
+    )
+    if commas and not points:
         return replace(text, decimal=",", said=(*text.said, "decimal commas"))
     return text
 

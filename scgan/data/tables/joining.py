@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
 from scgan.config import suggest
-from scgan.data.listing import Cell, listed
+from scgan.data.listing import Cell
 from scgan.data.raw import Raw
 from scgan.data.tables.values import join_meanings
+from scgan.data.telling import listed
 
 EXACT = {np.dtype(np.float16): 2**11, np.dtype(np.float32): 2**24, np.dtype(np.float64): 2**53}
 """Up to where each type of float holds every integer."""
@@ -35,7 +37,7 @@ def shared_names(
     Raises:
         ValueError: If only some parts have one.
     """
-    every = dict.fromkeys(name for _, names in parts for name in names)
+    every = dict.fromkeys(chain.from_iterable(names for _, names in parts))
     for name in every if wanted is None else wanted:
         have = [part for part, names in parts if name in names]
         if have and len(have) < len(parts):
@@ -72,8 +74,12 @@ def common_types(source: str, parts: Sequence[tuple[str, Types]], names: Sequenc
     """
     common: dict[str, np.dtype | None] = {}
     for name in names:
-        kinds = {types[name]: part for part, types in reversed(parts) if types[name] is not None}
-        found = [kind for kind in kinds if kind is not None]
+        kinds: dict[np.dtype, str] = {}
+        for part, types in parts:
+            if (kind := types[name]) is not None:
+                kinds.setdefault(kind, part)
+
+        found = list(kinds)
         common[name] = _common(found)
 
         if common[name] is None and found:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
-from scgan.data.listing import listed
 from scgan.data.tables.values import present
+from scgan.data.telling import listed, tell
 
 MAX_ROWS = 100_000  # looked at
-MIN_DISTINCT = 5  # values that make a rest from which others are far
+MIN_DISTINCT = 8  # values that make a rest from which others are far
 MAX_FAR = 4  # values of a column
 # How far from the next a value is, in spans of all the rest: one that is repeated, or a single one.
 FAR_REPEATED, FAR_SINGLE = 2.0, 20.0
 NUM_REPEATED = 3
 NUM_CLASSES = 20  # that numbers with fractions may stand for
-
-_log = logging.getLogger(__name__)
 
 
 class Far(NamedTuple):
@@ -77,12 +75,10 @@ def tell_far(source: str, columns: Mapping[str, np.ndarray], remedy: str | None 
         return
 
     told = [f"{name!r} {listed(far)}" for name, far in found.items()]
-    marks = {f"{one.value:.12g}" for far in found.values() for one in far}
+    marks = {f"{far.value:.12g}" for far in chain.from_iterable(found.values())}
     flag = f"--data.missing_values {','.join(sorted(marks)[:8])} --data.missing drop"
-    _log.warning(
-        "%s: values far from all others: %s; if they stand for no value: %s",
-        *(source, listed(told), remedy or flag),
-    )
+    advice = f"if they stand for no value: {remedy or flag}"
+    tell(source, f"values far from all others: {listed(told)}; {advice}")
 
 
 def _far_of(values: np.ndarray) -> list[Far]:
@@ -99,8 +95,9 @@ def are_classes(labels: np.ndarray) -> bool:
 def tell_labels(source: str, label: str | None, labels: np.ndarray | None) -> None:
     """Say that a label is no class."""
     if labels is not None and not are_classes(labels):
-        _log.warning(
-            "%s: label %r has %d different values in %d rows: it is no class, so that nothing is "
-            "scored by it",
-            *(source, label, len(np.unique(labels)), len(labels)),
+        num = len(np.unique(labels))
+        tell(
+            source,
+            f"label {label!r} has {num} different values in {len(labels)} rows: it is no class, so "
+            "that nothing is scored by it",
         )

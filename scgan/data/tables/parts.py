@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -19,7 +20,9 @@ from scgan.data.listing import (
     kind_of,
     partitions,
     table_parts,
+    tell_copies,
     tell_unread,
+    tell_zeros,
     walk,
 )
 from scgan.data.raw import arrow_errors
@@ -27,12 +30,12 @@ from scgan.data.remote import THREADS, list_names, on_disk, read_end
 from scgan.data.tables.arrow import Footer, parquet_batches, read_footer
 from scgan.data.tables.checking import (
     Choice,
-    Table,
     check_names,
     checked,
     tell_index,
 )
 from scgan.data.tables.joining import Types, cast, common_types, shared_names, with_cells
+from scgan.data.tables.table import Table
 
 STREAM_ABOVE = 2**29
 """Bytes of parquet above which a table is streamed where nothing else is said."""
@@ -57,8 +60,9 @@ def find_parts(source: str, stream: bool | None) -> tuple[str, ...]:
         return ()
 
     sizes = list_names(source) if source.startswith("s3://") else _sizes(local_path(source))
-    parts = [name for name in sorted(sizes) if not is_hidden(name)]
-    paths = [_join(source, name) for name in parts if kind_of(_path(source, name)) == ".parquet"]
+    seen = [name for name in sorted(sizes) if not is_hidden(name)]
+    parts = {_root(source) + f"/{name}" * bool(name.parts): sizes[name] for name in seen}
+    paths = [path for path in parts if kind_of(PurePosixPath(path)) == ".parquet"]
 
     if stream and not paths:
         check_lake(source, sizes)
@@ -68,7 +72,7 @@ def find_parts(source: str, stream: bool | None) -> tuple[str, ...]:
             f"{source}: only .parquet, or a folder of such files, can be streamed; convert it"
         )
 
-    if not paths or not (stream or sum(sizes.values()) > STREAM_ABOVE):
+    if not paths or not (stream or sum(map(parts.__getitem__, paths)) > STREAM_ABOVE):
         return ()
 
     # Images are decoded, which makes them larger than their files; they are never streamed.
@@ -79,6 +83,7 @@ def find_parts(source: str, stream: bool | None) -> tuple[str, ...]:
     if list(sizes) != [PurePosixPath()]:
         read = table_parts(source, list(sizes))
         tell_unread(source, sizes, read)
+        tell_copies(source, [Path(path) for path in paths])
     return tuple(paths)
 
 
@@ -89,15 +94,9 @@ def _sizes(path: Path) -> dict[PurePosixPath, int]:
     return {PurePosixPath(): path.stat().st_size} if path.is_file() else {}
 
 
-def _path(source: str, name: PurePosixPath) -> PurePosixPath:
-    return PurePosixPath(source) / name
-
-
-def _join(source: str, name: PurePosixPath) -> str:
-    if not name.parts:
-        return source
-    start = source.rstrip("/") if source.startswith("s3://") else str(local_path(source))
-    return f"{start}/{name}"
+def _root(source: str) -> str:
+    """What the paths of a source's files begin with."""
+    return source.rstrip("/") if source.startswith("s3://") else str(local_path(source))
 
 
 @dataclass(frozen=True)
@@ -137,23 +136,21 @@ class Parts:
         with ThreadPoolExecutor(THREADS) as pool:
             footers = list(pool.map(_footer, paths))
 
-        start = _join(source, PurePosixPath())
-        start = start.rstrip("/") if start.startswith("s3://") else str(local_path(start))
-        cells = partitions(source, [PurePosixPath(p.removeprefix(start)[1:]) for p in paths])
+        start = len(_root(source)) + 1
+        cells = partitions(source, [PurePosixPath(path[start:]) for path in paths])
         footers = [_with_cells(footer, cell) for footer, cell in zip(footers, cells, strict=True)]
-
         both = list(zip(paths, footers, strict=True))
-        own = [(path, footer.names) for path, footer in both]
-        every = [(path, tuple(footer.types)) for path, footer in both]
-        for path, names in every:
-            check_names(path, names)
+        for path, footer in both:
+            check_names(path, (*footer.names, *footer.index))
 
         if choice.columns is None:
-            shared = shared_names(source, own, None)
-            index = sorted({name for footer in footers for name in footer.index} - {choice.label})
-            tell_index(source, index)
-            choice = replace(choice, columns=tuple(n for n in shared if n != choice.label))
+            choice = replace(choice, columns=_all_columns(source, both, choice.label))
 
+        for name in choice.columns or ():
+            if any(name in cell and cell[name].code is not None for cell in cells):
+                tell_zeros(source, name)
+
+        every = [(path, tuple(footer.types)) for path, footer in both]
         wanted = shared_names(source, every, choice.wanted)
         kinds = [(path, f.types if f.rows else dict.fromkeys(f.types)) for path, f in both]
         types = common_types(source, kinds, wanted)
@@ -188,6 +185,16 @@ class Parts:
                 table = checked(str(path), raw, self.choice, whole=False)
                 place, deal = rng.random((table.num_rows, 2)).T
                 yield table, place, deal
+
+
+def _all_columns(
+    source: str, parts: Sequence[tuple[str, Footer]], label: str | None
+) -> tuple[str, ...]:
+    """All columns but the label, and an index, which is said."""
+    own = [(path, footer.names) for path, footer in parts]
+    index = set(chain.from_iterable(footer.index for _, footer in parts))
+    tell_index(source, sorted(index - {label}))
+    return tuple(name for name in shared_names(source, own, None) if name != label)
 
 
 def _footer(path: str) -> Footer:

@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from scgan.data.formats import READERS, table_files
-from scgan.data.listing import kind_of, partitions, split_inside, tell_unread, walk
+from scgan.data.listing import kind_of, partitions, split_inside, tell_copies, tell_unread, walk
 from scgan.data.raw import Raw, from_arrays
 from scgan.data.remote import on_disk
 from scgan.data.tables.checking import (
     IN_PYTHON,
     Choice,
     Missing,
-    Table,
     check_names,
     checked,
     tell_index,
 )
 from scgan.data.tables.joining import joined, shared_names, with_cells
+from scgan.data.tables.table import Table
 
 
 def read_table(
@@ -40,8 +40,8 @@ def read_table(
         columns: The columns to take, in this order; None for all of them but the label.
         label: A column, or an array beside the matrix of an .npz, that is kept apart. ``y`` beside
             a matrix always is.
-        missing: ``"error"``, or ``"drop"`` to leave out rows with NaN, infinity or no value in a
-            column that is taken.
+        missing: ``"error"``; ``"drop"`` to leave out rows with NaN, infinity or no value in a
+            column that is taken; or ``"model"`` to keep them, masked, except for infinity.
         missing_values: Numbers that stand for no value, in any column.
 
     Returns:
@@ -78,6 +78,7 @@ def _read_all(source: str, local: Path, choice: Choice) -> Raw:
 
     names = [file.relative_to(local) for file in files]
     tell_unread(source, [file.relative_to(local) for file in walk(local)], names)
+    tell_copies(source, files)
     parts = list[tuple[str, Raw]]()
 
     for file, cells in zip(files, partitions(source, names), strict=True):
@@ -119,12 +120,13 @@ def from_columns(
     Raises:
         ValueError: In one line, for whatever is wrong with the arrays.
     """
-    return from_raw(from_arrays(columns), labels, missing)
+    choice, raw = Choice(missing=missing), from_arrays(columns)
+    return checked("the data", raw, choice, labels=labels, remedies=IN_PYTHON)
 
 
-def from_raw(raw: Raw, labels: np.ndarray | None = None, missing: Missing = "error") -> Table:
-    """The same of columns whose missing values are known."""
-    return checked("the data", raw, Choice(missing=missing), labels=labels, remedies=IN_PYTHON)
+def from_raw(raw: Raw, name: str = "X", missing: Missing = "error") -> Table:
+    """The same of columns whose missing values are known, of what messages call ``name``."""
+    return checked(name, raw, Choice(missing=missing), remedies=IN_PYTHON)
 
 
 def _read(path: Path) -> Raw:

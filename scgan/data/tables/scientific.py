@@ -5,13 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from scgan.data.listing import listed, split_inside
+from scgan.data.listing import split_inside
 from scgan.data.raw import Raw, from_arrays, from_structured, of_arrays, optional, unreadable
+from scgan.data.telling import listed
 
 
 def read_hdf5(path: Path) -> Raw:
@@ -36,7 +38,7 @@ def read_hdf5(path: Path) -> Raw:
         for name, data in _data_sets(found, h5py.Dataset):
             groups.setdefault(name.rpartition("/")[0], {})[name.rpartition("/")[2]] = data
 
-        if "block0_values" in {name for sets in groups.values() for name in sets}:
+        if "block0_values" in chain.from_iterable(groups.values()):
             raise ValueError(
                 f"{file}: written by pandas' to_hdf, whose layout is its own; write .parquet"
             )

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from scgan.data.fingerprint import fingerprint
-from scgan.data.tables.checking import (
-    BY_FLAG,
-    Table,
-    joined_tables,
-)
+from scgan.data.tables.checking import BY_FLAG
 from scgan.data.tables.moments import Moments
 from scgan.data.tables.parts import Parts
 from scgan.data.tables.scales import Scaling
 from scgan.data.tables.schema import Schema
+from scgan.data.tables.table import Table, concatenated
 
 # Part of every fingerprint: raise it when the same files come to give other rows.
 STREAM_VERSION = 1
@@ -195,7 +192,7 @@ class Sample:
         if len(order) == self.size:
             self.bound = joined[order[-1]]
 
-        self.batches = [(joined[order], joined_tables(tables).take(order))]
+        self.batches = [(joined[order], concatenated(tables).take(order))]
 
     def table(self) -> Table:
         """The sample, in the order of its ranks, hence at random."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from scgan.clustering.evidence import choose_num_clusters
 from scgan.clustering.in_memory import Clusters, Partition, fit_clusters, nearest_centre
 from scgan.clustering.streamed import fit_partition
 from scgan.config import Settings
@@ -29,7 +30,11 @@ class ClusterSettings(Settings):
     """Stage 2, the partition."""
 
     num_clusters: int | None = Field(
-        None, ge=1, le=100_000, description="K; none: one for 200 rows, at most 256"
+        None,
+        ge=1,
+        le=100_000,
+        description="K; none: of 1, 4, 16, 64 and 256 what explains held-out codes best by a "
+        "small mixture a cluster",
     )
     min_rows: int = Field(
         16, ge=2, description="rows; a smaller cluster is dissolved into the nearest other"
@@ -81,37 +86,54 @@ class ClusteredCodes(Clusters):
         return [self.codes[pieces[k]] for k in clusters]
 
 
-def num_clusters(c: ClusterSettings, num_rows: int) -> int:
-    """K: what is set, or one for 200 rows, at most 256."""
-    return c.num_clusters or min(256, max(1, num_rows // 200))
+def num_clusters(
+    c: ClusterSettings, eps: Tensor, seed: int
+) -> tuple[int, Mapping[str, Mapping[str, float]]]:
+    """K: what is set, or by held-out codes of ``eps`` ``[N, d]``; and what the artifact says of it.
+
+    The evidence is the mean log-likelihood of a held-out code, in nats, by K.
+    """
+    if c.num_clusters is not None:
+        return c.num_clusters, {}
+
+    num, evidence = choose_num_clusters(eps, min_rows=c.min_rows, max_iter=c.max_iter, seed=seed)
+    tried = ", ".join(f"{k}: {value:.2f}" for k, value in evidence.items())
+    _log.info(
+        "%d clusters, as a small mixture each explains held-out codes (log-likelihood, nats: %s)",
+        num,
+        tried,
+    )
+    return num, {"evidence": {str(k): value for k, value in evidence.items()}}
 
 
 def cluster(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 2, the partition of the codes into K subsets."""
     c: ClusterSettings = config.clusters
     eps = load_encoder(config.encoder, inputs.artifacts["encode"]).embed(inputs.data.train)
+    num, why = num_clusters(c, eps, _seed(inputs))
 
     found = fit_clusters(
         eps,
-        num_clusters(c, len(eps)),
+        num,
         min_rows=c.min_rows,
         max_iter=c.max_iter,
         mini_batch_above=c.mini_batch_above,
         seed=_seed(inputs),
     )
 
-    return _artifact(c, ClusteredCodes.of(found, found.k, eps))
+    return _artifact(c, ClusteredCodes.of(found, found.k, eps), why)
 
 
 def cluster_shards(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 2, the partition of a streamed table's codes, read shard by shard."""
     c: ClusterSettings = config.clusters
     files = inputs.artifacts["embed"].tables
+    num, why = num_clusters(c, read_codes(files[0], runtime), _seed(inputs))
 
     found = fit_partition(
         lambda number: read_codes(files[number], runtime),
         [file.rows for file in files],
-        num_clusters(c, inputs.data.num_train),
+        num,
         min_rows=c.min_rows,
         max_passes=c.max_iter,
         seed=_seed(inputs),
@@ -127,16 +149,17 @@ def cluster_shards(config: Any, units: Units, inputs: Inputs, runtime: Runtime) 
 
     codes = torch.cat(kept)
     k = nearest_centre(codes, found.centres)
-    return _artifact(c, ClusteredCodes.of(found, k, codes))
+    return _artifact(c, ClusteredCodes.of(found, k, codes), why)
 
 
 def _seed(inputs: Inputs) -> int:
     return int(torch.randint(2**31, (), generator=inputs.generator("cluster", "start")))
 
 
-def _artifact(c: ClusterSettings, found: ClusteredCodes) -> Artifact:
+def _artifact(c: ClusterSettings, found: ClusteredCodes, why: Mapping[str, Any]) -> Artifact:
     if found.dissolved:
         _log.warning(
             "%d clusters with fewer than %d rows were dissolved", found.dissolved, c.min_rows
         )
-    return found.to_artifact()
+    artifact = found.to_artifact()
+    return Artifact(artifact.tensors, {**artifact.meta, **why})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,17 +13,20 @@ from scgan.contract import Inputs, Units
 from scgan.losses.adversarial import AdversarialName
 from scgan.losses.regularizers import orthogonality
 from scgan.losses.scgan import decoder_loss, discriminator_loss
-from scgan.nn.mlp import MLP, initialise
+from scgan.nn.critics import Critic, CriticNormalisation
+from scgan.nn.mappers import Whitening
 from scgan.nn.subspace import SubspaceDecoder
 from scgan.stages.tables.cluster import ClusteredCodes
 from scgan.stages.tables.latents import LatentName, latent_model
 from scgan.stages.tables.rows import training_codes, training_rows
 from scgan.store.artifacts import Artifact
 from scgan.training.blocks import Blocks
-from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
+from scgan.training.loop import GAN_BETAS, adam, descend, frozen, train
 from scgan.training.runtime import Runtime
 from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
 from scgan.training.state import TrainState, average_of, named_weights
+
+AXIS_FLOOR = 0.01  # least scale of a principal axis, as a share of the largest
 
 
 class DecoderSettings(TrainingSettings):
@@ -33,23 +36,55 @@ class DecoderSettings(TrainingSettings):
     width: int = Field(128, ge=1, le=8192, description="units of a hidden layer of the decoder")
     num_layers: int = Field(3, ge=1, le=32, description="its hidden layers, each with its noise")
     noise_dim: int = Field(6, ge=1, description="noise dimensions a layer; EigenGAN's 6")
-    noise_scale: float = Field(0.01, ge=0, description="largest initial importance of the noise")
+    noise_scale: float = Field(
+        0.3,
+        ge=0,
+        description="largest initial importance of the noise; learnt from there on, but hardly "
+        "from nothing: with 0.01 a decoder stays as good as deterministic",
+    )
+    whitened: bool = Field(
+        True,
+        description="whether the error and the critics see rows in the data's principal axes, each "
+        "scaled to unit variance: directions in which it hardly varies count as much as others",
+    )
     reconstruction_weight: float = Field(
         100.0, gt=0, description="of the mean square error: D / (2 sigma^2)"
     )
+    reconstruction_critic: bool = Field(
+        False,
+        description="whether a critic judges reconstructions, too, Eq. (4): half of a step's time; "
+        "off, as no score was better for it",
+    )
     lambda_x: float = Field(
-        1.0, ge=0, description="weight of generation against reconstruction, Eq. (4)"
+        30.0,
+        ge=0,
+        description="weight of generation against reconstruction, Eq. (4); 0 leaves it out",
     )
     adversarial: AdversarialName = Field(
-        "non_saturating", description="loss of the decoder and both discriminators"
+        "non_saturating", description="loss of the decoder and both critics"
     )
-    d_width: int = Field(128, ge=1, le=8192, description="units of a hidden layer of each of them")
-    d_num_layers: int = Field(3, ge=1, le=32, description="hidden layers of each of them")
+    d_width: int = Field(256, ge=1, le=8192, description="units of a hidden layer of each critic")
+    d_num_layers: int = Field(3, ge=1, le=32, description="hidden layers of each critic")
+    d_normalisation: CriticNormalisation = Field(
+        "none",
+        description="of the critics: layer normalises each row's hidden units, spectral bounds the "
+        "weights, none leaves the slope to the gradient penalty",
+    )
+    d_pack: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="rows that a critic judges at once, a divisor of the batch; with 2 or more it "
+        "sees whether samples are too alike",
+    )
     r1_weight: float = Field(
-        0.1, ge=0, description="gradient penalty of the discriminators; 0 leaves it out"
+        0.05,
+        ge=0,
+        description="gradient penalty of the critics, as it is at the steps that have it; 0 leaves "
+        "it out. Weights that are usual for images cut the critics' signal tenfold",
     )
     r1_every: int = Field(
-        16, ge=1, description="steps between the penalty, which is scaled up by as much"
+        16, ge=1, description="steps from one with the penalty to the next, to save time"
     )
     orthogonality_weight: float = Field(
         1.0, ge=0, description="of how far the bases of the noise are from orthonormal"
@@ -65,7 +100,7 @@ class DecoderSettings(TrainingSettings):
         1e-3, description="of Adam, of the decoder, before the schedule"
     )
     d_learning_rate: LearningRate = Field(
-        1e-3, description="of Adam, of the discriminators, before the schedule"
+        1e-3, description="of Adam, of the critics, before the schedule"
     )
     schedule: Schedule = "late_linear"
 
@@ -85,12 +120,38 @@ def build_decoder(
     )
 
 
+def check_packs(c: DecoderSettings, num_rows: int) -> None:
+    """Refuse packs into which the rows of a worker's step can't be put.
+
+    Raises:
+        ValueError: If ``num_rows`` is no multiple of the pack.
+    """
+    if num_rows % c.d_pack:
+        raise ValueError(
+            f"decoder.d_pack is {c.d_pack}, but a worker's step has {num_rows} rows: take a "
+            "divisor of it, or another decoder.batch_size"
+        )
+
+
+def critic_weights(c: DecoderSettings) -> dict[str, float]:
+    """Weights of the divergences of Eq. (4) that are on, by the name of what their critic sees."""
+    weights = {"reconstructed": float(c.reconstruction_critic), "generated": c.lambda_x}
+    return {name: weight for name, weight in weights.items() if weight}
+
+
 def build_critics(c: DecoderSettings, data_dim: int, generator: torch.Generator) -> nn.ModuleDict:
-    """New discriminators of reconstructed and of generated rows, drawn from ``generator``."""
-    sizes = [data_dim, *[c.d_width] * c.d_num_layers, 1]
-    critics = nn.ModuleDict({name: MLP(sizes) for name in ("reconstructed", "generated")})
-    initialise(critics, generator)
-    return critics
+    """New critics of reconstructed and of generated rows, as far as they are on."""
+    critics = {}
+    for name in critic_weights(c):
+        critics[name] = Critic(
+            data_dim,
+            width=c.d_width,
+            num_layers=c.d_num_layers,
+            normalisation=c.d_normalisation,
+            pack=c.d_pack,
+            generator=generator,
+        )
+    return nn.ModuleDict(critics)
 
 
 def load_decoder(c: DecoderSettings, artifact: Artifact) -> SubspaceDecoder:
@@ -107,19 +168,22 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     Source: [SCGAN] Sec. 2.3, Eq. (4).
     """
     c: DecoderSettings = config.decoder
+    check_packs(c, c.batch_size // runtime.world_size)
     device, data_dim = runtime.device, inputs.data.train.shape[1]
     clusters = ClusteredCodes.from_artifact(inputs.artifacts["cluster"])
     weights = inputs.generator("decode", "weights")
+    codes, rows = _first_rows(inputs, clusters.codes, runtime)
     decoder = build_decoder(c, clusters.centres.shape[1], data_dim, weights).to(device)
+    decoder.start(codes, rows)
     critics = build_critics(c, data_dim, weights).to(device)
+    own = own_axes(c, rows)
     average = average_of(decoder, c.ema_half_life, c.batch_size)
 
     network = runtime.parallel(decoder)
     critic = {name: runtime.parallel(d) for name, d in critics.items()}
-    optimizers = {
-        "decoder": adam(network, c.learning_rate, betas=GAN_BETAS),
-        "critics": adam(critics, c.d_learning_rate, betas=GAN_BETAS),
-    }
+    optimizers = {"decoder": adam(network, c.learning_rate, betas=GAN_BETAS)}
+    if critics:
+        optimizers["critics"] = adam(critics, c.d_learning_rate, betas=GAN_BETAS)
     batches = _decoder_batches(config, inputs, clusters.codes, runtime)
     state = TrainState({"decoder": decoder, "critics": critics, "average": average}, optimizers, {})
 
@@ -127,24 +191,42 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         number = state.samples // c.batch_size
         block, place = batches.at(number)
         real, code, latent, z = (runtime.share(t[place]) for t in block)
+        v = own(real)
 
-        penalty = c.r1_weight * c.r1_every if number % c.r1_every == 0 else 0.0
-        fakes = {"reconstructed": network(code), "generated": network(latent, z)}
+        fakes = {"reconstructed": own(network(code))}
+        if c.lambda_x:
+            fakes["generated"] = own(network(latent, z))
         losses: dict[str, Tensor] = {}
 
-        adversarial_step(
-            discriminators=critics.values(),
-            d_optimizer=optimizers["critics"],
-            d_loss=lambda: _critics_loss(c, critic, real, fakes, penalty, losses),
-            g_optimizer=optimizers["decoder"],
-            g_loss=lambda: _decoder_loss(c, critics, real, fakes, decoder.bases(), losses),
-        )
+        if critics:
+            penalty = c.r1_weight if number % c.r1_every == 0 else 0.0
+            loss = _critics_loss(c, critic, v, fakes, penalty, losses)
+            descend(optimizers["critics"], loss)
+        with frozen(critics.values()):
+            loss = _decoder_loss(c, critics, v, fakes, decoder.bases(), losses)
+            descend(optimizers["decoder"], loss)
 
         average.update_parameters(decoder)
         return losses
 
     curve = train(state, step, c, name="decode", runtime=runtime)
     return Artifact(named_weights("decoder", average.module), {"curve": curve})
+
+
+def _first_rows(inputs: Inputs, eps: Tensor, runtime: Runtime) -> tuple[Tensor, Tensor]:
+    """Codes of the training rows, or of a streamed table's first shard, and these rows."""
+    codes = training_codes("decode", eps.to(runtime.device), inputs, runtime)
+    rows = training_rows("decode", inputs.data.train.to(runtime.device), inputs, runtime)
+    return codes.at(0), rows.at(0)
+
+
+def own_axes(c: DecoderSettings, rows: Tensor) -> Callable[[Tensor], Tensor]:
+    """Takes rows ``[B, D]`` to the principal axes of ``rows``, or, not whitened, leaves them."""
+    if not c.whitened:
+        return lambda x: x
+    whitening = Whitening(1, rows.shape[1]).to(rows.device)
+    whitening.fit([rows], AXIS_FLOOR)
+    return lambda x: whitening(x[None])[0]
 
 
 def _critics_loss(
@@ -155,11 +237,11 @@ def _critics_loss(
     penalty: float,
     losses: dict[str, Tensor],
 ) -> Tensor:
-    """Both discriminators' losses, R1 weighted by ``penalty``; each is noted in ``losses``."""
+    """The critics' losses, R1 weighted by ``penalty``; each is noted in ``losses``."""
     total, rows = real.new_zeros(()), real.clone().requires_grad_(penalty > 0)
 
-    for name, fake in fakes.items():
-        logits = critics[name](torch.cat([rows, fake.detach()])).split(len(rows))
+    for name, critic in critics.items():
+        logits = critic(torch.cat([rows, fakes[name].detach()])).chunk(2)
         loss = discriminator_loss(rows, *logits, r1_weight=penalty, adversarial=c.adversarial)
         losses[f"{name}_d_loss"] = loss.d_loss
         total = total + loss.total
@@ -179,15 +261,14 @@ def _decoder_loss(
     loss = decoder_loss(
         real,
         fakes["reconstructed"],
-        *(critics[name](fake) for name, fake in fakes.items()),
+        {name: critic(fakes[name]) for name, critic in critics.items()},
         reconstruction_weight=c.reconstruction_weight,
-        lambda_x=c.lambda_x,
+        weights=critic_weights(c),
         adversarial=c.adversarial,
     )
 
     losses["reconstruction"] = loss.entropy
-    losses["reconstructed_g_loss"] = loss.reconstructed
-    losses["generated_g_loss"] = loss.generated
+    losses |= {f"{name}_g_loss": value for name, value in loss.divergences.items()}
     losses["orthogonality"] = orthogonality(bases)
 
     return loss.total + c.orthogonality_weight * losses["orthogonality"]

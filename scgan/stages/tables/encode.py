@@ -12,7 +12,7 @@ from torch import Tensor
 
 from scgan.contract import Inputs, Units
 from scgan.data.views import noise_views
-from scgan.losses.contrastive import CONTRASTIVE, ContrastiveName
+from scgan.losses.contrastive import CONTRASTIVE, ContrastiveName, mutual_information
 from scgan.nn.encoder import Encoder
 from scgan.stages.tables.rows import training_rows
 from scgan.store.artifacts import Artifact
@@ -26,7 +26,7 @@ class EncoderSettings(TrainingSettings):
     """Stage 1. No number of it is published: the defaults are ours, from the paper's 2-D sets."""
 
     code_dim: int | None = Field(
-        None, ge=1, le=1024, description="dimension of eps; none: the data's + 2"
+        None, ge=1, le=1024, description="dimension of eps; none: the data's"
     )
     width: int = Field(128, ge=1, le=8192, description="units of a hidden layer")
     num_layers: int = Field(3, ge=1, le=32, description="hidden layers")
@@ -37,8 +37,14 @@ class EncoderSettings(TrainingSettings):
         description="of the views' noise, in standard deviations; none: by the rows' distances",
     )
     contrastive: ContrastiveName = Field(
-        "gaussian_info_nce",
-        description="how views are compared; the default keeps small distances: flat clusters",
+        "isometric_info_nce",
+        description="how views are compared; by the default distances in the data are kept best: "
+        "flat clusters",
+    )
+    isometric_start: bool = Field(
+        True,
+        description="begin as a rotation of the data, to which a network adds: keeps directions in "
+        "which the data varies less than the noise",
     )
     temperature: float = Field(
         1.0, gt=0, le=100, description="divides the similarities; SimCLR's is 0.5, for cosines"
@@ -47,24 +53,37 @@ class EncoderSettings(TrainingSettings):
         512, ge=2, description="rows a step, over all workers; each is the others' negative"
     )
     num_samples: NumSamples = Field(
-        768_000, description="rows seen, over all workers: 1,500 steps of the default batch"
+        128_000,
+        description="rows seen, over all workers: 250 steps of the default batch, as an isometric "
+        "start is near the end; without one, 1,500 steps",
     )
     learning_rate: LearningRate = 2e-3
     schedule: Schedule = "cosine"
 
 
 def code_dim(c: EncoderSettings, data_dim: int) -> int:
-    """d, the dimension of eps; none set: the data's + 2, room to pull its pieces apart."""
-    return c.code_dim or data_dim + 2
+    """d, the dimension of eps; none set: the data's, so that codes have a density to be learnt."""
+    return c.code_dim or data_dim
 
 
 def build_encoder(
-    c: EncoderSettings, data_dim: int, generator: torch.Generator | None = None
+    c: EncoderSettings,
+    data_dim: int,
+    generator: torch.Generator | None = None,
+    noise_std: float = 1.0,
 ) -> Encoder:
-    """A new encoder, its weights drawn from ``generator``."""
-    generator = generator or torch.Generator()
+    """A new encoder, its weights drawn from ``generator``.
+
+    An isometric start is as wide as is best for views with noise of ``noise_std``.
+    """
     return Encoder(
-        data_dim, code_dim(c, data_dim), width=c.width, num_layers=c.num_layers, generator=generator
+        data_dim,
+        code_dim(c, data_dim),
+        width=c.width,
+        num_layers=c.num_layers,
+        stretch=math.sqrt(c.temperature) / (2 * noise_std) if c.isometric_start else None,
+        potential=c.contrastive == "isometric_info_nce",
+        generator=generator or torch.Generator(),
     )
 
 
@@ -89,6 +108,33 @@ def load_encoder(c: EncoderSettings, artifact: Artifact) -> Encoder:
     return encoder
 
 
+@torch.no_grad()
+def view_information(
+    c: EncoderSettings, encoder: Encoder, noise_std: float, x: Tensor, generator: torch.Generator
+) -> tuple[float, float]:
+    """The mutual information of two views that InfoNCE finds in their codes, on rows of any part.
+
+    Args:
+        c: Settings.
+        encoder: A trained encoder.
+        noise_std: Of its views.
+        x: Rows, ``[N, D]``.
+        generator: Draws batches and noise, on their device.
+
+    Returns:
+        The mean over at most eight batches, and the most that batches of that size can show, nats.
+    """
+    size = min(c.batch_size, len(x))
+    found = []
+    for _ in range(min(8, len(x) // size)):
+        rows = x[torch.randint(len(x), (size,), generator=generator, device=x.device)]
+        u0, u1 = encoder.net(torch.cat(noise_views(rows, noise_std, generator))).chunk(2)
+        loss = CONTRASTIVE[c.contrastive](u0, u1, c.temperature)
+        found.append(mutual_information(loss, size))
+
+    return float(torch.stack(found).mean()), math.log(2 * size - 1)
+
+
 def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 1: raise the mutual information of x and eps by InfoNCE on two noisy views.
 
@@ -98,10 +144,11 @@ def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     resident = inputs.data.train.to(runtime.device)
     data_dim = resident.shape[1]
     rows = training_rows("encode", resident, inputs, runtime)
-    encoder = build_encoder(c, data_dim, inputs.generator("encode", "weights")).to(runtime.device)
+    noise_std = view_noise(c, resident, inputs.generator("encode", "noise"))
+    weights = inputs.generator("encode", "weights")
+    encoder = build_encoder(c, data_dim, weights, noise_std).to(runtime.device)
     network = runtime.parallel(encoder.net)
     generator = inputs.generator("encode", "batches", runtime.device)
-    noise_std = view_noise(c, resident, inputs.generator("encode", "noise"))
     optimizer = adam(network, c.learning_rate)
 
     def step() -> Mapping[str, Tensor]:
@@ -117,7 +164,8 @@ def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         )
         descend(optimizer, loss)
 
-        return {c.contrastive: loss}
+        num = len(gathered[0])
+        return {c.contrastive: loss, "mutual_information": mutual_information(loss.detach(), num)}
 
     state = TrainState({"encoder": encoder.net}, {"encoder": optimizer}, {"batches": generator})
     curve = train(state, step, c, name="encode", runtime=runtime)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from scgan.data.dataset import DataConfig, Dataset
 from scgan.data.loading import load
+from scgan.data.split import check_classes
 
 RNG = np.random.default_rng(0)
 
@@ -125,6 +126,7 @@ def test_a_class_without_a_training_image_is_refused(tmp_path: Path) -> None:
     for seed in range(12):
         try:
             data = load(DataConfig(source=str(tmp_path)), seed)
+            check_classes(data)
             assert data.train_labels is not None and set(data.train_labels) == {0, 1, 2}
         except ValueError as error:
             messages.add(str(error))
@@ -160,8 +162,9 @@ def test_bits_of_grey(
 def test_arrays_of_zeros_and_ones_become_black_and_white(tmp_path: Path) -> None:
     images = RNG.integers(0, 2, (10, 32, 32), dtype=np.uint8)
     np.savez(tmp_path / "t.npz", images=images)
-    data = read(tmp_path / "t.npz")
-    assert data.train.unique().tolist() == [0, 255]
+    assert read(tmp_path / "t.npz").train.unique().tolist() == [0, 255]
+    np.savez(tmp_path / "t.npz", images=images == 1)
+    assert read(tmp_path / "t.npz").train.unique().tolist() == [0, 255]
 
 
 def packed(path: Path, files: dict[str, bytes]) -> Path:

@@ -1,5 +1,6 @@
 """Images written to files."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,17 +29,22 @@ def test_classes_are_sub_folders_whatever_their_names(tmp_path: Path) -> None:
 
 
 def test_unlabelled_images_come_back_from_an_archive_and_a_folder(tmp_path: Path) -> None:
-    for name in ("out", "out.npz"):
+    for name in ("out", "out.npz", "out.tar", "out.zip"):
         write_images(tmp_path / name, Sampled(IMAGES, None, ()))
         data = load(DataConfig(source=str(tmp_path / name)), 0)
         assert data.image_schema.labels == "none" and len(data.train) + len(data.test) == 12
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("out", "out.npz", "out.tar", "out.zip"),
+    ]
 
 
-def test_classes_come_back_from_an_archive(tmp_path: Path) -> None:
-    write_images(tmp_path / "out.npz", CLASSES)
-    data = load(DataConfig(source=str(tmp_path / "out.npz"), test_fraction=0.5), 0)
-    assert data.image_schema.attributes == CLASSES.attributes
+@pytest.mark.parametrize("suffix", [".npz", ".zip", ".tar"])
+def test_classes_come_back_from_an_archive(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    names = CLASSES.attributes if suffix == ".npz" else ("cat", "dog", "wild")
+    write_images(path, replace(CLASSES, attributes=names))
+    data = load(DataConfig(source=str(path), test_fraction=0.5), 0)
+    assert data.image_schema.attributes == names
     for part, labels in ((data.train, data.train_labels), (data.test, data.test_labels)):
         assert labels is not None
         for image, label in zip(part[:, 0].numpy(), labels, strict=True):

@@ -26,9 +26,10 @@ READ: list[tuple[bytes, Columns, str]] = [
     (b"# by x\na,b\n1,2\n# note\n3,4\n", {"a": [1, 3], "b": [2, 4]}, "2 comment lines left out"),
     (b'# by x\na,b\n1,"u\n# v"\n', {"a": [1], "b": ["u\n# v"]}, "1 comment line left out"),
     (b"# a b\n1 2\n3 4\n", {"a": [1, 3], "b": [2, 4]}, "the names of its comment line 'a b'"),
-    (b"a , b\n1 , 2 \n3 ,4\n   \n", {"a": [1, 3], "b": [2, 4]}, ""),
+    (b"a , b\n1 , 2 \n3 ,4\n   \n", {"a": [1, 3], "b": [2, 4]}, "blanks around the names"),
     (b"a,b\r\n1,2\r\n", {"a": [1], "b": [2]}, ""),
     (b"a,b\r1,2\r", {"a": [1], "b": [2]}, ""),
+    (b"a;b\r1;2\r", {"a": [1], "b": [2]}, "semicolons"),
     (b"\xef\xbb\xbfa,b\n1,2\n", {"a": [1], "b": [2]}, ""),
     ("a,b\n1,2\n".encode("utf-16"), {"a": [1], "b": [2]}, "UTF-16"),
     ("größe,b\n1,2\n".encode("cp1252"), {"größe": [1], "b": [2]}, "code page 1252"),
@@ -141,3 +142,11 @@ def test_what_is_refused(tmp_path: Path, content: bytes, expected: str) -> None:
         read_table(tmp_path / "t.csv")
     message = str(caught.value)
     assert expected in message and "t.csv" in message and "\n" not in message
+
+
+def test_line_breaks_in_quotes_of_a_long_file(tmp_path: Path) -> None:
+    """Where a reader that cuts the file into blocks at line breaks cuts values apart."""
+    rows = "".join(f'{i},"{"u" * 50}\n1,2"\n' for i in range(40_000))
+    (tmp_path / "t.csv").write_text(f"a,k\n{rows}")
+    table = read_table(tmp_path / "t.csv", label="k")
+    assert table.columns["a"].tolist() == list(range(40_000))

@@ -42,7 +42,8 @@ def test_tails_are_no_oddities(draw: str) -> None:
 
 
 def test_few_values_and_constants_are_no_oddities() -> None:
-    for values in ([0, 1, 1000], [5, 5, 5], [1], [0, 1e9] * 50, [np.nan, 1.0, 2.0]):
+    kinds = [1, 2, 3, 4, 5, 21, 21, 21] * 50
+    for values in ([0, 1, 1000], [5, 5, 5], [1], [0, 1e9] * 50, [np.nan, 1.0, 2.0], kinds):
         assert far_values(np.array(values, dtype=float)) == []
 
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from scgan.data.tables.reading import Table, from_columns, read_table
+from scgan.data.tables.reading import from_columns, read_table
+from scgan.data.tables.table import Table
 
 COLUMNS = {
     "energy": np.array([1.5, 2.5, 1e30, -4.0], dtype=np.float32),

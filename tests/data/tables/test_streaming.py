@@ -12,9 +12,10 @@ from scgan.data.dataset import DataConfig
 from scgan.data.loading import load
 from scgan.data.tables import parts as files
 from scgan.data.tables.moments import Moments
-from scgan.data.tables.reading import Table, read_table
+from scgan.data.tables.reading import read_table
 from scgan.data.tables.schema import Schema
 from scgan.data.tables.streaming import Sample
+from scgan.data.tables.table import Table
 
 
 @pytest.fixture

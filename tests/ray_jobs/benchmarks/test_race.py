@@ -10,7 +10,7 @@ import torch
 
 from ray_jobs.benchmarks import courses, magic, race, race_report
 from ray_jobs.benchmarks.courses import View
-from ray_jobs.benchmarks.peers import Peer
+from ray_jobs.benchmarks.training import Peer
 from scgan.data.dataset import DataConfig
 from scgan.data.loading import load
 from scgan.metrics.scores import Score

@@ -8,7 +8,6 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -19,7 +18,7 @@ from ray_jobs import search as command
 from ray_jobs.tuning import run as service
 from ray_jobs.tuning.run import search
 from ray_jobs.tuning.settings import TuneSettings, description, resolve
-from ray_jobs.tuning.trial import fixed_stages, last_training, run_trial
+from ray_jobs.tuning.trial import run_trial
 from scgan import systems
 from scgan.cli import commands
 from scgan.config import override
@@ -221,39 +220,6 @@ def test_failing_trials_are_recorded_with_their_cause_and_the_search_goes_on(
             and run.data.tags["scgan.cause"] == trial.user_attrs["cause"]
         )
     assert not any(".part-" in key for key in ArtifactStore(str(tmp_path)).keys())
-
-
-def test_stages_that_no_setting_touches_are_fixed():
-    data = pipeline.prepare(SPEC)
-    assert fixed_stages(SPEC, data, dict.fromkeys(key_of(SPACE))) == ("encode",)
-    later = fixed_stages(SPEC, data, {"decoder.lambda_x": None})
-    assert later == ("encode", "cluster", "map")
-    assert fixed_stages(SPEC, data, {"encoder.width": None}) == ()
-
-
-def key_of(words):
-    return [word.partition("=")[0] for word in words]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("scgan", ("decode", "decoder.num_samples")),
-        ("infoscc_gan", ("generate", "generator.num_samples")),
-        ("eigengan", ("generate", "generator.num_samples")),
-    ],
-)
-def test_what_is_trained_in_pieces_comes_from_the_stages(name, expected, monkeypatch):
-    system = systems.load(name)
-    (example,) = system.examples.values()
-    spec = Spec(name, DataConfig(source=example), system.presets["smoke"])
-    whole = SimpleNamespace(stream=None)
-    assert last_training(spec, whole) == expected
-    # A last stage that is not trained, like one that scores, changes nothing.
-    stages = system.stages(whole)
-    after = replace(stages[-1], name="score", data_parallel=False)
-    monkeypatch.setattr(type(system), "stages", lambda self, data: (*stages, after))
-    assert last_training(spec, whole) == expected
 
 
 @pytest.mark.slow

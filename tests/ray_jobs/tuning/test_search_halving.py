@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from types import SimpleNamespace
 
 import optuna
 import pytest
@@ -47,6 +48,14 @@ def test_a_trial_begun_again_is_not_counted_twice():
     halving = Halving("loss", RUNGS, 3)
     assert [halving.goes_on("a", 10, 1.0) for _ in range(5)] == [True] * 5
     assert len(halving.values[10]) == 1 and halving.gone_on == {10: 1, 30: 0}
+
+
+def test_who_may_not_go_on_is_stopped():
+    halving, told = Halving("loss", RUNGS, 3), []
+    for name, samples, loss in (("a", 10, 1.0), ("b", 10, 2.0), ("b", 20, 2.0), ("c", 10, 0.5)):
+        trial, result = SimpleNamespace(trial_id=name), {"samples": samples, "loss": loss}
+        told.append(halving.on_trial_result(None, trial, result))
+    assert told == ["CONTINUE", "STOP", "CONTINUE", "CONTINUE"]  # 20 is no rung
 
 
 def test_earlier_trials_are_remembered():

@@ -27,7 +27,7 @@ from ray_jobs.tuning.study import (
     open_warm,
 )
 from scgan import systems
-from scgan.space import Choice, Float, When, describe
+from scgan.space import Choice, Float, Int, When, describe
 
 CONFIG = systems.load("scgan").presets["smoke"]
 SPACE = {
@@ -78,6 +78,25 @@ def test_the_defaults_are_first_and_conditions_hold(url):
     assert len({point["decoder.adversarial"] for point in points}) == 2
 
 
+def test_a_domain_is_suggested_as_it_is(url):
+    space = {
+        "clusters.num_clusters": Int(8, 512, log=True),
+        "decoder.width": Int(32, 64),
+        "decoder.lambda_x": Float(0.01, 10, log=True),
+        "decoder.r1_weight": Float(0, 1),
+    }
+    study = opened(url, space=space)
+    searcher(url, study, space).suggest("a")
+    found = study.trials[0].distributions
+    assert [found[key].log for key in space] == [True, False, True, False]
+    assert [(found[key].low, found[key].high) for key in space] == [
+        (8, 512),
+        (32, 64),
+        (0.01, 10),
+        (0, 1),
+    ]
+
+
 def test_every_end_is_told_for_what_it_is(url, monkeypatch):
     study = opened(url)
     search = searcher(url, study)
@@ -97,6 +116,7 @@ def test_every_end_is_told_for_what_it_is(url, monkeypatch):
     )
     search.on_trial_result("a", rung)
     search.on_trial_complete("a", {**rung, **final})
+    search.on_trial_result("b", rung)
     search.on_trial_complete("b", rung)
     search.on_trial_complete("c", {"cause": "not a number: decode: d_loss is nan"})
     search.on_trial_complete("d", error=True)
@@ -154,6 +174,9 @@ def test_a_continued_study_draws_other_points(url):
     assert len(set(seen)) == 9
     fresh = searcher(url.replace("study.db", "other.db"))
     assert fresh.suggest("0")["decoder.lambda_x"] == seen[0]  # seeded
+    seeded = url.replace("study.db", "seeded.db")
+    again = searcher(seeded, opened(seeded, seed=1))
+    assert again.suggest("0")["decoder.lambda_x"] != seen[0]
 
 
 def test_another_space_is_refused_once_a_trial_was_begun(url):
@@ -161,7 +184,9 @@ def test_another_space_is_refused_once_a_trial_was_begun(url):
     enqueue_first(opened(url), SPACE, CONFIG, 3, None)
     study = opened(url, space=other)  # nothing was run yet
     assert study.trials == []
-    searcher(url, study, other).suggest("a")
+    for value in (1.0, 2.0):
+        study.enqueue_trial({"decoder.lambda_x": value})
+    searcher(url, study, other).suggest("a")  # one runs, one waits
     with pytest.raises(
         ValueError, match=r"study 's' was begun with another space \(of decoder.lambda_x\)"
     ):
@@ -192,6 +217,22 @@ def test_another_study_warms_it_up(url):
     assert len(study.trials) == 3 and points[0]["decoder.lambda_x"] == CONFIG.decoder.lambda_x
     for point, trial in zip(points[1:], (first.trials[3], first.trials[2]), strict=True):
         assert point["decoder.lambda_x"] == min(max(trial.params["decoder.lambda_x"], 0.01), 10)
+    # What was queued once is not queued again, whatever the other study has by now.
+    enqueue_first(study, SPACE, CONFIG, 9, open_warm("first", url))
+    assert len(study.trials) == 3
+
+    # A point beyond the space is moved to its edge.
+    far = opened(url, "far", {"decoder.lambda_x": Float(0.001, 100, log=True)})
+    far.enqueue_trial({"decoder.lambda_x": 90.0})
+    beyond = searcher(url, far, {"decoder.lambda_x": Float(0.001, 100, log=True)})
+    assert beyond.suggest("0") == {"decoder.lambda_x": 90.0}
+    beyond.on_trial_complete(
+        "0", {"samples": 9, "sliced_wasserstein": 1.0, "scores": "{}", "final": True}
+    )
+    near = opened(url, "near")
+    enqueue_first(near, SPACE, CONFIG, 2, open_warm("far", url))
+    assert near.trials[1].system_attrs["fixed_params"]["decoder.lambda_x"] == 10
+
     with pytest.raises(ValueError, match="no study 'third'"):
         open_warm("third", url)
 
@@ -277,10 +318,11 @@ def test_a_study_on_a_server_is_kept_by_its_drivers_heartbeat(url, monkeypatch):
 def test_costs_count_what_was_shared(url):
     study = opened(url)
     search = searcher(url, study)
-    study.set_user_attr("shared", {"encode-1": 10.0})
+    study.set_user_attr("shared", {"encode-1": 10.0, "encode-0": 1.0})  # one of an earlier seed
     accounts = [
         ('"map": 2.0, "cluster": 1.0, "decode": 6.0', True),
         ('"map": 2.0, "decode": 2.0', False),
+        ('"map": 2.0, "decode": 4.0', True),
     ]
     keys = '{"encode": "encode-1", "cluster": "cluster-1", "map": "map-%d", "decode": "decode-%d"}'
     for i, (seconds, final) in enumerate(accounts):
@@ -297,8 +339,9 @@ def test_costs_count_what_was_shared(url):
             },
         )
     fits, seconds = costs(study).lines()
-    assert fits == "fitted: encode 1 x, cluster 1 x, map 2 x, decode 2 x, for 2 trials"
-    assert seconds == "training: 23.0 s, 61% of the 38.0 s of every trial trained whole"
+    assert fits == "fitted: encode 2 x, cluster 1 x, map 3 x, decode 3 x, for 3 trials"
+    # 13 s before the last stage each, and 6, 4 and, of the one that was stopped, their mean.
+    assert seconds == "training: 30.0 s, 56% of the 54.0 s of every trial trained whole"
 
 
 def test_optuna_is_quiet_and_seeded(url):

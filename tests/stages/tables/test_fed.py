@@ -13,14 +13,15 @@ from torch.testing import assert_close
 from scgan.clustering import in_memory
 from scgan.config import override
 from scgan.contract import Inputs
-from scgan.losses.contrastive import gaussian_info_nce
-from scgan.losses.scgan import DecoderLoss
+from scgan.losses.contrastive import isometric_info_nce
+from scgan.nn.encoder import Projection
 from scgan.nn.mlp import MLP
 from scgan.nn.subspace import SubspaceDecoder
 from scgan.stages.tables import cluster as clustering
-from scgan.stages.tables import decode, encode, latents
+from scgan.stages.tables import decode, encode, latents, mapper_fits
 from scgan.stages.tables import map as mapping
 from scgan.stages.tables.cluster import ClusteredCodes, ClusterSettings
+from scgan.stages.tables.mapper_fits import Codes
 from scgan.store.artifacts import Artifact
 from scgan.systems.scgan import SCGANConfig
 from scgan.training.runtime import Runtime
@@ -35,6 +36,7 @@ def seeded(seed=0):
 def config_of(**changes):
     lengths = {"encoder.num_samples": 64, "encoder.batch_size": 16}
     lengths |= {"mappers.num_samples": 64, "mappers.batch_size": 16}
+    lengths |= {"mappers.kind": "adversarial"}
     lengths |= {"decoder.num_samples": 128, "decoder.batch_size": 32}
     return override(SCGANConfig(), lengths | changes)
 
@@ -103,13 +105,19 @@ def test_the_noise_of_views_is_the_median_distance_to_the_nearest_row_by_dimensi
 def test_codes_are_centred_and_scaled_by_all_rows(inputs):
     config = config_of()
     artifact = encode.encode(config, ("all",), inputs, Runtime())
-    raw = MLP([2, 128, 128, 128, 4])
+    sizes = {"width": 128, "num_layers": 3, "stretch": 1.0, "potential": True}
+    raw = Projection(2, 2, **sizes, generator=seeded())
     raw.load_state_dict(artifact.section("encoder.net"))
-    u = raw(inputs.data.train).detach()
+    u = raw(inputs.data.train).detach()[:, :2]
     eps = encode.load_encoder(config.encoder, artifact).embed(inputs.data.train)
     assert_close(eps, (u - u.mean(0)) / (u - u.mean(0)).square().mean().sqrt())
     assert artifact.meta["data_dim"] == 2 and len(artifact.meta["curve"]) == 4
-    assert artifact.meta["curve"][0].keys() == {"samples", "gaussian_info_nce"}
+    assert artifact.meta["curve"][0].keys() == {
+        *("samples", "isometric_info_nce", "mutual_information")
+    }
+    for point in artifact.meta["curve"]:  # of 16 pairs
+        total = point["isometric_info_nce"] + point["mutual_information"]
+        assert total == pytest.approx(math.log(31))
 
 
 def test_a_worker_embeds_its_share_of_both_views_and_compares_with_all(inputs, monkeypatch):
@@ -118,9 +126,9 @@ def test_a_worker_embeds_its_share_of_both_views_and_compares_with_all(inputs, m
 
     def loss(u0, u1, temperature, *, gathered, rank):
         compared.append((u0, u1, temperature, gathered, rank))
-        return gaussian_info_nce(u0, u1, temperature)
+        return isometric_info_nce(u0, u1, temperature)
 
-    monkeypatch.setitem(encode.CONTRASTIVE, "gaussian_info_nce", loss)
+    monkeypatch.setitem(encode.CONTRASTIVE, "isometric_info_nce", loss)
     config = config_of(**{"encoder.noise_std": 1e-3, "encoder.temperature": 0.3})
     encode.encode(config, ("all",), inputs, Worker())
 
@@ -155,10 +163,22 @@ def test_batches_are_drawn_from_all_rows_evenly(inputs, monkeypatch):
 # Clusters
 
 
-def test_k_is_one_for_two_hundred_rows_up_to_256():
-    c = ClusterSettings()
-    assert [clustering.num_clusters(c, n) for n in (10, 399, 400, 10**6)] == [1, 1, 2, 256]
-    assert clustering.num_clusters(ClusterSettings(num_clusters=7), 10**6) == 7
+def test_k_is_what_is_set_or_what_held_out_codes_say_and_why(inputs, caplog):
+    place = torch.randint(4, (2000,), generator=seeded(1))
+    eps = torch.randn(2000, 2, generator=seeded(2)) + 40 * place[:, None]
+    assert clustering.num_clusters(ClusterSettings(num_clusters=7), eps, 0) == (7, {})
+    with caplog.at_level("INFO"):
+        num, why = clustering.num_clusters(ClusterSettings(), eps, 0)
+    assert num in (1, 4) and max(why["evidence"], key=why["evidence"].get) == str(num)
+    assert "clusters, as a small mixture each explains held-out codes" in caplog.text
+
+    config = config_of()
+    made = {"encode": encode.encode(config, ("all",), inputs, Runtime())}
+    artifact = clustering.cluster(config, ("all",), Inputs(inputs.data, made, 0), Runtime())
+    assert "1" in artifact.meta["evidence"] and "64" not in artifact.meta["evidence"]
+    config = config_of(**{"clusters.num_clusters": 3})
+    artifact = clustering.cluster(config, ("all",), Inputs(inputs.data, made, 0), Runtime())
+    assert artifact.meta["num_clusters"] == 3 and "evidence" not in artifact.meta
 
 
 def test_the_clustering_gets_the_codes_the_settings_and_a_seed_of_the_run(inputs, monkeypatch):
@@ -209,13 +229,15 @@ def test_the_curve_of_the_mappers_says_what_it_names(inputs):
 def test_a_mappers_distance_is_its_own_and_its_floor_that_of_real_codes():
     x = torch.randn(4000, 2, generator=seeded(5))
     clusters = [10 * x[:2000] + 7, x[2000:]]
-    mappers = mapping.build_mappers(config_of().mappers, 2, 2, [seeded(6), seeded(7)])
-    mappers.whitening.fit(clusters, 1e-3)
-    good, floor = mapping.mapper_quality(mappers, clusters, [seeded(8), seeded(9)])
-    assert all(value < 0.15 for value in (*good, *floor)) and min(floor) > 0
+    c = config_of().mappers
+    codes = Codes.of(["4", "7"], clusters, Inputs(None, {}, 0))
+    mappers = mapping.build_mappers(c, 2, 2, [seeded(6), seeded(7)])
+    mappers.whitening.fit(codes.train, 1e-3)
+    good, floor = mapping.mapper_quality(c, mappers, codes)
+    assert all(value < 0.25 for value in (*good, *floor)) and min(floor) > 0
     with torch.no_grad():
         mappers.decoder.layers[-1].bias[1, 0, 0] += 3  # in the cluster's own standard deviations
-    bad, same = mapping.mapper_quality(mappers, clusters, [seeded(8), seeded(9)])
+    bad, same = mapping.mapper_quality(c, mappers, codes)
     assert bad[0] == good[0] and same == floor
     assert bad[1] == pytest.approx(3 * 2 / math.pi, abs=0.25)  # a mean over directions
 
@@ -223,15 +245,16 @@ def test_a_mappers_distance_is_its_own_and_its_floor_that_of_real_codes():
 def test_each_units_distance_and_floor_are_kept_under_their_names(inputs, monkeypatch):
     judged = []
 
-    def quality(mappers, clusters, generators):
-        judged.append((clusters, [generator.initial_seed() for generator in generators]))
+    def quality(c, mappers, codes):
+        judged.append(codes)
         return [1.0, 2.0], [3.0, 4.0]
 
     monkeypatch.setattr(mapping, "mapper_quality", quality)
     made = mapping.map_clusters(config_of(), ["1", "0"], inputs, Runtime())
     assert made.meta["quality"] == [1, 2] and made.meta["quality_floor"] == [3, 4]
-    ((clusters, seeds),) = judged
-    assert [len(codes) for codes in clusters] == [50, 150] and len(set(seeds)) == 2
+    (codes,) = judged
+    assert [len(eps) for eps in codes.train] == [45, 135]
+    assert [len(eps) for eps in codes.held_out] == [5, 15]
 
 
 def test_parts_of_any_sizes_are_merged_by_their_clusters():
@@ -250,10 +273,11 @@ def test_parts_of_any_sizes_are_merged_by_their_clusters():
 def test_every_run_and_unit_draws_of_its_own(inputs):
     def batches(seed, unit):
         again = Inputs(inputs.data, inputs.artifacts, seed)
-        codes = ClusteredCodes.from_artifact(inputs.artifacts["cluster"]).codes_of([0])
+        clusters = ClusteredCodes.from_artifact(inputs.artifacts["cluster"]).codes_of([0])
+        codes = Codes.of([unit], clusters, again)
         mappers = mapping.load_mappers(config_of().mappers, inputs.artifacts["map"])
         c = config_of().mappers
-        made = mapping._mapper_batches(c, [unit], codes, mappers, again, Runtime())
+        made = mapper_fits.mapper_batches(c, mappers, codes, Runtime())
         return made.at(0)[0][1]
 
     first = batches(0, "0")
@@ -298,59 +322,6 @@ def test_a_worker_decodes_its_share_of_each_batch(inputs, monkeypatch):
     for ours, theirs in zip(share, whole, strict=True):
         for one, all_rows in zip(ours, theirs, strict=True):
             assert torch.equal(one, all_rows[16:])
-
-
-def test_each_discriminator_sees_its_own_samples_and_the_real_rows(inputs, monkeypatch):
-    """The one of reconstructions never sees what is generated, nor the other way about."""
-    made, seen = [], []
-    forward = SubspaceDecoder.forward
-
-    def decoded(self, eps, z=None):
-        value = forward(self, eps, z)
-        made.append(("generated" if z is not None else "reconstructed", value.detach().clone()))
-        return value
-
-    monkeypatch.setattr(SubspaceDecoder, "forward", decoded)
-    critics = []
-    build = decode.build_critics
-
-    def built(*args):
-        critics.append(build(*args))
-        return critics[0]
-
-    monkeypatch.setattr(decode, "build_critics", built)
-    monkeypatch.setattr(MLP, "forward", lambda self, x: seen.append((self, x)) or plain(self, x))
-    decode.decode(config_of(**{"decoder.num_samples": 32}), ("all",), inputs, Runtime())
-
-    (critic,), x = critics, inputs.data.train
-    fakes = dict(made)
-    told_apart, judged = seen[:2], seen[2:]
-    for (network, batch), (judge, fake) in zip(told_apart, judged, strict=True):
-        (name,) = [name for name in critic if critic[name] is network]
-        assert judge is network and torch.equal(fake, fakes[name]) and fake.requires_grad
-        assert torch.equal(batch[32:], fakes[name])
-        assert torch.cdist(batch[:32].detach(), x).min(1).values.max() == 0
-    assert {id(network) for network, _ in seen} == {id(network) for network in critic.values()}
-
-
-def plain(network, x):
-    for layer in network:
-        x = layer(x)
-    return x
-
-
-def test_the_curve_of_the_decoder_says_what_it_names(inputs, monkeypatch):
-    def loss(x, x_hat, *logits, **weights):
-        nothing = x_hat.sum() * 0
-        return DecoderLoss(nothing + 1, nothing + 2, nothing + 3, nothing + 100)
-
-    monkeypatch.setattr(decode, "decoder_loss", loss)
-    monkeypatch.setattr(decode, "orthogonality", lambda bases: bases[0].sum() * 0 + 4)
-    config = config_of(**{"decoder.num_samples": 32})
-    (point,) = decode.decode(config, ("all",), inputs, Runtime()).meta["curve"]
-    assert point["reconstruction"] == 1 and point["orthogonality"] == 4
-    assert (point["reconstructed_g_loss"], point["generated_g_loss"]) == (2, 3)
-    assert {"reconstructed_d_loss", "generated_d_loss"} <= point.keys()
 
 
 def test_the_decoder_draws_rows_latents_and_noise_of_the_runs_seed(inputs):

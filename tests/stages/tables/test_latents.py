@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from scgan.nn.mappers import Mappers
+from scgan.nn.mappers import AutoencoderMappers
 from scgan.stages.tables.latents import (
     CentreLatents,
     GaussianLatents,
@@ -51,7 +51,7 @@ def test_centre_latents_are_a_mixture_of_the_clusters():
 
 
 def test_mapping_latents_follow_the_weights():
-    mappers = Mappers(2, 2, width=4, num_layers=1, generators=[seeded(1), seeded(2)])
+    mappers = AutoencoderMappers(2, 2, width=4, num_layers=1, generators=[seeded(1), seeded(2)])
     mappers.whitening.centre[1] += 100
     latents = MappingLatents(mappers, torch.tensor([1.0, 3.0]))
     drawn = latents.sample(20_000, seeded())

@@ -11,12 +11,13 @@ from torch.testing import assert_close
 
 from scgan.config import override
 from scgan.contract import Inputs
-from scgan.nn.mappers import Mappers
+from scgan.nn.mappers import AutoencoderMappers
 from scgan.nn.subspace import SubspaceDecoder
 from scgan.stages.tables import cluster as clustering
-from scgan.stages.tables import decode, encode, latents
+from scgan.stages.tables import decode, encode, latents, mapper_fits
 from scgan.stages.tables import map as mapping
 from scgan.stages.tables.cluster import ClusteredCodes
+from scgan.stages.tables.mapper_fits import Codes
 from scgan.store.artifacts import Artifact
 from scgan.systems.scgan import SCGANConfig
 from scgan.training.runtime import Runtime
@@ -25,6 +26,7 @@ LENGTHS = {
     "encoder.num_samples": 256,
     "encoder.batch_size": 64,
     "clusters.num_clusters": 2,
+    "mappers.kind": "adversarial",
     "mappers.num_samples": 128,
     "mappers.batch_size": 32,
     "decoder.num_samples": 4096,
@@ -117,15 +119,15 @@ def test_the_partition_keeps_every_rows_code_and_the_latents_a_part(inputs, monk
 # Mappers
 
 
-def test_a_mapper_is_trained_on_all_rows_of_its_cluster_and_on_no_other(inputs, monkeypatch):
+def test_a_mapper_is_trained_on_its_clusters_rows_but_a_tenth_and_on_no_other(inputs, monkeypatch):
     seen = []
-    forward = mapping.Mappers.encode
+    forward = AutoencoderMappers.encode
 
     def recorded(self, v):
         seen.append(self.whitening.inverse(v).detach())
         return forward(self, v)
 
-    monkeypatch.setattr(Mappers, "encode", recorded)
+    monkeypatch.setattr(AutoencoderMappers, "encode", recorded)
     config = config_of(**{"mappers.num_samples": 32 * 64})
     mapping.map_clusters(config, ["1", "0"], inputs, Runtime())
     rows = torch.cat(seen, 1)
@@ -134,7 +136,7 @@ def test_a_mapper_is_trained_on_all_rows_of_its_cluster_and_on_no_other(inputs, 
         own = found.codes[found.k == number]
         distance = torch.cdist(rows[place].double(), own.double())
         assert distance.min(1).values.max() < 0.01
-        assert len(set(distance.argmin(1).tolist())) > 0.95 * len(own)
+        assert 0.85 * len(own) < len(set(distance.argmin(1).tolist())) <= 0.9 * len(own)
 
 
 def test_parts_merge_into_what_all_units_make_at_once(inputs):
@@ -153,13 +155,11 @@ def test_parts_merge_into_what_all_units_make_at_once(inputs):
 
 
 def test_the_priors_of_the_mappers_are_standard_normal(inputs):
-    config, runtime = config_of(), Runtime()
+    config, runtime, units = config_of(), Runtime(), ["0", "1"]
     found = ClusteredCodes.from_artifact(inputs.artifacts["cluster"])
     mappers = mapping.load_mappers(config.mappers, inputs.artifacts["map"])
-    clusters = found.codes_of([0, 1])
-    batches = mapping._mapper_batches(
-        config.mappers, ["0", "1"], clusters, mappers, inputs, runtime
-    )
+    codes = Codes.of(units, found.codes_of([0, 1]), inputs)
+    batches = mapper_fits.mapper_batches(config.mappers, mappers, codes, runtime)
     (_, omega), _ = batches.at(0)
     check_standard_normal(omega)
 
@@ -192,7 +192,7 @@ def test_it_reconstructs_from_the_rows_own_codes_with_the_noise_fixed(inputs, mo
 
     monkeypatch.setattr(SubspaceDecoder, "forward", fixed)
     monkeypatch.setattr(decode, "decoder_loss", recorded)
-    fit_decoder(inputs, num_samples=1024)
+    fit_decoder(inputs, num_samples=1024, whitened=False)
     found, x = ClusteredCodes.from_artifact(inputs.artifacts["cluster"]), inputs.data.train
     assert len(pairs) == 2
     for rows, eps in pairs:
@@ -242,7 +242,7 @@ def test_the_averaged_weights_are_stored_and_not_the_last(inputs, monkeypatch):
 
 
 @pytest.mark.parametrize("every", [1, 3])
-def test_the_penalty_comes_now_and_then_and_weighs_as_much(inputs, monkeypatch, every):
+def test_the_penalty_comes_now_and_then_and_weighs_what_is_set(inputs, monkeypatch, every):
     weights = []
     loss = decode.discriminator_loss
 
@@ -251,9 +251,9 @@ def test_the_penalty_comes_now_and_then_and_weighs_as_much(inputs, monkeypatch, 
         return loss(*tensors, r1_weight=r1_weight, **kwargs)
 
     monkeypatch.setattr(decode, "discriminator_loss", recorded)
-    fit_decoder(inputs, r1_every=every, r1_weight=0.2)
-    expected = [0.2 * every if step % every == 0 else 0.0 for step in range(8)]
-    assert weights[::2] == weights[1::2] == pytest.approx(expected)
+    fit_decoder(inputs, r1_every=every, r1_weight=0.2, reconstruction_critic=True)
+    expected = [0.2 if step % every == 0 else 0.0 for step in range(8)]
+    assert weights[::2] == weights[1::2] == expected
 
 
 # Settings
@@ -271,6 +271,7 @@ OTHER = {
         "num_layers": 2,
         "noise_std": 0.9,
         "contrastive": "nt_xent",
+        "isometric_start": False,
         "temperature": 0.1,
         "batch_size": 32,
         "num_samples": 128,
@@ -279,9 +280,14 @@ OTHER = {
     },
     "clusters": {"num_clusters": 5, "min_rows": 399, "max_iter": 1, "mini_batch_above": 50},
     "mappers": {
+        "kind": "gaussian",
         "code_dim": 1,
         "width": 8,
         "num_layers": 1,
+        "num_couplings": 2,
+        "num_pieces": 3,
+        "num_components": 3,
+        "adversarial_weight": 0.0,
         "lambda_eps": 0.1,
         "axis_floor": 1.0,
         "adversarial": "hinge",
@@ -298,11 +304,15 @@ OTHER = {
         "num_layers": 2,
         "noise_dim": 2,
         "noise_scale": 1.0,
+        "whitened": False,
         "reconstruction_weight": 1.0,
+        "reconstruction_critic": True,
         "lambda_x": 0.1,
         "adversarial": "hinge",
         "d_width": 16,
         "d_num_layers": 2,
+        "d_normalisation": "layer",
+        "d_pack": 2,
         "r1_weight": 3.0,
         "r1_every": 2,
         "orthogonality_weight": 30.0,
@@ -314,6 +324,9 @@ OTHER = {
         "schedule": "constant",
     },
 }
+
+
+OF_A_KIND = {"num_couplings": "flow", "num_pieces": "flow", "num_components": "mixture"}
 
 
 def test_every_setting_of_every_stage_is_tried():
@@ -344,6 +357,7 @@ CASES = [(section, key) for section, changes in OTHER.items() for key in changes
 
 @pytest.mark.parametrize(("section", "key"), CASES)
 def test_every_setting_changes_what_its_stage_makes(fit, section, key):
-    one, other = fit(section), fit(section, **{key: OTHER[section][key]})
+    kind = {"kind": OF_A_KIND[key]} if key in OF_A_KIND else {}
+    one, other = fit(section, **kind), fit(section, **kind, **{key: OTHER[section][key]})
     same = one.keys() == other.keys()
     assert not same or any(not torch.equal(one[name], other[name]) for name in one)
