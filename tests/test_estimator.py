@@ -399,3 +399,28 @@ def test_an_estimator_goes_to_a_path_and_back(X, tmp_path):
     loaded = SCGAN.load(tmp_path / "saved")
     assert loaded.sample(9).equals(fitted.sample(9)) and loaded.layout_ == fitted.layout_
     assert loaded.memory == str(tmp_path / "memory")
+
+
+@pytest.mark.filterwarnings("ignore:Series.values returning")
+def test_frames_with_categories_times_and_gaps_come_back_of_the_same_types(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=400), "kind": rng.choice(["a", "b"], 400)})
+    frame["rank"] = pd.Categorical(rng.choice(["low", "high"], 400), ["low", "high"], ordered=True)
+    day = pd.to_timedelta(rng.integers(0, 99, 400), "D")
+    frame["when"] = (pd.Timestamp("2021-01-01") + day).tz_localize("Asia/Tokyo")
+    frame["count"] = pd.array(rng.integers(0, 9, 400), "Int16")
+    frame.loc[frame.kind == "b", "count"] = pd.NA
+    short = {**SETTINGS, "encoder.num_samples": 2048, "decoder.num_samples": 4096}
+
+    with pytest.raises(ValueError, match="no value in 'count' .* missing='model' learns where"):
+        make(2, short).fit(frame)
+    model = clone(make(2, short, missing="model")).fit(frame)
+    drawn = model.sample(300, seed=1)
+    assert drawn.dtypes.equals(frame.dtypes) and drawn.when.dt.tz == frame.when.dt.tz
+    assert set(drawn.kind) <= {"a", "b"} and drawn["rank"].cat.ordered
+    assert model.predict(frame).shape == (400,) and 0 < drawn["count"].isna().mean() < 1
+
+    model.save(tmp_path / "m")
+    pd.testing.assert_frame_equal(SCGAN.load(tmp_path / "m").sample(300, seed=1), drawn)
+    with pytest.raises(ValueError, match="column 'kind' holds 'c', which is none of the 2"):
+        model.predict(frame.assign(kind="c"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -65,7 +66,9 @@ class Layout:
         pairs = zip(other.labels, other.names, strict=True)
         return [known.get(label, name) for label, name in pairs]
 
-    def give(self, columns: Mapping[str, np.ndarray], meanings: Meanings) -> Any:
+    def give(
+        self, columns: Mapping[str, np.ndarray], meanings: Meanings = MappingProxyType({})
+    ) -> Any:
         """Put columns into such a container.
 
         Args:

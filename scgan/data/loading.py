@@ -21,7 +21,7 @@ from scgan.data.mixture import Toy
 from scgan.data.remote import on_disk
 from scgan.data.split import split, split_images, spreading
 from scgan.data.tables.checking import Choice
-from scgan.data.tables.oddities import tell_far, tell_labels
+from scgan.data.tables.oddities import tell_categories, tell_far, tell_labels
 from scgan.data.tables.parts import Parts, find_parts
 from scgan.data.tables.reading import read_local
 from scgan.data.tables.schema import Schema
@@ -77,7 +77,9 @@ def load(config: DataConfig, seed: int) -> Dataset:
     tell_far(config.source, table.columns)
     tell_labels(config.source, config.label or "y", table.labels)
 
-    return split(path.stem, table, config.test_fraction, seed, config.scaling)
+    data = split(path.stem, table, config.test_fraction, seed, config.scaling)
+    tell_categories(config.source, data.table_schema)
+    return data
 
 
 def check_is_path(source: str) -> None:
@@ -120,6 +122,7 @@ def _stream(name: str, config: DataConfig, paths: Sequence[str], seed: int) -> D
     found = measure(parts, config.num_train, config.num_test, config.shard_rows, config.scaling)
     tell_far(config.source, found.train.columns)
     tell_labels(config.source, config.label, found.train.labels)
+    tell_categories(config.source, found.schema)
 
     return Dataset(
         name=name,

@@ -30,6 +30,7 @@ class Raw:
         codes: Name to texts ``[N]`` of columns that are read as numbers, but whose texts say more:
             ``"007"``.
         meanings: Name to what a column is beyond numpy's type, where it is more.
+        mixed: Columns with numbers in some parts of the table and texts in others.
     """
 
     names: tuple[str, ...]
@@ -39,6 +40,7 @@ class Raw:
     untyped: frozenset[str] = frozenset()
     codes: Mapping[str, np.ndarray] = field(default_factory=dict)
     meanings: Mapping[str, Meaning] = field(default_factory=dict)
+    mixed: frozenset[str] = frozenset()
 
     @property
     def num_rows(self) -> int:

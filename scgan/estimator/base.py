@@ -22,7 +22,7 @@ from scgan.config import Settings, override
 from scgan.data.containers import Layout, take
 from scgan.data.dataset import DataConfig
 from scgan.data.split import whole
-from scgan.data.tables.oddities import tell_far
+from scgan.data.tables.oddities import tell_categories, tell_far
 from scgan.data.tables.reading import from_raw
 from scgan.data.tables.schema import Schema
 from scgan.pipeline import executor as execution
@@ -78,6 +78,7 @@ class Estimator(BaseEstimator):
         table = from_raw(raw, missing=self.missing)
         tell_far("X", table.columns, "put NaN in their place, and leave those rows out")
         data = whole("X", table)
+        tell_categories("X", data.table_schema)
         config = self._config()
         systems.load(self._system).check(config, data)
         self.seed_ = _seed(self.random_state)

@@ -45,10 +45,6 @@ def kept_scores(
     yield "within_range", Score.of("within_range", float(inside.mean()), 1.0)
 
 
-def _as(values: np.ndarray, kind: np.dtype) -> np.ndarray:
-    return values.astype(kind) if kind.kind == values.dtype.kind == "f" else values
-
-
 def _constant(column: Column, made: Mapping[str, np.ndarray]) -> np.ndarray:
     return column.constant(len(made[column.name]))
 
@@ -71,3 +67,7 @@ def _within(made: np.ndarray, real: np.ndarray) -> np.ndarray:
     else:
         inside = (data >= there.min()) & (data <= there.max())
     return np.where(mask_of(made), mask_of(real).any(), inside)
+
+
+def _as(values: np.ndarray, kind: np.dtype) -> np.ndarray:
+    return values.astype(kind) if kind.kind == values.dtype.kind == "f" else values

@@ -52,13 +52,13 @@ COLUMNS = [
     Odd(
         "instants",
         one(c=pa.array([0] * NUM).cast(pa.timestamp("ms", "UTC"))),
-        "column 'c' holds dates or times",
+        names=("a", "b", "c"),
         streamed=True,
     ),
     Odd(
         "categories",
         one(c=pa.array(["u", "v"] * 30).dictionary_encode()),
-        "column 'c' holds text ('u' in row 1)",
+        names=("a", "b", "c"),
         streamed=True,
     ),
     Odd("a column of no type", one(c=pa.nulls(NUM)), "'c'", streamed=True),

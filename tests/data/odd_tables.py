@@ -34,13 +34,27 @@ TEXTS = [
     Odd("a name twice", text("a,b,a\n1,2,3\n"), "column 'a' appears 2 times"),
     Odd("an index without a name", text(csv({"": B, "a": A})), "column 1 has no name"),
     Odd("a row that is short", text(table() + "1\n"), "t.csv: can't be read as .csv"),
-    Odd("text", text(table(c=["x"] * NUM)), "column 'c' holds text ('x' in row 1)"),
-    Odd("units beside numbers", text(table(c=["5 km"] * NUM)), "holds text ('5 km' in row 1)"),
+    Odd("text", text(table(c=["x", "y"] * 30)), told="'c' (2 different)", names=("a", "b", "c")),
+    Odd(
+        "a name in each row",
+        text(table(c=[f"name {i}" for i in range(NUM)])),
+        "column 'c' holds text: 60 different values in 60 rows, an identifier or free text",
+    ),
+    Odd("mark of none", text(table(c=["n/k", *range(59)])), "holds text ('n/k' in row 1) among"),
+    Odd(
+        "units beside numbers",
+        text(table(c=[f"{i} km" for i in range(NUM)])),
+        "column 'c' holds text: 60 different values",
+    ),
     Odd("per cent", text(table(c=["5%"] * NUM)), "holds text ('5%' in row 1)"),
     Odd("thousands", text(table(c=['"1,234"'] * NUM)), "holds text ('1,234' in row 1)"),
-    Odd("complex numbers", text(table(c=["1+2j"] * NUM)), "holds text ('1+2j' in row 1)"),
-    Odd("dates", text(table(c=["2020-01-01"] * NUM)), "column 'c' holds dates or times"),
-    Odd("times of day", text(table(c=["12:30:00"] * NUM)), "column 'c' holds dates or times"),
+    Odd(
+        "complex numbers",
+        text(table(c=[f"1+{i}j" for i in range(NUM)])),
+        "column 'c' holds text: 60 different values",
+    ),
+    Odd("dates", text(table(c=["2020-01-01"] * NUM)), names=("a", "b", "c")),
+    Odd("times of day", text(table(c=["12:30:00", "13:00:00"] * 30)), names=("a", "b", "c")),
     Odd("booleans with a gap", text(table(c=["", *["true"] * 59])), "no value in 'c' (1): 1 of 60"),
     Odd("a gap", text(table(c=GAPS)), "no value in 'c' (1): 1 of 60 rows; --data.missing drop"),
     Odd("NaN", text(table(c=marked(np.nan, 3))), "no value in 'c' (3)"),
@@ -229,7 +243,8 @@ FOLDERS = [
     Odd(
         "partitions of text",
         parts({f"y={y}/1.parquet": half(0) for y in "uv"}),
-        "column 'y' holds text ('u' in row 1)",
+        told="taken as categories: 'y' (2 different)",
+        names=("a", "b", "y"),
         streamed=True,
     ),
     Odd(
@@ -302,7 +317,7 @@ FOLDERS = [
     Odd(
         "text beside numbers",
         parts({"0.parquet": half(0, c=B), "1.parquet": half(1, c=B.astype(str))}),
-        "holds numbers written as text",
+        "column 'c' holds numbers in some parts and text in others",
         streamed=True,
     ),
     Odd(

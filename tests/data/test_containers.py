@@ -142,9 +142,12 @@ class Far:
         (pa.array([1]), r"X\.to_table\(\)"),
         (np.zeros(3), r"not shape \(3,\)"),
         (5, r"not shape \(\)"),
-        (pd.DataFrame({"a": ["x", "y"]}), r"holds text \('x' in row 1\); leave it out of X$"),
+        (
+            pd.DataFrame({"a": ["x", *map(str, range(8))]}),
+            r"holds text \('x' in row 1\) among numbers; leave it out of X$",
+        ),
         (pd.DataFrame({"a": [{}, []]}), "leave it out of X"),
-        (pd.DataFrame({"a": pd.to_datetime(["2020-01-01"])}), "holds dates or times"),
+        (pd.DataFrame({"a": pd.to_datetime(["2020-01-01", None])}), "no value in 'a'"),
     ],
 )
 def test_what_is_refused(X: Any, message: str) -> None:

@@ -95,6 +95,8 @@ def test_schema_is_fitted_on_the_training_rows_alone() -> None:
         "duplicate_columns": ["again"],
         "derived_columns": {},
         "ranked_columns": ["row", "a"],
+        "categorical_columns": [],
+        "columns_with_gaps": [],
         "labelled": True,
         "fingerprint": data.fingerprint,
     }

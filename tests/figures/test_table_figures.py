@@ -248,6 +248,42 @@ def test_correlations_are_spearmans():
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["c0", "c1", "c2"]
 
 
+def test_what_is_missing_has_the_mean_rank():
+    values = RNG(2).normal(size=(300, 2))
+    lacking = np.arange(300) < 100
+    masked = np.ma.MaskedArray(values[:, 0], lacking)
+    there = figures.rank_correlation({"a": values[100:, 0], "b": values[100:, 1]})[0, 1]
+    found = figures.rank_correlation({"a": masked, "b": values[:, 1]})
+    assert found[0, 0] == pytest.approx(1) and abs(found[0, 1] - there) < 0.1
+    times = np.datetime64("2020-01-01") + np.arange(300)
+    assert figures.rank_correlation({"t": times, "n": np.arange(300)})[0, 1] == pytest.approx(1)
+    none = np.ma.MaskedArray(values[:, 0], np.ones(300, bool))
+    assert np.isnan(figures.rank_correlation({"a": none, "b": values[:, 1]})[0, 1])
+
+
+def test_categories_are_bars_and_gaps_are_said():
+    real = {
+        "word": np.repeat(["often", "seldom"], [30, 10]),
+        "gap": np.ma.MaskedArray(np.arange(40.0), np.arange(40) < 10),
+        "many": np.arange(40).astype(str),
+        "when": np.datetime64("2020-01-01T00:00:00") + np.arange(40) * np.timedelta64(9, "D"),
+        "none": np.ma.MaskedArray(np.zeros(40), np.ones(40, bool)),
+    }
+    made = {name: values[:20] for name, values in real.items()}
+    made["word"] = np.repeat(["often", "other"], [5, 15])
+    figure = marginals(real, made)
+    assert png(figure, dpi=30)
+    word, gap, many, when, none = figure.axes[:5]
+    *bars, step = word.patches
+    assert [bar.get_height() for bar in bars] == [0.75, 0.25]
+    assert step.get_data().values.tolist() == [0.25, 0.0]
+    assert [label.get_text() for label in word.get_xticklabels()] == ["often", "seldom"]
+    said = [[text.get_text() for text in ax.texts] for ax in (word, gap, many, none)]
+    assert said[1] == ["missing: 25.0%, generated 50.0%"] and said[2] == ["30 more categories"]
+    assert said[3] == ["missing: 100.0%, generated 100.0%, no real value"]
+    assert type(when.xaxis.get_major_formatter()).__name__ == "ConciseDateFormatter"
+
+
 def test_correlations_of_constant_and_of_many_columns():
     columns = {f"c{i}": RNG(i).normal(size=40) for i in range(200)}
     columns["c0"] = np.ones(40)

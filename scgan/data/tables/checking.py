@@ -118,7 +118,6 @@ def checked(
     _check_lengths(source, [*values.values(), *(() if labels is None else (labels,))])
     if whole:
         _tell_left_out(source, raw, choice, names)
-        _tell_categories(source, {name: values[name][~masks[name]] for name in names})
 
     table = Table(names, values, labels, 0, meanings=meanings)
     bad = _bad_rows(taken, masks, choice.missing_values)
@@ -191,13 +190,6 @@ def _tell_left_out(source: str, raw: Raw, choice: Choice, names: Sequence[str]) 
     rest = [name for name in raw.columns if name not in raw.names and name != choice.label]
     if choice.columns is None:
         tell_index(source, rest)
-
-
-def _tell_categories(source: str, columns: Mapping[str, np.ndarray]) -> None:
-    texts = {name: len(np.unique(v)) for name, v in columns.items() if v.dtype.kind == "U"}
-    if texts:
-        told = [f"{name!r} ({num} different)" for name, num in texts.items()]
-        tell(source, f"texts, taken as categories: {listed(told)}")
 
 
 def tell_index(source: str, names: Sequence[str]) -> None:

@@ -217,7 +217,19 @@ def joined(source: str, parts: Sequence[tuple[str, Raw]], names: Sequence[str]) 
         meanings = join_meanings([raw.meanings for _, raw in parts], names)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
-    return Raw(tuple(own), columns, missing, None, untyped, codes, meanings)
+    mixed = [set(is_mixed(types_of(raw), types)) for _, raw in parts]
+    every = frozenset[str]().union(*mixed)
+    return Raw(tuple(own), columns, missing, None, untyped, codes, meanings, every)
+
+
+def is_mixed(own: Types, common: Types) -> list[str]:
+    """Columns that hold numbers in a part, and no numbers in all parts together."""
+    found = []
+    for name, kind in common.items():
+        mine = own.get(name)
+        if mine is not None and kind is not None and mine.kind in "biuf" and kind.kind == "O":
+            found.append(name)
+    return found
 
 
 def types_of(raw: Raw) -> Types:

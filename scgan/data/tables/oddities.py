@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
+from scgan.data.tables.schema import Schema
 from scgan.data.tables.values import present
 from scgan.data.telling import listed, tell
 
@@ -20,8 +21,7 @@ NUM_REPEATED = 3
 NUM_CLASSES = 20  # that numbers with fractions may stand for
 
 
-@dataclass(frozen=True)
-class Far:
+class Far(NamedTuple):
     """A value far from all others of its column, and in what share of its rows it is."""
 
     value: float
@@ -84,6 +84,15 @@ def tell_far(source: str, columns: Mapping[str, np.ndarray], remedy: str | None 
 
 def _far_of(values: np.ndarray) -> list[Far]:
     return far_values(values) if values.dtype.kind in "iuf" else []
+
+
+def tell_categories(source: str, schema: Schema) -> None:
+    """Say which columns of texts are taken as categories."""
+    texts = [c for c in schema.columns if c.dtype == "str" and c.categories is not None]
+    plain = [c for c in texts if c.meaning is None or c.meaning.levels is None]
+    if plain:
+        told = [f"{c.name!r} ({len(c.categories or ())} different)" for c in plain]
+        tell(source, f"texts, taken as categories: {listed(told)}")
 
 
 def are_classes(labels: np.ndarray) -> bool:

@@ -34,7 +34,15 @@ from scgan.data.tables.checking import (
     checked,
     tell_index,
 )
-from scgan.data.tables.joining import Types, cast, common_types, shared_names, with_cells
+from scgan.data.tables.joining import (
+    Types,
+    cast,
+    common_types,
+    is_mixed,
+    shared_names,
+    types_of,
+    with_cells,
+)
 from scgan.data.tables.table import Table
 
 STREAM_ABOVE = 2**29
@@ -181,7 +189,8 @@ class Parts:
             for raw in parquet_batches(path, inside, BATCH_ROWS):
                 raw = with_cells(str(path), raw, self.cells[part])
                 columns = {n: cast(str(path), n, raw.columns[n], self.types[n]) for n in wanted}
-                raw = replace(raw, names=wanted, columns=columns)
+                mixed = frozenset(is_mixed(types_of(raw), self.types))
+                raw = replace(raw, names=wanted, columns=columns, mixed=mixed)
                 table = checked(str(path), raw, self.choice, whole=False)
                 place, deal = rng.random((table.num_rows, 2)).T
                 yield table, place, deal

@@ -40,8 +40,8 @@ def read_table(
         columns: The columns to take, in this order; None for all of them but the label.
         label: A column, or an array beside the matrix of an .npz, that is kept apart. ``y`` beside
             a matrix always is.
-        missing: ``"error"``, or ``"drop"`` to leave out rows with NaN, infinity or no value in a
-            column that is taken.
+        missing: ``"error"``; ``"drop"`` to leave out rows with NaN, infinity or no value in a
+            column that is taken; or ``"model"`` to keep them, masked, except for infinity.
         missing_values: Numbers that stand for no value, in any column.
 
     Returns:
@@ -124,9 +124,9 @@ def from_columns(
     return checked("the data", raw, choice, labels=labels, remedies=IN_PYTHON)
 
 
-def from_raw(raw: Raw, missing: Missing = "error") -> Table:
-    """The same of columns whose missing values are known, which messages call X."""
-    return checked("X", raw, Choice(missing=missing), remedies=IN_PYTHON)
+def from_raw(raw: Raw, name: str = "X", missing: Missing = "error") -> Table:
+    """The same of columns whose missing values are known, of what messages call ``name``."""
+    return checked(name, raw, Choice(missing=missing), remedies=IN_PYTHON)
 
 
 def _read(path: Path) -> Raw:

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from scgan.data.fingerprint import fingerprint
-from scgan.data.tables.checking import (
-    BY_FLAG,
-)
+from scgan.data.tables.checking import BY_FLAG
 from scgan.data.tables.moments import Moments
 from scgan.data.tables.parts import Parts
 from scgan.data.tables.scales import Scaling
 from scgan.data.tables.schema import Schema
-from scgan.data.tables.table import Table, joined_tables
+from scgan.data.tables.table import Table, concatenated
 
 # Part of every fingerprint: raise it when the same files come to give other rows.
 STREAM_VERSION = 1
@@ -151,9 +149,10 @@ def measure(
 
     sizes = (num_shards, num_train, num_test)
     drawn = ("stream", STREAM_VERSION, rows, parts.names, parts.test_fraction, parts.seed, sizes)
+    drawn = (*drawn, *([schema.meanings] if schema.meanings else []))
     arrays = [train_rows.labels, *train_rows.columns.values()]
     arrays += [test_rows.labels, *test_rows.columns.values()]
-    told = fingerprint((drawn, scaling, schema.meanings, moments.hashes()), arrays)
+    told = fingerprint((drawn, scaling, moments.hashes()), arrays)
 
     return Measured(stream, schema, train_rows, test_rows, dropped, told)
 
@@ -193,7 +192,7 @@ class Sample:
         if len(order) == self.size:
             self.bound = joined[order[-1]]
 
-        self.batches = [(joined[order], joined_tables(tables).take(order))]
+        self.batches = [(joined[order], concatenated(tables).take(order))]
 
     def table(self) -> Table:
         """The sample, in the order of its ranks, hence at random."""

@@ -1,4 +1,4 @@
-"""A table that is in memory and can be used: numbers, texts, times, and gaps among them."""
+"""A table that is in memory and can be used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from scgan.data.tables.values import Meanings, concatenated, join_meanings
+from scgan.data.tables.values import Meanings, join_meanings
+from scgan.data.tables.values import concatenated as joined_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,19 +44,15 @@ class Table:
         return replace(self, columns=columns, labels=labels)
 
 
-def joined_tables(tables: Sequence[Table]) -> Table:
+def concatenated(tables: Sequence[Table]) -> Table:
     """The rows of tables of the same columns, one table after the other, as one."""
     first = tables[0]
     columns: dict[str, np.ndarray] = {}
     for name in first.names:
-        columns[name] = concatenated([table.columns[name] for table in tables])
+        columns[name] = joined_values([table.columns[name] for table in tables])
 
     labels = [table.labels for table in tables if table.labels is not None]
     dropped = sum(table.dropped for table in tables)
-    return Table(
-        first.names,
-        columns,
-        np.concatenate(labels) if labels else None,
-        dropped,
-        meanings=join_meanings([table.meanings for table in tables], first.names),
-    )
+    together = np.concatenate(labels) if labels else None
+    meanings = join_meanings([table.meanings for table in tables], first.names)
+    return Table(first.names, columns, together, dropped, meanings=meanings)

@@ -47,6 +47,12 @@ def take_column(
             f"{source}: column {name!r} has shape {list(values.shape)}; a column needs [rows]"
         )
 
+    if name in raw.mixed:
+        raise ValueError(
+            f"{source}: column {name!r} holds numbers in some parts and text in others; save it as "
+            f"one type, or {remedy}"
+        )
+
     missing = raw.missing.get(name, np.zeros(len(values), dtype=bool))
     if values.dtype.kind == "O":
         values, found, meaning = from_objects(values, meaning)
@@ -111,6 +117,8 @@ def _texts(values: np.ndarray, missing: np.ndarray) -> np.ndarray | str:
             return f"text ({value[:40]!r} in row {row + 1})"
         if not isinstance(value, str):
             return f"{type(value).__name__} objects (row {row + 1})"
+        if "\0" in value:
+            return f"text with zero bytes (row {row + 1})"
 
     numbers, known = pd.factorize(objects)
     letters = 40 if len(known) > MAX_CATEGORIES + 1 else MAX_LETTERS + 1  # refused, or looked at
@@ -132,19 +140,15 @@ def _no_text(values: np.ndarray, missing: np.ndarray) -> str | None:
         row = int(there[first[~numeric].min()])
         return f"text ({_shown(values[row])} in row {row + 1}) among numbers"
 
-    odd = [place for place, text in enumerate(known.tolist()) if _is_odd(text)]
-    if odd:
-        row = int(there[first[odd].min()])
+    long = [place for place, text in enumerate(known.tolist()) if len(text) > MAX_LETTERS]
+    if long:
+        row = int(there[first[long].min()])
         return f"text ({_shown(values[row])} in row {row + 1}) that is no category"
     return None
 
 
 def _shown(value: object) -> str:
     return repr(str(value)[:40])
-
-
-def _is_odd(text: str) -> bool:
-    return len(text) > MAX_LETTERS or "\0" in text
 
 
 def _is_number(text: str) -> bool:

@@ -19,6 +19,7 @@ from scgan.data.loading import load
 from scgan.data.split import split, whole
 from scgan.data.tables.checking import Table
 from scgan.data.tables.moments import Moments
+from scgan.data.tables.oddities import tell_categories
 from scgan.data.tables.reading import from_columns, from_raw, read_table
 from scgan.data.tables.scales import Scaling
 from scgan.data.tables.schema import Schema
@@ -390,9 +391,11 @@ def test_the_fingerprint_tells_gaps_and_meanings_apart() -> None:
 
 
 def test_texts_are_said_to_be_categories(caplog: pytest.LogCaptureFixture) -> None:
+    rank = Meaning(levels=("low", "high"))
+    columns = {"w": np.array(["a", "b"]), "x": np.arange(2), "r": np.array(["low", "high"])}
     with caplog.at_level(logging.WARNING):
-        from_columns({"w": np.array(["a", "b", "a"]), "x": np.arange(3)})
-    assert caplog.messages == ["the data: texts, taken as categories: 'w' (2 different)"]
+        tell_categories("t", Schema.fit(columns, {"r": rank}))
+    assert caplog.messages == ["t: texts, taken as categories: 'w' (2 different)"]
 
 
 def test_samples_are_held_to_categories_and_gaps() -> None:
