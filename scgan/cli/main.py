@@ -226,8 +226,8 @@ def evaluate(
     from scgan.pipeline.scoring import score_files
 
     samples, reference = tables
-    data = override(DataConfig(), asked, "data")
-    choice = Choice(data.columns, data.label, data.missing, data.missing_values)
+    chosen = override(DataConfig(), asked, "data")
+    choice = Choice(chosen.columns, chosen.label, chosen.missing, chosen.missing_values)
     scores = score_files(
         samples, reference, seed or 0, choice=choice, extractors=extractors, store=store
     )

@@ -223,14 +223,15 @@ def _tuple(value: Any) -> Any:
 def _pandas(layout: Layout, columns: Mapping[Hashable, np.ndarray]) -> Any:
     import pandas as pd
 
-    frame = pd.DataFrame(dict(enumerate(columns.values())))
+    frame: Any = pd.DataFrame(dict(enumerate(columns.values())))
     for place, kind in enumerate(layout.types):
         if str(frame.dtypes.iloc[place]) != kind:
             frame[place] = frame[place].astype(kind)
 
     deep = all(isinstance(label, tuple) for label in layout.labels)
     if deep:
-        frame.columns = pd.MultiIndex.from_tuples(layout.labels, names=layout.levels or None)
+        labels: Any = layout.labels
+        frame.columns = pd.MultiIndex.from_tuples(labels, names=layout.levels or None)
     else:
         name = layout.levels[0] if layout.levels else None
         frame.columns = pd.Index(layout.labels, name=name, tupleize_cols=False)

@@ -94,8 +94,8 @@ def _read_all(source: str, local: Path, choice: Choice) -> Raw:
         shared = (*shared, *shared_names(source, every, [choice.label]))
 
     if choice.columns is None:
-        names = set(chain.from_iterable(raw.columns for _, raw in parts))
-        tell_index(source, sorted(names.difference(shared)))
+        there = set(chain.from_iterable(raw.columns for _, raw in parts))
+        tell_index(source, sorted(there.difference(shared)))
 
     return joined(source, parts, shared)
 
