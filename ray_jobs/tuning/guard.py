@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from ray_jobs.cluster.session import connect
 from scgan.store.artifacts import digest
+from scgan.store.opening import sqlite_path
 
 HEARTBEAT = 15.0  # seconds between two
 DEAD_AFTER = 60.0  # seconds without one
@@ -92,7 +93,7 @@ def machine_lock(what: str) -> FileLock:
 def lock_file(database: str, name: str) -> Path:
     """Where the lock of a study lies: beside its database, or on this machine for a server's."""
     if _is_file(database):
-        path = Path(database.removeprefix("sqlite:///"))
+        path = sqlite_path(database)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.with_name(f"{path.name}.{name}.lock")
     return Path(tempfile.gettempdir()) / f"scgan-search-{digest([database, name])[:16]}.lock"

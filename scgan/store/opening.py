@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import unquote
 
 from scgan.store.folder import Folder
 from scgan.store.storage import Storage
@@ -56,17 +58,27 @@ def open_storage(url: str, *, write: bool = True, probe: bool = True) -> Storage
 
 
 def sqlite_uri(path: Path) -> str:
-    """The address of a SQLite file.
+    """The address of a SQLite file, as SQLAlchemy reads it.
 
     Raises:
         ValueError: If its path can't be part of one.
     """
-    if "?" in str(path):
+    text, (major, minor, *_) = str(path), version("sqlalchemy").split(".")
+    if (int(major), int(minor)) >= (2, 1):
+        return f"sqlite:///{text.replace('%', '%25').replace('?', '%3F')}"
+
+    if "?" in text:
         raise ValueError(
-            f"{path}: a database can't lie in a folder with ? in its name; choose another --store, "
-            "or give MLFLOW_TRACKING_URI"
+            f"{path}: a database can't lie in a folder with ? in its name; choose another --store"
         )
-    return f"sqlite:///{path}"
+    return f"sqlite:///{text}"
+
+
+def sqlite_path(uri: str) -> Path:
+    """Where the file of such an address lies."""
+    text = uri.removeprefix("sqlite:///").partition("?")[0]
+    quoted = sqlite_uri(Path("%")).endswith("%25")
+    return Path(unquote(text) if quoted else text).absolute()
 
 
 def _storages(url: str) -> tuple[Storage, Storage]:

@@ -28,6 +28,7 @@ from scgan.pipeline.listeners import Listener
 from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact
+from scgan.store.opening import sqlite_path, sqlite_uri
 from scgan.tracking.outbox import Outbox, one_line, redacted
 from scgan.tracking.run import PipelineRun
 from scgan.training.runtime import Progress
@@ -94,7 +95,7 @@ class MLflowTracker(Listener):
         uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
         experiment = experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or "scgan"
         if uri.startswith("sqlite:///"):
-            uri = f"sqlite:///{_database(uri)}"
+            uri = sqlite_uri(sqlite_path(uri)) + "".join(uri.partition("?")[1:])
 
         ours = {
             name: value
@@ -112,7 +113,9 @@ class MLflowTracker(Listener):
             )  # else each new database is news
             with _alone(uri):
                 client = MlflowClient(tracking_uri=uri)
-                return cls(client, uri, _experiment(client, uri, experiment))
+                tracker = cls(client, uri, _experiment(client, uri, experiment))
+            _remove_stray(uri)
+            return tracker
         except Exception as error:
             raise ValueError(
                 f"MLflow at {redacted(uri)} can't be used ({one_line(error)}); start it, or set "
@@ -265,7 +268,7 @@ def _experiment(client: Any, uri: str, name: str) -> str:
         return str(found.experiment_id)
 
     beside = (
-        (_database(uri).parent / "mlartifacts").as_uri() if uri.startswith("sqlite:///") else None
+        (sqlite_path(uri).parent / "mlartifacts").as_uri() if uri.startswith("sqlite:///") else None
     )
     return str(client.create_experiment(name, beside, KIND))
 
@@ -276,14 +279,18 @@ def _alone(uri: str) -> Iterator[None]:
     if not uri.startswith("sqlite:///"):
         yield
         return
-    database = _database(uri)
+    database = sqlite_path(uri)
     database.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(database.with_name(f"{database.name}.lock"), timeout=120):
         yield
 
 
-def _database(uri: str) -> Path:
-    return Path(uri.removeprefix("sqlite:///")).absolute()
+def _remove_stray(uri: str) -> None:
+    """Remove the empty folder that MLflow makes by an address's letters, where they are quoted."""
+    folder = Path(uri.removeprefix("sqlite:///")).parent
+    if uri.startswith("sqlite:///") and folder != sqlite_path(uri).parent:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _now() -> int:

@@ -416,9 +416,3 @@ def test_two_hundred_columns_and_rows_without_values(
     made = samples_of(scgan_command, tmp_path / "wide.npy", tmp_path, "--data.missing", "drop")
     assert made.shape == (200, 200) and np.isfinite(made.to_numpy()).all()
     assert read_table(tmp_path / "samples.parquet").names[:3] == ("x0", "x1", "x2")
-
-
-def test_a_store_that_no_database_can_be_beside(scgan_command, files, tmp_path):
-    said = scgan_command("fit", "--data", files / "good.csv", "--store", tmp_path / "a?b")
-    assert said.code == 2 and said.err.count("\n") == 1
-    assert "a database can't lie in a folder with ? in its name; choose another --store" in said.err

@@ -24,7 +24,9 @@ from scgan.pipeline import run as pipeline
 from scgan.pipeline.executor import LocalExecutor, Usage
 from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
+from scgan.store import opening
 from scgan.store.artifacts import ArtifactStore
+from scgan.store.opening import sqlite_path, sqlite_uri
 from scgan.systems.scgan import SYSTEM, SCGANSystem
 from scgan.tracking import content as mlflow_content
 from scgan.tracking import model as serving
@@ -682,3 +684,24 @@ def test_images_are_logged_as_such(image_run):
     digits = replace(spec, data=DataConfig(source="digits"))
     assert mlflow_content.dataset_input(digits, data).dataset.source_type == "code"
     assert cluster_table(image_run.outcome.model) == {}
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%20b", "a#b", "my runs"])
+def test_the_database_of_an_odd_store_is_in_it(migrated, tmp_path, name):
+    (tmp_path / name).mkdir()
+    database = tmp_path / name / "mlflow.db"
+    shutil.copy(migrated, database)
+    uri = sqlite_uri(database)
+    assert sqlite_path(uri) == database
+    tracker = MLflowTracker.open(uri)
+    assert tracker.uri == uri and [path.name for path in tmp_path.iterdir()] == [name]
+    made = tracker.client.get_experiment(tracker.experiment_id)
+    assert made.artifact_location == (tmp_path / name / "mlartifacts").as_uri()
+
+
+def test_an_older_sqlalchemy_reads_addresses_as_they_are(monkeypatch):
+    monkeypatch.setattr(opening, "version", lambda package: "2.0.40")
+    assert sqlite_uri(Path("/a%20b/m.db")) == "sqlite:////a%20b/m.db"
+    assert sqlite_path("sqlite:////a%20b/m.db") == Path("/a%20b/m.db")
+    with pytest.raises(ValueError, match=r"can't lie in a folder with \? in its name"):
+        sqlite_uri(Path("/a?b/m.db"))

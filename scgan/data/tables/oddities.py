@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import chain
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,15 @@ NUM_REPEATED = 3
 NUM_CLASSES = 20  # that numbers with fractions may stand for
 
 
-class Far(NamedTuple):
-    """A value far from all others of its column, and in what share of its rows it is."""
+@dataclass(frozen=True)
+class Far:
+    """A value far from all others of its column.
+
+    Args:
+        value: The value.
+        count: In how many rows it is.
+        share: In how many of all, per cent.
+    """
 
     value: float
     count: int
