@@ -259,7 +259,7 @@ def test_a_scores_label_says_with_what_it_was_measured() -> None:
 def test_which_direction_is_better() -> None:
     higher = {
         *("modes_captured", "high_quality_share", "label_nmi", "label_purity", "is"),
-        *("density", "coverage"),
+        *("density", "coverage", "view_information"),
         *("control_accuracy", "control_accuracy_worst"),
         *("judge_control_accuracy", "judge_control_accuracy_worst"),
     }
@@ -268,6 +268,7 @@ def test_which_direction_is_better() -> None:
     assert {name for name, better in told.items() if better == "none"} == {
         "modes_total",
         "diversity",
+        "view_information_bound",
     }
     against = {name for name, meaning in MEANINGS.items() if meaning.against == "difference"}
     assert against == {"c2st_accuracy", "closer_share", "kid"}
