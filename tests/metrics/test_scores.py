@@ -298,6 +298,7 @@ def test_which_direction_is_better() -> None:
         "silhouette",
         *("density", "coverage", "alpha_precision", "beta_recall", "shape", "trend"),
         *("detection_logistic", "detection_xgboost"),
+        "view_information",
         *("control_accuracy", "control_accuracy_worst"),
         *("judge_control_accuracy", "judge_control_accuracy_worst"),
     }
@@ -306,6 +307,7 @@ def test_which_direction_is_better() -> None:
     assert {name for name, better in told.items() if better == "none"} == {
         "modes_total",
         "diversity",
+        "view_information_bound",
     }
     against = {name for name, meaning in MEANINGS.items() if meaning.against == "difference"}
     assert against == {"c2st_accuracy", "c2st_network", "closer_share", "dcr_share", "kid"}

@@ -75,6 +75,11 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     (_MAP, "len(held_out)\n", "len(train)\n", _MEASURED),
     (_MAP, "(held_out, real, made)", "(real, real, made)", _MEASURED),
     (_MAP, "torch.cat(rows)[order].flatten(0, 1)", "torch.cat(rows).flatten(0, 1)", _PACKING),
+    (_MAP, "mappers.whitening.fit(codes.train, c.axis_floor)", "pass", FED),
+    (_MAP, "quality.append(float((drawn - here)", "quality.append(float((there - here)", FED),
+    (_MAP, "floor.append(float((there - here)", "floor.append(float((drawn - here)", FED),
+    (_STAGES + "encode.py", "c.code_dim or data_dim", "data_dim", FED),
+    (_ENCODER, "[:, : self.code_dim] - self.centre) /", "[:, : self.code_dim]) /", NETWORKS),
     # Codes.
     (_CONTRASTIVE, "+ b[:, -1]", "- b[:, -1]", CONTRASTIVE),
     (_CONTRASTIVE, "math.log(2 * num - 1) - loss", "math.log(num) - loss", CONTRASTIVE),

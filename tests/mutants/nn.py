@@ -28,18 +28,6 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ),
     (
         "scgan/nn/encoder.py",
-        "return (self.net(x) - self.centre) / self.scale",
-        "return self.net(x) / self.scale",
-        NETWORKS,
-    ),
-    (
-        "scgan/nn/encoder.py",
-        "return (self.net(x) - self.centre) / self.scale",
-        "return self.net(x) - self.centre",
-        NETWORKS,
-    ),
-    (
-        "scgan/nn/encoder.py",
         "(raw - self.centre).square().mean().sqrt()",
         "(raw - self.centre).square().mean()",
         NETWORKS,
@@ -93,12 +81,6 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         "scgan/nn/mappers.py",
         "return v[..., : self.code_dim] + self.encoder(v)",
         "return self.encoder(v)",
-        NETWORKS,
-    ),
-    (
-        "scgan/nn/mappers.py",
-        "nn.functional.pad(omega, (0, self.dim - self.code_dim)) + self.decoder(",
-        "self.decoder(",
         NETWORKS,
     ),
     (

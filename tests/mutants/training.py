@@ -162,7 +162,7 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (_STREAMED, "keep = self.counts >= min_rows", "keep = self.counts > min_rows", None),
     (_STREAMED, "num_files * min(max_passes,", "num_files * max(max_passes,", None),
-    (_SCGAN_LOSS, "divergence + lambda_eps * entropy)", "divergence + entropy)", None),
+    (_SCGAN_LOSS, "divergence + lambda_eps * entropy\n", "divergence + entropy\n", None),
     (
         _SCGAN_LOSS,
         "total = total + weights[name] * divergence",
