@@ -93,7 +93,7 @@ class NoiseSettings(TrainingSettings):
         3.0,
         ge=0,
         description="of the modes that h2 reads, in nats; 0 leaves them out; ours: with the code's "
-        "1, two modes shared a group on two of five unequal rings",
+        "1, a light mode was lost on two of four unequal rings",
     )
     norm: Literal[1, 2] = Field(
         1, description="p of the reconstruction: absolute differences, or their squares"
