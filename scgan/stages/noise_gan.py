@@ -120,7 +120,7 @@ class NoiseSettings(TrainingSettings):
     )
     batch_size: BatchSize = Field(256, description="rows or images a step, over all workers")
     num_samples: NumSamples = Field(
-        1_024_000, description="rows or images seen, over all workers: 4,000 steps of 256"
+        1_536_000, description="rows or images seen, over all workers: 6,000 steps of 256"
     )
     learning_rate: LearningRate = Field(
         1e-3, description="of Adam, of generator and h, before the schedule"
