@@ -9,9 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scgan.data.images.schema import as_floats
 from scgan.losses.nemgan import additive_margin
 
 HeadName = Literal["softmax", "additive_margin"]
+ROWS_AT_ONCE = 8192  # that are read at once
 SHARPNESS = 10.0  # of the linear layer: modes that are 1 apart in z are told apart for certain
 SCALE, MARGIN = 30.0, 0.4  # of the additive margin: [NEMGAN] code
 
@@ -106,3 +108,17 @@ class Inversion(nn.Module):
         if y is None:
             return z_hat, SCALE * cosines
         return z_hat, additive_margin(cosines, y, SCALE, MARGIN)
+
+
+@torch.no_grad()
+def read(inversion: nn.Module, x: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Noise ``[N, noise_dim]`` and logits of the modes ``[N, K]`` of rows or images.
+
+    Args:
+        inversion: The network.
+        x: Rows, or images, uint8 or in [-1, 1]: ``[N, ...]``.
+        device: Where the network lies.
+    """
+    found = [inversion(as_floats(rows.to(device))) for rows in x.split(ROWS_AT_ONCE)]
+    z_hat, logits = zip(*found, strict=True)
+    return torch.cat(z_hat), torch.cat(logits)

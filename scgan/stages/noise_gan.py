@@ -17,7 +17,7 @@ from scgan.data.images.schema import as_floats
 from scgan.data.labels import read_labels, some_of_each
 from scgan.losses.adversarial import PAIRS, AdversarialName
 from scgan.losses.nemgan import generator_loss, mode_divergence, prior_divergence
-from scgan.nn.inversion import HeadName, Inversion, Prior, engineered_noise
+from scgan.nn.inversion import HeadName, Inversion, Prior, engineered_noise, read
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, descend, train
 from scgan.training.runtime import Runtime
@@ -29,8 +29,6 @@ from scgan.training.settings import (
     TrainingSettings,
 )
 from scgan.training.state import TrainState, average_of, named_weights
-
-ROWS_AT_ONCE = 8192  # that are read at once
 
 
 class NoiseSettings(TrainingSettings):
@@ -93,7 +91,7 @@ class NoiseSettings(TrainingSettings):
         3.0,
         ge=0,
         description="of the modes that h2 reads, in nats; 0 leaves them out; ours: with the code's "
-        "1, two modes shared a group on two of five unequal rings",
+        "1, a light mode was lost on two of four unequal rings",
     )
     norm: Literal[1, 2] = Field(
         1, description="p of the reconstruction: absolute differences, or their squares"
@@ -122,7 +120,7 @@ class NoiseSettings(TrainingSettings):
     )
     batch_size: BatchSize = Field(256, description="rows or images a step, over all workers")
     num_samples: NumSamples = Field(
-        1_024_000, description="rows or images seen, over all workers: 4,000 steps of 256"
+        1_536_000, description="rows or images seen, over all workers: 6,000 steps of 256"
     )
     learning_rate: LearningRate = Field(
         1e-3, description="of Adam, of generator and h, before the schedule"
@@ -202,20 +200,6 @@ def fit_noise_gan(
     tensors["counts"] = counts = torch.bincount(k.cpu(), minlength=training.num_modes)
     meta = {"curve": curve, "shape": list(data.shape[1:]), "num_clusters": len(counts)}
     return Artifact(tensors, meta)
-
-
-@torch.no_grad()
-def read(inversion: nn.Module, x: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Noise ``[N, noise_dim]`` and logits of the modes ``[N, K]`` of rows or images.
-
-    Args:
-        inversion: The network.
-        x: Rows, or images, uint8 or in [-1, 1]: ``[N, ...]``.
-        device: Where the network lies.
-    """
-    found = [inversion(as_floats(rows.to(device))) for rows in x.split(ROWS_AT_ONCE)]
-    z_hat, logits = zip(*found, strict=True)
-    return torch.cat(z_hat), torch.cat(logits)
 
 
 class Training:

@@ -39,7 +39,7 @@ from scgan.figures.modes import draw_modes
 from scgan.metrics.mode_matching import mode_matching_scores
 from scgan.metrics.scores import Score, label_scores
 from scgan.nn.dcgan import Sizes, build_generator, build_reader
-from scgan.nn.inversion import Inversion, Prior, engineered_noise
+from scgan.nn.inversion import Inversion, Prior, engineered_noise, read
 from scgan.nn.mlp import initialise
 from scgan.space import Choice, Float, Int, Space
 from scgan.stages.noise_gan import (
@@ -47,7 +47,6 @@ from scgan.stages.noise_gan import (
     NoiseSettings,
     choices_of,
     fit_noise_gan,
-    read,
 )
 from scgan.store.artifacts import Artifact
 from scgan.training.runtime import Runtime

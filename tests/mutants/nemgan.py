@@ -99,7 +99,6 @@ _CHANGES = {
         _LESSON: [
             ("(done // c.batch_size + 1) % c", "(done // c.batch_size) % c"),
             ("range(c.supervised_steps)", "range(1)"),
-            ("adam(self.inversion, c.learning_rate, betas", "adam(both, c.learning_rate, betas"),
         ],
         _CHOSEN: [
             ("self.y[rows]", "self.y[rows.flip(0)]"),

@@ -31,6 +31,7 @@ def test_modes_are_drawn_by_their_weights_whatever_these_sum_to():
     assert_close(prior.weights, torch.tensor([0.125, 0.25, 0.625]))
     y = prior.draw(40_000, seeded())
     assert_close(torch.bincount(y) / len(y), prior.weights, rtol=0, atol=0.01)
+    assert torch.equal(y, prior.draw(40_000, seeded()))
     assert prior.draw(0, seeded()).shape == (0,)
 
 
