@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
@@ -305,5 +305,9 @@ def _astropy(columns: Mapping[Hashable, np.ndarray]) -> Any:
     return Table(dict(columns))
 
 
-_OF_NUMPY = {"structured": _structured, "astropy": _astropy, "dict": dict}
+_OF_NUMPY: Mapping[str, Callable[[Mapping[Hashable, np.ndarray]], Any]] = {
+    "structured": _structured,
+    "astropy": _astropy,
+    "dict": dict,
+}
 _OF_ITS_OWN = {"frame": _pandas, "polars": _polars, "arrow": _arrow}

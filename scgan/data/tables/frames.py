@@ -39,7 +39,7 @@ def to_series(values: np.ndarray, meaning: Meaning, kind: str | None = None) -> 
         return pd.Series(_objects(values), dtype=categories)
 
     if data.dtype.kind == "M" and np.datetime_data(data.dtype)[0] != "D":
-        times = pd.Series(np.where(mask, np.datetime64("NaT"), data))
+        times: Any = pd.Series(np.where(mask, np.datetime64("NaT"), data))
         if meaning.zone is not None:
             times = times.dt.tz_localize("UTC").dt.tz_convert(meaning.zone)
         return times if kind in {None, "object"} else times.astype(kind)
@@ -83,5 +83,5 @@ def _of_arrow(values: np.ndarray, meaning: Meaning, kind: str | None) -> Any:
     from scgan.data.tables.arrow import arrow_array
 
     array = arrow_array(values, meaning)
-    series = pd.Series(array.to_pylist(), dtype=object)
+    series: Any = pd.Series(array.to_pylist(), dtype=object)
     return series if kind in {None, "object"} else series.astype(kind)
