@@ -305,7 +305,8 @@ def _astropy(columns: Mapping[Hashable, np.ndarray]) -> Any:
     return Table(dict(columns))
 
 
-_OF_NUMPY: Mapping[str, Callable[[Mapping[Hashable, np.ndarray]], Any]] = {
+_Giver = Callable[[Mapping[Hashable, np.ndarray]], Any]
+_OF_NUMPY: Mapping[str, _Giver] = {
     "structured": _structured,
     "astropy": _astropy,
     "dict": dict,
