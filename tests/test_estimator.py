@@ -101,7 +101,7 @@ def test_clusters_and_codes(model, X):
     assert np.array_equal(model.predict(X), model.labels_)
     assert set(model.labels_) == set(range(model.n_clusters_))
     eps = model.transform(X)
-    assert eps.shape == (len(X), 4) and eps.std(0).min() > 0
+    assert eps.shape == (len(X), 2) and eps.std(0).min() > 0
     assert np.allclose(model.transform(X[5:9]), eps[5:9], atol=1e-5)
     for cluster in range(model.n_clusters_):  # no cluster holds rows of both clouds
         assert len(set(X[model.labels_ == cluster, 0] > 110)) == 1

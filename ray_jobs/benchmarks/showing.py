@@ -26,7 +26,7 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
-def checkerboard(changes: Mapping[str, int]) -> Spec:
+def checkerboard(changes: Mapping[str, int | str]) -> Spec:
     """A run of SC-GAN on the checkerboard, its default preset changed."""
     config = override(systems.load("scgan").presets["default"], changes)
     return Spec("scgan", DataConfig(source="checkerboard"), config)

@@ -264,7 +264,8 @@ def _pandas(layout: Layout, columns: Mapping[str, np.ndarray], meanings: Meaning
 
     deep = all(isinstance(label, tuple) for label in layout.labels)
     if deep:
-        frame.columns = pd.MultiIndex.from_tuples(layout.labels, names=layout.levels or None)
+        tuples: list[Any] = list(layout.labels)
+        frame.columns = pd.MultiIndex.from_tuples(tuples, names=layout.levels or None)
     else:
         name = layout.levels[0] if layout.levels else None
         frame.columns = pd.Index(layout.labels, name=name, tupleize_cols=False)
@@ -305,10 +306,13 @@ def _astropy(columns: Mapping[Hashable, np.ndarray]) -> Any:
     return Table(dict(columns))
 
 
-_Giver = Callable[[Mapping[Hashable, np.ndarray]], Any]
-_OF_NUMPY: Mapping[str, _Giver] = {
+_OF_NUMPY: Mapping[str, Callable[..., Any]] = {
     "structured": _structured,
     "astropy": _astropy,
     "dict": dict,
 }
-_OF_ITS_OWN = {"frame": _pandas, "polars": _polars, "arrow": _arrow}
+_OF_ITS_OWN: Mapping[str, Callable[[Layout, Any, Any], Any]] = {
+    "frame": _pandas,
+    "polars": _polars,
+    "arrow": _arrow,
+}

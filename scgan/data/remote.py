@@ -12,7 +12,7 @@ from typing import Any
 from scgan.data.formats import ALLOWED, READERS, local_path
 from scgan.data.images.folders import CELEBA_ATTRIBUTES, CELEBA_PARTITION, SUFFIXES
 from scgan.data.images.sources import IDX_NAME
-from scgan.data.listing import ARCHIVES, kind_of, split_inside
+from scgan.data.listing import ARCHIVES, is_hidden, kind_of, split_inside
 from scgan.data.telling import listed, shown, shown_as, tell
 from scgan.store.s3 import S3
 
@@ -155,6 +155,9 @@ def _download(url: str, bucket: str, key: str, folder: Path) -> Path:
 
 
 def _is_data(path: PurePosixPath) -> bool:
+    if is_hidden(path.parent) or path.name.startswith("."):
+        return False
+
     lists = {CELEBA_ATTRIBUTES, CELEBA_PARTITION}
     kinds = {*READERS, *ARCHIVES}
     known = path.name in lists or IDX_NAME.fullmatch(path.name) is not None

@@ -220,10 +220,6 @@ def spreading(seed: int, part: int = 0) -> np.random.Generator:
 
 
 def _of_table(table: Table, test_fraction: float, seed: int, scaling: Scaling) -> str:
-    drawn: tuple[object, ...] = (
-        *("table", DATA_VERSION, table.names),
-        *(test_fraction, seed, scaling),
-    )
-    if table.meanings:
-        drawn = (*drawn, dict(table.meanings))
+    meanings = dict(table.meanings)
+    drawn = ("table", DATA_VERSION, table.names, test_fraction, seed, scaling, meanings)
     return fingerprint(drawn, (*table.columns.values(), table.labels))

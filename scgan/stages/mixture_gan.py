@@ -171,7 +171,7 @@ def _joined(states: Sequence[TrainState]) -> TrainState:
         for part, found in parts.items():
             named = getattr(state, part).items()
             found |= {f"{name}_{start}": value for name, value in named}
-    return TrainState(**parts)
+    return TrainState(parts["modules"], parts["optimizers"], parts["generators"])
 
 
 def _means(losses: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -133,7 +133,8 @@ def build_discriminator(
     if len(shape) == 1:
         network = MLP([*shape, *[c.width] * c.num_layers, outputs], activation)
     else:
-        network = _image_discriminator(c, *shape[:2], outputs)
+        channels, size = shape[:2]
+        network = _image_discriminator(c, channels, size, outputs)
     initialise(network, generator)
     return network
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from scgan.data.toy import PAPER_TOYS, TOYS, Toy
+from scgan.data.mixture import Toy
+from scgan.data.toy import PAPER_TOYS, TOYS
 
 # Half side of a square that holds all but 1e-6 of the mass, and cells a side that resolve the
 # narrowest part.

@@ -79,7 +79,7 @@ _CHANGES = [
     # C2ST by a network, modes, the exact support
     (_DISTRIBUTIONS, 'if classifier == "trees" else', 'if classifier != "network" or True else'),
     (_DISTRIBUTIONS, "random_state=seed)\n    return make_pipeline", ")\n    return make_pipeline"),
-    (_MODES, "(shares - true_shares).abs().sum() / 2", "(shares - true_shares).abs().sum()"),
+    (_MODES, "(shares - true_shares).abs().sum()) / 2", "(shares - true_shares).abs().sum())"),
     (_SCORES, "share_beyond, -log_density, *halves", "share_beyond, log_density, *halves"),
     (_SCORES, ", (-real_log_density).tensor_split(2)", ", real_log_density.tensor_split(2)"),
     (_DEFAULT, "toy_scores(data.toy, _raw(columns), real)", "toy_scores(data.toy, samples, real)"),

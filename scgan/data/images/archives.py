@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from scgan.data.listing import kind_of
@@ -60,14 +61,14 @@ def _of_zip(path: Path) -> Iterator[Member]:
                     f"{path}: {info.filename} is encrypted; pack it without a password"
                 )
             if not info.is_dir():
-                yield info.filename, info.file_size, lambda info=info: archive.read(info)
+                yield info.filename, info.file_size, partial(archive.read, info)
 
 
 def _of_tar(path: Path) -> Iterator[Member]:
     with tarfile.open(path) as archive:
         for info in archive:
             if not info.isdir():
-                yield info.name, info.size, lambda info=info: _content(archive, info)
+                yield info.name, info.size, partial(_content, archive, info)
 
 
 def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:

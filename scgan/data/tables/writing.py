@@ -140,8 +140,8 @@ def _frame(columns: Columns, meanings: Meanings) -> Any:
                 texts = np.array([text.partition(".000")[0] for text in texts.tolist()])
             shown[name] = np.ma.MaskedArray(texts.astype(np.str_), mask_of(values))
 
-    own = {name: meaning for name, meaning in meanings.items() if shown[name] is columns[name]}
-    return to_pandas(shown, own)
+    as_is = {name: meaning for name, meaning in meanings.items() if shown[name] is columns[name]}
+    return to_pandas(shown, as_is)
 
 
 def write_npz(path: Path, columns: Columns) -> None:

@@ -75,7 +75,7 @@ class Attributes:
     classifier: nn.Linear
     centres: Tensor | None
     space: str
-    spread: Tensor | None
+    spread: Tensor | None = None
 
     def rows(self, y: Tensor) -> Tensor:
         """Attributes as floats ``[B, A]``, one-hot where there is one an image."""

@@ -150,3 +150,9 @@ def test_line_breaks_in_quotes_of_a_long_file(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(f"a,k\n{rows}")
     table = read_table(tmp_path / "t.csv", label="k")
     assert table.columns["a"].tolist() == list(range(40_000))
+
+
+def test_blanks_are_no_value(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,   \n2,3\n")
+    raw = read_csv(tmp_path / "t.csv")
+    assert raw.missing["b"].tolist() == [True, False] and raw.columns["b"][1] == 3

@@ -182,7 +182,7 @@ def test_a_mixtures_components_are_put_in_the_codes_own_coordinates():
 def test_a_mixtures_number_of_components_is_what_held_out_codes_prefer(inputs):
     found = fit(config_of("mixture"), inputs).tensors["weights"]
     numbers = (found > 0).sum(1).tolist()
-    assert found.shape == (3, 16) and numbers[2] <= 2 and 2 <= numbers[1] < 16 and numbers[0] >= 2
+    assert found.shape == (3, 32) and numbers[2] <= 2 and 2 <= numbers[1] < 16 and numbers[0] >= 2
     assert_close(found.sum(1), torch.ones(3))
 
 
