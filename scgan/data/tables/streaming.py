@@ -148,8 +148,10 @@ def measure(
     stream = Stream(parts, train.seen, test.seen, num_shards)
 
     sizes = (num_shards, num_train, num_test)
-    drawn = ("stream", STREAM_VERSION, rows, parts.names, parts.test_fraction, parts.seed, sizes)
-    drawn = (*drawn, *([schema.meanings] if schema.meanings else []))
+    drawn: tuple[object, ...] = ("stream", STREAM_VERSION, rows, parts.names)
+    drawn = (*drawn, parts.test_fraction, parts.seed, sizes)
+    if schema.meanings:
+        drawn = (*drawn, schema.meanings)
     arrays = [train_rows.labels, *train_rows.columns.values()]
     arrays += [test_rows.labels, *test_rows.columns.values()]
     told = fingerprint((drawn, scaling, moments.hashes()), arrays)

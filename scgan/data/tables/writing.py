@@ -134,8 +134,8 @@ def _frame(columns: Columns, meanings: Meanings) -> Any:
         if values.dtype.kind == "m" and not meaning.clock:
             raise ValueError(f".csv can't hold spans of time, as in column {name!r}; use .parquet")
         if values.dtype.kind in "Mm":
-            own = replace(meaning, zone="UTC") if meaning.zone else meaning
-            texts = arrow_array(values, own).cast("string").fill_null("").to_numpy(False)
+            in_utc = replace(meaning, zone="UTC") if meaning.zone else meaning
+            texts = arrow_array(values, in_utc).cast("string").fill_null("").to_numpy(False)
             if meaning.clock:  # of which Arrow reads whole seconds only
                 texts = np.array([text.partition(".000")[0] for text in texts.tolist()])
             shown[name] = np.ma.MaskedArray(texts.astype(np.str_), mask_of(values))
