@@ -128,7 +128,7 @@ def suggest(name: str, allowed: typing.Iterable[str]) -> str:
         if other.rsplit(".", 1)[-1] == last:
             return f"; did you mean {other!r}?"
 
-    return f"; allowed: {', '.join(names)}" if 0 < len(names) <= 12 else ""
+    return f"; allowed: {', '.join(names)}" if 0 < len(names) <= 20 else ""
 
 
 def _schema_keys(kind: type[Settings], prefix: str = "") -> list[str]:

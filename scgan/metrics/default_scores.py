@@ -84,7 +84,7 @@ def _clusters(model: Clustering, data: Dataset, seed: int) -> Iterator[tuple[str
         found = silhouette(data.test, k, seed=seed)
         if found is not None:
             yield "silhouette", Score.of("silhouette", found)
-    elif are_classes(labels):
+    elif labels.ndim == 1 and are_classes(labels):
         yield from label_scores(labels, k).items()
 
 

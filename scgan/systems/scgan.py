@@ -35,7 +35,7 @@ from scgan.nn.mlp import by_rows
 from scgan.space import Float, Int, Space
 from scgan.stages.tables import cluster, decode, encode, latents, shards
 from scgan.stages.tables import map as mapping
-from scgan.stages.tables.latents import LATENTS, LatentName
+from scgan.stages.tables.latents import LATENT_TITLES, LATENTS, LatentName
 from scgan.stages.tables.mapper_settings import MapperSettings
 from scgan.store.artifacts import Artifact
 
@@ -50,14 +50,6 @@ class SCGANConfig(Settings):
     clusters: cluster.ClusterSettings = cluster.ClusterSettings()
     mappers: MapperSettings = MapperSettings()
     decoder: decode.DecoderSettings = decode.DecoderSettings()
-
-
-LATENT_TITLES: Mapping[LatentName, str] = {
-    "gaussian": "single Gaussian",
-    "centres": "noisy centres",
-    "mapping": "mapping networks",
-    "real": "real codes",
-}
 
 
 class SCGANModel:
@@ -258,8 +250,7 @@ class SCGANSystem(System):
                 "decoder.num_samples": 131_072,  # a sixteenth: shapes are seen, edges are not sharp
             },
         ),
-        # The paper names SimCLR, K-means, AAE and EigenGAN, but no number: these are what its
-        # authors' InfoSCC-GAN uses.
+        # The paper names methods, but no number: these are what its authors' InfoSCC-GAN uses.
         "paper": preset(
             SCGANConfig(),
             {
@@ -337,9 +328,8 @@ class SCGANSystem(System):
             if name != "real"
         }
         caption = (
-            "Latent space. First two principal components of the codes of held-out rows: their "
-            "clusters, the codes that each latent model draws, and the codes themselves (the "
-            "paper's Figure 2)."
+            "Latent space. First two principal components of codes: held-out rows' clusters, what "
+            "each latent model draws, and the codes themselves (the paper's Figure 2)."
         )
         eps, k = model.encode(x).cpu(), model.assign(x).cpu()
         yield caption, tables.latent_space(eps, k, codes)

@@ -298,7 +298,7 @@ def test_which_direction_is_better() -> None:
         "silhouette",
         *("density", "coverage", "alpha_precision", "beta_recall", "shape", "trend"),
         *("detection_logistic", "detection_xgboost"),
-        "view_information",
+        *("view_information", "constants_kept", "repeats_kept", "within_range"),
         *("control_accuracy", "control_accuracy_worst"),
         *("judge_control_accuracy", "judge_control_accuracy_worst"),
     }

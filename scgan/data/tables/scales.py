@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+import torch
 
 from scgan.config import suggest
 
@@ -171,10 +171,10 @@ class Ranks:
         share = np.clip((d - self.d[left]) / np.where(gap > 0, gap, 1.0), 0.0, 1.0)
         between = self.upper[left] + share * (self.lower[right] - self.upper[left])
         at = self.lower[left] + place * (self.upper[left] - self.lower[left])
-        z = _normal(np.where(self.d[left] == d, at, between))
+        z = _quantiles(np.where(self.d[left] == d, at, between))
 
         # Beyond the ends z goes on from theirs.
-        first, last_z = _normal((self.lower + self.upper)[[0, -1]] / 2)
+        first, last_z = _quantiles((self.lower + self.upper)[[0, -1]] / 2)
         beyond = d - np.clip(d, self.d[0], self.d[-1])
         edge = np.where(beyond < 0, first, last_z)
         return np.where(beyond == 0, z, edge + beyond / spread)
@@ -182,7 +182,7 @@ class Ranks:
     def inverse(self, z: np.ndarray) -> np.ndarray:
         """Distances of z, ``[N]``, within those that were fitted."""
         rank = np.stack([self.lower, self.upper], axis=1).ravel()
-        return np.interp(ndtr(z), rank, np.repeat(self.d, 2))
+        return np.interp(_normal(z), rank, np.repeat(self.d, 2))
 
     def __eq__(self, other: object) -> bool:
         """Whether the other is the same function."""
@@ -204,9 +204,15 @@ class Ranks:
         return cls(**{name: np.frombuffer(content, "<f8") for name, content in arrays.items()})
 
 
-def _normal(rank: np.ndarray) -> np.ndarray:
+def _quantiles(rank: np.ndarray) -> np.ndarray:
     """Standard normal quantiles, finite."""
-    return ndtri(np.clip(rank, MIN_RANK, 1 - MIN_RANK))
+    held = torch.from_numpy(np.clip(rank, MIN_RANK, 1 - MIN_RANK))
+    return torch.special.ndtri(held).numpy()
+
+
+def _normal(z: np.ndarray) -> np.ndarray:
+    """The standard normal distribution function."""
+    return torch.special.ndtr(torch.from_numpy(np.ascontiguousarray(z, dtype=np.float64))).numpy()
 
 
 def _kept(middle: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -215,7 +221,8 @@ def _kept(middle: np.ndarray, steps: np.ndarray) -> np.ndarray:
         return np.arange(len(middle))
 
     in_rank = np.linspace(0, 1, MAX_KNOTS // 2)
-    in_z = ndtr(np.linspace(ndtri(middle[0]), ndtri(middle[-1]), MAX_KNOTS // 2))
+    ends_in_z = _quantiles(middle[[0, -1]])
+    in_z = _normal(np.linspace(ends_in_z[0], ends_in_z[1], MAX_KNOTS // 2))
     places = np.searchsorted(middle, np.concatenate([in_rank, in_z]))
 
     ends = np.array([0, len(middle) - 1])

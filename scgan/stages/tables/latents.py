@@ -16,6 +16,13 @@ from scgan.store.artifacts import Artifact
 
 LatentName = Literal["gaussian", "centres", "mapping", "real"]
 LATENTS: tuple[LatentName, ...] = get_args(LatentName)
+LATENT_TITLES: Mapping[LatentName, str] = {
+    "gaussian": "single Gaussian",
+    "centres": "noisy centres",
+    "mapping": "mapping networks",
+    "real": "real codes",
+}
+"""In pictures."""
 
 
 class Latents(Protocol):
