@@ -23,8 +23,8 @@ from scgan.reproductions import (
     mean_and_std,
     plain_values,
 )
-from scgan.stages.tables.latents import LATENTS, LatentName
-from scgan.systems.scgan import LATENT_TITLES, SYSTEM
+from scgan.stages.tables.latents import LATENT_TITLES, LATENTS, LatentName
+from scgan.systems.scgan import SYSTEM
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

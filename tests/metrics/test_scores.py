@@ -308,6 +308,7 @@ def test_which_direction_is_better() -> None:
         "modes_total",
         "diversity",
         "view_information_bound",
+        "noise_spread",
     }
     against = {name for name, meaning in MEANINGS.items() if meaning.against == "difference"}
     assert against == {"c2st_accuracy", "c2st_network", "closer_share", "dcr_share", "kid"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 TABLES, PICTURES = "scgan/data/tables/", "scgan/data/images/"
 SCHEMA = ("tests/data/tables/test_schema.py",)
+SCALES = ("tests/data/tables/test_scales.py",)
+RELATIONS = ("tests/data/tables/test_relations.py",)
 READING = ("tests/data/tables/test_reading.py",)
 STREAMING = ("tests/data/tables/test_streaming.py",)
 WRITING = ("tests/data/tables/test_writing.py",)
@@ -17,65 +19,55 @@ IMAGE_WRITING = ("tests/data/images/test_image_writing.py",)
 
 # The file, its text, what a careless hand makes of it, and the tests that must fail then.
 MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
-    # Standardisation and its inverse.
+    # A column's scale and its inverse.
     (
-        TABLES + "schema.py",
-        "(distance - self.center) / self.spread",
-        "(distance - self.center) / self.spread**2",
+        TABLES + "column.py",
+        "* self.step - self.center) / self.spread",
+        "* self.step - self.center) / self.spread**2",
         SCHEMA,
     ),
+    (TABLES + "column.py", "return np.clip(z, -FARTHEST, FARTHEST)", "return z", SCHEMA),
     (
-        TABLES + "schema.py",
-        "np.clip((distance - self.center) / self.spread, -FARTHEST, FARTHEST)",
-        "(distance - self.center) / self.spread",
-        SCHEMA,
-    ),
-    (
-        TABLES + "schema.py",
+        TABLES + "column.py",
         "distance = z * self.spread + self.center",
         "distance = z * self.spread",
         SCHEMA,
     ),
     (
-        TABLES + "schema.py",
-        "np.rint(np.maximum(distance, 0.0))",
-        "np.floor(np.maximum(distance, 0.0))",
-        SCHEMA,
-    ),
-    (TABLES + "schema.py", "np.rint(np.maximum(distance, 0.0))", "np.rint(distance)", SCHEMA),
-    (
-        TABLES + "schema.py",
-        "np.clip(values, -limit, limit).astype(dtype)",
-        "values.astype(dtype)",
+        TABLES + "column.py",
+        "return np.clip(values, self.low, self.high).astype(dtype)",
+        "return values.astype(dtype)",
         SCHEMA,
     ),
     (
-        TABLES + "schema.py",
+        TABLES + "column.py",
         "math.ldexp(self.low, -self.exponent) + distance, self.exponent",
         "math.ldexp(self.low, -self.exponent) + distance, -self.exponent",
         SCHEMA,
     ),
+    (TABLES + "column.py", "(place - 0.5) * self.step", "(place - 0.5)", SCALES),
+    (TABLES + "column.py", "self.ranks.forward(d, place,", "self.ranks.forward(d, 0.5,", SCALES),
     (
-        TABLES + "schema.py",
+        TABLES + "column.py",
+        "np.round(values, self.decimals) + 0.0",
+        "np.round(values, self.decimals)",
+        SCALES,
+    ),
+    (
+        TABLES + "measuring.py",
         "float(distance.mean()), float(distance.std())",
         "float(np.median(distance)), float(distance.std())",
         SCHEMA,
     ),
     (
-        TABLES + "schema.py",
+        TABLES + "measuring.py",
         "float(distance.mean()), float(distance.std())",
         "float(distance.mean()), float(distance.std(ddof=1))",
         SCHEMA,
     ),
     (
         TABLES + "schema.py",
-        "np.full(len(z), column.low, dtype=column.dtype)",
-        "np.zeros(len(z), dtype=column.dtype)",
-        SCHEMA,
-    ),
-    (
-        TABLES + "schema.py",
-        "_same(before, column) and np.array_equal(values[before.name], array)",
+        "_same(before, column) and equal(values[before.name], array)",
         "_same(before, column)",
         SCHEMA,
     ),
@@ -92,18 +84,62 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         SCHEMA,
     ),
     (TABLES + "schema.py", "if not np.isfinite(z).all():", "if np.isnan(z).all():", SCHEMA),
+    (TABLES + "distances.py", "return low + 0.0, high + 0.0", "return low, high", SCHEMA),
     (
-        TABLES + "schema.py",
-        'return np.dtype(self.dtype).kind in "iub"',
-        'return np.dtype(self.dtype).kind in "iu"',
-        SCHEMA,
-    ),
-    (TABLES + "schema.py", "return low + 0.0, high + 0.0", "return low, high", SCHEMA),
-    (
-        TABLES + "schema.py",
+        TABLES + "distances.py",
         "np.where(values >= low, offset.astype(np.float64), below)",
         "offset.astype(np.float64)",
         SCHEMA,
+    ),
+    # Ranks, and which scale a column is on.
+    (TABLES + "scales.py", "below = above - counts / num", "below = above", SCALES),
+    (TABLES + "scales.py", "middle = (below + above) / 2", "middle = below", SCALES),
+    (TABLES + "scales.py", "np.where(steps | after, below, middle)", "middle", SCALES),
+    (TABLES + "scales.py", "np.where(steps | before, above, middle)", "middle", SCALES),
+    (TABLES + "scales.py", "edge + beyond / spread", "edge + beyond", SCALES),
+    (TABLES + "scales.py", "np.where(beyond < 0, first,", "np.where(beyond > 0, first,", SCALES),
+    (TABLES + "scales.py", "saved = cost_ranks - cost_linear", "saved = 1.0", SCALES),
+    (TABLES + "scales.py", "if atom > MAX_ATOM:", "if False:", SCALES),
+    (
+        TABLES + "scales.py",
+        "+ _entropy(x) - 0.5 * np.log(2 * np.pi * np.e)",
+        "+ _entropy(x)",
+        SCALES,
+    ),
+    (TABLES + "scales.py", "np.log(num / (2 * m) * np", "np.log(num / m * np", SCALES),
+    (TABLES + "scales.py", "range(7)", "range(4)", SCALES),
+    # Columns that others determine.
+    (
+        TABLES + "relations.py",
+        'for form in ("sum", "squares", "product"):',
+        'for form in ("sum",):',
+        RELATIONS,
+    ),
+    (
+        TABLES + "relations.py",
+        "for relation in (_simplified(exact), exact):",
+        "for relation in (exact,):",
+        RELATIONS,
+    ),
+    (
+        TABLES + "relations.py",
+        "if any(name in other.sources for other in found.values()):",
+        "if False:",
+        RELATIONS,
+    ),
+    (
+        TABLES + "relations.py",
+        "total = np.full(len(columns[self.sources[0]]), self.constant)",
+        "total = np.full(len(columns[self.sources[0]]), 0.0)",
+        RELATIONS,
+    ),
+    (TABLES + "relations.py", "num < max(MIN_ROWS,", "num < max(0,", RELATIONS),
+    (TABLES + "relations.py", "SEARCH_ROWS = 4096", "SEARCH_ROWS = 4", RELATIONS),
+    (
+        TABLES + "schema.py",
+        "column.fitted(column.relation.compute(restored))",
+        "column.relation.compute(restored)",
+        RELATIONS,
     ),
     # Moments joined over batches.
     (
@@ -113,11 +149,16 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         STREAMING,
     ),
     (TABLES + "moments.py", "a[1] + step * b[0] / num", "a[1] + step * a[0] / num", STREAMING),
-    (TABLES + "moments.py", "min(low, before[0]), max(high, before[1])", "low, high", STREAMING),
     (
         TABLES + "moments.py",
-        "center = math.ldexp(mean, shift) + offset",
-        "center = math.ldexp(mean, shift)",
+        "min(low, self.ends[0]), max(high, self.ends[1])",
+        "low, high",
+        STREAMING,
+    ),
+    (
+        TABLES + "moments.py",
+        "center = (math.ldexp(mean, shift) + offset) / grid",
+        "center = math.ldexp(mean, shift) / grid",
         STREAMING,
     ),
     # Reading of tables.
@@ -134,7 +175,12 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         "mask = mask | np.isnan(values)",
         READING,
     ),
-    (TABLES + "checking.py", "taken[label] = labels = _labels(", "labels = _labels(", READING),
+    (
+        TABLES + "checking.py",
+        "taken[label] = labels = take_labels(",
+        "labels = take_labels(",
+        READING,
+    ),
     (TABLES + "reading.py", "choice.label or raw.label", "choice.label", READING),
     (TABLES + "checking.py", "dropped=int(some.sum())", "dropped=0", READING),
     (
@@ -159,8 +205,8 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ),
     (
         TABLES + "streaming.py",
-        "moments.add(train_rows.columns)",
-        "moments.add(table.columns)",
+        "moments.add(train_rows.columns, train_rows.meanings)",
+        "moments.add(table.columns, table.meanings)",
         STREAMING,
     ),
     (
@@ -201,7 +247,7 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ),
     (
         TABLES + "streaming.py",
-        "fingerprint((drawn, moments.hashes()), arrays)",
+        "fingerprint((drawn, scaling, moments.hashes()), arrays)",
         "fingerprint(drawn, arrays)",
         STREAMING,
     ),
@@ -220,8 +266,8 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ),
     (
         "scgan/data/split.py",
-        "schema = Schema.fit(train.columns).learnable(name)",
-        "schema = Schema.fit(table.columns).learnable(name)",
+        "schema = Schema.fit(train.columns, table.meanings)",
+        "schema = Schema.fit(table.columns, table.meanings)",
         DATASET,
     ),
     (
@@ -239,8 +285,8 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("scgan/data/split.py", "train_labels=train.labels,", "train_labels=test.labels,", DATASET),
     (
         "scgan/data/split.py",
-        'drawn = ("table", DATA_VERSION, table.names, test_fraction, seed)',
-        'drawn = ("table", DATA_VERSION, table.names, test_fraction)',
+        "table.names, test_fraction, seed, scaling",
+        "table.names, test_fraction, scaling",
         DATASET,
     ),
     (
@@ -294,8 +340,8 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("scgan/data/loading.py", "test=schema.encode(test),", "test=schema.encode(train),", DATASET),
     (
         "scgan/data/loading.py",
-        "return split(path.stem, table, config.test_fraction, seed)",
-        "return split(path.stem, table, 0.2, seed)",
+        "data = split(path.stem, table, config.test_fraction, seed, config.scaling)",
+        "data = split(path.stem, table, 0.2, seed, config.scaling)",
         DATASET,
     ),
     (

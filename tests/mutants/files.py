@@ -69,7 +69,7 @@ MUTANTS = [
     # What is taken and said.
     (TABLES + "checking.py", "raw.codes.get(label, raw.columns[label])", "raw.columns[label]", CSV),
     (TABLES + "checking.py", "mask = mask | (values == own)", "pass", LISTING),
-    (TABLES + "checking.py", "values = values.argmax(1)", "values = values[:, 0]", INPUTS),
+    (TABLES + "taking.py", "values = values.argmax(1)", "values = values[:, 0]", INPUTS),
     (TABLES + "oddities.py", "FAR_SINGLE = 2.0, 20.0", "FAR_SINGLE = 2.0, 1.0", ODD),
     (TABLES + "oddities.py", "len(distinct) > MIN_DISTINCT", "len(distinct) > 2", ODD),
     (TABLES + "oddities.py", "most = NUM_CLASSES if fractions else", "most =", ODD),
@@ -77,7 +77,6 @@ MUTANTS = [
     # In memory.
     (DATA + "containers.py", "X.detach().cpu()", "X.cpu()", CONTAINERS),
     (DATA + "containers.py", "known.get(label, name)", "name", ESTIMATOR),
-    (DATA + "containers.py", "frame[place].astype(kind)", "frame[place]", CONTAINERS),
     (
         DATA + "containers.py",
         "        while text in names.values():",
@@ -102,11 +101,11 @@ MUTANTS = [
     (TABLES + "scientific.py", "track_order=True", "track_order=False", SCIENTIFIC),
     (TABLES + "scientific.py", "np.dtype(np.int8): np.int16, ", "", SCIENTIFIC),
     (TABLES + "scientific.py", "if not asked and len(names) > 1:", "if False:", SCIENTIFIC),
-    ("scgan/metrics/kept.py", "(made[c.name] == c.low)", "(made[c.name] == made[c.name])", SCORING),
+    ("scgan/metrics/kept.py", "_constant(c, made)", "made[c.name]", SCORING),
     (
         "scgan/metrics/kept.py",
-        "(made[name] == made[source])",
-        "(made[name] == real[name][0])",
+        "made[name], made[other]",
+        "made[name], made[name]",
         SCORING,
     ),
     ("scgan/metrics/kept.py", "inside &= ", "inside = ", SCORING),

@@ -193,7 +193,7 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         "data.test, data.test, data.train, seed=seed",
         _SCORED,
     ),
-    (_SCORING, "test_fraction=0.5, seed=seed)", "test_fraction=0.2, seed=seed)", _HALVES),
+    (_SCORING, "reference, 0.5, seed, Scaling", "reference, 0.2, seed, Scaling", _HALVES),
     (
         _SCORING,
         "replace(choice, columns=table.names, label=None)",
@@ -244,18 +244,18 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _DEFAULT,
-        "error = (model.reconstruct(data.test).cpu() - data.test).square()",
-        "error = (model.reconstruct(data.train).cpu() - data.train).square()",
+        "error = (x_hat - data.test).square()",
+        "error = (x_hat - data.train[: len(x_hat)]).square()",
         None,
     ),
     (
         _DEFAULT,
-        "error = (model.reconstruct(data.test).cpu() - data.test).square()",
-        "error = (model.reconstruct(data.test).cpu() - data.test).abs()",
+        "error = (x_hat - data.test).square()",
+        "error = (x_hat - data.test).abs()",
         None,
     ),
-    (_DEFAULT, "scale, dtype=torch.float64).square()", "scale, dtype=torch.float64)", None),
-    (_DEFAULT, "float(squares.mean())", "float(error.mean())", None),
+    (_DEFAULT, "np.square(made - real)", "np.abs(made - real)", None),
+    (_DEFAULT, "float(np.square(made - real).mean())", "float(error.mean())", None),
     (
         _DEFAULT,
         "k, labels = model.assign(data.test).cpu()",

@@ -430,7 +430,7 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         None,
     ),
     (
-        _SYSTEM,
+        "scgan/stages/tables/latents.py",
         '"gaussian": "single Gaussian",\n    "centres": "noisy centres",',
         '"gaussian": "noisy centres",\n    "centres": "single Gaussian",',
         None,
@@ -452,7 +452,12 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_SHARDS, 'named(x[order], "x")', 'named(x, "x")', None),
     (_SHARDS, 'named(eps[order].numpy(), "eps")', 'named(eps.numpy(), "eps")', None),
     (_SHARDS, "key=lambda file: file.name", "key=lambda file: file.sha256", None),
-    (_SHARDS, "schema.encode(columns).numpy()", "schema.encode(columns).numpy() * 2", None),
+    (
+        _SHARDS,
+        "schema.encode(columns, rng).numpy()",
+        "schema.encode(columns, rng).numpy() * 2",
+        None,
+    ),
     (_SHARDS, "    if held:\n        yield _joined(held)\n", "", None),
     (_SHARDS, "k = nearest_centre(eps, centres)", "k = nearest_centre(eps, centres[:1])", None),
     (_ROWS, "divmod(turn, self.num_shards)", "(0, turn % self.num_shards)", None),

@@ -165,12 +165,6 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_SCGAN_LOSS, "divergence + lambda_eps * entropy\n", "divergence + entropy\n", None),
     (
         _SCGAN_LOSS,
-        "total = total + weights[name] * divergence",
-        "total = total + divergence",
-        None,
-    ),
-    (
-        _SCGAN_LOSS,
         "(x_hat - x).square().mean((-2, -1))",
         "(x_hat - x).square().sum(-1).mean(-1)",
         None,
