@@ -130,7 +130,9 @@ def _columns(
         f"Correlations. Spearman's rank correlation of each pair of columns, those of categories "
         f"left out; a missing value has the mean rank; {main}."
     )
-    yield caption, tables.correlations(*({n: x[n] for n in ordered} for x in (real, generated)))
+    real = {name: real[name] for name in ordered}
+    generated = {name: generated[name] for name in ordered}
+    yield caption, tables.correlations(real, generated)
 
 
 def _in_units(data: Dataset, rows: Tensor) -> dict[str, np.ndarray]:
