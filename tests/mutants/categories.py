@@ -67,7 +67,7 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         _HERE,
     ),
     ("scgan/data/split.py", ".knowing(test.columns)", "", _HERE),
-    ("scgan/data/split.py", "drawn = (*drawn, dict(table.meanings))", "pass", _HERE),
+    ("scgan/data/split.py", "meanings = dict(table.meanings)", "meanings = 0", _HERE),
     ("scgan/metrics/kept.py", "mask_of(real).any()", "True", _HERE),
     ("scgan/metrics/kept.py", "mask_of(a) & mask_of(b), same", "same, same", _HERE),
     ("scgan/figures/statistics.py", "own - own.mean()", "own", _FIGURES),
