@@ -6,7 +6,7 @@ _TABLES = "scgan/data/tables/"
 _HERE = ("tests/data/tables/test_categories.py",)
 _READING = ("tests/data/tables/test_reading.py",)
 _FIGURES = ("tests/figures/test_table_figures.py",)
-_ASSIGNING = ("tests/pipeline/test_assigning.py",)
+_ASSIGNING = ("tests/pipeline/test_mixed_table.py",)
 
 _CHANGES = [
     ("column.py", "GAP = -1.0", "GAP = 0.0", _HERE),

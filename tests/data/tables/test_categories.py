@@ -484,3 +484,39 @@ def test_gaps_tell_columns_apart_and_nulls_from_nan() -> None:
     assert known.columns[0].gaps == 0.0
     both = gapped(np.array([np.nan, 1.0, 2.0, 3.0]), np.arange(4) < 2)
     assert not Schema.fit({"x": both}).columns[0].nan
+
+
+def test_a_zone_is_told_in_utc_where_a_format_has_no_zones(tmp_path: Path) -> None:
+    table, _ = table_of(FRAME[["zoned"]])
+    write_samples(tmp_path / "t.csv", table.columns, table.meanings)
+    again = read_table(tmp_path / "t.csv")
+    assert again.meanings["zoned"].zone == "UTC"
+    assert (again.columns["zoned"] == table.columns["zoned"]).all()
+
+
+def test_gaps_that_no_real_row_has_are_out_of_range() -> None:
+    real = {"x": np.arange(20), "y": np.arange(20)}
+    made = {
+        "x": gapped(np.arange(4), np.arange(4) < 1),
+        "y": gapped(np.arange(4), np.arange(4) < 2),
+    }
+    scores = {name: score.value for name, score in kept_scores(made, real, Schema.fit(real))}
+    assert scores == {"repeats_kept": 0.75, "within_range": 0.5}
+
+
+def test_the_mask_alone_changes_the_fingerprint() -> None:
+    zeros = np.zeros(20)
+    seen = set()
+    for row in (3, 4):
+        column = gapped(zeros, np.arange(20) == row)
+        columns = {"a": column, "b": np.arange(20.0)}
+        seen.add(whole("t", from_columns(columns, missing="model")).fingerprint)
+    assert len(seen) == 2
+
+
+def test_nan_stays_nan_and_null_stays_null_in_arrow() -> None:
+    rows = [float(i) for i in range(20)]
+    X = pa.table({"nan": [float("nan"), *rows], "null": [None, *rows]})
+    back = returned(X)
+    assert back["nan"].null_count == 0 and np.isnan(back["nan"][0].as_py())
+    assert back["null"][0].as_py() is None and back["null"][1:].to_pylist() == rows
