@@ -6,7 +6,7 @@ _TABLES = "scgan/data/tables/"
 _HERE = ("tests/data/tables/test_categories.py",)
 _READING = ("tests/data/tables/test_reading.py",)
 _FIGURES = ("tests/figures/test_table_figures.py",)
-_ASSIGNING = ("tests/pipeline/test_assigning.py",)
+_ASSIGNING = ("tests/pipeline/test_mixed_table.py",)
 
 _CHANGES = [
     ("column.py", "GAP = -1.0", "GAP = 0.0", _HERE),
@@ -67,6 +67,7 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         _HERE,
     ),
     ("scgan/data/split.py", ".knowing(test.columns)", "", _HERE),
+    ("scgan/data/split.py", "meanings = dict(table.meanings)", "meanings = 0", _HERE),
     ("scgan/metrics/kept.py", "mask_of(real).any()", "True", _HERE),
     ("scgan/metrics/kept.py", "mask_of(a) & mask_of(b), same", "same, same", _HERE),
     ("scgan/figures/statistics.py", "own - own.mean()", "own", _FIGURES),

@@ -292,7 +292,7 @@ def _dictionary(data: np.ndarray, mask: np.ndarray, meaning: Meaning) -> pa.Arra
     levels = np.array(meaning.levels, dtype=data.dtype.type)
     order = np.argsort(levels)
     places = order[np.searchsorted(levels, data, sorter=order).clip(max=len(levels) - 1)]
-    small = next(t for t in (np.int8, np.int16, np.int32) if len(levels) - 1 <= np.iinfo(t).max)
+    small = np.min_scalar_type(-len(levels))  # signed, as pandas writes them
     known = pa.array(levels, pa.string()) if levels.dtype.kind == "U" else pa.array(levels)
     indices = pa.array(places.astype(small), mask=mask)
     return pa.DictionaryArray.from_arrays(indices, known, ordered=meaning.ordered)

@@ -439,3 +439,84 @@ def test_a_wide_table_that_is_mostly_empty_is_encoded() -> None:
     order = np.random.default_rng(0).permutation(400)[80:]
     for name, values in columns.items():
         assert np.array_equal(mask_of(drawn[name]), mask_of(values)[order]), name
+
+
+def test_times_count_the_grid_they_lie_on_in_any_unit() -> None:
+    days = np.datetime64("2020-01-01T06:00", "us") + np.arange(0, 60, 2) * np.timedelta64(1, "D")
+    schema = whole("t", from_columns({"t": days})).table_schema
+    assert schema.columns[0].grid == 2 * 86_400_000_000
+    seconds = schema.encode({"t": days.astype("datetime64[s]")})
+    assert torch.equal(seconds, schema.encode({"t": days}))
+    moments, hours = Moments(), np.timedelta64(1, "h")
+    for some in ([0, 4], [2, 6], [10]):
+        moments.add({"t": days[:1] + np.array(some) * hours})
+    assert moments.schema().columns[0].grid == 2 * 3_600_000_000
+
+
+def test_the_rows_of_a_rare_category_are_spread() -> None:
+    words = np.array(["often"] * 12_000 + ["rare"] * 2)
+    column = whole("t", from_columns({"w": words})).table_schema.columns[0]
+    first, second = column.encode(words[-2:], np.random.default_rng(0))
+    assert first != second
+
+
+def test_a_single_value_with_gaps_is_modelled() -> None:
+    values = gapped(np.full(20, 3.0), np.arange(20) < 5)
+    for schema in (Schema.fit({"a": values}), _of_batches({"a": values})):
+        (column,) = schema.columns
+        assert (column.kind, column.gaps, column.low) == ("modelled", 0.25, 3)
+        ranked = schema.adapted({"a": values}, Scaling(), 0)
+        back = ranked.decode(ranked.encode({"a": values}))["a"]
+        assert np.array_equal(mask_of(back), mask_of(values)) and (present(back) == 3).all()
+
+
+def _of_batches(columns: dict[str, np.ndarray]) -> Schema:
+    moments = Moments()
+    for rows in np.array_split(np.arange(20), 3):
+        moments.add({name: values[rows] for name, values in columns.items()})
+    return moments.schema()
+
+
+def test_gaps_tell_columns_apart_and_nulls_from_nan() -> None:
+    one, other = gapped(np.arange(20), np.zeros(20, bool)), gapped(np.arange(20), np.arange(20) < 1)
+    assert _of_batches({"a": one, "b": other}).columns[1].kind == "modelled"
+    known = Schema.fit({"x": np.arange(20.0)}).knowing({"x": gapped(np.ones(2), np.ones(2, bool))})
+    assert known.columns[0].gaps == 0.0
+    both = gapped(np.array([np.nan, 1.0, 2.0, 3.0]), np.arange(4) < 2)
+    assert not Schema.fit({"x": both}).columns[0].nan
+
+
+def test_a_zone_is_told_in_utc_where_a_format_has_no_zones(tmp_path: Path) -> None:
+    table, _ = table_of(FRAME[["zoned"]])
+    write_samples(tmp_path / "t.csv", table.columns, table.meanings)
+    again = read_table(tmp_path / "t.csv")
+    assert again.meanings["zoned"].zone == "UTC"
+    assert (again.columns["zoned"] == table.columns["zoned"]).all()
+
+
+def test_gaps_that_no_real_row_has_are_out_of_range() -> None:
+    real = {"x": np.arange(20), "y": np.arange(20)}
+    made = {
+        "x": gapped(np.arange(4), np.arange(4) < 1),
+        "y": gapped(np.arange(4), np.arange(4) < 2),
+    }
+    scores = {name: score.value for name, score in kept_scores(made, real, Schema.fit(real))}
+    assert scores == {"repeats_kept": 0.75, "within_range": 0.5}
+
+
+def test_the_mask_alone_changes_the_fingerprint() -> None:
+    zeros = np.zeros(20)
+    seen = set()
+    for row in (3, 4):
+        column = gapped(zeros, np.arange(20) == row)
+        columns = {"a": column, "b": np.arange(20.0)}
+        seen.add(whole("t", from_columns(columns, missing="model")).fingerprint)
+    assert len(seen) == 2
+
+
+def test_nan_stays_nan_and_null_stays_null_in_arrow() -> None:
+    rows = [float(i) for i in range(20)]
+    X = pa.table({"nan": [float("nan"), *rows], "null": [None, *rows]})
+    back = returned(X)
+    assert back["nan"].null_count == 0 and np.isnan(back["nan"][0].as_py())
+    assert back["null"][0].as_py() is None and back["null"][1:].to_pylist() == rows
