@@ -20,7 +20,7 @@ from scgan.space import (
     start_point,
 )
 
-CONFIG = systems.load("scgan").presets["smoke"]
+CONFIG = override(systems.load("scgan").presets["smoke"], {"decoder.lambda_x": 1.0})
 SPACE = systems.load("scgan").search_space
 
 

@@ -244,7 +244,7 @@ def test_the_systems(scgan_command):
     assert "eigengan: images, such as digits; presets default, paper, smoke" in lines
     assert "smoke" in json.loads(scgan_command("systems", "--json").out)["scgan"]
     lines = scgan_command("systems", "scgan").out.splitlines()
-    assert "decoder.lambda_x = 1.0" in lines and "clusters.num_clusters = none" in lines
+    assert "decoder.lambda_x = 30.0" in lines and "clusters.num_clusters = none" in lines
     config = json.loads(scgan_command("systems", "scgan", "--json").out)
     assert config == SYSTEM.presets["default"].model_dump(mode="json")
 

@@ -360,6 +360,7 @@ def samples_of(scgan_command, data, folder, *words):
     return pd.read_parquet(out)
 
 
+@pytest.mark.slow
 def test_odd_columns_come_back_right(scgan_command, shared_mlflow, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", shared_mlflow)
     rng = np.random.default_rng(0)

@@ -81,6 +81,7 @@ def test_workers_with_gathered_negatives_average_to_the_joined_batch(name):
     assert_close(sum(shares) / 2, CONTRASTIVE[name](u0, u1, 0.3))
 
 
+@pytest.mark.slow
 def test_an_isometry_and_the_density_as_potential_make_the_best_similarity():
     """Of views of N(0, I) the mutual information is known; another scale or potential is worse."""
     sigma, num, generator = 0.5, 4000, torch.Generator().manual_seed(3)

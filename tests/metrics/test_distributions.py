@@ -283,6 +283,7 @@ class TestC2st:
         assert c2st(x, x + 100, seed=3) == 1.0
         assert c2st(x + 100, x, seed=3) == 0.0
 
+    @pytest.mark.slow
     def test_a_network_sees_what_is_smooth_and_trees_what_has_an_edge(self) -> None:
         wide, plain = 1.3 * normal(1500, 8, 1), normal(1500, 8, 2)
         assert c2st(wide, plain, seed=0, classifier="network") > c2st(wide, plain, seed=0) + 0.015

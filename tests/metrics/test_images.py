@@ -230,6 +230,7 @@ def test_an_embeddings_settings(monkeypatch):
     assert seen == [(3, 30.0, "pca", 5), (3, 13.0, "random", 6)]
 
 
+@pytest.mark.slow
 def test_chamfer_in_a_real_embedding_grows_where_modes_are_missed():
     centres = torch.randn(4, 16, generator=seeded(1)) * 20
     real = centres.repeat(25, 1) + torch.randn(100, 16, generator=seeded(2))

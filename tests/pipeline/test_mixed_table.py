@@ -38,7 +38,7 @@ def test_a_mixed_table_is_trained_on_and_comes_back(scgan_command, tmp_path):
     frame.to_parquet(data)
     store, where = tmp_path / "store", ("--store", tmp_path / "store")
     short = ("--clusters.num_clusters", 4, "--encoder.num_samples", 4096)
-    short = (*short, "--mappers.num_samples", 4096, "--decoder.num_samples", 16384)
+    short = (*short, "--mappers.kind", "mixture", "--decoder.num_samples", 65536)
     words = ("--data", data, "--preset", "smoke", *short, *where, "--json")
     refused = scgan_command("fit", *words)
     assert refused.code == 2 and "--data.missing model learns" in refused.err

@@ -87,10 +87,10 @@ def test_what_the_images_cannot_bear_is_refused(spec, changes, message):
 def test_tables_and_images_keep_to_their_systems(spec):
     with pytest.raises(
         ValueError,
-        match="scgan models a table, but digits is images: take --system eigengan or infosc",
+        match="scgan models a table, but digits is images: take --system .*eigengan",
     ):
         pipeline.prepare(Spec("scgan", spec.data, systems.load("scgan").presets["smoke"]))
-    with pytest.raises(ValueError, match="take --system plain_gan or scgan"):
+    with pytest.raises(ValueError, match="take --system .*plain_gan or scgan"):
         pipeline.prepare(
             Spec("infoscc_gan", DataConfig(source="ring", num_train=50, num_test=50), spec.config)
         )

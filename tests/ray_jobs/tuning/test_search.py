@@ -32,7 +32,8 @@ pytestmark = pytest.mark.ray
 
 ROOT = Path(__file__).parents[3]
 LENGTHS = {"encoder.num_samples": 4096, "mappers.num_samples": 512, "decoder.num_samples": 8192}
-CONFIG = override(systems.load("scgan").presets["smoke"], {**LENGTHS, "clusters.num_clusters": 5})
+OWN = {**LENGTHS, "clusters.num_clusters": 5, "decoder.lambda_x": 1.0}
+CONFIG = override(systems.load("scgan").presets["smoke"], OWN)
 SPEC = Spec("scgan", DataConfig(source="two_spirals", num_train=1500, num_test=1500), CONFIG)
 SPACE = (
     "decoder.lambda_x=loguniform(0.01,10)",

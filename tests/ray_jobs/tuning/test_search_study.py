@@ -27,9 +27,10 @@ from ray_jobs.tuning.study import (
     open_warm,
 )
 from scgan import systems
+from scgan.config import override
 from scgan.space import Choice, Float, Int, When, describe
 
-CONFIG = systems.load("scgan").presets["smoke"]
+CONFIG = override(systems.load("scgan").presets["smoke"], {"decoder.lambda_x": 1.0})
 SPACE = {
     "decoder.lambda_x": Float(0.01, 10, log=True),
     "decoder.adversarial": Choice(("non_saturating", "hinge")),

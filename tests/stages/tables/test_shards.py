@@ -204,7 +204,12 @@ def test_what_the_stages_of_a_stream_are_fed(spec, inputs, monkeypatch):
         fed["map"] = (numbers, limit)
         return []
 
+    def chosen(eps, **how):
+        fed["evidence"] = eps
+        return 5, {}
+
     monkeypatch.setattr(cluster, "fit_partition", partition)
+    monkeypatch.setattr(cluster, "choose_num_clusters", chosen)
     monkeypatch.setattr(mapping, "read_clusters", clusters)
     config = override(spec.config, {"clusters.max_iter": 3, "clusters.min_rows": 9})
     config = override(config, {"clusters.num_clusters": None, "mappers.num_samples": 77})
@@ -214,7 +219,7 @@ def test_what_the_stages_of_a_stream_are_fed(spec, inputs, monkeypatch):
     file_rows, num, how = fed["cluster"]
     files = inputs[0].artifacts["embed"].tables
     assert file_rows == [file.rows for file in files] and sum(file_rows) > 15_000
-    assert num == sum(file_rows) // 200
+    assert num == 5 and len(fed["evidence"]) == files[0].rows  # a random share of all
     assert (how["min_rows"], how["max_passes"], how["runtime"]) == (9, 3, runtime)
     nearest = torch.cdist(made.tensors["codes"], made.tensors["centres"]).argmin(1)
     assert torch.equal(made.tensors["k"], nearest)
