@@ -206,6 +206,7 @@ esac
 """
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # files that Ray leaves open
 def test_ray_up_sets_the_head_up_in_order_and_shows_no_token(aws, config, monkeypatch, tmp_path):
     from ray.autoscaler._private.commands import create_or_update_cluster

@@ -311,6 +311,7 @@ def test_an_interruption_says_how_to_go_on(scgan_command, monkeypatch):
     assert said.code == 130 and "the same command goes on" in said.err
 
 
+@pytest.mark.slow
 def test_a_real_command_keeps_stdout_clean_and_logs_where_it_is_told(tmp_path):
     uri = f"sqlite:///{tmp_path}/elsewhere/theirs.db"
     command = [

@@ -31,6 +31,7 @@ def mixed(num=NUM):
     return frame
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Series.values returning")
 def test_a_mixed_table_is_trained_on_and_comes_back(scgan_command, tmp_path):
     data = tmp_path / "pets.parquet"

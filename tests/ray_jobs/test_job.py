@@ -79,6 +79,7 @@ def test_a_job_ends_as_a_local_run_does_with_results_that_stay(
     assert code == 0 and '"trained": []' in log and time.monotonic() - start < 40
 
 
+@pytest.mark.slow
 def test_a_job_with_wrong_input_fails_with_one_line(ray_head):
     code, log = submit(ray_head, "--data", "chekerboard")
     assert code != 0 and "failed" in log
