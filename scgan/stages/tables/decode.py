@@ -37,10 +37,10 @@ class DecoderSettings(TrainingSettings):
     num_layers: int = Field(3, ge=1, le=32, description="its hidden layers, each with its noise")
     noise_dim: int = Field(6, ge=1, description="noise dimensions a layer; EigenGAN's 6")
     noise_scale: float = Field(
-        0.3,
+        0.01,
         ge=0,
-        description="largest initial importance of the noise; learnt from there on, but hardly "
-        "from nothing: with 0.01 a decoder stays as good as deterministic",
+        description="largest initial importance of the noise; little by default, as codes of the "
+        "data's dimension leave hardly anything open; more for codes of fewer",
     )
     whitened: bool = Field(
         True,
