@@ -227,6 +227,11 @@ class Measured(Protocol):
     extractors: Mapping[str, Any]
 
 
+def draws_by_mode(model: Any) -> bool:
+    """Whether a model's clusters are modes that it draws with weights of its own."""
+    return isinstance(model, Clustering) and "weight" in model.cluster_columns
+
+
 def choose(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
     """Check what a caller wants to choose when sampling.
 

@@ -18,6 +18,7 @@ from scgan.config import Settings, override
 from scgan.data.dataset import Dataset
 from scgan.metrics import objectives
 from scgan.metrics.default_scores import score_images, score_table
+from scgan.metrics.mode_matching import mode_matching_scores
 from scgan.metrics.objectives import Objective
 from scgan.metrics.scores import Score
 from scgan.space import Space
@@ -208,11 +209,16 @@ class System:
     def evaluate(self, model: Any, data: Dataset, seed: int) -> Iterator[tuple[str, Score]]:
         """Score it on the held-out split, one named score after another."""
         score = score_table if data.kind == "table" else score_images
-        return score(model, data, seed)
+        yield from score(model, data, seed)
+        if capabilities.draws_by_mode(model):
+            yield from mode_matching_scores(model, data, seed)
 
     def figures(self, model: Any, data: Dataset, seed: int) -> Iterator[tuple[str, Figure]]:
         """Draw what a person would want to see, one captioned picture after another."""
         from scgan.figures.default_figures import draw_images, draw_table
+        from scgan.figures.modes import draw_modes
 
         draw = draw_table if data.kind == "table" else draw_images
-        return draw(model, data, seed)
+        yield from draw(model, data, seed)
+        if capabilities.draws_by_mode(model):
+            yield from draw_modes(model, data, seed)

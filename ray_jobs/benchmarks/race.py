@@ -147,7 +147,9 @@ def table_scores(view: View, peer: Peer, seed: int) -> dict[str, Score]:
     data = view.data
     columns = view.decode(_finite(peer.sample(NUM_SAMPLES, seed)))
     x = view.encode(columns)
-    scores = dict(compare_rows(x, data.test, data.train, seed=seed))
+    places = data.table_schema.categorical
+    compared = compare_rows(x, data.test, data.train, seed=seed, categorical=places)
+    scores = dict(compared)
     real = data.test[torch.randperm(len(data.test), generator=_seeded(seed))]
 
     half, other = real.tensor_split(2)

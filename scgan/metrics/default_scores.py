@@ -44,7 +44,8 @@ def score_table(model: Model, data: Dataset, seed: int) -> Iterator[tuple[str, S
 
     # As a user gets them: integers are integers.
     samples = data.table_schema.encode(columns)
-    yield from compare_rows(samples, data.test, data.train, seed=seed)
+    places = data.table_schema.categorical
+    yield from compare_rows(samples, data.test, data.train, seed=seed, categorical=places)
 
     if isinstance(model, Reconstructing):
         yield from _reconstruction(model, data)

@@ -7,8 +7,9 @@ steady.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -72,7 +73,7 @@ class Score:
 
 
 def compare_rows(
-    samples: Tensor, test: Tensor, train: Tensor, *, seed: int
+    samples: Tensor, test: Tensor, train: Tensor, *, seed: int, categorical: Collection[int] = ()
 ) -> Iterator[tuple[str, Score]]:
     """Score generated rows against held-out ones, all standardised by the training rows' scale.
 
@@ -88,6 +89,7 @@ def compare_rows(
             ``off_support_fraction``.
         seed: Seed of parts, projections, folds and classifiers; the caller's generators are left
             alone.
+        categorical: Places of the columns that hold categories.
 
     Yields:
         ``sliced_wasserstein`` (data units), ``energy_distance`` (data units^(1/2), with the
@@ -123,8 +125,8 @@ def compare_rows(
         "sliced_wasserstein": (_sliced_wasserstein, NUM_REPEATS),
         "energy_distance": (_energy_distance, NUM_REPEATS),
         "c2st_accuracy": (_c2st, NUM_CLASSIFIER_REPEATS),
-        "shape": (_shape, 1),
-        "trend": (_trend, 1),
+        "shape": (partial(_shape, categorical=categorical), 1),
+        "trend": (partial(_trend, categorical=categorical), 1),
         "detection_logistic": (_detection, 1),
     }
 
@@ -255,12 +257,12 @@ def _c2st(x: Tensor, y: Tensor, seed: int) -> float:
     return c2st(x, y, seed=seed)
 
 
-def _shape(x: Tensor, y: Tensor, seed: int) -> float:
-    return shape(y.numpy(), x.numpy())
+def _shape(x: Tensor, y: Tensor, seed: int, categorical: Collection[int] = ()) -> float:
+    return shape(y.numpy(), x.numpy(), categorical)
 
 
-def _trend(x: Tensor, y: Tensor, seed: int) -> float:
-    return trend(y.numpy(), x.numpy())
+def _trend(x: Tensor, y: Tensor, seed: int, categorical: Collection[int] = ()) -> float:
+    return trend(y.numpy(), x.numpy(), categorical)
 
 
 def _detection(x: Tensor, y: Tensor, seed: int) -> float:

@@ -159,7 +159,9 @@ def score_tables(samples: Table, reference: Table, seed: int, name: str) -> dict
     _tell_not_compared(name, schema)
     rows = schema.knowing(samples.columns).encode(samples.columns)
     kept = kept_scores(samples.columns, reference.columns, schema)
-    return dict(kept) | dict(compare_rows(rows, data.test, data.train, seed=seed))
+    places = schema.categorical
+    compared = compare_rows(rows, data.test, data.train, seed=seed, categorical=places)
+    return dict(kept) | dict(compared)
 
 
 def _tell_not_compared(name: str, schema: Schema) -> None:

@@ -17,8 +17,8 @@ Source: [AAE] Sec. 6. Differs: Adam, smaller networks, averages.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -32,11 +32,8 @@ from scgan.contract import Inputs, Stage, System, Units, preset
 from scgan.data.dataset import Dataset
 from scgan.data.images.schema import as_floats
 from scgan.data.labels import num_classes
-from scgan.figures.modes import draw_modes
 from scgan.losses.aae import autoencoder_loss
 from scgan.losses.adversarial import non_saturating_d_loss
-from scgan.metrics.mode_matching import mode_matching_scores
-from scgan.metrics.scores import Score
 from scgan.nn.dcgan import Sizes, build_generator, build_reader
 from scgan.space import Float, Int, Space
 from scgan.store.artifacts import Artifact
@@ -44,9 +41,6 @@ from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
 from scgan.training.runtime import Runtime
 from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
 from scgan.training.state import TrainState, average_of, named_weights
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 USUAL_CLUSTERS = 10
 ROWS_AT_ONCE = 8192  # that are encoded at once
@@ -294,16 +288,6 @@ class AAESystem(System):
     @override
     def stages(self, data: Dataset) -> tuple[Stage, ...]:
         return STAGES if data.stream is None else ()
-
-    @override
-    def evaluate(self, model: AAEModel, data: Dataset, seed: int) -> Iterator[tuple[str, Score]]:
-        yield from super().evaluate(model, data, seed)
-        yield from mode_matching_scores(model, data, seed)
-
-    @override
-    def figures(self, model: AAEModel, data: Dataset, seed: int) -> Iterator[tuple[str, Figure]]:
-        yield from super().figures(model, data, seed)
-        yield from draw_modes(model, data, seed)
 
 
 SYSTEM = AAESystem()

@@ -17,8 +17,8 @@ likeliest, where the paper runs K-means on its codes; Adam's settings, smaller n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -32,11 +32,8 @@ from scgan.contract import Inputs, Stage, System, Units, preset
 from scgan.data.dataset import Dataset
 from scgan.data.images.schema import as_floats
 from scgan.data.labels import num_classes
-from scgan.figures.modes import draw_modes
 from scgan.losses.adversarial import non_saturating_d_loss, non_saturating_g_loss
 from scgan.losses.clustergan import encoder_loss
-from scgan.metrics.mode_matching import mode_matching_scores
-from scgan.metrics.scores import Score
 from scgan.nn.dcgan import Sizes, build_generator, build_reader
 from scgan.space import Float, Int, Space
 from scgan.store.artifacts import Artifact
@@ -44,9 +41,6 @@ from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
 from scgan.training.runtime import Runtime
 from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
 from scgan.training.state import TrainState, average_of, named_weights
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 USUAL_CLUSTERS = 10
 ROWS_AT_ONCE = 8192  # that are read at once
@@ -274,20 +268,6 @@ class ClusterGANSystem(System):
     @override
     def stages(self, data: Dataset) -> tuple[Stage, ...]:
         return STAGES if data.stream is None else ()
-
-    @override
-    def evaluate(
-        self, model: ClusterGANModel, data: Dataset, seed: int
-    ) -> Iterator[tuple[str, Score]]:
-        yield from super().evaluate(model, data, seed)
-        yield from mode_matching_scores(model, data, seed)
-
-    @override
-    def figures(
-        self, model: ClusterGANModel, data: Dataset, seed: int
-    ) -> Iterator[tuple[str, Figure]]:
-        yield from super().figures(model, data, seed)
-        yield from draw_modes(model, data, seed)
 
 
 SYSTEM = ClusterGANSystem()

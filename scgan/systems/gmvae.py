@@ -15,8 +15,8 @@ Source: [GMVAE]. Differs: all of a batch's clusters are decoded, as there; Gauss
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -30,10 +30,7 @@ from scgan.contract import Inputs, Stage, System, Units, preset
 from scgan.data.dataset import Dataset
 from scgan.data.images.schema import as_floats
 from scgan.data.labels import num_classes
-from scgan.figures.modes import draw_modes
 from scgan.losses.gmvae import Gaussians, negative_elbo
-from scgan.metrics.mode_matching import mode_matching_scores
-from scgan.metrics.scores import Score
 from scgan.nn.dcgan import Sizes, build_generator, build_reader
 from scgan.nn.mlp import MLP, initialise
 from scgan.space import Float, Int, Space
@@ -42,9 +39,6 @@ from scgan.training.loop import adam, descend, train
 from scgan.training.runtime import Runtime
 from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
 from scgan.training.state import TrainState, average_of, named_weights
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 USUAL_CLUSTERS = 10
 ROWS_AT_ONCE = 2048  # that are encoded at once
@@ -277,16 +271,6 @@ class GMVAESystem(System):
     @override
     def stages(self, data: Dataset) -> tuple[Stage, ...]:
         return STAGES if data.stream is None else ()
-
-    @override
-    def evaluate(self, model: GMVAEModel, data: Dataset, seed: int) -> Iterator[tuple[str, Score]]:
-        yield from super().evaluate(model, data, seed)
-        yield from mode_matching_scores(model, data, seed)
-
-    @override
-    def figures(self, model: GMVAEModel, data: Dataset, seed: int) -> Iterator[tuple[str, Figure]]:
-        yield from super().figures(model, data, seed)
-        yield from draw_modes(model, data, seed)
 
 
 SYSTEM = GMVAESystem()

@@ -35,8 +35,6 @@ from scgan.config import Settings
 from scgan.contract import Inputs, Stage, System, Units, preset
 from scgan.data.dataset import Dataset
 from scgan.data.labels import num_classes, read_labels
-from scgan.figures.modes import draw_modes
-from scgan.metrics.mode_matching import mode_matching_scores
 from scgan.metrics.scores import Score, label_scores
 from scgan.nn.dcgan import Sizes, build_generator, build_reader
 from scgan.nn.inversion import Inversion, Prior, engineered_noise, read
@@ -52,7 +50,7 @@ from scgan.store.artifacts import Artifact
 from scgan.training.runtime import Runtime
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 
 USUAL_MODES = 10
@@ -263,12 +261,6 @@ class NEMGANSystem(System):
                 yield from label_scores(labels.test[known].numpy(), k).items()
 
         yield from super().evaluate(model, data, seed)
-        yield from mode_matching_scores(model, data, seed)
-
-    @override
-    def figures(self, model: NEMGANModel, data: Dataset, seed: int) -> Iterator[tuple[str, Figure]]:
-        yield from super().figures(model, data, seed)
-        yield from draw_modes(model, data, seed)
 
 
 SYSTEM = NEMGANSystem()

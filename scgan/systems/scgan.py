@@ -6,8 +6,7 @@ r"""SC-GAN: contrastive encoder, K-means, one adversarial autoencoder a cluster,
     sample:  k ~ Cat(n_k / N)   omega ~ N(0, I)   eps = AAE_k.decode(omega)   z ~ N(0, I)   x =
         decoder(eps, z)
 
-Source: [SCGAN], whose hyper-parameters are not published: the defaults are ours (README, What was
-    measured).
+Source: [SCGAN], which publishes no hyper-parameters: the defaults are ours.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from scgan.metrics.noise import spread_ratio
 from scgan.metrics.objectives import TABLE, Objective
 from scgan.metrics.scores import Score
 from scgan.nn.mlp import by_rows
-from scgan.space import Float, Int, Space
+from scgan.space import Choice, Float, Int, Space, When
 from scgan.stages.tables import cluster, decode, encode, latents, shards
 from scgan.stages.tables import map as mapping
 from scgan.stages.tables.latents import LATENT_TITLES, LATENTS, LatentName
@@ -276,9 +275,11 @@ class SCGANSystem(System):
     }
     search_space: Space = {
         "decoder.lambda_x": Float(1, 100, log=True),
-        "mappers.lambda_eps": Float(0.1, 100, log=True),
+        "mappers.kind": Choice(("mixture", "adversarial")),
+        "mappers.lambda_eps": Float(
+            0.1, 100, log=True, when=When("mappers.kind", ("adversarial",))
+        ),
         "clusters.num_clusters": Int(8, 512, log=True, start=256),
-        "mappers.learning_rate": Float(1e-4, 1e-2, log=True),
         "decoder.learning_rate": Float(1e-4, 1e-2, log=True),
     }
 
@@ -304,10 +305,10 @@ class SCGANSystem(System):
     def evaluate(self, model: SCGANModel, data: Dataset, seed: int) -> Iterator[tuple[str, Score]]:
         yield from super().evaluate(model, data, seed)
 
+        names = ("view_information", "view_information_bound")
         generator = torch.Generator(model.device).manual_seed(seed)
-        told, bound = model.view_information(data.test, generator)
-        yield "view_information", Score.of("view_information", told)
-        yield "view_information_bound", Score.of("view_information_bound", bound)
+        for name, value in zip(names, model.view_information(data.test, generator), strict=True):
+            yield name, Score.of(name, value)
 
         for which, of in (("median", statistics.median), ("worst", max)):
             name = f"mapper_distance_{which}"
@@ -339,12 +340,9 @@ class SCGANSystem(System):
             for name in LATENTS
         }
         trained = LATENT_TITLES[model.trained_latent]
-        title = (
-            "Samples of the four latent models (the paper's Figure 3); the decoder was trained "
-            f"with codes of the {trained}"
-        )
-        x_hat = model.reconstruct(x).cpu()
-        yield from draw_samples(data, x, samples, trained, x_hat, title)
+        told = f"the decoder was trained with codes of the {trained}"
+        title = f"Samples of the four latent models (the paper's Figure 3); {told}"
+        yield from draw_samples(data, x, samples, trained, model.reconstruct(x).cpu(), title)
 
 
 SYSTEM = SCGANSystem()

@@ -84,7 +84,7 @@ def test_samples_are_compared_with_held_out_rows_and_the_runs_seed(data, compare
         "modes",
     ]
     samples, test, train, how = compared["compare_rows"]
-    assert model.seeds == [7] and how == {"seed": 7} and len(samples) == 40_000
+    assert model.seeds == [7] and how == {"seed": 7, "categorical": ()} and len(samples) == 40_000
     assert test is data.test and train is data.train
     # As a user gets them, within the observed range.
     inside = torch.clamp(model.rows[0], data.train.min(0).values, data.train.max(0).values)
@@ -263,7 +263,23 @@ def test_a_system_is_scored_and_searched_by_what_its_data_is(data, monkeypatch):
 
     table, pictures = SimpleNamespace(kind="table"), SimpleNamespace(kind="images")
     assert Plain().objectives(table) is GENERATION and Plain().objectives(pictures) is IMAGES
-    monkeypatch.setattr("scgan.contract.score_table", lambda *given: ("table", *given))
-    monkeypatch.setattr("scgan.contract.score_images", lambda *given: ("images", *given))
-    assert Plain().evaluate("model", table, 3) == ("table", "model", table, 3)
-    assert Plain().evaluate("model", pictures, 3) == ("images", "model", pictures, 3)
+    monkeypatch.setattr("scgan.contract.score_table", lambda *given: [("table", *given)])
+    monkeypatch.setattr("scgan.contract.score_images", lambda *given: [("images", *given)])
+    assert list(Plain().evaluate("model", table, 3)) == [("table", "model", table, 3)]
+    assert list(Plain().evaluate("model", pictures, 3)) == [("images", "model", pictures, 3)]
+
+    # Of a model that draws its clusters by weights of their own, how these match the data, too.
+    monkeypatch.setattr("scgan.contract.mode_matching_scores", lambda *given: [("modes", *given)])
+    clusters = Clusters()
+    assert [name for name, *_ in Plain().evaluate(clusters, table, 3)] == ["table"]
+    clusters.cluster_columns = {"weight": [0.5, 0.5]}
+    found = list(Plain().evaluate(clusters, table, 3))
+    assert found[1] == ("modes", clusters, table, 3)
+
+
+def test_categories_are_compared_as_categories(compared, tmp_path):
+    path = tmp_path / "kinds.csv"
+    path.write_text("n,kind\n" + "\n".join(f"{i % 9},{'ab'[i % 2]}" for i in range(200)))
+    data = load(DataConfig(source=str(path)), seed=0)
+    dict(score_table(Known(), data, 0))
+    assert compared["compare_rows"][-1]["categorical"] == (1,)

@@ -132,8 +132,13 @@ _CHANGES = {
             ("min(c.weights) <= 0", "min(c.weights) < 0"),
             ("len(labels.names) > num", "len(labels.names) > 10_000"),
         ],
+    },
+    "scgan/contract.py": {
         _SYSTEM_TESTS + "test_scores_say_how_modes_match": [
-            ("        yield from mode_matching_scores(model, data, seed)\n", ""),
+            (
+                "            yield from mode_matching_scores(model, data, seed)\n",
+                "            pass\n",
+            ),
         ],
     },
     "scgan/nn/dcgan.py": {

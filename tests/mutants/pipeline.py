@@ -208,20 +208,20 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _DEFAULT,
-        "compare_rows(samples, data.test, data.train, seed=seed)",
-        "compare_rows(samples, data.train, data.test, seed=seed)",
+        "compare_rows(samples, data.test, data.train, seed=seed, ",
+        "compare_rows(samples, data.train, data.test, seed=seed, ",
         None,
     ),
     (
         _DEFAULT,
-        "compare_rows(samples, data.test, data.train, seed=seed)",
-        "compare_rows(samples, data.test, data.train, seed=seed + 1)",
+        "compare_rows(samples, data.test, data.train, seed=seed, ",
+        "compare_rows(samples, data.test, data.train, seed=seed + 1, ",
         None,
     ),
     (
         _DEFAULT,
-        "compare_rows(samples, data.test, data.train, seed=seed)",
-        "compare_rows(samples, data.train, data.train, seed=seed)",
+        "compare_rows(samples, data.test, data.train, seed=seed, ",
+        "compare_rows(samples, data.train, data.train, seed=seed, ",
         None,
     ),
     (

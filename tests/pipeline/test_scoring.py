@@ -152,7 +152,7 @@ def test_what_does_not_go_together_is_refused(image_run, tmp_path, scgan_command
 def test_half_of_the_reference_is_compared_with_and_half_is_the_support(tmp_path, monkeypatch):
     calls = []
 
-    def compared(samples, test, train, *, seed):
+    def compared(samples, test, train, *, seed, categorical):
         calls.append((samples, test, train, seed))
         return [("score", "of them")]
 

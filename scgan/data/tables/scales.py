@@ -71,7 +71,10 @@ MIN_RANK = 1e-9  # z within 6 standard deviations
 MAX_ATOM = 0.02
 """A value that more rows share can't be modelled on the column's own scale."""
 
-MIN_EVIDENCE_ROWS, EVIDENCE_ROWS = 200, 20_000  # of fewer rows nothing can be said
+MIN_EVIDENCE_ROWS = 200  # of fewer rows nothing can be said
+EVIDENCE_ROWS = 20_000
+"""Rows by which a scale is chosen."""
+
 EVIDENCE_CLUSTERS = 32
 MIN_GAIN = 0.02  # nats a row; less is within the noise of so many rows
 
@@ -275,11 +278,12 @@ def choose_scales(
     as z is standard normal over all rows. The entropy h(X) is estimated from spacings.
 
     Args:
-        linear: Rows on their own scales, standardised, ``[N, D]``.
+        linear: Rows in random order on their own scales, standardised, ``[N, D]``; the second half
+            is held out.
         ranks: The same rows by their ranks, ``[N, D]``.
         atoms: Share of each column's commonest value, ``[D]``; above :data:`MAX_ATOM` a column is
             modelled by its ranks.
-        rng: Draws the rows and starts the clustering.
+        rng: Starts the clustering.
 
     Returns:
         For each column its scale, and the nats a row that it saves against the other; None where
@@ -292,9 +296,7 @@ def choose_scales(
     if len(linear) < MIN_EVIDENCE_ROWS:
         return [("ranks", None) for _ in atoms]
 
-    order = rng.permutation(len(linear))[:EVIDENCE_ROWS]
-    linear, ranks = linear[order], ranks[order]
-    half = len(order) // 2
+    half = len(linear) // 2
     num_clusters = max(1, min(EVIDENCE_CLUSTERS, half // 50))
 
     # In coordinates between the two, so that neither is favoured.

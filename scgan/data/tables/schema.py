@@ -15,7 +15,7 @@ from torch import Tensor
 from scgan.data.tables.column import Column
 from scgan.data.tables.measuring import first_component, in_order_of, measure_column
 from scgan.data.tables.relations import find_relations
-from scgan.data.tables.scales import Scale, Scaling, choose_scales, largest_atom
+from scgan.data.tables.scales import EVIDENCE_ROWS, Scale, Scaling, choose_scales, largest_atom
 from scgan.data.tables.values import Meaning, Meanings, are_nan, equal, present
 
 
@@ -180,8 +180,9 @@ class Schema:
         if not either:
             return {}
 
-        linear = [column.encode(values[column.name], rng) for column in either]
-        ranks = [ranked[column.name].encode(values[column.name], rng) for column in either]
+        rows = rng.permutation(len(values[either[0].name]))[:EVIDENCE_ROWS]
+        linear = [column.encode(values[column.name][rows], rng) for column in either]
+        ranks = [ranked[column.name].encode(values[column.name][rows], rng) for column in either]
         atoms = [largest_atom(np.asarray(values[column.name])) for column in either]
         found = choose_scales(np.stack(linear, axis=1), np.stack(ranks, axis=1), atoms, rng)
         return dict(zip([column.name for column in either], found, strict=True))
@@ -200,6 +201,11 @@ class Schema:
     def modelled(self) -> tuple[Column, ...]:
         """The columns that a model sees, in the order of the encoded tensor."""
         return tuple(c for c in self.columns if c.kind == "modelled")
+
+    @property
+    def categorical(self) -> tuple[int, ...]:
+        """Places in the encoded tensor of the columns that hold categories."""
+        return tuple(i for i, c in enumerate(self.modelled) if c.categories is not None)
 
     @property
     def dim(self) -> int:

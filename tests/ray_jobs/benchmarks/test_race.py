@@ -75,7 +75,9 @@ def test_a_table_is_scored_as_a_run_is_and_a_toy_by_its_density(monkeypatch) -> 
     data = load(SMALL, seed=0)
     told = {}
     monkeypatch.setattr(
-        race, "compare_rows", lambda x, test, train, seed: told.update(x=x, seed=seed) or {}
+        race,
+        "compare_rows",
+        lambda x, test, train, seed, categorical: told.update(x=x, seed=seed) or {},
     )
     view = View(data, "raw")
     peer = Draws(view.train)
