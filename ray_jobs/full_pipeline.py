@@ -17,10 +17,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ray_jobs.cluster.resources import Resources  # noqa: E402
 from ray_jobs.cluster.session import LazyRayExecutor, results_folder  # noqa: E402
 from scgan.cli import commands  # noqa: E402
+from scgan.cli.config_file import Configurable  # noqa: E402
 from scgan.config import override  # noqa: E402
 
 
-@click.command(context_settings=commands.FLEXIBLE)
+@click.command(cls=Configurable, context_settings=commands.FLEXIBLE)
 @commands.run_options
 @click.pass_context
 def main(

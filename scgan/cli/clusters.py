@@ -9,9 +9,6 @@ from typing import Literal
 import click
 
 from scgan.cli import commands
-from scgan.metrics.modes import NUM_SAMPLES
-from scgan.pipeline import stored as runs
-from scgan.store.artifacts import ArtifactStore
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="End with one JSON object on stdout.")
 
@@ -52,7 +49,7 @@ def cluster(
     from scgan.pipeline.assigning import assign
 
     check_target(out)
-    stored = runs.open_run(run, ArtifactStore(store, write=False))
+    stored = commands.open_run(run, store)
     chosen = None if keep is None else [name for name in keep.split(",") if name]
     found = assign(stored, data, keep=chosen, missing=missing)
     write_samples(out, found.columns, found.meanings)
@@ -78,7 +75,7 @@ def cluster(
 )
 @click.option(
     "--num",
-    default=NUM_SAMPLES,
+    default=2500,  # VEEGAN's
     show_default=True,
     type=click.IntRange(1),
     help="Samples that are counted, drawn at random; all where there are fewer.",

@@ -1,33 +1,39 @@
-"""What the commands share: options to a spec, a run and what is around it, errors in a line."""
+"""What the commands share: options to a spec, a run and what is around it, errors in a line.
+
+Nothing that is slow to import, PyTorch first, is imported before a command runs: help is quick.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from scgan import systems
-from scgan.capabilities import Clustering
 from scgan.cli import console
 from scgan.config import build, leaves, override, suggest
-from scgan.data.dataset import DataConfig, Dataset
-from scgan.metrics.scores import NUM_ROWS_MIN, Score
-from scgan.pipeline import executor as execution
-from scgan.pipeline import run as pipeline
-from scgan.pipeline import stored as runs
-from scgan.pipeline.outcome import Outcome
-from scgan.pipeline.spec import Spec
-from scgan.store.artifacts import ArtifactStore
-from scgan.store.opening import sqlite_uri
 
-OPTIONS = ("--system", "--data", "--preset", "--set", "--store", "--seed", "--json")
+if TYPE_CHECKING:
+    from scgan.data.dataset import Dataset
+    from scgan.metrics.scores import Score
+    from scgan.pipeline.executor import Executor
+    from scgan.pipeline.outcome import Outcome
+    from scgan.pipeline.spec import Spec
+    from scgan.pipeline.stored import StoredRun
+
+OPTIONS = (
+    *("--system", "--data", "--preset", "--set", "--config"),
+    *("--store", "--seed", "--json", "--log-level"),
+)
 """The options of :func:`run_options`, for whoever misspells one."""
+
+LEVELS = ("debug", "info", "warning", "error")
 
 STORE = click.option(
     "--store",
@@ -39,6 +45,18 @@ STORE = click.option(
 
 FLEXIBLE = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Click context settings of commands that take a typed flag for every setting."""
+
+
+def _set_log_level(ctx: click.Context, option: click.Parameter, level: str | None) -> None:
+    """Have the loggers of this package and of ``ray_jobs`` write from a level on to stderr."""
+    if level is None:
+        return
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    for name in ("scgan", "ray_jobs"):
+        logging.getLogger(name).setLevel(level.upper())
+        logging.getLogger(name).handlers = [handler]
 
 
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -66,9 +84,22 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="KEY=VALUE",
             help="Change a setting, decoder.lambda_x=0.5; so does the flag --decoder.lambda_x 0.5.",
         ),
+        click.option(
+            "--config",
+            metavar="FILE.yaml",
+            expose_value=False,
+            help="Options and settings as a file; flags win over it. fit --dump-config writes one.",
+        ),
         STORE,
         click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1)),
         click.option("--json", "as_json", is_flag=True, help="End with one JSON object on stdout."),
+        click.option(
+            "--log-level",
+            type=click.Choice(LEVELS, case_sensitive=False),
+            expose_value=False,
+            callback=_set_log_level,
+            help="Say on stderr what this package logs from that level on.",
+        ),
     )
 
     for option in reversed(options):
@@ -101,6 +132,10 @@ def build_spec(
     Raises:
         ValueError: For anything unknown or not allowed.
     """
+    from scgan import systems
+    from scgan.data.dataset import DataConfig
+    from scgan.pipeline.spec import Spec
+
     loaded = systems.load(system)
     if preset not in loaded.presets:
         raise ValueError(f"unknown preset {preset!r} of {system}{suggest(preset, loaded.presets)}")
@@ -159,6 +194,8 @@ def check_scorable(data: Dataset) -> None:
     Raises:
         ValueError: For such a split.
     """
+    from scgan.metrics.scores import NUM_ROWS_MIN
+
     if len(data.test) < 2 * NUM_ROWS_MIN:
         raise ValueError(
             f"{data.name}: {len(data.test)} test rows are too few to score a run; give more rows, "
@@ -168,7 +205,7 @@ def check_scorable(data: Dataset) -> None:
 
 
 def run_and_show(
-    spec: Spec, store_url: str, executor: execution.Executor, *, folder: Path, as_json: bool
+    spec: Spec, store_url: str, executor: Executor, *, folder: Path, as_json: bool
 ) -> Outcome:
     """Run a pipeline with a terminal, MLflow and a report around it, and end with its table.
 
@@ -185,7 +222,12 @@ def run_and_show(
     Raises:
         ValueError: For wrong input, before anything is trained.
     """
+    from scgan.capabilities import Clustering
+    from scgan.pipeline import run as pipeline
+    from scgan.pipeline import stored as runs
     from scgan.report.page import publish
+    from scgan.store.artifacts import ArtifactStore
+    from scgan.store.opening import sqlite_uri
     from scgan.tracking.tracker import MLflowTracker
 
     terminal = console.Terminal()
@@ -258,6 +300,18 @@ def _say(message: str, error: BaseException | None = None) -> None:
     if error is not None and os.environ.get("SCGAN_DEBUG"):
         raise error
     click.echo(f"error: {' '.join(message.split())}", err=True)
+
+
+def open_run(run: str, store_url: str) -> StoredRun:
+    """A finished run of a store, which is not written to.
+
+    Raises:
+        ValueError: If there is no such store or run.
+    """
+    from scgan.pipeline import stored as runs
+    from scgan.store.artifacts import ArtifactStore
+
+    return runs.open_run(run, ArtifactStore(store_url, write=False))
 
 
 def folder_of(store_url: str) -> Path:
