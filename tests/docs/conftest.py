@@ -68,11 +68,9 @@ class Newcomer:
 
     def said(self, words, command=None):
         """Run one of the project's commands, a training at small size."""
-        trains = command is not None or words[:1] == ["fit"]
-        words = [
-            *words,
-            *smallest(words, searches=command == "ray_jobs/search.py"),
-        ] * trains or words
+        if command is not None or words[0] == "fit":
+            words = [*words, *smallest(words, searches=command == "ray_jobs/search.py")]
+
         how = {} if command is None else {"command": main_of(command)}
         said = self.scgan_command(*words, **how)
         assert said.code == 0, f"{shlex.join(map(str, words))}\n{said.err}"
