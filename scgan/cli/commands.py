@@ -9,14 +9,15 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from scgan.cli import console
+from scgan.cli import console, extras
 from scgan.config import build, leaves, override, suggest
 
 if TYPE_CHECKING:
@@ -227,8 +228,6 @@ def run_and_show(
     from scgan.pipeline import stored as runs
     from scgan.report.page import publish
     from scgan.store.artifacts import ArtifactStore
-    from scgan.store.opening import sqlite_uri
-    from scgan.tracking.tracker import MLflowTracker
 
     terminal = console.Terminal()
     store = ArtifactStore(store_url)
@@ -237,9 +236,9 @@ def run_and_show(
     if store.storage.read(f"{spec.run_id}/run.json") is None:
         executor.warm_up()
 
-    own = os.environ.get("MLFLOW_TRACKING_URI")
-    tracker = MLflowTracker.open(own or sqlite_uri(folder.absolute() / "mlflow.db"))
-    outcome = pipeline.run(spec, data, store, executor, [terminal, tracker], pictures=True)
+    tracker = extras.open_tracker(folder)
+    heard = [terminal] if tracker is None else [terminal, tracker]
+    outcome = pipeline.run(spec, data, store, executor, heard, pictures=True)
     report = publish(outcome, store, tracker)
     terminal.say_time()
 
@@ -258,7 +257,8 @@ def run_and_show(
             click.echo(f"         --{option.name}: {option.meaning} ({option.allowed})")
         if isinstance(outcome.model, Clustering):
             click.echo(f"cluster: {runs.cluster_command(spec, store.url, data.kind)}")
-        click.echo(f"compare: {tracker.address}")
+        if tracker is not None:
+            click.echo(f"compare: {tracker.address}")
 
     return outcome
 
@@ -276,12 +276,19 @@ def show_scores(scores: Mapping[str, Score], title: str, as_json: bool, **fields
 
 
 def guarded(command: click.Command) -> None:
-    """Run a command; what its user got wrong becomes one line on stderr and exit code 2.
+    """Run a command, its errors in a line."""
+    with one_line_errors():
+        command.main(standalone_mode=False)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Within it, what a user got wrong becomes one line on stderr and exit code 2.
 
     A training that failed exits with 1; SCGAN_DEBUG=1 shows the traceback of either.
     """
     try:
-        command.main(standalone_mode=False)
+        yield
     except click.ClickException as error:
         _say(error.format_message())
         sys.exit(2)
@@ -290,6 +297,13 @@ def guarded(command: click.Command) -> None:
         sys.exit(130)
     except (ValueError, OSError) as error:
         _say(str(error), error)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        if package not in extras.EXTRAS:
+            raise
+
+        _say(f"this needs {package}, which is not installed: {extras.install(package)}", error)
         sys.exit(2)
     except RuntimeError as error:
         _say(str(error), error)
