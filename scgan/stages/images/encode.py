@@ -18,7 +18,13 @@ from scgan.nn.image_encoder import BackboneName, ImageEncoder
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import adam, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.settings import (
+    LearningRate,
+    NumSamples,
+    Precision,
+    Schedule,
+    TrainingSettings,
+)
 from scgan.training.state import TrainState, named_weights
 
 
@@ -44,6 +50,7 @@ class ImageEncoderSettings(TrainingSettings):
     learning_rate: LearningRate = 1e-3
     weight_decay: float = Field(1e-6, ge=0, description="of Adam, on all weights; SimCLR's")
     schedule: Schedule = "cosine"
+    precision: Precision = "fp32"
 
 
 def build_image_encoder(
@@ -80,9 +87,10 @@ def encode_images(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -
     def step() -> Mapping[str, Tensor]:
         rows = runtime.share(torch.randint(len(images), (c.batch_size,), generator=generator))
         seed = int(torch.randint(2**62, (), generator=generator)) + runtime.rank
-        x = to_float(images[rows].to(runtime.device, non_blocking=True))
-        with runtime.autocast():
-            u0, u1 = network(views(torch.cat([x, x]), seed)).float().chunk(2)
+        x = to_float(runtime.copy(images[rows]))
+        seen = views(torch.cat([x, x]), seed)
+        with runtime.autocast(c.precision):
+            u0, u1 = network(seen).float().chunk(2)
 
         gathered = (runtime.gather(u0), runtime.gather(u1))
         loss = nt_xent(u0, u1, c.temperature, gathered=gathered, rank=runtime.rank)
