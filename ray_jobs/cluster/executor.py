@@ -17,7 +17,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ray_jobs.cluster.meter import Meter
 from ray_jobs.cluster.resources import Plan, Resources, plan
-from ray_jobs.cluster.waiting import StageTimeout
+from ray_jobs.cluster.waiting import StageTimeout, await_first_node
 from scgan.contract import Units
 from scgan.pipeline.executor import Job, Reporter, fit_part
 from scgan.training.heartbeat import heartbeat
@@ -91,6 +91,7 @@ class RayExecutor:
         self.resources = resources
         self.meter = meter or Meter(resources.prices)
         self.started = time.monotonic() if started is None else started
+        await_first_node(resources, self.started)
         self.plan: Plan = plan(resources)
 
     def fit(self, job: Job, units: Units, report: Reporter) -> None:

@@ -15,6 +15,7 @@ import ray
 from ray_jobs.cluster.executor import RayExecutor
 from ray_jobs.cluster.meter import Meter
 from ray_jobs.cluster.resources import Resources
+from scgan.cli import commands
 from scgan.contract import Units
 from scgan.pipeline.executor import Job, Reporter
 
@@ -103,6 +104,20 @@ def results_folder() -> Path:
     folder = Path.home() / "scgan"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def placed(store: str) -> str:
+    """A store's address, with a relative folder where results of a run lie."""
+    return store if "://" in store else str(results_folder() / Path(store).expanduser())
+
+
+def folder_beside(store: str) -> Path:
+    """Where databases beside a store lie: in it, or where results lie of one that is elsewhere.
+
+    Args:
+        store: The store, as :func:`placed` gives it.
+    """
+    return results_folder() if "://" in store else commands.folder_of(store)
 
 
 class LazyRayExecutor:

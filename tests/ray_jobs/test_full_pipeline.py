@@ -134,7 +134,7 @@ def test_results_of_a_job_lie_in_the_home_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("store", ["s3://bucket/runs", "runs", "/elsewhere/runs"])
 def test_the_database_of_a_job_never_lies_in_rays_copy(scgan_command, tmp_path, monkeypatch, store):
     asked = []
-    monkeypatch.setattr(full_pipeline, "results_folder", lambda: tmp_path)
+    monkeypatch.setattr(session, "results_folder", lambda: tmp_path)
     monkeypatch.setattr(
         full_pipeline.commands,
         "run_and_show",
