@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ray_jobs.cluster.ending import ended_by_sigterm  # noqa: E402
 from ray_jobs.cluster.resources import Resources  # noqa: E402
-from ray_jobs.cluster.session import LazyRayExecutor, folder_beside, placed  # noqa: E402
+from ray_jobs.cluster.session import LazyRayExecutor, folder_beside, placed, said_of_a_job  # noqa: E402
 from scgan.cli import commands  # noqa: E402
 from scgan.config import override  # noqa: E402
 
@@ -44,7 +44,7 @@ def main(
     resources = override(Resources(), asked, "resources")
     store = placed(store)
     executor = LazyRayExecutor(resources)
-    with ended_by_sigterm():
+    with ended_by_sigterm(), said_of_a_job():
         try:
             folder = folder_beside(store)
             commands.run_and_show(spec, store, executor, folder=folder, as_json=as_json)

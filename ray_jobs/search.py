@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ray_jobs.cluster.ending import ended_by_sigterm  # noqa: E402
 from ray_jobs.cluster.resources import Resources  # noqa: E402
-from ray_jobs.cluster.session import placed  # noqa: E402
+from ray_jobs.cluster.session import placed, said_of_a_job  # noqa: E402
 from ray_jobs.tuning.run import search  # noqa: E402
 from ray_jobs.tuning.settings import TuneSettings, tune_options  # noqa: E402
 from scgan.cli import commands  # noqa: E402
@@ -51,7 +51,7 @@ def main(
     spec, asked = commands.build_spec(system, data, preset, changes, extra, seed)
     settings = build(TuneSettings, {**tuning, "space": (*tuning["space"], *domains)})
     resources = override(Resources(), asked, "resources")
-    with ended_by_sigterm():
+    with ended_by_sigterm(), said_of_a_job():
         enough = search(spec, settings, placed(store), resources, as_json=as_json)
 
     if not enough:

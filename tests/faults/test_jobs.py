@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -12,6 +11,8 @@ import time
 from pathlib import Path
 
 import boto3
+import numpy as np
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from ray.job_submission import JobStatus, JobSubmissionClient
@@ -71,11 +72,15 @@ def submit(head, folder, settings, script, *words):
 
 
 def test_the_same_command_goes_on_from_a_folder_that_has_changed(ray_head, bucket, home, tmp_path):
-    """Ray unpacks a changed folder elsewhere; results of a store on S3 must not lie in it."""
+    """Ray unpacks a changed folder elsewhere; the data lies in it, results on S3 must not."""
     project = tmp_path / "project"
     for name in ("scgan", "ray_jobs"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
-    words = (*TINY, "--store", "s3://bucket/runs")
+    for name in (".rayignore", ".gitignore"):
+        shutil.copy(ROOT / name, project / name)
+    rows = np.random.default_rng(0).normal(size=(1000, 2))
+    pd.DataFrame(rows, columns=["a", "b"]).to_parquet(project / "table.parquet")
+    words = ("--data", "table.parquet", *TINY[6:], "--store", "s3://bucket/runs")
     search = (*words, "--only", "decoder.lambda_x", "--stop", "none", "--trials")
     begun, told = [], []
 
@@ -89,7 +94,7 @@ def test_the_same_command_goes_on_from_a_folder_that_has_changed(ray_head, bucke
     fits = told[1]["training"]["fits"]
     assert fits == {"encode": 1, "cluster": 1, "map": 1, "decode": 3}
 
-    assert sorted(path.name for path in home.glob("*.db")) == ["mlflow.db", "search-scgan-ring.db"]
+    assert sorted(path.name for path in home.glob("*.db")) == ["mlflow.db", "search-scgan-table.db"]
     runs = runs_of(home / "mlflow.db")
     trials = [run.data.tags["scgan.trial"] for run in runs if "scgan.trial" in run.data.tags]
     assert sorted(trials) == ["0", "1", "2"]
@@ -122,23 +127,23 @@ def test_a_stopped_job_closes_its_entries_and_the_same_command_ends(ray_head, wo
         ship = {"working_dir": str(ROOT)}
         return client.submit_job(entrypoint=" ".join(entry), runtime_env=ship)
 
-    def wait(job, done, seconds=120):
+    def logs_of(job, pattern=None, seconds=120):
+        """What a job has said when it has said that, or has ended."""
         limit = time.monotonic() + seconds
-        while not done():
-            assert time.monotonic() < limit, client.get_job_logs(job)[-3000:]
+        while True:
+            ended, logs = client.get_job_status(job).is_terminal(), client.get_job_logs(job)
+            if ended or (pattern and re.search(pattern, logs)):
+                return logs
+            assert time.monotonic() < limit, logs[-3000:]
             time.sleep(0.1)
-
-    def ended(job):
-        return client.get_job_status(job).is_terminal()
 
     for stage, seconds in MOMENTS:
         job = begin()
-        wait(job, lambda: re.search(rf"{stage}\b.*: starting", client.get_job_logs(job)))
+        logs_of(job, rf"{stage}\b.*: starting")
         time.sleep(seconds)
         start = time.monotonic()
         client.stop_job(job)
-        wait(job, lambda: ended(job))
-        logs = client.get_job_logs(job)
+        logs = logs_of(job)
         print(f"{stage} after {seconds:.0f} s: {time.monotonic() - start:.1f} s to stop")
         assert client.get_job_status(job) == JobStatus.STOPPED, logs
         assert "stopped; the same command goes on" in logs and "Traceback" not in logs, logs
@@ -149,8 +154,7 @@ def test_a_stopped_job_closes_its_entries_and_the_same_command_ends(ray_head, wo
         assert stage == "evaluate" or found[stage] == "KILLED"
 
     job = begin()
-    wait(job, lambda: ended(job))
-    assert client.get_job_status(job) == JobStatus.SUCCEEDED, client.get_job_logs(job)
+    logs = logs_of(job)
+    assert client.get_job_status(job) == JobStatus.SUCCEEDED, logs
     runs = runs_of(store / "mlflow.db")
     assert [run.info.status for run in runs] == ["FINISHED"] * 5, runs
-    assert os.path.exists(store / "artifacts")

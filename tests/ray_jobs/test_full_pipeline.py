@@ -147,3 +147,16 @@ def test_the_database_of_a_job_never_lies_in_rays_copy(scgan_command, tmp_path, 
         "/elsewhere/runs": ("/elsewhere/runs", Path("/elsewhere/runs")),
     }
     assert asked == [expected[store]]
+
+
+def test_a_job_that_misses_its_data_is_told_what_is_uploaded(job, tmp_path, monkeypatch):
+    copy = tmp_path / "working_dir_files" / "_ray_pkg_12"
+    copy.mkdir(parents=True)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    missing = ("--data", "tables/there-is-none.parquet")
+    said = job(*missing)
+    assert said.code == 2 and "uploaded" not in said.err
+    monkeypatch.chdir(copy)
+    said = job(*missing)
+    assert said.code == 2 and len(said.err.splitlines()) == 1
+    assert "there is no such file or folder; a job sees its own folder, uploaded without" in said.err
