@@ -15,6 +15,7 @@ import ray
 import torch
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from ray_jobs.cluster.cards import device_here, keep_to_share
 from ray_jobs.cluster.meter import Meter
 from ray_jobs.cluster.resources import Plan, Resources, plan
 from ray_jobs.cluster.waiting import StageTimeout, await_first_node
@@ -247,7 +248,7 @@ class RayExecutor:
 
 def fit_on_task(job: Job, units: Units, actor: Any, checkpoint_every: float) -> None:
     """Fit some units in a Ray task, on its share of a GPU where it has one."""
-    device = torch.device("cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu")
+    device = device_here()
     runtime = Runtime(
         device,
         report=_writer(actor, units[0]),
@@ -268,6 +269,7 @@ def fit_on_worker(config: dict[str, Any]) -> None:
     device = (
         get_device() if torch.cuda.is_available() else torch.device("cpu")
     )  # of logical GPUs alone
+    keep_to_share()
 
     runtime = Runtime(
         device,

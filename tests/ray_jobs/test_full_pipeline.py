@@ -159,4 +159,4 @@ def test_a_job_that_misses_its_data_is_told_what_is_uploaded(job, tmp_path, monk
     monkeypatch.chdir(copy)
     said = job(*missing)
     assert said.code == 2 and len(said.err.splitlines()) == 1
-    assert "there is no such file or folder; a job sees its own folder, uploaded without" in said.err
+    assert "no such file or folder; a job sees its own folder, uploaded without" in said.err
