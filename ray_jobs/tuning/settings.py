@@ -239,8 +239,9 @@ def description(
     spec: Spec, space: Space, settings: TuneSettings, store_url: str
 ) -> Mapping[str, Any]:
     """What a study's trials have in common; it can't be continued with another."""
-    elsewhere = {"store": store_url} if "://" in store_url else {}  # a folder may be moved
     config = dict(leaves(trial_spec(spec, settings).config))
+    elsewhere = {"store": store_url} if "://" in store_url else {}  # a folder may be moved
+
     return {
         "space": describe(space),
         "metrics": list(settings.metric),
