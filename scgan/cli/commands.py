@@ -19,6 +19,7 @@ from scgan.config import build, leaves, override, suggest
 from scgan.data.dataset import DataConfig, Dataset
 from scgan.metrics.scores import NUM_ROWS_MIN, Score
 from scgan.pipeline import executor as execution
+from scgan.pipeline import listeners
 from scgan.pipeline import run as pipeline
 from scgan.pipeline import stored as runs
 from scgan.pipeline.outcome import Outcome
@@ -197,7 +198,8 @@ def run_and_show(
 
     own = os.environ.get("MLFLOW_TRACKING_URI")
     tracker = MLflowTracker.open(own or sqlite_uri(folder.absolute() / "mlflow.db"))
-    outcome = pipeline.run(spec, data, store, executor, [terminal, tracker], pictures=True)
+    heard = [terminal, tracker, *listeners.added()]
+    outcome = pipeline.run(spec, data, store, executor, heard, pictures=True)
     report = publish(outcome, store, tracker)
     terminal.say_time()
 
