@@ -47,7 +47,7 @@ _CHANGES = {
         ],
         _ENCODER_TRAINING + "test_adam_has_the_rate_the_decay_and_the_schedule_that_are_set": [
             ("weight_decay=c.weight_decay", "weight_decay=0.0"),
-            ("adam(network, c.learning_rate", "adam(network, 1e-3"),
+            ("adam(siamese.trained, c.learning_rate", "adam(siamese.trained, 1e-3"),
             (
                 'train(state, step, c, name="encode"',
                 'train(state, step, c.model_copy(update={"schedule": "constant"}), name="encode"',
