@@ -1,7 +1,7 @@
 """MMGAN's Tables 1 and 2: clusters beside labels, with and without pairing.
 
 The paper's sets of images are its own where they are given by ``--data``, by their names:
-``mnist.npz``, ``fashion_mnist.npz``, a folder ``coil_20`` with a folder a class. Its learning rates,
+``mnist.npz``, ``fashion_mnist.npz``, a folder ``coil_20`` with a folder a class. Learning rates,
 lengths and dimensions are not published; these are the default presets', the same for every set.
 """
 

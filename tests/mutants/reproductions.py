@@ -7,7 +7,7 @@ _MMGAN, _MMGAN_TESTS = "scgan/reproductions/mmgan.py", "tests/reproductions/test
 _CHANGES = {
     (_MMGAN, _MMGAN_TESTS): [
         ('"gan.batches": "prior"})', '"gan.batches": "paired"})'),
-        ("shortened(systems.load(system).presets", "override(systems.load(system).presets"),
+        ('presets["default"], budget)', 'presets["default"], 1.0)'),
         ("for model in MODELS if model != UNPAIRED], TABLE_1", "for model in MODELS], TABLE_1"),
         ("[PAIRED, UNPAIRED], TABLE_2", "[PAIRED, UNPAIRED], TABLE_1"),
         ("beside[number]", "beside[0]"),
