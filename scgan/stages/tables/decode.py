@@ -227,12 +227,7 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
 
     curve = train(state, step, c, name="decode", runtime=runtime)
     tensors = named_weights("decoder", average.module)
-    matched = torch.tensor(
-        [column.scale == "ranks" for column in inputs.data.table_schema.modelled]
-    )
-    if c.match_margins and matched.any():
-        for latent, margins in _margins(config, average.module, matched, inputs, device).items():
-            tensors |= named_weights(f"margins_{latent}", margins)
+    tensors |= _margins(config, average.module, inputs, device)
     return Artifact(tensors, {"curve": curve})
 
 
