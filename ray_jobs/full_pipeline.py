@@ -18,10 +18,11 @@ from ray_jobs.cluster.ending import ended_by_sigterm  # noqa: E402
 from ray_jobs.cluster.resources import Resources  # noqa: E402
 from ray_jobs.cluster.session import LazyRayExecutor, folder_beside, placed, said_of_a_job  # noqa: E402
 from scgan.cli import commands  # noqa: E402
+from scgan.cli.config_file import Configurable  # noqa: E402
 from scgan.config import override  # noqa: E402
 
 
-@click.command(context_settings=commands.FLEXIBLE)
+@click.command(cls=Configurable, context_settings=commands.FLEXIBLE)
 @commands.run_options
 @click.pass_context
 def main(

@@ -22,10 +22,11 @@ from ray_jobs.cluster.session import placed, said_of_a_job  # noqa: E402
 from ray_jobs.tuning.run import search  # noqa: E402
 from ray_jobs.tuning.settings import TuneSettings, tune_options  # noqa: E402
 from scgan.cli import commands  # noqa: E402
+from scgan.cli.config_file import Configurable  # noqa: E402
 from scgan.config import build, override  # noqa: E402
 
 
-@click.command(context_settings=commands.FLEXIBLE)
+@click.command(cls=Configurable, context_settings=commands.FLEXIBLE)
 @commands.run_options
 @tune_options
 @click.pass_context

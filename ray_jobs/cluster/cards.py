@@ -1,4 +1,4 @@
-"""The GPU of a worker, or its share of one: what Ray counts, PyTorch is told to keep to."""
+"""A worker's GPU, or its share of one: what Ray counts, PyTorch is told to keep to."""
 
 from __future__ import annotations
 

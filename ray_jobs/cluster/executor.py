@@ -19,6 +19,7 @@ from typing import Any
 import ray
 import torch
 
+from ray_jobs.cluster.backend import choose_backend
 from ray_jobs.cluster.cards import device_here, keep_to_share
 from ray_jobs.cluster.meter import Meter
 from ray_jobs.cluster.progress import Stopped, new_progress_actor
@@ -42,7 +43,7 @@ class RayExecutor:
         meter: The job's; its own by default.
 
     Raises:
-        ValueError: If no node can hold what is asked for.
+        ValueError: If no node can hold what is asked for, or workers can't talk as asked for.
     """
 
     def __init__(
@@ -53,6 +54,9 @@ class RayExecutor:
         self.started = time.monotonic() if started is None else started
         await_first_node(resources, self.started)
         self.plan: Plan = plan(resources)
+        # By how PyTorch was built: the driver's node need not have a GPU itself.
+        gpus = self.plan.worker_gpus if torch.backends.cuda.is_built() else 0.0
+        self.backend = choose_backend(resources.backend, gpus, self.plan.num_workers)
 
     def fit(self, job: Job, units: Units, report: Reporter) -> None:
         """Have every unit fitted and stored.
@@ -187,10 +191,7 @@ class RayExecutor:
         return TorchTrainer(
             fit_on_worker,
             train_loop_config=loop,
-            # By how PyTorch was built: the driver's node need not have a GPU itself.
-            torch_config=TorchConfig(
-                backend="nccl" if on_gpus and torch.backends.cuda.is_built() else "gloo"
-            ),
+            torch_config=TorchConfig(backend=self.backend),
             scaling_config=ScalingConfig(
                 num_workers=(fewest, most) if fewest < most else most,
                 use_gpu=on_gpus,
@@ -213,13 +214,8 @@ class RayExecutor:
 
 def fit_on_task(job: Job, units: Units, actor: Any, checkpoint_every: float) -> None:
     """Fit some units in a Ray task, on its share of a GPU where it has one."""
-    device = device_here()
-    runtime = Runtime(
-        device,
-        report=_writer(actor, units[0]),
-        checkpoint_every=checkpoint_every,
-        amp=device.type == "cuda",
-    )
+    report = _writer(actor, units[0])
+    runtime = Runtime(device_here(), report=report, checkpoint_every=checkpoint_every)
 
     with heartbeat(actor.beat.remote):
         fit_part(job, units, runtime)
@@ -242,7 +238,6 @@ def fit_on_worker(config: dict[str, Any]) -> None:
         world_size=context.get_world_size(),
         report=_writer(config["actor"], "all"),
         checkpoint_every=config["checkpoint_every"],
-        amp=device.type == "cuda",
     )
 
     try:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from ray_jobs.cluster.backend import BackendName
 from ray_jobs.cluster.meter import named_prices
 from ray_jobs.cluster.nodes import Node, largest, places, possible, present, total
 from scgan.config import Settings
@@ -34,6 +35,11 @@ class Resources(Settings):
         0.25, ge=0, description="of each mapper task, where there are GPUs"
     )
     cpus_per_task: float = Field(1.0, gt=0, description="CPUs of each worker and task")
+    backend: BackendName = Field(
+        "auto",
+        description="what data-parallel workers talk by; auto: nccl where each has GPUs of its "
+        "own, else gloo, which is slower but lets workers share a GPU",
+    )
     clusters_per_task: int | None = Field(
         None, ge=1, description="none: the clusters spread over all tasks at once"
     )

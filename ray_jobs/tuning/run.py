@@ -47,7 +47,7 @@ from scgan.config import override
 from scgan.data.split import validation_split
 from scgan.metrics.scores import Score
 from scgan.pipeline import run as pipeline
-from scgan.pipeline.listeners import Listener
+from scgan.pipeline.listeners import Listener, added
 from scgan.pipeline.spec import Spec
 from scgan.report.page import publish
 from scgan.store.artifacts import ArtifactStore, digest
@@ -273,11 +273,12 @@ def _train_best(
     spec = replace(search.spec, config=override(search.spec.config, top.params))
     systems.load(spec.system).check(spec.config, search.whole)
     terminal = console.Terminal()
-    listeners: list[Listener] = [terminal, tracker]
+    listeners: list[Listener] = [terminal, tracker, *added()]
     outcome = pipeline.run(
         spec, search.whole, search.store, search.executor, listeners, pictures=True
     )
     report = publish(outcome, search.store, tracker)
+    record.adopt(tracker.run_id, spec.run_id)
     version = record.register(search.name, spec.run_id)
     terminal.say_time()
 
