@@ -180,12 +180,17 @@ def test_packing_changes_nothing(kind, tmp_path):
         assert DEVICE != CPU or torch.equal(tensor, made[1][name]), name
 
 
-TRAININGS = {"encoder": "encode", "judge": "judge", "generator": "generate"}  # by the section
+OF_IMAGES = {"encoder": "encode", "judge": "judge", "generator": "generate"}  # by the section
+TRAININGS = OF_IMAGES | {"decoder": "decode"}
 
 
 @pytest.mark.parametrize(
     ("name", "section"),
-    [("scgan", "encoder"), *(("infoscc_gan", section) for section in TRAININGS)],
+    [
+        ("scgan", "encoder"),
+        ("scgan", "decoder"),
+        *(("infoscc_gan", section) for section in OF_IMAGES),
+    ],
 )
 def test_bf16_is_another_artifact_near_the_first(name, section, tmp_path):
     (kind,), stage, found = systems.load(name).examples, TRAININGS[section], []
