@@ -20,7 +20,7 @@ ORDER = (  # what stands on one line may be imported by those on the same line a
     "scgan.systems",
     "scgan.pipeline",
     "scgan.tracking scgan.reproductions",
-    "scgan.report",
+    "scgan.report scgan.explore",
     "scgan.cli",
     "scgan.estimator",
     "ray_jobs.cluster",

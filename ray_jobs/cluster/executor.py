@@ -16,9 +16,10 @@ import torch
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ray_jobs.cluster.backend import choose_backend
+from ray_jobs.cluster.cards import device_here, keep_to_share
 from ray_jobs.cluster.meter import Meter
 from ray_jobs.cluster.resources import Plan, Resources, plan
-from ray_jobs.cluster.waiting import StageTimeout
+from ray_jobs.cluster.waiting import StageTimeout, await_first_node
 from scgan.contract import Units
 from scgan.pipeline.executor import Job, Reporter, fit_part
 from scgan.training.heartbeat import heartbeat
@@ -92,6 +93,7 @@ class RayExecutor:
         self.resources = resources
         self.meter = meter or Meter(resources.prices)
         self.started = time.monotonic() if started is None else started
+        await_first_node(resources, self.started)
         self.plan: Plan = plan(resources)
         # By how PyTorch was built: the driver's node need not have a GPU itself.
         gpus = self.plan.worker_gpus if torch.backends.cuda.is_built() else 0.0
@@ -247,8 +249,8 @@ class RayExecutor:
 
 def fit_on_task(job: Job, units: Units, actor: Any, checkpoint_every: float) -> None:
     """Fit some units in a Ray task, on its share of a GPU where it has one."""
-    device = torch.device("cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu")
-    runtime = Runtime(device, report=_writer(actor, units[0]), checkpoint_every=checkpoint_every)
+    report = _writer(actor, units[0])
+    runtime = Runtime(device_here(), report=report, checkpoint_every=checkpoint_every)
 
     with heartbeat(actor.beat.remote):
         fit_part(job, units, runtime)
@@ -263,6 +265,7 @@ def fit_on_worker(config: dict[str, Any]) -> None:
     device = (
         get_device() if torch.cuda.is_available() else torch.device("cpu")
     )  # of logical GPUs alone
+    keep_to_share()
 
     runtime = Runtime(
         device,

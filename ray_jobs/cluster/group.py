@@ -12,6 +12,7 @@ import torch
 import torch.distributed as dist
 
 from ray_jobs.cluster.backend import choose_backend
+from ray_jobs.cluster.cards import device_here
 from scgan.contract import Units
 from scgan.pipeline.executor import Job, fit_part
 from scgan.training.runtime import Runtime
@@ -110,8 +111,7 @@ def _member(
 
 def runtime_here() -> Runtime:
     """The runtime of this process: its share of a GPU where it has one."""
-    on_gpu = bool(ray.get_gpu_ids()) and torch.cuda.is_available()
-    return Runtime(torch.device("cuda" if on_gpu else "cpu"))
+    return Runtime(device_here())
 
 
 def fit_units(job: Job, units: Units, workers: int, runtime: Runtime) -> None:

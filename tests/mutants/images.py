@@ -14,10 +14,6 @@ _GENERATOR_TRAINING = "tests/stages/images/test_generator_training.py::"
 _CHANGES = {
     "scgan/stages/images/encode.py": {
         _ENCODER_TRAINING + "test_every_update_goes_down_equation_1[0.2]": [
-            ("loss = nt_xent(", "loss = -nt_xent("),
-            ("u0, u1, c.temperature", "u0, u1, 0.5"),
-            ("nt_xent(u0, u1, c", "nt_xent(u0, u0, c"),
-            (".float().chunk(2)", ".float().view(-1, 2, c.projection_dim).unbind(1)"),
             ("        descend(optimizer, loss)\n", ""),
         ],
         _ENCODER_TRAINING + "test_two_views_of_each_image_are_compared": [
@@ -35,7 +31,6 @@ _CHANGES = {
         _ENCODER_TRAINING
         + "test_a_worker_takes_its_half_and_has_the_others_views_as_negatives[1]": [
             ("generator=generator)) + runtime.rank", "generator=generator))"),
-            ("rank=runtime.rank)\n        descend", "rank=0)\n        descend"),
         ],
         _ENCODER_TRAINING + "test_images_are_drawn_anew_and_evenly": [
             (
@@ -52,7 +47,7 @@ _CHANGES = {
         ],
         _ENCODER_TRAINING + "test_adam_has_the_rate_the_decay_and_the_schedule_that_are_set": [
             ("weight_decay=c.weight_decay", "weight_decay=0.0"),
-            ("adam(network, c.learning_rate", "adam(network, 1e-3"),
+            ("adam(siamese.trained, c.learning_rate", "adam(siamese.trained, 1e-3"),
             (
                 'train(state, step, c, name="encode"',
                 'train(state, step, c.model_copy(update={"schedule": "constant"}), name="encode"',
@@ -65,15 +60,8 @@ _CHANGES = {
                 'Artifact(named_weights("encoder", build_image_encoder(c, channels, size)), meta)',
             ),
         ],
-        _ENCODER_TRAINING
-        + "test_a_worker_takes_its_half_and_has_the_others_views_as_negatives[0]": [
-            ("gathered=gathered", "gathered=None"),
-        ],
         _ENCODER_TRAINING + "test_another_seed_draws_other_weights_and_other_images": [
-            (
-                "c.projection_dim, generator or torch.Generator()",
-                "c.projection_dim, torch.Generator()",
-            ),
+            ("generator or torch.Generator(),", "torch.Generator(),"),
         ],
         _ENCODER_TRAINING + "test_what_the_images_cannot_bear_is_refused[small backbone]": [
             ("and size > 32", "and size > 64"),

@@ -18,7 +18,7 @@ from scgan.losses.classification import attribute_loss
 from scgan.losses.infoscc_gan import generator_loss
 from scgan.losses.regularizers import r1
 from scgan.nn.discriminators import DiscriminatorName, build_discriminator
-from scgan.nn.eigengan import ImageGenerator
+from scgan.nn.eigengan import ImageGenerator, UpsamplingName
 from scgan.stages.images.attributes import Attributes, load_attributes
 from scgan.stages.images.encode import load_image_encoder
 from scgan.store.artifacts import Artifact
@@ -51,8 +51,16 @@ class GeneratorSettings(TrainingSettings):
     max_width: int = Field(
         128, ge=8, le=8192, description="most channels of a layer, of the discriminator too"
     )
+    upsampling: UpsamplingName = Field(
+        "transposed",
+        description="transposed: convolutions, the papers'; resize: pixels repeated, then "
+        "convolved: no checkerboards, for more time",
+    )
     discriminator: DiscriminatorName = Field(
         "global", description="global: a logit an image; patch: a logit a patch"
+    )
+    spectral: bool = Field(
+        False, description="spectral normalisation of the discriminator, in place of any other"
     )
     d_width: int = Field(
         16, ge=8, le=1024, description="channels of the discriminator's first layer"
@@ -93,6 +101,11 @@ class GeneratorSettings(TrainingSettings):
 class ConditionalSettings(GeneratorSettings):
     """The generator, held to its attributes."""
 
+    balanced_mapper: bool = Field(
+        True,
+        description="attributes start with as much weight as all of eps; the paper's code's start "
+        "with a hundredth",
+    )
     discriminator: DiscriminatorName = Field(
         "multiclass",
         description="multiclass: a logit an attribute; attributes: a network each; "
@@ -126,6 +139,8 @@ def build_generator(
         max_width=c.max_width,
         num_attributes=num_attributes,
         generator=generator or torch.Generator(),
+        upsampling=c.upsampling,
+        balanced=isinstance(c, ConditionalSettings) and c.balanced_mapper,
     )
 
 
@@ -226,6 +241,7 @@ class GeneratorTraining:
             max_width=c.max_width,
             num_attributes=num_attributes,
             generator=weights,
+            spectral=c.spectral,
         )
 
         for network in (self.generator, self.discriminator):
