@@ -1,6 +1,6 @@
 """The papers' tables and figures: the trainings they need, results beside what was published.
 
-One file a paper, named as its system.
+A file a paper, named as its system; one more where a table asks for more than scores.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ import importlib
 import pkgutil
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from scgan.config import suggest
 from scgan.metrics.comparing import leaders
 from scgan.metrics.scores import Score
+from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
 
 if TYPE_CHECKING:
@@ -47,12 +48,14 @@ class Result:
         samples: Some generated rows, in data units, ``[N, D]``; or images in [-1, 1], ``[N, C, H,
             W]``.
         reference: As many held-out ones.
+        details: What the reproduction measures itself, plain values.
     """
 
     cell: Cell
     scores: Mapping[str, Score]
     samples: Tensor
     reference: Tensor
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,9 @@ class Reproduction(Protocol):
         have made.
         """
 
+    def measure(self, outcome: Outcome) -> Mapping[str, Any]:
+        """What it measures itself of a trained cell; without it, a cell's scores are all."""
+
     def render(self, results: Sequence[Result]) -> Pages:
         """Lay the results beside what was published."""
 
@@ -101,6 +107,12 @@ def load(name: str) -> Reproduction:
         raise ValueError(f"no tables of {name!r}{suggest(name, available())}")
     module: Any = importlib.import_module(f"{__name__}.{name}")
     return module
+
+
+def measured(name: str, outcome: Outcome) -> Mapping[str, Any]:
+    """What a reproduction measures itself of a trained cell; nothing where it measures nothing."""
+    measure = getattr(load(name), "measure", None)
+    return {} if measure is None else measure(outcome)
 
 
 def plain_values(result: Result) -> dict[str, Any]:
