@@ -2,7 +2,7 @@
 
 ``python ray_jobs/benchmark.py overhead``, ``packing``, ``nodes``, ``step``, ``loading``, ``scale``,
 ``search``, ``stopping``, ``gain``, ``stream``; the races ``tables``, ``toy2d``, ``mixtures`` and
-``magic``; each is in ``ray_jobs/benchmarks``.
+``magic``; ``clusters`` of labelled tables; each is in ``ray_jobs/benchmarks``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scgan.cli import commands  # noqa: E402
 def main() -> None:
     """Measure what Ray and the search cost and bring, and race SC-GAN against other models."""
     try:
-        from ray_jobs.benchmarks import gains, loading, race, running, scale, streaming
+        from ray_jobs.benchmarks import clusters, gains, loading, race, running, scale, streaming
     except ModuleNotFoundError as error:
         if error.name != "ray_jobs.benchmarks":
             raise
@@ -42,6 +42,7 @@ def main() -> None:
         race.toy2d,
         race.mixtures,
         race.magic,
+        clusters.clusters,
     ):
         cli.add_command(command)
 

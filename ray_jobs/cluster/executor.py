@@ -15,9 +15,11 @@ import ray
 import torch
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from ray_jobs.cluster.backend import choose_backend
+from ray_jobs.cluster.cards import device_here, keep_to_share
 from ray_jobs.cluster.meter import Meter
 from ray_jobs.cluster.resources import Plan, Resources, plan
-from ray_jobs.cluster.waiting import StageTimeout
+from ray_jobs.cluster.waiting import StageTimeout, await_first_node
 from scgan.contract import Units
 from scgan.pipeline.executor import Job, Reporter, fit_part
 from scgan.training.heartbeat import heartbeat
@@ -82,7 +84,7 @@ class RayExecutor:
         meter: The job's; its own by default.
 
     Raises:
-        ValueError: If no node can hold what is asked for.
+        ValueError: If no node can hold what is asked for, or workers can't talk as asked for.
     """
 
     def __init__(
@@ -91,7 +93,11 @@ class RayExecutor:
         self.resources = resources
         self.meter = meter or Meter(resources.prices)
         self.started = time.monotonic() if started is None else started
+        await_first_node(resources, self.started)
         self.plan: Plan = plan(resources)
+        # By how PyTorch was built: the driver's node need not have a GPU itself.
+        gpus = self.plan.worker_gpus if torch.backends.cuda.is_built() else 0.0
+        self.backend = choose_backend(resources.backend, gpus, self.plan.num_workers)
 
     def fit(self, job: Job, units: Units, report: Reporter) -> None:
         """Have every unit fitted and stored.
@@ -220,10 +226,7 @@ class RayExecutor:
         return TorchTrainer(
             fit_on_worker,
             train_loop_config=loop,
-            # By how PyTorch was built: the driver's node need not have a GPU itself.
-            torch_config=TorchConfig(
-                backend="nccl" if on_gpus and torch.backends.cuda.is_built() else "gloo"
-            ),
+            torch_config=TorchConfig(backend=self.backend),
             scaling_config=ScalingConfig(
                 num_workers=(fewest, most) if fewest < most else most,
                 use_gpu=on_gpus,
@@ -246,13 +249,8 @@ class RayExecutor:
 
 def fit_on_task(job: Job, units: Units, actor: Any, checkpoint_every: float) -> None:
     """Fit some units in a Ray task, on its share of a GPU where it has one."""
-    device = torch.device("cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu")
-    runtime = Runtime(
-        device,
-        report=_writer(actor, units[0]),
-        checkpoint_every=checkpoint_every,
-        amp=device.type == "cuda",
-    )
+    report = _writer(actor, units[0])
+    runtime = Runtime(device_here(), report=report, checkpoint_every=checkpoint_every)
 
     with heartbeat(actor.beat.remote):
         fit_part(job, units, runtime)
@@ -267,6 +265,7 @@ def fit_on_worker(config: dict[str, Any]) -> None:
     device = (
         get_device() if torch.cuda.is_available() else torch.device("cpu")
     )  # of logical GPUs alone
+    keep_to_share()
 
     runtime = Runtime(
         device,
@@ -274,7 +273,6 @@ def fit_on_worker(config: dict[str, Any]) -> None:
         world_size=context.get_world_size(),
         report=_writer(config["actor"], "all"),
         checkpoint_every=config["checkpoint_every"],
-        amp=device.type == "cuda",
     )
 
     try:

@@ -11,7 +11,7 @@ Source: [INFOSCC-GAN].
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,8 +25,8 @@ from scgan.data.dataset import Dataset
 from scgan.data.split import check_classes
 from scgan.figures.by_attribute import draw_by_attribute
 from scgan.metrics.default_scores import compared, extractors_of
-from scgan.metrics.image_scores import attribute_scores, compare_images
-from scgan.metrics.images import Extractor, features
+from scgan.metrics.image_scores import compare_images, control_scores, diversity_scores
+from scgan.metrics.images import Extractor, features, floats
 from scgan.metrics.objectives import Objective, control_error_of, diversity_error, fid_of
 from scgan.metrics.scores import Score, label_scores
 from scgan.nn.coefficients import dimension_names, with_coefficients
@@ -149,17 +149,11 @@ class InfoSCCGANModel:
 
     def read(self, images: Tensor) -> Tensor:
         """Attributes that encoder and classifier read: classes ``[N]``, or 0 and 1 ``[N, A]``."""
-        logits = [
-            self.attributes.classifier(self.encoder.backbone(x))
-            for x in images.to(self.device).split(500)
-        ]
-        return self._decide(torch.cat(logits))
+        return self._decide(images, lambda x: self.attributes.classifier(self.encoder.backbone(x)))
 
     def judged(self, images: Tensor) -> Tensor:
         """The same by the independent classifier."""
-        return self._decide(
-            torch.cat([self.judge.classify(x) for x in images.to(self.device).split(500)])
-        )
+        return self._decide(images, self.judge.classify)
 
     def asked(self, y: Tensor) -> Tensor:
         """Rows of attributes ``[N, A]`` in the form that :meth:`read` gives."""
@@ -185,7 +179,9 @@ class InfoSCCGANModel:
         """Of each inner attribute given an image, ``[N, A]``."""
         return self.attributes.probabilities(*self.encoder.embed(x))
 
-    def _decide(self, logits: Tensor) -> Tensor:
+    def _decide(self, images: Tensor, classify: Callable[[Tensor], Tensor]) -> Tensor:
+        chunks = (floats(x.to(self.device)) for x in images.split(500))
+        logits = torch.cat([classify(x) for x in chunks])
         return (logits.argmax(1) if self.attributes.kind == "one" else (logits > 0).long()).cpu()
 
 
@@ -305,16 +301,18 @@ class InfoSCCGANSystem(System):
         real_y = model.attributes_of(data.test, labels)
 
         # How samples follow their attributes, by the pipeline's own classifier and by the judge.
+        names = model.attributes.names
+        for by, read in (("", model.read), ("judge_", model.judged)):
+            found = control_scores(read(fake), asked, read(data.test), real_y, names, by=by)
+            yield from found.items()
+
         encoder = [model.extractors["encoder"]]
-        read, judged = model.read(fake), model.judged(fake)
-        yield from attribute_scores(fake, asked, read, data.test, real_y, seed, encoder).items()
-        for name, score in attribute_scores(fake, asked, judged, data.test, real_y, seed).items():
-            if name.startswith("control"):
-                yield f"judge_{name}", Score.of(f"judge_{name}", score.value)
+        yield from diversity_scores(fake, asked, data.test, real_y, seed, encoder).items()
 
         networks = [*extractors_of(model), *named_networks(c, model.device)]
+        chamfer = {"chamfer": c.chamfer, "chamfer_points": c.chamfer_points}
         yield from compare_images(
-            data.train, fake, networks, seed, held_out=data.test, num_max=num, chamfer=["encoder"]
+            data.train, fake, networks, seed, held_out=data.test, num_max=num, **chamfer
         )
 
         if model.attributes.centres is not None and labels is not None and labels.ndim == 1:

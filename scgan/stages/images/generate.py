@@ -18,14 +18,21 @@ from scgan.losses.classification import attribute_loss
 from scgan.losses.infoscc_gan import generator_loss
 from scgan.losses.regularizers import r1
 from scgan.nn.discriminators import DiscriminatorName, build_discriminator
-from scgan.nn.eigengan import ImageGenerator
+from scgan.nn.eigengan import ImageGenerator, UpsamplingName
 from scgan.stages.images.attributes import Attributes, load_attributes
 from scgan.stages.images.encode import load_image_encoder
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
-from scgan.training.state import TrainState, average_of, named_weights
+from scgan.training.settings import (
+    BatchSize,
+    LearningRate,
+    NumSamples,
+    Precision,
+    Schedule,
+    TrainingSettings,
+)
+from scgan.training.state import Average, TrainState, named_weights
 
 
 class GeneratorSettings(TrainingSettings):
@@ -44,8 +51,16 @@ class GeneratorSettings(TrainingSettings):
     max_width: int = Field(
         128, ge=8, le=8192, description="most channels of a layer, of the discriminator too"
     )
+    upsampling: UpsamplingName = Field(
+        "transposed",
+        description="transposed: convolutions, the papers'; resize: pixels repeated, then "
+        "convolved: no checkerboards, for more time",
+    )
     discriminator: DiscriminatorName = Field(
         "global", description="global: a logit an image; patch: a logit a patch"
+    )
+    spectral: bool = Field(
+        False, description="spectral normalisation of the discriminator, in place of any other"
     )
     d_width: int = Field(
         16, ge=8, le=1024, description="channels of the discriminator's first layer"
@@ -80,11 +95,17 @@ class GeneratorSettings(TrainingSettings):
         5e-4, description="of Adam, of the discriminator, before the schedule"
     )
     schedule: Schedule = "late_linear"
+    precision: Precision = "fp32"
 
 
 class ConditionalSettings(GeneratorSettings):
     """The generator, held to its attributes."""
 
+    balanced_mapper: bool = Field(
+        True,
+        description="attributes start with as much weight as all of eps; the paper's code's start "
+        "with a hundredth",
+    )
     discriminator: DiscriminatorName = Field(
         "multiclass",
         description="multiclass: a logit an attribute; attributes: a network each; "
@@ -118,6 +139,8 @@ def build_generator(
         max_width=c.max_width,
         num_attributes=num_attributes,
         generator=generator or torch.Generator(),
+        upsampling=c.upsampling,
+        balanced=isinstance(c, ConditionalSettings) and c.balanced_mapper,
     )
 
 
@@ -218,12 +241,13 @@ class GeneratorTraining:
             max_width=c.max_width,
             num_attributes=num_attributes,
             generator=weights,
+            spectral=c.spectral,
         )
 
         for network in (self.generator, self.discriminator):
             runtime.place(network)
 
-        self.average = average_of(self.generator, c.ema_half_life, c.batch_size)
+        self.average = Average(self.generator, c.ema_half_life, c.batch_size)
         self.network = runtime.parallel(self.generator)
         self.critic = runtime.parallel(self.discriminator)
         self.g_optimizer = adam(self.generator, c.learning_rate, betas=GAN_BETAS)
@@ -252,13 +276,13 @@ class GeneratorTraining:
         if self.conditions is not None and number % self.conditions.every == 0:
             losses["classification"] = self._regularise(self.conditions, y_real)
 
-        x = to_float(self.images[rows].to(self.runtime.device, non_blocking=True))
+        x = to_float(self.runtime.copy(self.images[rows]))
         if self.c.r1_weight > 0 and number % self.c.r1_every == 0:
             losses["r1"] = self._penalise(x, y_real)
 
         y = y_real if self.conditions is None else self._attributes(self._rows())
         losses |= self._play(x, y_real, y)
-        self.average.update_parameters(self.generator)
+        self.average.update(self.generator)
         return losses
 
     def _rows(self) -> Tensor:
@@ -271,17 +295,17 @@ class GeneratorTraining:
         if self.conditions is None:
             return torch.empty(len(rows), 0, device=self.runtime.device)
         attributes = self.conditions.attributes
-        return attributes.rows(attributes.y[rows]).to(self.runtime.device)
+        return self.runtime.copy(attributes.rows(attributes.y[rows]))
 
     def _generate(self, y: Tensor) -> Tensor:
         """Images with attributes ``y`` ``[b, A]``, of this worker's share of a batch of latents."""
         latents = self.generator.latents(self.c.batch_size, self.noise)
         eps, z = (self.runtime.share(t) for t in latents)
-        with self.runtime.autocast():
+        with self.runtime.autocast(self.c.precision):
             return self.network(eps, z, y)
 
     def _regularise(self, conditions: Conditions, y: Tensor) -> Tensor:
-        with self.runtime.autocast():
+        with self.runtime.autocast(self.c.precision):
             loss = conditions.loss(self._generate(y), y)
         descend(self.g_optimizer, conditions.weight * loss)
         return loss
@@ -301,14 +325,14 @@ class GeneratorTraining:
         fake = self._generate(y)
 
         def discriminate() -> Tensor:
-            with self.runtime.autocast():
+            with self.runtime.autocast(self.c.precision):
                 real, faked = self.augment(x, real_draws), self.augment(fake.detach(), fake_draws)
                 logits = self.critic(torch.cat([real, faked]), torch.cat([y_real, y])).float()
             losses["d_loss"] = PAIRS[c.adversarial].d_loss(*logits.split(len(x))).mean()
             return losses["d_loss"]
 
         def generate() -> Tensor:
-            with self.runtime.autocast():
+            with self.runtime.autocast(self.c.precision):
                 fake_logits = self.discriminator(self.augment(fake, fake_draws), y).float()
             weights = {"orthogonality_weight": c.orthogonality_weight}
             loss = generator_loss(
@@ -329,5 +353,5 @@ class GeneratorTraining:
 
     def _augmentation(self) -> tuple[Tensor, ...]:
         """Random numbers of an augmentation of this worker's share of a batch."""
-        draws = self.augment.draw(self.c.batch_size, self.noise)
+        draws = self.augment.draw(self.c.batch_size, self.batches, self.noise)
         return (draws[0], self.runtime.share(draws[1])) if draws else ()

@@ -24,7 +24,7 @@ from scgan.training.blocks import Blocks
 from scgan.training.loop import GAN_BETAS, adam, descend, frozen, train
 from scgan.training.runtime import Runtime
 from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
-from scgan.training.state import TrainState, average_of, named_weights
+from scgan.training.state import Average, TrainState, named_weights
 
 AXIS_FLOOR = 0.01  # least scale of a principal axis, as a share of the largest
 
@@ -177,7 +177,7 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     decoder.start(codes, rows)
     critics = build_critics(c, data_dim, weights).to(device)
     own = own_axes(c, rows)
-    average = average_of(decoder, c.ema_half_life, c.batch_size)
+    average = Average(decoder, c.ema_half_life, c.batch_size)
 
     network = runtime.parallel(decoder)
     critic = {name: runtime.parallel(d) for name, d in critics.items()}
@@ -206,7 +206,7 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
             loss = _decoder_loss(c, critics, v, fakes, decoder.bases(), losses)
             descend(optimizers["decoder"], loss)
 
-        average.update_parameters(decoder)
+        average.update(decoder)
         return losses
 
     curve = train(state, step, c, name="decode", runtime=runtime)
