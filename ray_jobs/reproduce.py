@@ -26,12 +26,12 @@ from scgan.reproductions import Cell, Pages, Result  # noqa: E402
 NUM_ROWS, NUM_IMAGES = 20_000, 100  # of a figure's panel
 
 
-def train_group(paper: str, cells: list[Cell], store_url: str) -> list[Result]:
+def train_group(cells: list[Cell], store_url: str) -> list[Result]:
     """Train some cells one after the other, sharing what they have in common through the store."""
-    return [_train(paper, cell, store_url) for cell in cells]
+    return [_train(cell, store_url) for cell in cells]
 
 
-def _train(paper: str, cell: Cell, store_url: str) -> Result:
+def _train(cell: Cell, store_url: str) -> Result:
     import torch
 
     from scgan.pipeline import run as pipeline
@@ -44,12 +44,7 @@ def _train(paper: str, cell: Cell, store_url: str) -> Result:
     x = outcome.model.sample(num, torch.Generator().manual_seed(cell.spec.seed))
     samples, reference = (_in_units(data, rows) for rows in (x, data.test[:num]))
 
-<<<<<<< HEAD
-    details = reproductions.measured(paper, outcome)
-    return Result(cell, outcome.scores, samples, reference, details)
-=======
     return Result(cell, {**outcome.scores, **more}, samples, reference)
->>>>>>> main
 
 
 def _in_units(data: Any, rows: Any) -> Any:
@@ -94,11 +89,11 @@ def main(*, paper: str, seeds: str, budget: float, source: str | None, store: st
 
     reproduction = reproductions.load(paper)
     rounds = reproduction.rounds([int(word) for word in words], budget, source)
-    results = _trained(paper, rounds, store)
+    results = _trained(rounds, store, f"{paper}: trainings")
     _write(reproduction.render(results), commands.folder_of(store) / f"reproduce-{paper}")
 
 
-def _trained(paper: str, rounds: list[list[list[Cell]]], store: str) -> list[Result]:
+def _trained(rounds: list[list[list[Cell]]], store: str, label: str) -> list[Result]:
     """Train every cell, a group a task, and give the results in the cells' order."""
     connect()
     resources = plan(Resources())
@@ -106,12 +101,9 @@ def _trained(paper: str, rounds: list[list[list[Cell]]], store: str) -> list[Res
     task = ray.remote(**options)(train_group)
 
     results: list[Result] = []
-    length, label = sum(map(len, rounds)), f"{paper}: trainings"
-    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+    with click.progressbar(length=sum(map(len, rounds)), label=label, file=sys.stderr) as bar:
         for groups in rounds:
-            pending = {
-                task.remote(paper, group, store): number for number, group in enumerate(groups)
-            }
+            pending = {task.remote(group, store): number for number, group in enumerate(groups)}
             done: dict[int, list[Result]] = {}
             while pending:
                 (ready, *_), _ = ray.wait(list(pending))

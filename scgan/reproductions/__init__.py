@@ -1,6 +1,6 @@
 """The papers' tables and figures: the trainings they need, results beside what was published.
 
-A file a paper, named as its system; one more where a table asks for more than scores.
+One file a paper, named as its system.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from scgan.config import suggest
@@ -52,14 +52,12 @@ class Result:
         samples: Some generated rows, in data units, ``[N, D]``; or images in [-1, 1], ``[N, C, H,
             W]``.
         reference: As many held-out ones.
-        details: What the reproduction measures itself, plain values.
     """
 
     cell: Cell
     scores: Mapping[str, Score]
     samples: Tensor
     reference: Tensor
-    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,9 +87,6 @@ class Reproduction(Protocol):
         have made.
         """
 
-    def measure(self, outcome: Outcome) -> Mapping[str, Any]:
-        """What it measures itself of a trained cell; without it, a cell's scores are all."""
-
     def render(self, results: Sequence[Result]) -> Pages:
         """Lay the results beside what was published."""
 
@@ -111,12 +106,6 @@ def load(name: str) -> Reproduction:
         raise ValueError(f"no tables of {name!r}{suggest(name, available())}")
     module: Any = importlib.import_module(f"{__name__}.{name}")
     return module
-
-
-def measured(name: str, outcome: Outcome) -> Mapping[str, Any]:
-    """What a reproduction measures itself of a trained cell; nothing where it measures nothing."""
-    measure = getattr(load(name), "measure", None)
-    return {} if measure is None else measure(outcome)
 
 
 def plain_values(result: Result) -> dict[str, Any]:

@@ -7,24 +7,24 @@ held-out real images.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from scgan.config import override, shortened
 from scgan.data.dataset import SHAPES, DataConfig
 from scgan.data.images import synthetic
-from scgan.data.images.schema import ImageSchema, as_floats
+from scgan.data.images.schema import ImageSchema
 from scgan.data.loading import load
+from scgan.metrics.scores import Score
 from scgan.metrics.strength import StrengthReader, agreement
 from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
-from scgan.reproductions import Cell, Pages, Result, markdown_table, mean_and_std, plain_values
+from scgan.reproductions import Cell, Pages, Result, markdown_table, mean_and_std
 from scgan.reproductions.infoscc_gan import CELEBA, MANY
 from scgan.reproductions.infoscc_gan import render as render_together
+from scgan.store.artifacts import ArtifactStore
 from scgan.systems.infoscc_gan import SYSTEM
 
 _FIVE = "Bright_Background,Red_Body,Ground,Legs,Framed"
@@ -40,20 +40,17 @@ NUM_DRAWN = 2000  # samples of a training
 NUM_KNOWN, KNOWN_SEED = 4000, 2  # images that strengths are learnt from, in no other set
 SMALL = 32  # pixels, below the whole length: an encoder for 64 takes a minute for 4,000 images
 
-RECALL = {
-    "judge": "recall, judge",
-    "judge_ceiling": "its ceiling",
-    "judge_balanced": "balanced accuracy, judge",
-    "judge_balanced_ceiling": "its ceiling",
-    "classifier": "recall, classifier",
-    "classifier_ceiling": "its ceiling",
-}
-STRENGTH = {
-    "correlation": "asked and measured",
-    "correlation_ceiling": "its ceiling",
-    "slope": "slope",
-    "slope_ceiling": "its ceiling",
-}
+ALL = {"all that were asked for": "accuracy", "balanced accuracy": "balanced"}
+"""Rows below the attributes', and what their scores end with."""
+
+STRENGTH = "strength_of_"
+"""What the scores of strengths begin with; those of slopes end with "slope", too."""
+
+
+MEANING = (
+    "how far an attribute is there, measured off pixels, against how far it was asked to be: "
+    "correlation, or slope"
+)
 
 
 def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list[list[Cell]]]:
@@ -80,78 +77,58 @@ def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list
         changes["encoder.backbone"] = "resnet18"
     config = override(shortened(SYSTEM.presets["default"], budget), changes)
     cells = [
-        Cell(number, MANY, Spec("infoscc_gan", override(data, {"attributes": names}), config, seed))
+        Cell(
+            number,
+            MANY,
+            Spec("infoscc_gan", override(data, {"attributes": names}), config, seed),
+            strengths,
+        )
         for seed in seeds
         for number, names in sets.items()
     ]
     return [[[cell] for cell in cells]]
 
 
-def measure(outcome: Outcome) -> dict[str, Any]:
-    """What is recalled of each attribute, and how far strengths are followed.
+def strengths(outcome: Outcome, store: ArtifactStore) -> dict[str, Score]:
+    """Score how strengths that lie between absent and present are followed.
 
     Args:
         outcome: Of a cell.
+        store: Not needed.
 
     Returns:
-        ``recall``: a row of :data:`RECALL`'s keys for each attribute; ``strength``: a row of
-        :data:`STRENGTH`'s for each that is there by degrees, where the truth of these is known.
+        For each attribute that is there by degrees, where the truth of these is known:
+        ``strength_of_<name>``, the correlation of the strength that is measured with the one that
+        was asked for, and ``strength_of_<name>_slope``; their floors those of real images.
     """
     model: Any = outcome.model
-    data, names = outcome.data, model.attributes.names
-    assert data.test_labels is not None
-    random = torch.Generator(model.device).manual_seed(outcome.spec.seed)
-    fake, y = model.draw(NUM_DRAWN, random)
-
-    asked, real = (y.cpu() > 0.5), torch.from_numpy(data.test_labels).bool()
-    rows: dict[str, dict[str, float]] = {name: {} for name in names}
-    for reader, read in (("judge", model.judged), ("classifier", model.read)):
-        made, found = read(fake).bool(), read(as_floats(data.test)).bool()
-        for a, name in enumerate(names):
-            rows[name] |= _row(reader, "", made[:, a], asked[:, a])
-            rows[name] |= _row(reader, "_ceiling", found[:, a], real[:, a])
-
-    is_drawn = set(names) <= set(synthetic.NAMES) and data.image_schema.channels == 3
-    graded = [name for name in names if is_drawn and name in synthetic.GRADED]
-    return {"recall": rows, "strength": _strengths(model, data.test[:NUM_DRAWN], graded, random)}
-
-
-def _row(reader: str, ending: str, found: Tensor, true: Tensor) -> dict[str, float]:
-    """Recall and balanced accuracy of an attribute that is found, or not, ``[N]``."""
-    recall = float(found[true].float().mean())
-    absent = float((~found[~true]).float().mean())
-    return {f"{reader}{ending}": recall, f"{reader}_balanced{ending}": (recall + absent) / 2}
-
-
-def _strengths(
-    model: Any, images: Tensor, graded: Sequence[str], random: torch.Generator
-) -> dict[str, dict[str, float]]:
-    """How strengths that are measured follow those that are asked for, of each attribute."""
-    if not graded:
+    names, schema = model.attributes.names, outcome.data.image_schema
+    graded = [name for name in names if name in synthetic.GRADED]
+    if not graded or not set(names) <= set(synthetic.NAMES) or schema.channels != 3:
         return {}
 
     known = synthetic.draw(NUM_KNOWN, KNOWN_SEED)
+    pixels = torch.from_numpy(known.images).permute(0, 3, 1, 2)
     columns = [synthetic.NAMES.index(name) for name in graded]
-    pixels, truth = (
-        torch.from_numpy(known.images).permute(0, 3, 1, 2),
-        torch.from_numpy(known.strengths),
-    )
-    half = NUM_KNOWN // 2
-    reader = StrengthReader.fit(pixels[:half], truth[:half, columns])
+    truth, half = torch.from_numpy(known.strengths[:, columns]), NUM_KNOWN // 2
+    reader = StrengthReader.fit(pixels[:half], truth[:half])
     of_known = reader.read(pixels[half:])
 
-    rows = {}
+    random = torch.Generator(model.device).manual_seed(outcome.spec.seed)
+    scores: dict[str, Score] = {}
     for place, name in enumerate(graded):
-        y = model.attributes.sample(NUM_DRAWN // 2, random)
+        y = model.attributes.sample(NUM_DRAWN, random)
         asked = torch.rand(len(y), generator=random, device=y.device)
-        y[:, model.attributes.names.index(name)] = asked
+        y[:, names.index(name)] = asked
         measured = reader.read(model.sample(len(y), random, attributes=y))[:, place]
 
-        pair = agreement(asked.cpu(), measured)
-        ceiling = agreement(truth[half:, columns[place]], of_known[:, place])
-        rows[name] = dict(zip(STRENGTH, (pair[0], ceiling[0], pair[1], ceiling[1]), strict=True))
+        found = agreement(asked.cpu(), measured)
+        real = agreement(truth[half:, place], of_known[:, place])
+        for ending, value, ceiling in zip(("", "_slope"), found, real, strict=True):
+            label = f"strength of {name}{ending.replace('_', ', ')}"
+            scores[f"{STRENGTH}{name}{ending}"] = Score(value, ceiling, "higher", label, MEANING)
 
-    return rows
+    return scores
 
 
 def render(results: Sequence[Result]) -> Pages:
@@ -159,34 +136,37 @@ def render(results: Sequence[Result]) -> Pages:
     together = render_together(results)
     parts = [together.markdown]
     for number in dict.fromkeys(result.cell.row for result in results):
-        details = [result.details for result in results if result.cell.row == number]
-        parts.append(f"### {number} attributes\n\n{_table(details, 'recall', RECALL)}")
-        if any(found["strength"] for found in details):
-            parts.append(_table(details, "strength", STRENGTH))
+        mine = [result for result in results if result.cell.row == number]
+        parts.append(f"### {number} attributes: recall beside its ceiling\n\n{_recall(mine)}")
+        if graded := [name for name in mine[0].scores if name.startswith(STRENGTH)]:
+            table = _strength(mine, [name for name in graded if not name.endswith("_slope")])
+            parts.append(f"### {number} attributes: strength\n\n{table}")
 
-    rows = [
-        {
-            "table": result.cell.column,
-            "row": result.cell.row,
-            **plain_values(result),
-            **result.details,
-        }
-        for result in results
-    ]
-    return Pages("\n\n".join(parts), rows, together.figures)
+    return Pages("\n\n".join(parts), together.rows, together.figures)
 
 
-def _table(details: Sequence[Mapping[str, Any]], what: str, titles: Mapping[str, str]) -> str:
-    """A row an attribute, means and deviations over the seeds; last, their mean."""
-    lines: dict[str, list[str]] = {name: [] for name in (*details[0][what], "mean")}
-    for key in titles:
-        means = []
-        for found in details:
-            values = [row[key] for row in found[what].values()]
-            means.append(statistics.mean(values))
-        lines["mean"].append(mean_and_std(means, 3))
+def _recall(results: Sequence[Result]) -> str:
+    """A row an attribute: what each reader recalls in samples, and in held-out images."""
+    first = [name for name in results[0].scores if name.startswith("control_of_")]
+    rows = {name.removeprefix("control_of_"): name.removeprefix("control_") for name in first}
+    lines = {
+        row: [*_beside(results, f"judge_control_{ending}"), *_beside(results, f"control_{ending}")]
+        for row, ending in (rows | ALL).items()
+    }
+    return markdown_table(["", "by the judge", "ceiling", "by the classifier", "ceiling"], lines)
 
-        for name in details[0][what]:
-            lines[name].append(mean_and_std([found[what][name][key] for found in details], 3))
 
-    return markdown_table(["", *titles.values()], lines)
+def _strength(results: Sequence[Result], names: Sequence[str]) -> str:
+    """A row an attribute that is there by degrees."""
+    lines = {
+        name.removeprefix(STRENGTH): [*_beside(results, name), *_beside(results, f"{name}_slope")]
+        for name in names
+    }
+    return markdown_table(["", "correlation", "ceiling", "slope", "ceiling"], lines)
+
+
+def _beside(results: Sequence[Result], name: str) -> tuple[str, str]:
+    """A score, mean and deviation over the seeds, and its ceiling."""
+    there = [result.scores[name] for result in results if name in result.scores]
+    ceilings = [score.floor for score in there if score.floor is not None]
+    return mean_and_std([score.value for score in there], 3), mean_and_std(ceilings, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shlex
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ import torch
 from PIL import Image
 
 from scgan.data.images.schema import to_float
-from scgan.explore import serving
 from scgan.explore.explorer import POOL, Explorer, View, enlarged, opened
 from scgan.explore.picture import samples_over_data
 from scgan.pipeline.stored import open_run
@@ -157,6 +157,7 @@ def test_what_is_wrong_is_said_before_anything_listens(image_run, scgan_command,
     said = scgan_command("explore", "infoscc_gan-none-0", "--store", image_run.store)
     assert said.code == 2 and "no run 'infoscc_gan-none-0' in the store" in said.err
 
-    monkeypatch.setattr(serving, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "streamlit", None)
+    monkeypatch.delitem(sys.modules, "streamlit.web.cli", raising=False)
     said = scgan_command("explore", image_run.outcome.spec.run_id, "--store", image_run.store)
     assert said.code == 2 and "pip install 'scgan[explore]'" in said.err

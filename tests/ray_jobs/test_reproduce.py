@@ -14,7 +14,7 @@ def test_results_are_in_the_cells_order(monkeypatch):
 
     def remote(**asked):
         options.update(asked)
-        return lambda function: SimpleNamespace(remote=lambda paper, *words: (*words[0], words[1]))
+        return lambda function: SimpleNamespace(remote=lambda *words: (*words[0], words[1]))
 
     fake = SimpleNamespace(
         remote=remote,
@@ -24,7 +24,7 @@ def test_results_are_in_the_cells_order(monkeypatch):
     monkeypatch.setattr(reproduce, "ray", fake)
     monkeypatch.setattr(reproduce, "connect", lambda: None)
     monkeypatch.setattr(reproduce, "plan", lambda resources: SimpleNamespace(cpus=1, task_gpus=0.0))
-    results = reproduce._trained("scgan", [[["a"]], [["b", "c"], ["d"], ["e"]]], "runs")
+    results = reproduce._trained([[["a"]], [["b", "c"], ["d"], ["e"]]], "runs", "")
     assert results == [f"{cell} in runs" for cell in "abcde"]
     assert options == {"num_cpus": 1, "num_gpus": 0.0, "max_retries": 3}
 
