@@ -1,4 +1,7 @@
-"""What a running fit is made of, and how it is put away and taken up again bit for bit."""
+"""What a running fit is made of, and how it is put away and taken up again.
+
+On a CPU what goes on is the fit in one go, bit for bit; on a GPU sums have no fixed order.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,14 @@ from scgan.store.artifacts import Artifact
 from scgan.training.blocks import Blocks
 from scgan.training.loop import GAN_BETAS, adam, descend, frozen, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.settings import (
+    BatchSize,
+    LearningRate,
+    NumSamples,
+    Precision,
+    Schedule,
+    TrainingSettings,
+)
 from scgan.training.state import Average, TrainState, named_weights
 
 NUM_MARGIN_SAMPLES = 65_536  # rows of each latent model that the margins are taken from
@@ -111,6 +118,7 @@ class DecoderSettings(TrainingSettings):
         1e-3, description="of Adam, of the critics, before the schedule"
     )
     schedule: Schedule = "late_linear"
+    precision: Precision = "fp32"
 
 
 def build_decoder(
@@ -195,9 +203,10 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     own = own_axes(c, rows)
     average = Average(decoder, c.ema_half_life, c.batch_size)
 
-    network = runtime.parallel(decoder)
-    critic = {name: runtime.parallel(d) for name, d in critics.items()}
-    optimizers = {"decoder": adam(network, c.learning_rate, betas=GAN_BETAS)}
+    network = runtime.mixed(runtime.parallel(decoder), c.precision)
+    critic = {name: runtime.mixed(runtime.parallel(d), c.precision) for name, d in critics.items()}
+    judges = {name: runtime.mixed(d, c.precision) for name, d in critics.items()}
+    optimizers = {"decoder": adam(decoder, c.learning_rate, betas=GAN_BETAS)}
     if critics:
         optimizers["critics"] = adam(critics, c.d_learning_rate, betas=GAN_BETAS)
     batches = _decoder_batches(config, inputs, clusters.codes, runtime)
@@ -219,7 +228,7 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
             loss = _critics_loss(c, critic, v, fakes, penalty, losses)
             descend(optimizers["critics"], loss)
         with frozen(critics.values()):
-            loss = _decoder_loss(c, critics, v, fakes, decoder.bases(), losses)
+            loss = _decoder_loss(c, judges, v, fakes, decoder.bases(), losses)
             descend(optimizers["decoder"], loss)
 
         average.update(decoder)
@@ -269,7 +278,7 @@ def own_axes(c: DecoderSettings, rows: Tensor) -> Callable[[Tensor], Tensor]:
 
 def _critics_loss(
     c: DecoderSettings,
-    critics: Mapping[str, nn.Module],
+    critics: Mapping[str, Callable[..., Tensor]],
     real: Tensor,
     fakes: Mapping[str, Tensor],
     penalty: float,
@@ -289,7 +298,7 @@ def _critics_loss(
 
 def _decoder_loss(
     c: DecoderSettings,
-    critics: nn.ModuleDict,
+    critics: Mapping[str, Callable[..., Tensor]],
     real: Tensor,
     fakes: Mapping[str, Tensor],
     bases: Sequence[Tensor],

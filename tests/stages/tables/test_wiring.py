@@ -325,6 +325,7 @@ OTHER = {
         "learning_rate": 1e-2,
         "d_learning_rate": 1e-2,
         "schedule": "constant",
+        "precision": "bf16",
     },
 }
 
