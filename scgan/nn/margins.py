@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-HIGHEST, NUM_KNOTS = 3.5, 141
-"""Standard deviations up to which F is followed, beyond which 23 of 100,000 rows lie a side."""
+HIGHEST, NUM_KNOTS = 3.5, 561
+"""Standard deviations up to which F is followed, beyond which 15 of 65,536 rows lie a side."""
 
 
 class Margins(nn.Module):

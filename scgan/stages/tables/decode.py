@@ -98,7 +98,7 @@ class DecoderSettings(TrainingSettings):
     )
     match_margins: bool = Field(
         True,
-        description="whether samples of the columns that are modelled by ranks are brought to the "
+        description="whether samples of columns that are modelled by ranks are brought to the "
         "data's distribution, column by column, once the decoder is trained; ours",
     )
     orthogonality_weight: float = Field(
@@ -246,7 +246,7 @@ def _margins(
 ) -> dict[str, Tensor]:
     """Margins of each latent model, from samples of it, as an artifact holds them."""
     columns = inputs.data.table_schema.modelled
-    matched = torch.tensor([column.scale == "ranks" for column in columns], device=device)
+    matched = torch.tensor([column.is_normal for column in columns], device=device)
     if not config.decoder.match_margins or not matched.any():
         return {}
 

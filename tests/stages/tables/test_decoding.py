@@ -23,7 +23,7 @@ from scgan.systems.scgan import SCGANConfig
 from scgan.training.loop import descend
 from scgan.training.runtime import Runtime
 
-LINEAR = SimpleNamespace(modelled=[SimpleNamespace(scale="linear")] * 2)
+LINEAR = SimpleNamespace(modelled=[SimpleNamespace(is_normal=False)] * 2)
 
 
 def seeded(seed=0):

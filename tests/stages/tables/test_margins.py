@@ -28,7 +28,7 @@ def config_of(**changes):
     return override(SCGANConfig(), short | {f"decoder.{key}": changes[key] for key in changes})
 
 
-def inputs_of(*scales):
+def inputs_of(*normal):
     """Two clusters of codes, and mappers that are not trained: nothing is as the data."""
     k = (torch.arange(400) % 4 == 3).long()
     centres = torch.tensor([[1.0] * 2, [-1.0] * 2])
@@ -37,18 +37,18 @@ def inputs_of(*scales):
     mappers = mapping.build_mappers(config_of().mappers, 2, 2, [seeded(2), seeded(3)])
     mapped = Artifact(dict(mappers.state_dict()), {"data_dim": 2})
 
-    schema = SimpleNamespace(modelled=[SimpleNamespace(scale=scale) for scale in scales])
+    schema = SimpleNamespace(modelled=[SimpleNamespace(is_normal=each) for each in normal])
     x = torch.randn(400, 2, generator=seeded(4))
     data = SimpleNamespace(train=x, stream=None, num_train=400, table_schema=schema)
     return Inputs(data, {"cluster": found.to_artifact(), "map": mapped}, 0)
 
 
-@pytest.mark.parametrize("scales", [("ranks", "linear"), ("linear", "linear")])
-def test_ranked_columns_of_every_latent_models_samples_become_normal(scales):
-    inputs, config = inputs_of(*scales), config_of(noise_scale=1.0)
+@pytest.mark.parametrize("normal", [(True, False), (False, False)])
+def test_ranked_columns_of_every_latent_models_samples_become_normal(normal):
+    inputs, config = inputs_of(*normal), config_of(noise_scale=1.0)
     artifact = decode.decode(config, ("all",), inputs, Runtime())
     found = any(name.startswith("margins") for name in artifact.tensors)
-    assert found == ("ranks" in scales)
+    assert found == (True in normal)
 
     decoder = decode.load_decoder(config.decoder, artifact)
     for name in LATENTS:
@@ -66,5 +66,5 @@ def test_ranked_columns_of_every_latent_models_samples_become_normal(scales):
 
 def test_nothing_is_matched_where_that_is_set():
     config = config_of(match_margins=False)
-    artifact = decode.decode(config, ("all",), inputs_of("ranks", "ranks"), Runtime())
+    artifact = decode.decode(config, ("all",), inputs_of(True, True), Runtime())
     assert not any(name.startswith("margins") for name in artifact.tensors)

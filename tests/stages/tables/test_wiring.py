@@ -32,7 +32,7 @@ LENGTHS = {
     "decoder.num_samples": 4096,
     "decoder.batch_size": 512,
 }
-LINEAR = SimpleNamespace(modelled=[SimpleNamespace(scale="linear")] * 2)
+LINEAR = SimpleNamespace(modelled=[SimpleNamespace(is_normal=False)] * 2)
 
 
 def seeded(seed=0):
@@ -343,7 +343,7 @@ def fit():
     """Fits the stage of a section, on rows of which the encoder and the clusters are trained."""
     angle = 6.3 * torch.rand(400, generator=seeded(5))
     x = torch.stack([angle.cos(), angle.sin()], 1) + 0.05 * torch.randn(400, 2, generator=seeded(6))
-    ranked = SimpleNamespace(modelled=[SimpleNamespace(scale="ranks")] * 2)
+    ranked = SimpleNamespace(modelled=[SimpleNamespace(is_normal=True)] * 2)
     data = SimpleNamespace(train=x, stream=None, num_train=400, table_schema=ranked)
     codes = {"cluster": cluster_artifact(), "map": map_artifact()}
     codes["encode"] = encode.encode(config_of(), ("all",), Inputs(data, {}, 0), Runtime())
