@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 
 
 def test_the_readme_is_two_screens():
@@ -18,3 +19,19 @@ def test_the_readme_is_two_screens():
 def test_the_readme_works_as_it_is_typed(newcomer):
     newcomer.read(ROOT / "README.md")
     assert newcomer.typed >= 15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "typed"),
+    [
+        ("quick_start", 10),
+        ("own_table", 7),
+        ("images_by_attribute", 6),
+        ("clustering", 5),
+        pytest.param("on_a_cluster", 5, marks=pytest.mark.ray),
+    ],
+)
+def test_a_page_works_as_it_is_typed(page, typed, newcomer):
+    newcomer.read(DOCS / f"{page}.md")
+    assert newcomer.typed >= typed
