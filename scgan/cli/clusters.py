@@ -66,27 +66,30 @@ def cluster(
 
 
 @click.command()
-@click.option("--samples", required=True, help="Path or s3:// address of a table of samples.")
+@click.option("--samples", required=True, help="Path or s3:// address of a table, or of images.")
 @click.option(
     "--reference",
     required=True,
     help="A toy set with modes (ring, grid), or a table of a mixture's modes: the samples' "
-    "columns, a column spread, and weight where they differ.",
+    "columns, a column spread, and weight where they differ; or grey images with a class each, of "
+    "which every channel of a sample should be one (stacked MNIST: mnist.npz).",
 )
 @click.option(
     "--num",
-    default=2500,  # VEEGAN's
-    show_default=True,
     type=click.IntRange(1),
-    help="Samples that are counted, drawn at random; all where there are fewer.",
+    help="Samples that are counted, drawn at random: 2,500, of images 26,000, if not given, as "
+    "VEEGAN does; all where there are fewer.",
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
+@commands.STORE
 @_JSON
-def modes(*, samples: str, reference: str, num: int, seed: int, as_json: bool) -> None:
+def modes(
+    *, samples: str, reference: str, num: int | None, seed: int, store: str, as_json: bool
+) -> None:
     """Count the modes that anybody's samples capture, by VEEGAN's protocol."""
     from scgan.pipeline.counting import score_modes
 
-    scores, counted = score_modes(samples, reference, num=num, seed=seed)
+    scores, counted = score_modes(samples, reference, num=num, seed=seed, store=store)
     title = f"{counted:,} samples of {samples} against {reference}"
     fields = {"samples": samples, "reference": reference, "counted": counted}
     commands.show_scores(scores, title, as_json, **fields)

@@ -224,6 +224,7 @@ def run_and_show(
         ValueError: For wrong input, before anything is trained.
     """
     from scgan.capabilities import Clustering
+    from scgan.pipeline import listeners
     from scgan.pipeline import run as pipeline
     from scgan.pipeline import stored as runs
     from scgan.report.page import publish
@@ -237,7 +238,7 @@ def run_and_show(
         executor.warm_up()
 
     tracker = extras.open_tracker(folder)
-    heard = [terminal] if tracker is None else [terminal, tracker]
+    heard = [terminal, *([] if tracker is None else [tracker]), *listeners.added()]
     outcome = pipeline.run(spec, data, store, executor, heard, pictures=True)
     report = publish(outcome, store, tracker)
     terminal.say_time()

@@ -1,4 +1,4 @@
-"""The command ``scgan``: systems, fit, sample, evaluate, report, cluster, modes, store."""
+"""The command ``scgan``: systems, fit, sample, evaluate, report, cluster, modes, explore, ...."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from scgan import __version__
 from scgan.cli import commands
 from scgan.cli.clusters import cluster, modes
 from scgan.cli.config_file import Configurable, dump
+from scgan.cli.explore import explore
 from scgan.cli.store import store_commands
 from scgan.config import leaves, override, suggest
 
@@ -267,7 +268,7 @@ def report(run: str, store: str) -> None:
     click.echo(place)
 
 
-for command in (cluster, modes, store_commands):
+for command in (cluster, modes, explore, store_commands):
     cli.add_command(command)
 
 
