@@ -75,8 +75,7 @@ class Newcomer:
         how = {}
         if script is not None:
             self.ray()
-            name = script.removesuffix(".py").replace("/", ".")
-            how["command"] = importlib.import_module(name).main
+            how["command"] = main_of(script)
         if script is not None or words[0] == "fit":
             words = [*words, *smallest(words, searches=script == "ray_jobs/search.py")]
 
@@ -97,6 +96,34 @@ class Newcomer:
         python, script, *rest = given["entrypoint"]
         assert python == "python" and given["working_dir"] == "."
         self.said(rest, script)
+
+    def check(self, page):
+        """Read a page's commands without running one: each is known, and so are its flags."""
+        self.said = parse
+        for language, text in blocks(page):
+            for words in commands(text) if language == "sh" else ():
+                self.type(words)
+                self.typed += 1
+
+
+def parse(words, script=None):
+    """Have click take a command's words, and a training's settings be found."""
+    from scgan.cli import commands as shared
+    from scgan.cli.main import cli
+
+    command = cli.commands.get(words[0]) if script is None else main_of(script)
+    context = command.make_context(words[0], list(words[script is None :]))
+    if script is not None or words[0] == "fit":
+        names = ("system", "data", "preset", "changes")
+        given = [context.params[name] for name in names]
+        extra = [word for word in context.args if "(" not in word]  # a search's domains
+        shared.build_spec(*given, extra, context.params["seed"])
+    return ""
+
+
+def main_of(script):
+    """The click command of a file of ray_jobs."""
+    return importlib.import_module(script.removesuffix(".py").replace("/", ".")).main
 
 
 def check_cluster(path):
