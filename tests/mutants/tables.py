@@ -325,8 +325,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _DECODE,
-        "adam(network, c.learning_rate, betas",
-        "adam(network, c.d_learning_rate, betas",
+        "adam(decoder, c.learning_rate, betas",
+        "adam(decoder, c.d_learning_rate, betas",
         _EQ4,
     ),
     (
@@ -337,8 +337,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _DECODE,
-        "adam(network, c.learning_rate, betas=GAN_BETAS)",
-        "adam(network, c.learning_rate)",
+        "adam(decoder, c.learning_rate, betas=GAN_BETAS)",
+        "adam(decoder, c.learning_rate)",
         _EQ4,
     ),
     (

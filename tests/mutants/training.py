@@ -117,7 +117,12 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         None,
     ),
     (_RUNTIME, "batch[self.rank * rows : (self.rank + 1) * rows]", "batch[:rows]", None),
-    (_RUNTIME, 'if precision == "fp32":', 'if precision == "bf16":', None),
+    (
+        _RUNTIME,
+        'if precision == "fp32":\n            return contextlib',
+        'if precision == "bf16":\n            return contextlib',
+        None,
+    ),
     (_BLOCKS, "(seed + 0x9E3779B97F4A7C15 * number)", "(seed)", None),
     (_BLOCKS, "generator.manual_seed((seed +", "generator.manual_seed((self.seeds[0] +", None),
     (_MEMORY, "keep = counts >= min_rows", "keep = counts > min_rows", None),
