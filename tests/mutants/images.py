@@ -175,14 +175,13 @@ _CHANGES = {
     },
     "scgan/stages/images/generate.py": {
         _GENERATOR_STEP + "test_every_update_is_the_papers[multiclass-hinge_clipped]": [
-            ("conditions.weight * loss", "loss"),
-            ("c.n, c.classification_weight", "c.n, 1.0"),
-            ("c.n, c.classification_weight", "1, c.classification_weight"),
+            ("conditions.weight(done) * loss", "loss"),
+            ("self.c.classification_weight * SCHEDULES", "1.0 * SCHEDULES"),
             ("self._generate(y), y)", "self._generate(y), y.flip(0))"),
             ("self._generate(y), y)", "self._generate(y), y.roll(1, 1))"),
             (
-                "self.attributes.classifier(self.backbone(x))",
-                "self.attributes.classifier(nn.functional.normalize(self.backbone(x)))",
+                "found.classifier(self.backbone(x))",
+                "found.classifier(nn.functional.normalize(self.backbone(x)))",
             ),
             (
                 'inputs.artifacts["encode"]).backbone',
@@ -212,11 +211,11 @@ _CHANGES = {
             ),
         ],
         _GENERATOR_STEP + "test_weights_and_periods_are_the_settings[changes1]": [
-            ("number % self.conditions.every == 0", "number % self.conditions.every == 1"),
+            ("number % self.conditions.c.n == 0", "number % self.conditions.c.n == 1"),
         ],
         _GENERATOR_STEP + "test_images_have_none_one_or_many_attributes[multiclass]": [
             (
-                "return attribute_loss(logits, y, self.attributes.kind)",
+                "return attribute_loss(logits, y, found.kind)",
                 'return attribute_loss(logits, y, "one")',
             ),
         ],

@@ -223,7 +223,7 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_REGULARIZERS, "gradient.square().sum(-1)", "gradient.square().mean(-1)", None),
     (_REGULARIZERS, "grams = [U @ U.T for U in bases]", "grams = [U.T @ U for U in bases]", None),
     (_INFOSCC_LOSS, "g_loss + orthogonality_weight * penalty", "g_loss + penalty", None),
-    (_CLASSIFICATION, 'if kind == "one":', 'if kind == "many":', None),
+    (_CLASSIFICATION, '"one":\n        return F.cross', '"many":\n        return F.cross', None),
 ]
 
 MUTANTS = [(path, old, new, (test or _TESTS[path],)) for path, old, new, test in _CHANGES]
