@@ -151,19 +151,19 @@ _CHANGES = {
     },
     "scgan/stages/images/judge.py": {
         _ATTRIBUTE_TRAINING + "test_the_judge_learns_the_attributes_of_real_images[one]": [
-            ("found.rows(found.y[rows])", "found.rows(found.y[rows.flip(0)])"),
-            ("found.rows(found.y[rows])", "found.rows(found.y[rows]).roll(1, 1)"),
+            ("runtime.copy(y[rows])", "runtime.copy(y[rows.flip(0)])"),
+            ("runtime.copy(y[rows])", "runtime.copy(y[rows]).roll(1, 1)"),
             ("        descend(optimizer, loss)\n", ""),
             ("to_float(runtime.copy(images[rows]))", "images[rows].float()"),
         ],
         _ATTRIBUTE_TRAINING + "test_the_judge_learns_the_attributes_of_real_images[many]": [
-            ("attribute_loss(logits, y, found.kind)", 'attribute_loss(logits, y, "one")'),
+            ("attribute_loss(logits, target, kind)", 'attribute_loss(logits, target, "one")'),
         ],
         _ATTRIBUTE_TRAINING + "test_adam_has_the_rate_and_the_schedule_that_are_set[fit_judge]": [
             ("adam(network, c.learning_rate)", "adam(network, 1e-3)"),
         ],
         _ATTRIBUTE_TRAINING + "test_images_are_drawn_evenly[fit_judge]": [
-            ("images, found = inputs.data.train,", "images, found = inputs.data.train[:3],"),
+            ("images = inputs.data.train\n", "images = inputs.data.train[:3]\n"),
         ],
         _ATTRIBUTE_TRAINING + "test_the_judge_is_stored_and_taken_up_frozen": [
             ("judge.eval().requires_grad_(False)", "judge.requires_grad_(False)"),
