@@ -293,7 +293,7 @@ def mlflow_type(dtype: str) -> str:
 
 
 def requirements() -> list[str]:
-    """What a model needs where it is served beside its own code, at the versions it was made with."""
+    """What a model needs where it is served beside its code, at the versions it was made with."""
     from importlib.metadata import version
 
     packages = (

@@ -17,12 +17,7 @@ MUTANTS = [
         _TESTS,
     ),
     (_SCALES, "np.sqrt(1 + shares @", "np.sqrt(shares @", _TESTS),
-    (
-        _SCALES,
-        "arrays = (self.lower, self.upper, self.breaks)\n        lower, upper, breaks = (share",
-        "breaks = self.breaks\n        arrays = (self.lower, self.upper)\n        lower, upper = (share",
-        _TESTS,
-    ),
+    (_SCALES, "for array, value in below), breaks)", "for array, value in below), self.breaks)", _TESTS),
     (
         "scgan/systems/scgan.py",
         "Choice((None, 4, 16, 64, 256))",

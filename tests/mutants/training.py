@@ -128,7 +128,7 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_MEMORY, "keep = counts >= min_rows", "keep = counts > min_rows", None),
     (_MEMORY, "keep = counts >= min_rows", "keep = counts >= 1", None),
     (_MEMORY, '"random_state": seed', '"random_state": 0', None),
-    (_MEMORY, '"max_iter": max_iter,', '"max_iter": 300,', None),
+    (_MEMORY, '"max_iter": max_iter,\n', '"max_iter": 300,\n', None),
     (_MEMORY, '"n_init": num_starts', '"n_init": 1', None),
     (_MEMORY, "if len(eps) > mini_batch_above:", "if len(eps) < mini_batch_above:", None),
     (
