@@ -17,7 +17,12 @@ MUTANTS = [
         _TESTS,
     ),
     (_SCALES, "np.sqrt(1 + shares @", "np.sqrt(shares @", _TESTS),
-    (_SCALES, "for array, value in below), breaks)", "for array, value in below), self.breaks)", _TESTS),
+    (
+        _SCALES,
+        "raised = Ranks(self.d, lower, upper, breaks)",
+        "raised = Ranks(self.d, lower, upper, self.breaks)",
+        _TESTS,
+    ),
     (
         "scgan/systems/scgan.py",
         "Choice((None, 4, 16, 64, 256))",
