@@ -46,7 +46,7 @@ def test_a_job_makes_the_cluster_grow_and_says_what_it_waits_for(
     growing_head, tmp_path, script, words
 ):
     """No flag says how far it grows: the autoscaler's node types do."""
-    with growing_head({"CPU": 1, "GPU": 1}) as head:
+    with growing_head({"CPU": 1, "GPU": 1}, PYTHONPATH=str(ROOT)) as head:
         start = time.monotonic()
         done = submit(head, script, *TINY, *words, "--store", tmp_path / "runs")
         seconds = time.monotonic() - start
