@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: run test test-slow test-inputs test-faults mutants lint docs format clean
+.PHONY: run test test-slow test-inputs test-faults gpu mutants lint docs format clean
 
 run: $(READY)
 	$(BIN)/python ray_jobs/full_pipeline.py
@@ -20,6 +20,9 @@ test-inputs: $(READY)
 
 test-faults: $(READY)
 	$(BIN)/pytest -m faults tests/faults
+
+gpu: $(READY)
+	$(BIN)/pytest -m gpu
 
 mutants: $(READY)
 	$(BIN)/python tests/mutants/run.py

@@ -97,9 +97,9 @@ def _said(path: str) -> Iterator[tuple[str, str | list[str]]]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no YAML: {error}") from None
 
-    if not isinstance(tree, dict):
+    if tree is not None and not isinstance(tree, dict):
         raise ValueError(f"{path}: a file of settings has lines such as 'seed: 1'")
-    yield from _flat(path, tree, "")
+    yield from _flat(path, tree or {}, "")
 
 
 def _flat(path: str, tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
@@ -119,7 +119,7 @@ def _loader() -> type[yaml.BaseLoader]:
     """YAML whose values stay the text that is written, so that they are read as a flag's are."""
     import yaml
 
-    class Loader(yaml.BaseLoader):
+    class Loader(yaml.BaseLoader):  # type: ignore[misc]  # PyYAML has no types
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
             keys = [self.construct_object(key, deep=True) for key, _ in node.value]
             for key in keys:

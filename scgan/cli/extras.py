@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 EXTRAS = {
     **{"ray": "ray", "optuna": "ray", "mlflow": "mlflow", "boto3": "s3", "botocore": "s3"},
-    **{"kornia": "image", "torchmetrics": "image"},
+    **{"kornia": "image", "torchmetrics": "image", "streamlit": "explore"},
 }
 """The extra of this project that brings a package."""
 

@@ -124,6 +124,19 @@ class Runtime:
             value /= self.world_size
         return value
 
+    def mixed(
+        self, network: Callable[..., Tensor], precision: PrecisionName
+    ) -> Callable[..., Tensor]:
+        """A network whose forward pass is in a precision and whose output is in fp32."""
+        if precision == "fp32":
+            return network
+
+        def forward(*inputs: Tensor) -> Tensor:
+            with self.autocast(precision):
+                return network(*inputs).float()
+
+        return forward
+
     def autocast(self, precision: PrecisionName) -> contextlib.AbstractContextManager[Any]:
         """A forward pass in mixed precision, or nothing."""
         if precision == "fp32":
