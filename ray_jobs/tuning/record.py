@@ -250,7 +250,7 @@ class SearchRecord:
         return number
 
     def _link_version(self, model_id: str, version: dict[str, Any]) -> None:
-        """Show a registered version on the model's page, as MLflow's own ``register_model`` does."""
+        """Show a registered version on the model's page, as MLflow's ``register_model`` does."""
         tags = self.client.get_logged_model(model_id).tags
         linked = json.loads(tags.get(VERSIONS, "[]"))
         if version not in linked:

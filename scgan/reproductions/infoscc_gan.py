@@ -126,8 +126,8 @@ def _baseline(base: Settings, data: DataConfig, schema: ImageSchema, seed: int) 
     critic EigenGAN's, then by its own critic, too. Encoder and judge are the same networks.
     """
     cells = []
-    sources = ("inner", "external") if schema.labels == "one" else ("external",)
-    for source in sources:
+    kinds = {"one": ("inner", "external"), "many": ("external",)}
+    for source in kinds.get(schema.labels, ("inner",)):
         own = override(base, {"attributes.source": source})
         same = override(own, {"generator.discriminator": "global"})
         for row, system, config in (

@@ -268,7 +268,7 @@ def _signature(schema: Schema | ImageSchema, options: Sequence[Option]) -> Any:
         shape = (-1, schema.size, schema.size, schema.channels)
         outputs = MLflowSchema([TensorSpec(np.dtype("uint8"), shape)])
 
-    chosen = [("seed", "long", ABSENT_SEED)]
+    chosen: list[tuple[str, str, Any]] = [("seed", "long", ABSENT_SEED)]
     chosen += [(option.name, option.scalar, option.absent) for option in options]
     own = [ColSpec(kind, name, required=False) for name, kind, _ in chosen]
     params = ParamSchema([ParamSpec(*each) for each in chosen])
@@ -293,7 +293,7 @@ def mlflow_type(dtype: str) -> str:
 
 
 def requirements() -> list[str]:
-    """What a model needs where it is served beside its own code, at the versions it was made with."""
+    """What a model needs where it is served beside its code, at the versions it was made with."""
     from importlib.metadata import version
 
     packages = (

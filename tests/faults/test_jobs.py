@@ -65,7 +65,7 @@ def submit(head, folder, settings, script, *words):
     command += ["--address", head.dashboard, "--working-dir", str(folder)]
     command += ["--runtime-env-json", environment]
     command += ["--", sys.executable, f"ray_jobs/{script}.py", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     return json.loads(lines[-1])
@@ -127,7 +127,7 @@ def test_a_stopped_job_closes_its_entries_and_the_same_command_ends(ray_head, wo
         ship = {"working_dir": str(ROOT)}
         return client.submit_job(entrypoint=" ".join(entry), runtime_env=ship)
 
-    def logs_of(job, pattern=None, seconds=120):
+    def logs_of(job, pattern=None, seconds=300):
         """What a job has said when it has said that, or has ended."""
         limit = time.monotonic() + seconds
         while True:
