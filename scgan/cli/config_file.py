@@ -91,7 +91,7 @@ def _said(path: str) -> Iterator[tuple[str, str | list[str]]]:
 
     try:
         with open(path, encoding="utf-8") as file:
-            tree = yaml.load(file, _loader())
+            tree = _loader()(file).get_single_data()
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
