@@ -11,7 +11,7 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -64,7 +64,7 @@ class Counts:
     def text(self) -> str:
         """In the text format of Prometheus."""
         lines = []
-        for name, of_kind in asdict(self).items():
+        for name, of_kind in vars(self).items():
             lines.append(f"# TYPE scgan_{name}_total counter")
             lines += [f'scgan_{name}_total{{kind="{k}"}} {v:g}' for k, v in of_kind.items()]
         return "\n".join(lines) + "\n"
