@@ -1,8 +1,8 @@
 """What Ray and the search cost and bring, as ratios, and races of SC-GAN against other models.
 
 ``python ray_jobs/benchmark.py overhead``, ``packing``, ``nodes``, ``step``, ``loading``, ``scale``,
-``search``, ``stopping``, ``gain``, ``stream``; the races ``tables``, ``toy2d``, ``mixtures`` and
-``magic``; each is in ``ray_jobs/benchmarks``.
+``search``, ``stopping``, ``gain``, ``stream``, ``serving``; the races ``tables``, ``toy2d``,
+``mixtures`` and ``magic``; each is in ``ray_jobs/benchmarks``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scgan.cli import commands  # noqa: E402
 def main() -> None:
     """Measure what Ray and the search cost and bring, and race SC-GAN against other models."""
     try:
-        from ray_jobs.benchmarks import gains, loading, race, running, scale, streaming
+        from ray_jobs.benchmarks import gains, loading, race, running, scale, serving, streaming
     except ModuleNotFoundError as error:
         if error.name != "ray_jobs.benchmarks":
             raise
@@ -38,6 +38,7 @@ def main() -> None:
         gains.stopping,
         gains.gain,
         streaming.stream,
+        serving.serving,
         race.tables,
         race.toy2d,
         race.mixtures,

@@ -208,9 +208,9 @@ def answer_quickly() -> None:
         if metadata or not isinstance(raw_predictions, pd.DataFrame | np.ndarray):
             return usual(raw_predictions, output, metadata)
         if isinstance(raw_predictions, pd.DataFrame):
-            columns = [raw_predictions[name].tolist() for name in raw_predictions]
-            rows = zip(*columns, strict=True)
-            told = [dict(zip(raw_predictions, row, strict=True)) for row in rows]
+            names = list(raw_predictions)
+            rows = zip(*(raw_predictions[name].tolist() for name in names), strict=True)
+            told = [dict(zip(names, row, strict=True)) for row in rows]
         else:
             told = raw_predictions.tolist()
         return output.write(json.dumps({"predictions": told}, cls=server.NumpyEncoder))
