@@ -93,7 +93,9 @@ class Service:
         """What its columns are beyond numpy's types."""
         return self.schema.meanings if isinstance(self.schema, Schema) else {}
 
-    def ask_samples(self, num: Any, seed: Any = None, options: Mapping[str, Any] | None = None) -> Asked:
+    def ask_samples(
+        self, num: Any, seed: Any = None, options: Mapping[str, Any] | None = None
+    ) -> Asked:
         """Check a request for samples.
 
         Raises:
@@ -102,7 +104,9 @@ class Service:
         if not _is_whole(num) or not 1 <= num <= self.max_rows:
             raise ValueError(f"num is {num!r}, but must be a whole number, 1 to {self.max_rows:,}")
         if seed is not None and (not _is_whole(seed) or not 0 <= seed < 2**63):
-            raise ValueError(f"seed is {seed!r}, but must be a whole number, 0 to 2^63 - 1, or none")
+            raise ValueError(
+                f"seed is {seed!r}, but must be a whole number, 0 to 2^63 - 1, or none"
+            )
 
         options = dict(options or {})
         choose(self.model, options)

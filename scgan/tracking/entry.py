@@ -30,9 +30,7 @@ class Entry:
         tags: By which it is found.
     """
 
-    def __init__(
-        self, client: Any, experiment_id: str, name: str, tags: Mapping[str, str]
-    ) -> None:
+    def __init__(self, client: Any, experiment_id: str, name: str, tags: Mapping[str, str]) -> None:
         self.client, self.experiment_id, self.name = client, experiment_id, name
         self.keys = dict(tags)
         self.id, self.status, self.start = "", "", 0

@@ -293,7 +293,7 @@ def mlflow_type(dtype: str) -> str:
 
 
 def requirements() -> list[str]:
-    """What a model needs where it is served beside its own code, at the versions it was made with."""
+    """What a model needs beside its own code where it is served, at the versions of now."""
     from importlib.metadata import version
 
     packages = (

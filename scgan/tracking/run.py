@@ -14,6 +14,7 @@ from scgan.pipeline.executor import Usage
 from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact
+from scgan.tracking import view
 from scgan.tracking.content import (
     Points,
     curve_points,
@@ -23,7 +24,6 @@ from scgan.tracking.content import (
     stage_params,
     usage_points,
 )
-from scgan.tracking import view
 from scgan.tracking.entry import MAX_LETTERS, NOTE, Entry
 from scgan.tracking.model import save_model
 from scgan.tracking.naming import describe_run, run_name

@@ -229,7 +229,9 @@ def test_what_was_answered_is_counted(service):
 def test_it_says_what_it_is(service):
     _, answer = ask(service, "/about", method="GET")
     assert answer["columns"] == list(ROWS) and answer["max_rows"] == 1000
-    assert answer["options"] == {"cluster": {"meaning": "of this cluster alone", "allowed": "0 to 1"}}
+    assert answer["options"] == {
+        "cluster": {"meaning": "of this cluster alone", "allowed": "0 to 1"}
+    }
 
 
 class Pictures:

@@ -31,7 +31,6 @@ from scgan.data.dataset import DataConfig
 from scgan.pipeline.executor import LocalExecutor
 from scgan.pipeline.spec import Spec
 from scgan.tracking import view
-from scgan.tracking.naming import run_name
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
