@@ -9,16 +9,11 @@ import urllib.error
 import urllib.request
 from contextlib import closing
 
+import pyarrow as pa
 import pytest
 import torch
 from click.testing import CliRunner
 
-pytest.importorskip("ray.serve", reason="ray[serve] is not installed")
-pa = pytest.importorskip("pyarrow")
-
-from ray import serve
-
-from ray_jobs.serve import TOKEN, ServeSettings, app, application, load_system, main
 from scgan.config import build, override
 from scgan.data.dataset import DataConfig
 from scgan.pipeline import run as pipeline
@@ -28,6 +23,10 @@ from scgan.serving.http import ARROW
 from scgan.store.artifacts import ArtifactStore
 from scgan.systems.scgan import SYSTEM
 from scgan.tracking.model import write_system
+
+jobs = pytest.importorskip(
+    "ray_jobs.serve", reason="ray[serve] is not installed", exc_type=ImportError
+)
 
 SIZES = {
     "encoder.num_samples": 2048,
@@ -51,19 +50,19 @@ def model(tmp_path_factory):
 
 
 def test_what_is_wrong_is_said_before_anything_is_started(model, tmp_path, monkeypatch):
-    assert load_system(str(model)).sample(3).shape == (3, 2)
+    assert jobs.load_system(str(model)).sample(3).shape == (3, 2)
     with pytest.raises(ValueError, match="is no model of a trained system"):
-        load_system(str(tmp_path))
-    monkeypatch.delenv(TOKEN, raising=False)
-    result = CliRunner().invoke(main, [str(model), "--host", "0.0.0.0"])
-    assert isinstance(result.exception, ValueError) and TOKEN in str(result.exception)
+        jobs.load_system(str(tmp_path))
+    monkeypatch.delenv(jobs.TOKEN, raising=False)
+    result = CliRunner().invoke(jobs.main, [str(model), "--host", "0.0.0.0"])
+    assert isinstance(result.exception, ValueError) and jobs.TOKEN in str(result.exception)
     with pytest.raises(ValueError, match="max_replicas"):
-        app({"model": str(model), "max_replicas": 0})
+        jobs.app({"model": str(model), "max_replicas": 0})
 
 
 def test_settings_reach_ray():
     settings = {"model": "m", "min_replicas": "2", "max_replicas": "1", "gpus": "0.25"}
-    deployment = application(build(ServeSettings, settings))._bound_deployment
+    deployment = jobs.application(build(jobs.ServeSettings, settings))._bound_deployment
     scaling = deployment._deployment_config.autoscaling_config
     assert (scaling.min_replicas, scaling.max_replicas) == (2, 2)
     assert deployment.ray_actor_options["num_gpus"] == 0.25
@@ -72,18 +71,18 @@ def test_settings_reach_ray():
 @pytest.mark.ray
 @pytest.mark.slow
 def test_it_answers_over_http(ray_head, model, monkeypatch):
-    monkeypatch.setenv(TOKEN, "hush-hush")
+    monkeypatch.setenv(jobs.TOKEN, "hush-hush")
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
-    serve.start(http_options={"host": "127.0.0.1", "port": port})
+    jobs.serve.start(http_options={"host": "127.0.0.1", "port": port})
     try:
         settings = {"model": str(model), "max_replicas": 1, "max_rows": 5000}
-        serve.run(app(settings), name="test", route_prefix="/")
+        jobs.serve.run(jobs.app(settings), name="test", route_prefix="/")
         ask = Client(f"http://127.0.0.1:{port}", "hush-hush")
         assert json.loads(ask("/health", token="")) == {"status": "ok"}
 
         rows = json.loads(ask("/sample", {"num": 5, "seed": 7}))["columns"]
-        assert rows == load_system(str(model)).sample(5, seed=7).to_dict("list")
+        assert rows == jobs.load_system(str(model)).sample(5, seed=7).to_dict("list")
         stream = ask("/sample", {"num": 5, "seed": 7}, Accept=ARROW)
         assert pa.ipc.open_stream(stream).read_all().to_pydict() == rows
         codes = json.loads(ask("/encode", {"columns": rows}))["columns"]["code"]
@@ -112,7 +111,7 @@ def test_it_answers_over_http(ray_head, model, monkeypatch):
         )
         assert int(requests) == 40 + 3 and int(calls) < 40
     finally:
-        serve.shutdown()
+        jobs.serve.shutdown()
 
 
 def many(ask):
