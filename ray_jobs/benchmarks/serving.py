@@ -173,6 +173,7 @@ class Load:
             start = time.monotonic()
             if start > end:
                 break
+
             try:
                 connection.request("POST", self.server.path, body, JSON)
                 answer = connection.getresponse()
@@ -181,6 +182,7 @@ class Load:
                 self.failed.append(f"{type(error).__name__}: {error}")
                 connection.close()
                 continue
+
             if answer.status == 200:
                 self.took.append(time.monotonic() - start)
             else:

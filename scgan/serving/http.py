@@ -22,7 +22,7 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -113,7 +113,7 @@ class Front:
         if len(body) > MAX_BYTES:
             raise Refused(413, f"a request's body is at most {MAX_BYTES:,} bytes")
 
-        asked = self._read(cast(Kind, path), headers, body)
+        asked = self._read(path, headers, body)
         return await asyncio.to_thread(self._write, await self.run(asked), headers)
 
     def _read(self, kind: Kind, headers: Mapping[str, str], body: bytes) -> Asked:

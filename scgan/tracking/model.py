@@ -268,7 +268,7 @@ def _signature(schema: Schema | ImageSchema, options: Sequence[Option]) -> Any:
         shape = (-1, schema.size, schema.size, schema.channels)
         outputs = MLflowSchema([TensorSpec(np.dtype("uint8"), shape)])
 
-    chosen = [("seed", "long", ABSENT_SEED)]
+    chosen: list[tuple[str, str, int | str]] = [("seed", "long", ABSENT_SEED)]
     chosen += [(option.name, option.scalar, option.absent) for option in options]
     own = [ColSpec(kind, name, required=False) for name, kind, _ in chosen]
     params = ParamSchema([ParamSpec(*each) for each in chosen])

@@ -29,7 +29,7 @@ MUTANTS = [
     (_NAMING, "len(found[name]), name != ", "0, name != ", _OF_PAGES),
     (_NAMING, "if last[short] > 1 else short", "if False else short", _OF_PAGES),
     (_VIEW, "not key.endswith((FLOOR, RATIO))", "True", _OF_PAGES),
-    (_VIEW, "in own}) > 1]\n", "in own}) > 0]\n", _OF_PAGES),
+    (_VIEW, "in runs}) > 1", "in runs}) > 0", _OF_PAGES),
     (_MACHINE, "resume_logging=True", "resume_logging=False", _OF_PAGES),
     (_RUN, "self.parent.log_metrics(curve_points", "child.log_metrics(curve_points", _OF_TRACKING),
     (_ENTRY, "known.value, known.timestamp, step", "known.value, timestamp, step", _OF_TRACKING),
