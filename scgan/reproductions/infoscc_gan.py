@@ -233,6 +233,7 @@ def _by_attribute(results: Sequence[Result]) -> str:
         scores = [result.scores for result in results if result.cell.row == row]
         of = "control_of_"
         names = [name.removeprefix(of) for name in scores[0] if name.startswith(of)]
+
         for name in names:
             line = lines.setdefault(f"{row}: {name}", [])
             for by in ("", "judge_"):
@@ -240,6 +241,7 @@ def _by_attribute(results: Sequence[Result]) -> str:
                 line.append(mean_and_std([score.value for score in found], 3))
                 ceilings = [score.floor for score in found if score.floor is not None]
                 line.append(mean_and_std(ceilings, 3))
+
     titles = ["", "recall", "ceiling", "recall by the judge", "ceiling"]
     return markdown_table(titles, lines)
 
@@ -255,10 +257,12 @@ def _ratios(results: Sequence[Result]) -> str:
         base = f"eigengan, {row.rpartition(', ')[2]}"
         seeds = [seed for name, seed in of if name == row and (base, seed) in of]
         lines[row] = []
+
         for prefix in prefixes:
             pairs = [_found([of[row, seed], of[base, seed]], prefix) for seed in seeds]
             ratios = [pair[0].value / pair[1].value for pair in pairs if len(pair) == 2]
             lines[row].append(mean_and_std(ratios, 3))
+
     titles = ["over EigenGAN's", *(COLUMNS[prefix] for prefix in prefixes)]
     return markdown_table(titles, lines)
 
