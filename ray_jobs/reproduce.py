@@ -38,13 +38,14 @@ def _train(cell: Cell, store_url: str) -> Result:
     from scgan.pipeline import run as pipeline
     from scgan.store.artifacts import ArtifactStore
 
-    data = pipeline.prepare(cell.spec)
-    outcome = pipeline.run(cell.spec, data, ArtifactStore(store_url), execution.LocalExecutor())
+    data, store = pipeline.prepare(cell.spec), ArtifactStore(store_url)
+    outcome = pipeline.run(cell.spec, data, store, execution.LocalExecutor())
+    more = {} if cell.more is None else cell.more(outcome, store)
     num = NUM_ROWS if data.train.ndim == 2 else NUM_IMAGES
     x = outcome.model.sample(num, torch.Generator().manual_seed(cell.spec.seed))
     samples, reference = (_in_units(data, rows) for rows in (x, data.test[:num]))
 
-    return Result(cell, outcome.scores, samples, reference)
+    return Result(cell, {**outcome.scores, **more}, samples, reference)
 
 
 def _in_units(data: Any, rows: Any) -> Any:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scgan.estimator import MMGAN, SCGAN
+    from scgan.estimator import MMGAN, NEMGAN, SCGAN
 
 __version__ = "0.1.0"
-__all__ = ["MMGAN", "SCGAN", "__version__"]
+__all__ = ["MMGAN", "NEMGAN", "SCGAN", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

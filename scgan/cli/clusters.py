@@ -9,9 +9,6 @@ from typing import Literal
 import click
 
 from scgan.cli import commands
-from scgan.metrics.modes import NUM_SAMPLES
-from scgan.pipeline import stored as runs
-from scgan.store.artifacts import ArtifactStore
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="End with one JSON object on stdout.")
 
@@ -52,7 +49,7 @@ def cluster(
     from scgan.pipeline.assigning import assign
 
     check_target(out)
-    stored = runs.open_run(run, ArtifactStore(store, write=False))
+    stored = commands.open_run(run, store)
     chosen = None if keep is None else [name for name in keep.split(",") if name]
     found = assign(stored, data, keep=chosen, missing=missing)
     write_samples(out, found.columns, found.meanings)
@@ -69,27 +66,30 @@ def cluster(
 
 
 @click.command()
-@click.option("--samples", required=True, help="Path or s3:// address of a table of samples.")
+@click.option("--samples", required=True, help="Path or s3:// address of a table, or of images.")
 @click.option(
     "--reference",
     required=True,
     help="A toy set with modes (ring, grid), or a table of a mixture's modes: the samples' "
-    "columns, a column spread, and weight where they differ.",
+    "columns, a column spread, and weight where they differ; or grey images with a class each, of "
+    "which every channel of a sample should be one (stacked MNIST: mnist.npz).",
 )
 @click.option(
     "--num",
-    default=NUM_SAMPLES,
-    show_default=True,
     type=click.IntRange(1),
-    help="Samples that are counted, drawn at random; all where there are fewer.",
+    help="Samples that are counted, drawn at random: 2,500, of images 26,000, if not given, as "
+    "VEEGAN does; all where there are fewer.",
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
+@commands.STORE
 @_JSON
-def modes(*, samples: str, reference: str, num: int, seed: int, as_json: bool) -> None:
+def modes(
+    *, samples: str, reference: str, num: int | None, seed: int, store: str, as_json: bool
+) -> None:
     """Count the modes that anybody's samples capture, by VEEGAN's protocol."""
     from scgan.pipeline.counting import score_modes
 
-    scores, counted = score_modes(samples, reference, num=num, seed=seed)
+    scores, counted = score_modes(samples, reference, num=num, seed=seed, store=store)
     title = f"{counted:,} samples of {samples} against {reference}"
     fields = {"samples": samples, "reference": reference, "counted": counted}
     commands.show_scores(scores, title, as_json, **fields)

@@ -62,6 +62,12 @@ def _numbered(labels: np.ndarray, known: np.ndarray, number: Tensor) -> Tensor:
     return torch.where(found, number[torch.from_numpy(place)], -1)
 
 
+def known_labels(labels: np.ndarray) -> np.ndarray:
+    """The different labels, in ascending order, those that stand for none apart."""
+    values = np.unique(labels)
+    return values[~np.isin(values.astype(str), UNLABELLED)]
+
+
 def num_classes(data: Dataset) -> int | None:
     """Labels that data has, none counted apart; None for fewer than 2, or more than classes are."""
     labels = read_labels(data)

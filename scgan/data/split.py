@@ -94,7 +94,7 @@ def whole(name: str, table: Table, scaling: Scaling = AUTO) -> Dataset:
         test=train[:0],
         schema=schema,
         train_labels=table.labels,
-        test_labels=None,
+        test_labels=None if table.labels is None else table.labels[:0],
         toy=None,
         fingerprint=_of_table(table, test_fraction=0.0, seed=0, scaling=scaling),
         dropped=table.dropped,

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -21,6 +22,7 @@ from scgan.cli.console import Terminal
 from scgan.config import Settings, override
 from scgan.data.containers import Layout, take
 from scgan.data.dataset import DataConfig
+from scgan.data.labels import known_labels
 from scgan.data.split import whole
 from scgan.data.tables.oddities import tell_categories, tell_far
 from scgan.data.tables.reading import from_raw
@@ -45,6 +47,7 @@ class Estimator(BaseEstimator):
         feature_names_in_: Their names, where X had columns named by texts.
         labels_: Cluster of each row of X, ``[N]``.
         n_clusters_: Clusters found.
+        classes_: Where y was learned from, its labels, of which the first clusters are, in order.
         seed_: The seed that the fit used.
     """
 
@@ -66,7 +69,7 @@ class Estimator(BaseEstimator):
             X: Array or tensor ``[N, D]``, a structured array, a data frame of pandas or polars, a
                 table of Arrow or astropy, or a dictionary of columns: numbers, texts, times; values
                 may be missing where ``missing`` is "model".
-            y: Ignored.
+            y: Labels of the rows, ``[N]``, for an estimator that learns from them, else ignored.
 
         Returns:
             Itself.
@@ -77,9 +80,10 @@ class Estimator(BaseEstimator):
         raw, layout = take(X)
         table = from_raw(raw, missing=self.missing)
         tell_far("X", table.columns, "put NaN in their place, and leave those rows out")
-        data = whole("X", table)
-        tell_categories("X", data.table_schema)
         config = self._config()
+        labels = self._labels(config, y, table.num_rows)
+        data = whole("X", replace(table, labels=labels))
+        tell_categories("X", data.table_schema)
         systems.load(self._system).check(config, data)
         self.seed_ = _seed(self.random_state)
         spec = Spec(self._system, DataConfig(source="array"), config, self.seed_)
@@ -90,7 +94,7 @@ class Estimator(BaseEstimator):
             fitted = pipeline.fit_stages(spec, data, store, execution.LocalExecutor(), listeners)
 
         artifacts = {name: stage.artifact for name, stage in fitted.items()}
-        self._take(artifacts, data.table_schema, config, layout)
+        self._take(artifacts, data.table_schema, config, layout, labels)
         # Of the rows as they are, not as spread for training.
         self.labels_ = self.model_.assign(self.schema_.encode(table.columns)).cpu().numpy()
         return self
@@ -151,6 +155,7 @@ class Estimator(BaseEstimator):
             "schema": self.schema_.to_json(),
             "layout": self.layout_.to_json(),
             "stages": list(artifacts),
+            "classes": self.classes_.tolist() if hasattr(self, "classes_") else None,
         }
 
         store.storage.write("estimator.json", json.dumps(record, indent=1, default=_plain).encode())
@@ -178,7 +183,8 @@ class Estimator(BaseEstimator):
         estimator.labels_ = found.pop(LABELS).tensors["k"].numpy()
         config = systems.load(cls._system).Config.model_validate(record["config"])
         layout = Layout.from_json(record["layout"])
-        estimator._take(found, Schema.from_json(record["schema"]), config, layout)
+        labels = None if record["classes"] is None else np.asarray(record["classes"])
+        estimator._take(found, Schema.from_json(record["schema"]), config, layout, labels)
         estimator.seed_ = record["params"]["random_state"]
 
         return estimator
@@ -197,8 +203,17 @@ class Estimator(BaseEstimator):
         }
         return override(presets[self.preset], plain)
 
+    def _labels(self, config: Any, y: Any, num_rows: int) -> np.ndarray | None:
+        """The labels that are learned from, ``[N]``, of numbers or texts; None, the default."""
+        return None
+
     def _take(
-        self, artifacts: Mapping[str, Artifact], schema: Schema, config: Settings, layout: Layout
+        self,
+        artifacts: Mapping[str, Artifact],
+        schema: Schema,
+        config: Settings,
+        layout: Layout,
+        labels: np.ndarray | None,
     ) -> None:
         self.artifacts_, self.schema_ = artifacts, schema
         self.config_, self.layout_ = config, layout
@@ -206,10 +221,12 @@ class Estimator(BaseEstimator):
         self.model_ = model
         self.n_features_in_ = len(schema.names)
         self.n_clusters_ = len(model.counts)
+        for name in ("classes_", "feature_names_in_"):
+            self.__dict__.pop(name, None)  # of an earlier fit
+        if labels is not None:
+            self.classes_ = known_labels(labels)
         if layout.labels and all(isinstance(label, str) for label in layout.labels):
             self.feature_names_in_ = np.asarray(layout.labels, dtype=object)
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_  # of an earlier fit
 
     def _encoded(self, X: Any) -> torch.Tensor:
         check_is_fitted(self, "model_")

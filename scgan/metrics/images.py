@@ -1,7 +1,7 @@
 """How far generated images are from real ones, in the features of a network that the user names.
 
 No such figure means anything without its extractor and its number of images: Fréchet distances fall
-with more images, and no two extractors' compare. :func:`scgan.metrics.image_scores.image_scores`
+with more images, and no two extractors' compare. :func:`scgan.metrics.image_scores.compare_images`
 puts both in the name.
 """
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from scgan.config import suggest
 from scgan.metrics.comparing import leaders
 from scgan.metrics.scores import Score
+from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
+from scgan.store.artifacts import ArtifactStore
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,11 +32,14 @@ class Cell:
         row: Label of its row.
         column: Label of its column.
         spec: What is trained.
+        more: Scores beside those of every run, of the trained system; a function of a module, as it
+            is sent to where the training is.
     """
 
     row: str
     column: str
     spec: Spec
+    more: Callable[[Outcome, ArtifactStore], Mapping[str, Score]] | None = None
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from scgan.training.settings import (
     Schedule,
     TrainingSettings,
 )
-from scgan.training.state import TrainState, average_of, named_weights
+from scgan.training.state import Average, TrainState, named_weights
 
 
 class NoiseSettings(TrainingSettings):
@@ -224,8 +224,8 @@ class Training:
 
         self.generate, self.invert, self.judge = map(runtime.parallel, networks[1:])
         self.averages = {
-            "generator": average_of(self.generator, c.ema_half_life, c.batch_size),
-            "inversion": average_of(self.inversion, c.ema_half_life, c.batch_size),
+            "generator": Average(self.generator, c.ema_half_life, c.batch_size),
+            "inversion": Average(self.inversion, c.ema_half_life, c.batch_size),
         }
         self.y, self.labelled = labelled_rows(c, inputs)
 
@@ -259,12 +259,12 @@ class Training:
             losses["labels"] = self._lesson()
 
         for name, average in self.averages.items():
-            average.update_parameters(getattr(self, name))
+            average.update(getattr(self, name))
         return losses
 
     def _real(self, rows: Tensor) -> Tensor:
         """This worker's share of some rows, as the networks take them."""
-        return as_floats(self.data[self.runtime.share(rows)].to(self.runtime.device))
+        return as_floats(self.runtime.copy(self.data[self.runtime.share(rows)]))
 
     def _adversarial(self, real: Tensor) -> dict[str, Tensor]:
         """Eq. (1): the discriminator up, then generator and inversion down."""
@@ -327,7 +327,7 @@ class Training:
         for _ in range(c.supervised_steps):
             draw = self.draws["labels"]
             rows = self.labelled[torch.randint(len(self.labelled), (c.batch_size,), generator=draw)]
-            y = self.runtime.share(self.y[rows]).to(self.runtime.device)
+            y = self.runtime.copy(self.runtime.share(self.y[rows]))
             losses.append(mode_divergence(self.invert(self._real(rows), y)[1], y))
             descend(self.optimizers["labels"], losses[-1])
         return torch.stack(losses).mean()

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from scgan.capabilities import Option
+from scgan.capabilities import Coefficients, Option
 from scgan.config import Settings
 from scgan.contract import Stage, System, preset
 from scgan.data.dataset import Dataset
@@ -30,6 +30,7 @@ from scgan.metrics.image_scores import compare_images
 from scgan.metrics.images import Extractor
 from scgan.metrics.objectives import Objective, fid_of
 from scgan.metrics.scores import Score
+from scgan.nn.coefficients import dimension_names, with_coefficients
 from scgan.nn.eigengan import TRAVERSED, traverse
 from scgan.space import Choice, Float, Space
 from scgan.stages.images import encode as image_encode
@@ -43,6 +44,10 @@ from scgan.store.artifacts import Artifact
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+NOISE = "images whose noise has these coordinates, LAYER.DIMENSION=...; all are drawn"
+"""What the option ``coefficients`` means."""
 
 
 class EigenGANConfig(Settings):
@@ -68,11 +73,12 @@ class EigenGANModel:
         self, config: EigenGANConfig, artifacts: Mapping[str, Artifact], device: torch.device
     ) -> None:
         self.config, self.device = config, device
-        self.options: tuple[Option, ...] = ()
         self.generator = generate.load_generator(config.generator, artifacts["generate"]).to(device)
         self.encoder = image_encode.load_image_encoder(config.encoder, artifacts["encode"]).to(
             device
         )
+        names = dimension_names(self.generator.importances())
+        self.options: tuple[Option, ...] = (Coefficients("coefficients", NOISE, names),)
         self.judge = load_judge(artifacts["judge"]).to(device)
         self.extractors: dict[str, Extractor] = {
             "encoder": FrozenEncoder(self.encoder),
@@ -80,13 +86,31 @@ class EigenGANModel:
         }
 
     @torch.no_grad()
-    def sample(self, num: int, generator: torch.Generator, *, chunk: int = 500) -> Tensor:
-        """Draw images ``[num, C, H, W]`` in [-1, 1], ``chunk`` at once."""
-        images = [self._draw(min(chunk, num - start), generator) for start in range(0, num, chunk)]
-        return torch.cat(images) if images else self._draw(0, generator)
+    def sample(
+        self,
+        num: int,
+        generator: torch.Generator,
+        *,
+        coefficients: Tensor | None = None,
+        chunk: int = 500,
+    ) -> Tensor:
+        """Draw images.
 
-    def _draw(self, num: int, generator: torch.Generator) -> Tensor:
-        return self.generator(*self.generator.latents(num, generator))
+        Args:
+            num: How many.
+            generator: Draws latents and noise.
+            coefficients: Of the noise, by :mod:`scgan.nn.coefficients`; NaN where it is drawn.
+            chunk: Images made at once.
+
+        Returns:
+            Images in [-1, 1], ``[num, C, H, W]``.
+        """
+        images = []
+        for start in range(0, max(1, num), chunk):
+            eps, z = self.generator.latents(min(chunk, num - start), generator)
+            z = with_coefficients(z, self.generator.importances(), coefficients)
+            images.append(self.generator(eps, z))
+        return torch.cat(images)
 
 
 # InfoSCC-GAN's first stages, too: a store keeps them once for both.

@@ -18,20 +18,19 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from scgan.capabilities import Degrees, OneOf, Option
+from scgan.capabilities import Coefficients, Degrees, OneOf, Option
 from scgan.config import Settings
 from scgan.contract import Stage, System, preset
 from scgan.data.dataset import Dataset
-from scgan.data.images.schema import to_float
-from scgan.figures import images
-from scgan.figures.by_attribute import DEGREES, SHOWN, attributes_by_degrees, samples_by_attribute
-from scgan.figures.default_figures import SUBSPACES
+from scgan.figures.by_attribute import (
+    draw_by_attribute,
+)
 from scgan.metrics.default_scores import compared, extractors_of
 from scgan.metrics.image_scores import compare_images, control_scores, diversity_scores
 from scgan.metrics.images import Extractor, features, floats
 from scgan.metrics.objectives import Objective, control_error_of, diversity_error, fid_of
 from scgan.metrics.scores import Score, label_scores
-from scgan.nn.eigengan import TRAVERSED, traverse
+from scgan.nn.coefficients import dimension_names, with_coefficients
 from scgan.space import Choice, Float, Space
 from scgan.stages.images import encode as image_encode
 from scgan.stages.images import generate
@@ -41,7 +40,7 @@ from scgan.stages.images.generator_settings import ConditionalSettings
 from scgan.stages.images.judge import JudgeSettings, load_judge
 from scgan.stages.images.measures import EvaluationSettings, FrozenEncoder, named_networks
 from scgan.store.artifacts import Artifact
-from scgan.systems.eigengan import ATTRIBUTES, AUTHORS, ENCODE, JUDGE
+from scgan.systems.eigengan import ATTRIBUTES, AUTHORS, ENCODE, JUDGE, NOISE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,6 +84,7 @@ class InfoSCCGANModel:
         self.options: tuple[Option, ...] = (
             OneOf("attribute", "images with this attribute; with all by their frequency", names),
             Degrees("attributes", "images with so much of each attribute", names),
+            Coefficients("coefficients", NOISE, dimension_names(self.generator.importances())),
         )
 
         # Inner attributes are clusters; with others it is no clustering.
@@ -99,6 +99,7 @@ class InfoSCCGANModel:
         *,
         attribute: str | None = None,
         attributes: Tensor | None = None,
+        coefficients: Tensor | None = None,
         chunk: int = 500,
     ) -> Tensor:
         """Draw images.
@@ -110,6 +111,7 @@ class InfoSCCGANModel:
                 frequency.
             attributes: How much of each attribute instead, each in [0, 1]: ``[A]`` for all images,
                 or ``[num, A]``.
+            coefficients: Of the noise, by :mod:`scgan.nn.coefficients`; NaN where it is drawn.
             chunk: Images made at once.
 
         Returns:
@@ -118,7 +120,7 @@ class InfoSCCGANModel:
         Raises:
             ValueError: If there is no such attribute, or both are given.
         """
-        chosen = {"attribute": attribute, "attributes": attributes}
+        chosen = {"attribute": attribute, "attributes": attributes, "coefficients": coefficients}
         return self.draw(num, generator, **chosen, chunk=chunk)[0]  # type: ignore[arg-type]
 
     @torch.no_grad()
@@ -129,6 +131,7 @@ class InfoSCCGANModel:
         *,
         attribute: str | None = None,
         attributes: Tensor | None = None,
+        coefficients: Tensor | None = None,
         chunk: int = 500,
     ) -> tuple[Tensor, Tensor]:
         """As :meth:`sample`, with the attributes ``[num, A]`` that were asked for."""
@@ -144,6 +147,7 @@ class InfoSCCGANModel:
         images = []
         for rows in y.split(chunk):
             eps, z = self.generator.latents(len(rows), generator)
+            z = with_coefficients(z, self.generator.importances(), coefficients)
             images.append(self.generator(eps, z, rows))
         return torch.cat(images), y
 
@@ -163,6 +167,13 @@ class InfoSCCGANModel:
         """Attributes of real images, uint8 ``[N, C, H, W]``."""
         h, u = self.encoder.embed(images)
         return self.attributes.of_images(h, u, labels)
+
+    @torch.no_grad()
+    def degrees(self, x: Tensor) -> Tensor:
+        """How much of each attribute the classifier reads off images, ``[N, A]`` in [0, 1]."""
+        h = features(self.extractors["encoder"], x).to(self.device)
+        logits = self.attributes.classifier(h)
+        return (logits.softmax(1) if self.attributes.kind == "one" else logits.sigmoid()).cpu()
 
     def assign(self, x: Tensor) -> Tensor:
         """Inner attribute of each image, uint8 ``[N, C, H, W]``: ``[N]``."""
@@ -301,36 +312,7 @@ class InfoSCCGANSystem(System):
     def figures(
         self, model: InfoSCCGANModel, data: Dataset, seed: int
     ) -> Iterator[tuple[str, Figure]]:
-        generator = torch.Generator(model.device).manual_seed(seed)
-        names = model.attributes.names
-        labels = None if data.test_labels is None else torch.from_numpy(data.test_labels[:2000])
-        real = data.test[:2000]
-        real_y = model.attributes_of(real, labels)
-
-        caption = (
-            "Samples by attribute. Held-out images that have it, and samples of which it was asked."
-        )
-        yield caption, samples_by_attribute(model, generator, names[:SHOWN], to_float(real), real_y)
-
-        caption = (
-            "Attributes by degrees. Each row brings one attribute in from left to right, latents "
-            "and noise fixed."
-        )
-        degrees = attributes_by_degrees(model, generator, len(names[:SHOWN]))
-        yield caption, images.attribute_traversal(degrees, names[:SHOWN], DEGREES)
-
-        fake, y = model.draw(2000, generator)
-        strips = [strip.cpu() for strip in traverse(model.generator, generator, y[:1])]
-        yield SUBSPACES, images.traversals(strips, TRAVERSED)
-
-        if model.attributes.kind == "one":
-            encoder = model.extractors["encoder"]
-            h, h_fake = features(encoder, real[:1000]), features(encoder, fake[:1000])
-            caption = (
-                "Features. Held-out images and samples in a 2-D t-SNE of the encoder's features."
-            )
-            asked = model.asked(y)[:1000]
-            yield caption, images.tsne(h, real_y[:1000], h_fake, asked, names, seed)
+        return draw_by_attribute(model, data, seed)
 
 
 SYSTEM = InfoSCCGANSystem()

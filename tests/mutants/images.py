@@ -24,7 +24,7 @@ _CHANGES = {
                 "seed = runtime.rank",
             ),
             (
-                "to_float(images[rows].to(runtime.device, non_blocking=True))",
+                "to_float(runtime.copy(images[rows]))",
                 "images[rows].float()",
             ),
         ],
@@ -151,19 +151,19 @@ _CHANGES = {
     },
     "scgan/stages/images/judge.py": {
         _ATTRIBUTE_TRAINING + "test_the_judge_learns_the_attributes_of_real_images[one]": [
-            ("found.rows(found.y[rows])", "found.rows(found.y[rows.flip(0)])"),
-            ("found.rows(found.y[rows])", "found.rows(found.y[rows]).roll(1, 1)"),
+            ("runtime.copy(y[rows])", "runtime.copy(y[rows.flip(0)])"),
+            ("runtime.copy(y[rows])", "runtime.copy(y[rows]).roll(1, 1)"),
             ("        descend(optimizer, loss)\n", ""),
-            ("to_float(images[rows].to(runtime.device))", "images[rows].float()"),
+            ("to_float(runtime.copy(images[rows]))", "images[rows].float()"),
         ],
         _ATTRIBUTE_TRAINING + "test_the_judge_learns_the_attributes_of_real_images[many]": [
-            ("attribute_loss(logits, y, found.kind)", 'attribute_loss(logits, y, "one")'),
+            ("attribute_loss(logits, target, kind)", 'attribute_loss(logits, target, "one")'),
         ],
         _ATTRIBUTE_TRAINING + "test_adam_has_the_rate_and_the_schedule_that_are_set[fit_judge]": [
             ("adam(network, c.learning_rate)", "adam(network, 1e-3)"),
         ],
         _ATTRIBUTE_TRAINING + "test_images_are_drawn_evenly[fit_judge]": [
-            ("images, found = inputs.data.train,", "images, found = inputs.data.train[:3],"),
+            ("images = inputs.data.train\n", "images = inputs.data.train[:3]\n"),
         ],
         _ATTRIBUTE_TRAINING + "test_the_judge_is_stored_and_taken_up_frozen": [
             ("judge.eval().requires_grad_(False)", "judge.requires_grad_(False)"),
@@ -206,7 +206,7 @@ _CHANGES = {
             ),
             ("attributes.rows(attributes.y[rows])", "attributes.rows(attributes.y[rows.flip(0)])"),
             (
-                "to_float(self.images[rows].to(self.runtime.device, non_blocking=True))",
+                "to_float(self.runtime.copy(self.images[rows]))",
                 "self.images[rows].float()",
             ),
         ],
@@ -279,8 +279,8 @@ _CHANGES = {
         ],
         _GENERATOR_TRAINING + "test_the_average_of_the_weights_is_stored[1.5]": [
             ("training.average.module", "training.generator"),
-            ("        self.average.update_parameters(self.generator)\n", ""),
-            ("average_of(self.generator, c.ema_half_life", "average_of(self.generator, 2_000"),
+            ("        self.average.update(self.generator)\n", ""),
+            ("Average(self.generator, c.ema_half_life", "Average(self.generator, 2_000"),
         ],
         _GENERATOR_TRAINING + "test_the_stored_generator_is_taken_up_frozen": [
             ("network.eval().requires_grad_(False)", "network"),

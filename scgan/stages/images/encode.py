@@ -62,7 +62,7 @@ def encode_images(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -
     def step() -> Mapping[str, Tensor]:
         rows = runtime.share(torch.randint(len(images), (c.batch_size,), generator=generator))
         seed = int(torch.randint(2**62, (), generator=generator)) + runtime.rank
-        x = to_float(images[rows].to(runtime.device, non_blocking=True))
+        x = to_float(runtime.copy(images[rows]))
         loss = siamese.loss(views(torch.cat([x, x]), seed))
         descend(optimizer, loss)
         siamese.follow(state.samples / c.num_samples)

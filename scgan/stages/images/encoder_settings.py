@@ -8,7 +8,13 @@ from pydantic import Field
 
 from scgan.data.images.augment import ViewName
 from scgan.nn.image_encoder import BackboneName
-from scgan.training.settings import LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.settings import (
+    LearningRate,
+    NumSamples,
+    Precision,
+    Schedule,
+    TrainingSettings,
+)
 
 SiameseName = Literal["simclr", "byol", "barlow_twins"]
 
@@ -44,3 +50,4 @@ class ImageEncoderSettings(TrainingSettings):
     learning_rate: LearningRate = 1e-3
     weight_decay: float = Field(1e-6, ge=0, description="of Adam, on all weights; SimCLR's")
     schedule: Schedule = "cosine"
+    precision: Precision = "fp32"

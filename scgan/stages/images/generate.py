@@ -25,7 +25,7 @@ from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, descend, train
 from scgan.training.runtime import Runtime
 from scgan.training.settings import SCHEDULES
-from scgan.training.state import TrainState, average_of, named_weights
+from scgan.training.state import Average, TrainState, named_weights
 
 
 def build_generator(
@@ -159,7 +159,7 @@ class GeneratorTraining:
         for network in (self.generator, self.discriminator):
             runtime.place(network)
 
-        self.average = average_of(self.generator, c.ema_half_life, c.batch_size)
+        self.average = Average(self.generator, c.ema_half_life, c.batch_size)
         self.network = runtime.parallel(self.generator)
         self.critic = runtime.parallel(self.discriminator)
         self.g_optimizer = adam(self.generator, c.learning_rate, betas=GAN_BETAS)
@@ -188,13 +188,13 @@ class GeneratorTraining:
         if self.conditions is not None and number % self.conditions.c.n == 0:
             losses["classification"] = self._regularise(self.conditions, y_real)
 
-        x = to_float(self.images[rows].to(self.runtime.device, non_blocking=True))
+        x = to_float(self.runtime.copy(self.images[rows]))
         if self.c.r1_weight > 0 and number % self.c.r1_every == 0:
             losses["r1"] = self._penalise(x, y_real)
 
         y = y_real if self.conditions is None else self._asked(self.conditions)
         losses |= self._play(x, y_real, y)
-        self.average.update_parameters(self.generator)
+        self.average.update(self.generator)
         return losses
 
     def _rows(self) -> Tensor:
@@ -207,7 +207,7 @@ class GeneratorTraining:
         if self.conditions is None:
             return torch.empty(len(rows), 0, device=self.runtime.device)
         attributes = self.conditions.attributes
-        return attributes.rows(attributes.y[rows]).to(self.runtime.device)
+        return self.runtime.copy(attributes.rows(attributes.y[rows]))
 
     def _asked(self, conditions: Conditions) -> Tensor:
         """Attributes of this worker's share of a batch of generated images, ``[b, A]``."""
@@ -220,11 +220,11 @@ class GeneratorTraining:
         """Images with attributes ``y`` ``[b, A]``, of this worker's share of a batch of latents."""
         latents = self.generator.latents(self.c.batch_size, self.noise)
         eps, z = (self.runtime.share(t) for t in latents)
-        with self.runtime.autocast():
+        with self.runtime.autocast(self.c.precision):
             return self.network(eps, z, y)
 
     def _regularise(self, conditions: Conditions, y: Tensor) -> Tensor:
-        with self.runtime.autocast():
+        with self.runtime.autocast(self.c.precision):
             loss = conditions.loss(self._generate(y), y)
         done = self.state.samples / self.c.num_samples
         descend(self.g_optimizer, conditions.weight(done) * loss)
@@ -245,14 +245,14 @@ class GeneratorTraining:
         fake = self._generate(y)
 
         def discriminate() -> Tensor:
-            with self.runtime.autocast():
+            with self.runtime.autocast(self.c.precision):
                 real, faked = self.augment(x, real_draws), self.augment(fake.detach(), fake_draws)
                 logits = self.critic(torch.cat([real, faked]), torch.cat([y_real, y])).float()
             losses["d_loss"] = PAIRS[c.adversarial].d_loss(*logits.split(len(x))).mean()
             return losses["d_loss"]
 
         def generate() -> Tensor:
-            with self.runtime.autocast():
+            with self.runtime.autocast(self.c.precision):
                 fake_logits = self.discriminator(self.augment(fake, fake_draws), y).float()
             weights = {"orthogonality_weight": c.orthogonality_weight}
             loss = generator_loss(
@@ -273,5 +273,5 @@ class GeneratorTraining:
 
     def _augmentation(self) -> tuple[Tensor, ...]:
         """Random numbers of an augmentation of this worker's share of a batch."""
-        draws = self.augment.draw(self.c.batch_size, self.noise)
+        draws = self.augment.draw(self.c.batch_size, self.batches, self.noise)
         return (draws[0], self.runtime.share(draws[1])) if draws else ()

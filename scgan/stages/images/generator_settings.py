@@ -15,6 +15,7 @@ from scgan.training.settings import (
     BatchSize,
     LearningRate,
     NumSamples,
+    Precision,
     Schedule,
     ScheduleName,
     TrainingSettings,
@@ -83,6 +84,7 @@ class GeneratorSettings(TrainingSettings):
         5e-4, description="of Adam, of the discriminator, before the schedule"
     )
     schedule: Schedule = "late_linear"
+    precision: Precision = "fp32"
 
 
 class ConditionalSettings(GeneratorSettings):

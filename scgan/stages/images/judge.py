@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from scgan.contract import Inputs, Units
 from scgan.data.images.schema import to_float
-from scgan.losses.classification import attribute_loss
+from scgan.losses.classification import AttributeKind, attribute_loss
 from scgan.nn.image_encoder import SmallBackbone
 from scgan.nn.mlp import initialise
 from scgan.nn.pretrained.resnet import ResNet
@@ -19,7 +19,13 @@ from scgan.stages.images.attributes import load_attributes
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import adam, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.settings import (
+    LearningRate,
+    NumSamples,
+    Precision,
+    Schedule,
+    TrainingSettings,
+)
 from scgan.training.state import TrainState, named_weights
 
 
@@ -30,6 +36,7 @@ class JudgeSettings(TrainingSettings):
     num_samples: NumSamples = Field(300_000, description="images seen: some five epochs of MNIST")
     learning_rate: LearningRate = 1e-3
     schedule: Schedule = "cosine"
+    precision: Precision = "fp32"
 
 
 class Judge(nn.Module):
@@ -77,32 +84,41 @@ def load_judge(artifact: Artifact) -> Judge:
 
 def judge(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Fit a classifier of the attributes on the real training images alone."""
-    c: JudgeSettings = config.judge
-    images, found = inputs.data.train, load_attributes(inputs.artifacts["attributes"])
+    found = load_attributes(inputs.artifacts["attributes"])
+    return fit_judge(config.judge, found.rows(found.y), found.kind, inputs, runtime)
+
+
+def fit_judge(
+    c: JudgeSettings, y: Tensor, kind: AttributeKind, inputs: Inputs, runtime: Runtime
+) -> Artifact:
+    """Fit a classifier of the training images.
+
+    Args:
+        c: Settings.
+        y: Their attributes, ``[N, A]`` of 0 and 1.
+        kind: One an image, or many.
+        inputs: Data and seed.
+        runtime: Where it runs.
+    """
+    images = inputs.data.train
     channels, size = images.shape[1:3]
-    network = Judge(channels, size, len(found.names), inputs.generator("judge", "weights"))
+    network = Judge(channels, size, y.shape[1], inputs.generator("judge", "weights"))
     runtime.place(network)
     generator = inputs.generator("judge", "batches")
     optimizer = adam(network, c.learning_rate)
 
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(images), (c.batch_size,), generator=generator)
-        x = to_float(images[rows].to(runtime.device))
-        y = found.rows(found.y[rows]).to(runtime.device)
-        with runtime.autocast():
+        x = to_float(runtime.copy(images[rows]))
+        target = runtime.copy(y[rows])
+        with runtime.autocast(c.precision):
             logits = network.classify(x).float()
 
-        loss = attribute_loss(logits, y, found.kind)
+        loss = attribute_loss(logits, target, kind)
         descend(optimizer, loss)
         return {"classification": loss}
 
     state = TrainState({"judge": network}, {"judge": optimizer}, {"batches": generator})
     curve = train(state, step, c, name="judge", runtime=runtime)
-    meta = {
-        "curve": curve,
-        "channels": channels,
-        "size": size,
-        "num_attributes": len(found.names),
-    }
-
+    meta = {"curve": curve, "channels": channels, "size": size, "num_attributes": y.shape[1]}
     return Artifact(named_weights("judge", network), meta)

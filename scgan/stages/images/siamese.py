@@ -56,7 +56,7 @@ class Siamese:
         """What comes after a step, a share ``done`` of the training being over."""
 
     def _project(self, views: Tensor) -> tuple[Tensor, Tensor]:
-        with self.runtime.autocast():
+        with self.runtime.autocast(self.c.precision):
             first, second = self.network(views).float().chunk(2)
         return first, second
 
@@ -95,7 +95,7 @@ class BYOL(Siamese):
 
     @override
     def loss(self, views: Tensor) -> Tensor:
-        with torch.no_grad(), self.runtime.autocast():
+        with torch.no_grad(), self.runtime.autocast(self.c.precision):
             t0, t1 = self.target(views).float().chunk(2)
         q0, q1 = self._project(views)
         return byol(q0, t1) + byol(q1, t0)

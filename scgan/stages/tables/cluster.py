@@ -109,11 +109,13 @@ def num_clusters(
 def cluster(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 2, the partition of the codes into K subsets."""
     c: ClusterSettings = config.clusters
-    eps = load_encoder(config.encoder, inputs.artifacts["encode"]).embed(inputs.data.train)
+    encoder = load_encoder(config.encoder, inputs.artifacts["encode"]).to(runtime.device)
+    on_device = encoder.embed(inputs.data.train.to(runtime.device))
+    eps = on_device.cpu()
     num, why = num_clusters(c, eps, _seed(inputs))
 
     found = fit_clusters(
-        eps,
+        on_device,
         num,
         min_rows=c.min_rows,
         max_iter=c.max_iter,

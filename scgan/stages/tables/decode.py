@@ -15,17 +15,27 @@ from scgan.losses.regularizers import orthogonality
 from scgan.losses.scgan import decoder_loss, discriminator_loss
 from scgan.nn.critics import Critic, CriticNormalisation
 from scgan.nn.mappers import Whitening
+from scgan.nn.margins import Margins
+from scgan.nn.mlp import by_rows
 from scgan.nn.subspace import SubspaceDecoder
 from scgan.stages.tables.cluster import ClusteredCodes
-from scgan.stages.tables.latents import LatentName, latent_model
+from scgan.stages.tables.latents import LATENTS, LatentName, latent_model
 from scgan.stages.tables.rows import training_codes, training_rows
 from scgan.store.artifacts import Artifact
 from scgan.training.blocks import Blocks
 from scgan.training.loop import GAN_BETAS, adam, descend, frozen, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
-from scgan.training.state import TrainState, average_of, named_weights
+from scgan.training.settings import (
+    BatchSize,
+    LearningRate,
+    NumSamples,
+    Precision,
+    Schedule,
+    TrainingSettings,
+)
+from scgan.training.state import Average, TrainState, named_weights
 
+NUM_MARGIN_SAMPLES = 65_536  # rows of each latent model that the margins are taken from
 AXIS_FLOOR = 0.01  # least scale of a principal axis, as a share of the largest
 
 
@@ -86,6 +96,11 @@ class DecoderSettings(TrainingSettings):
     r1_every: int = Field(
         16, ge=1, description="steps from one with the penalty to the next, to save time"
     )
+    match_margins: bool = Field(
+        True,
+        description="whether samples of columns that are modelled by ranks are brought to the "
+        "data's distribution, column by column, once the decoder is trained; ours",
+    )
     orthogonality_weight: float = Field(
         1.0, ge=0, description="of how far the bases of the noise are from orthonormal"
     )
@@ -103,6 +118,7 @@ class DecoderSettings(TrainingSettings):
         1e-3, description="of Adam, of the critics, before the schedule"
     )
     schedule: Schedule = "late_linear"
+    precision: Precision = "fp32"
 
 
 def build_decoder(
@@ -162,6 +178,14 @@ def load_decoder(c: DecoderSettings, artifact: Artifact) -> SubspaceDecoder:
     return decoder
 
 
+def load_margins(artifact: Artifact, latent: LatentName) -> Margins:
+    """What brings samples of a latent model to the data's margins."""
+    margins = Margins(len(artifact.tensors["decoder.output.bias"]))
+    if section := artifact.section(f"margins_{latent}"):
+        margins.load_state_dict(section)
+    return margins
+
+
 def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 3: reconstruct x from its code with fixed noise, generate from latents with random.
 
@@ -177,11 +201,12 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     decoder.start(codes, rows)
     critics = build_critics(c, data_dim, weights).to(device)
     own = own_axes(c, rows)
-    average = average_of(decoder, c.ema_half_life, c.batch_size)
+    average = Average(decoder, c.ema_half_life, c.batch_size)
 
-    network = runtime.parallel(decoder)
-    critic = {name: runtime.parallel(d) for name, d in critics.items()}
-    optimizers = {"decoder": adam(network, c.learning_rate, betas=GAN_BETAS)}
+    network = runtime.mixed(runtime.parallel(decoder), c.precision)
+    critic = {name: runtime.mixed(runtime.parallel(d), c.precision) for name, d in critics.items()}
+    judges = {name: runtime.mixed(d, c.precision) for name, d in critics.items()}
+    optimizers = {"decoder": adam(decoder, c.learning_rate, betas=GAN_BETAS)}
     if critics:
         optimizers["critics"] = adam(critics, c.d_learning_rate, betas=GAN_BETAS)
     batches = _decoder_batches(config, inputs, clusters.codes, runtime)
@@ -203,14 +228,36 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
             loss = _critics_loss(c, critic, v, fakes, penalty, losses)
             descend(optimizers["critics"], loss)
         with frozen(critics.values()):
-            loss = _decoder_loss(c, critics, v, fakes, decoder.bases(), losses)
+            loss = _decoder_loss(c, judges, v, fakes, decoder.bases(), losses)
             descend(optimizers["decoder"], loss)
 
-        average.update_parameters(decoder)
+        average.update(decoder)
         return losses
 
     curve = train(state, step, c, name="decode", runtime=runtime)
-    return Artifact(named_weights("decoder", average.module), {"curve": curve})
+    tensors = named_weights("decoder", average.module)
+    tensors |= _margins(config, average.module, inputs, device)
+    return Artifact(tensors, {"curve": curve})
+
+
+@torch.no_grad()
+def _margins(
+    config: Any, decoder: SubspaceDecoder, inputs: Inputs, device: torch.device
+) -> dict[str, Tensor]:
+    """Margins of each latent model, from samples of it, as an artifact holds them."""
+    columns = inputs.data.table_schema.modelled
+    matched = torch.tensor([column.is_normal for column in columns], device=device)
+    if not config.decoder.match_margins or not matched.any():
+        return {}
+
+    tensors: dict[str, Tensor] = {}
+    for name in LATENTS:
+        generator = inputs.generator("decode", f"margins {name}", device)
+        latents = latent_model(name, config, inputs.artifacts, device)
+        eps = latents.sample(NUM_MARGIN_SAMPLES, generator)
+        x = by_rows(decoder, eps, decoder.noise(len(eps), generator))
+        tensors |= named_weights(f"margins_{name}", Margins.fit(x, matched))
+    return tensors
 
 
 def _first_rows(inputs: Inputs, eps: Tensor, runtime: Runtime) -> tuple[Tensor, Tensor]:
@@ -231,7 +278,7 @@ def own_axes(c: DecoderSettings, rows: Tensor) -> Callable[[Tensor], Tensor]:
 
 def _critics_loss(
     c: DecoderSettings,
-    critics: Mapping[str, nn.Module],
+    critics: Mapping[str, Callable[..., Tensor]],
     real: Tensor,
     fakes: Mapping[str, Tensor],
     penalty: float,
@@ -251,7 +298,7 @@ def _critics_loss(
 
 def _decoder_loss(
     c: DecoderSettings,
-    critics: nn.ModuleDict,
+    critics: Mapping[str, Callable[..., Tensor]],
     real: Tensor,
     fakes: Mapping[str, Tensor],
     bases: Sequence[Tensor],

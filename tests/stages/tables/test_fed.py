@@ -27,6 +27,7 @@ from scgan.systems.scgan import SCGANConfig
 from scgan.training.runtime import Runtime
 
 CPU = torch.device("cpu")
+LINEAR = SimpleNamespace(modelled=[SimpleNamespace(is_normal=False)] * 2)
 
 
 def seeded(seed=0):
@@ -63,7 +64,7 @@ def inputs():
     found = ClusteredCodes(centres, torch.bincount(k), spread, 3, k, codes)
     mappers = mapping.build_mappers(config_of().mappers, 4, 2, [seeded(3), seeded(4)])
     mapped = Artifact(dict(mappers.state_dict()), {"data_dim": 2})
-    data = SimpleNamespace(train=x, stream=None, num_train=len(x))
+    data = SimpleNamespace(train=x, stream=None, num_train=len(x), table_schema=LINEAR)
     return Inputs(data, {"cluster": found.to_artifact(), "map": mapped}, 0)
 
 
@@ -344,12 +345,12 @@ def test_the_decoder_draws_rows_latents_and_noise_of_the_runs_seed(inputs):
 
 def test_the_half_life_of_the_average_counts_samples(inputs, monkeypatch):
     calls = []
-    average_of = decode.average_of
+    average = decode.Average
 
     def averaged(module, half_life, batch_size):
         calls.append((half_life, batch_size))
-        return average_of(module, half_life, batch_size)
+        return average(module, half_life, batch_size)
 
-    monkeypatch.setattr(decode, "average_of", averaged)
+    monkeypatch.setattr(decode, "Average", averaged)
     decode.decode(config_of(**{"decoder.ema_half_life": 77.0}), ("all",), inputs, Runtime())
     assert calls == [(77.0, 32)]
