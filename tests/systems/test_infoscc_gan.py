@@ -191,15 +191,6 @@ def test_ratios_are_of_pairs_of_a_seed_and_ceilings_stand_in_brackets():
     assert "0.9 ± 0 (0.95)" in text
 
 
-def test_each_of_many_attributes_stands_beside_its_ceiling():
-    module = reproductions.load("infoscc_gan")
-    images = torch.zeros(12, 1, 28, 28)
-    cell = Cell("5", module.MANY, Spec("infoscc_gan", DataConfig(source="celeba"), None, 0))
-    scores = fake_scores(control_of_Bald=(0.9, 0.95), judge_control_of_Bald=(0.8, 0.97))
-    text = module.render([Result(cell, scores, images, images)]).markdown
-    assert "| 5: Bald | 0.9 | 0.95 | 0.8 | 0.97 |" in text
-
-
 def test_eigengan_takes_no_attributes(spec):
     config = override(
         systems.load("eigengan").presets["smoke"], {"generator.discriminator": "multiclass"}
