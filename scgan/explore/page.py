@@ -8,7 +8,6 @@ from typing import Any
 
 from scgan.capabilities import Amounts, Coefficients, OneOf, Option, WholeNumber
 from scgan.explore.explorer import Explorer, View, enlarged, opened
-from scgan.explore.picture import samples_over_data
 
 NUM_SLIDERS = 12  # of an option, before the others are folded away
 NUM_STEPS = 200  # of a slider for a whole number; more are typed in
@@ -135,7 +134,7 @@ class Page:
         names, sides = list(rows), st.columns(2)
         across = sides[0].selectbox("across", names, key="across")
         down = sides[1].selectbox("up", names, index=min(1, len(names) - 1), key="up")
-        shown = samples_over_data(rows, self.explorer.real_rows, across, down)
+        shown = self.explorer.picture(rows, across, down)
         st.image(shown, output_format="PNG")
 
         if not self.explorer.real_rows:

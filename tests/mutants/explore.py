@@ -52,11 +52,8 @@ _CHANGES = [
         "            st.error(str(error))\n            return\n\n        st.image(shown",
         "            raise\n\n        st.image(shown",
     ),
-    (
-        _PICTURE,
-        'clouds = {"data": real, "samples": samples} if real',
-        'clouds = {"data": samples, "samples": real} if real',
-    ),
+    (_PICTURE, "self._draw_on_top(points[-1])", "self._draw_on_top(points[0])"),
+    (_PICTURE, "self._canvas.restore_region(self._below)", "pass"),
     (_PICTURE, "np.where(mask_of(column), np.nan, numbers)", "numbers"),
     (_COEFFICIENTS, "descending=True, stable=True", "stable=True"),
     (_COEFFICIENTS, "    z = z.clone()\n", ""),
