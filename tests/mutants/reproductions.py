@@ -31,7 +31,7 @@ _CHANGES = {
     (_NEMGAN, _NEMGAN_TESTS): [
         ('"without h2": {"gan.mode_weight": 0.0}', '"without h2": {}'),
         ('modes = {"gan.num_clusters": MODES}', "modes = {}"),
-        ('{"gan.weights": assumed, "gan.labelled": labelled}', '{"gan.labelled": labelled}'),
+        ('{"gan.weights": assumed, **settings}', "settings"),
         ('("3", "5"), ASSUMED[0], changes', '("3", "5"), assumed, changes'),
         ("shares, torch.tensor(true)", "shares, torch.tensor(true[::-1])"),
         ("logits[:, list(among)]", "logits[:, : len(among)]"),
