@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: run test test-slow test-inputs test-faults mutants lint format clean
+.PHONY: run test test-slow test-inputs test-faults gpu mutants lint docs format clean
 
 run: $(READY)
 	$(BIN)/python ray_jobs/full_pipeline.py
@@ -21,6 +21,9 @@ test-inputs: $(READY)
 test-faults: $(READY)
 	$(BIN)/pytest -m faults tests/faults
 
+gpu: $(READY)
+	$(BIN)/pytest -m gpu
+
 mutants: $(READY)
 	$(BIN)/python tests/mutants/run.py
 
@@ -28,6 +31,9 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(READY)
+	$(BIN)/mkdocs build --strict
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -39,4 +45,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache site

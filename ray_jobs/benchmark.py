@@ -1,8 +1,9 @@
 """What Ray and the search cost and bring, as ratios, and races of SC-GAN against other models.
 
 ``python ray_jobs/benchmark.py overhead``, ``packing``, ``nodes``, ``step``, ``loading``, ``scale``,
-``search``, ``stopping``, ``gain``, ``stream``; the races ``tables``, ``toy2d``, ``mixtures`` and
-``magic``; ``clusters`` of labelled tables; each is in ``ray_jobs/benchmarks``.
+``search``, ``stopping``, ``gain``, ``stream``, ``gpu`` (of parts); the races ``tables``,
+``toy2d``, ``mixtures`` and ``magic``; ``clusters`` of labelled tables; each is in
+``ray_jobs/benchmarks``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,16 @@ from scgan.cli import commands  # noqa: E402
 def main() -> None:
     """Measure what Ray and the search cost and bring, and race SC-GAN against other models."""
     try:
-        from ray_jobs.benchmarks import clusters, gains, loading, race, running, scale, streaming
+        from ray_jobs.benchmarks import (
+            clusters,
+            gains,
+            gpu,
+            loading,
+            race,
+            running,
+            scale,
+            streaming,
+        )
     except ModuleNotFoundError as error:
         if error.name != "ray_jobs.benchmarks":
             raise
@@ -37,6 +47,7 @@ def main() -> None:
         gains.search,
         gains.stopping,
         gains.gain,
+        gpu.command,
         streaming.stream,
         race.tables,
         race.toy2d,

@@ -14,13 +14,15 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ray_jobs.cluster.ending import ended_by_sigterm  # noqa: E402
 from ray_jobs.cluster.resources import Resources  # noqa: E402
-from ray_jobs.cluster.session import LazyRayExecutor, results_folder  # noqa: E402
+from ray_jobs.cluster.session import LazyRayExecutor, folder_beside, placed, said_of_a_job  # noqa: E402
 from scgan.cli import commands  # noqa: E402
+from scgan.cli.config_file import Configurable  # noqa: E402
 from scgan.config import override  # noqa: E402
 
 
-@click.command(context_settings=commands.FLEXIBLE)
+@click.command(cls=Configurable, context_settings=commands.FLEXIBLE)
 @commands.run_options
 @click.pass_context
 def main(
@@ -41,17 +43,14 @@ def main(
     """
     spec, asked = commands.build_spec(system, data, preset, changes, ctx.args, seed)
     resources = override(Resources(), asked, "resources")
-    folder = results_folder()
-
-    if "://" not in store:
-        folder = folder / Path(store).expanduser()
-        store = str(folder)
-
+    store = placed(store)
     executor = LazyRayExecutor(resources)
-    try:
-        commands.run_and_show(spec, store, executor, folder=folder, as_json=as_json)
-    finally:
-        executor.close()
+    with ended_by_sigterm(), said_of_a_job():
+        try:
+            folder = folder_beside(store)
+            commands.run_and_show(spec, store, executor, folder=folder, as_json=as_json)
+        finally:
+            executor.close()
 
 
 if __name__ == "__main__":

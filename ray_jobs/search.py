@@ -16,15 +16,17 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ray_jobs.cluster.ending import ended_by_sigterm  # noqa: E402
 from ray_jobs.cluster.resources import Resources  # noqa: E402
-from ray_jobs.cluster.session import results_folder  # noqa: E402
+from ray_jobs.cluster.session import placed, said_of_a_job  # noqa: E402
 from ray_jobs.tuning.run import search  # noqa: E402
 from ray_jobs.tuning.settings import TuneSettings, tune_options  # noqa: E402
 from scgan.cli import commands  # noqa: E402
+from scgan.cli.config_file import Configurable  # noqa: E402
 from scgan.config import build, override  # noqa: E402
 
 
-@click.command(context_settings=commands.FLEXIBLE)
+@click.command(cls=Configurable, context_settings=commands.FLEXIBLE)
 @commands.run_options
 @tune_options
 @click.pass_context
@@ -49,12 +51,11 @@ def main(
     extra = [word for word in ctx.args if not _is_domain(word)]
     spec, asked = commands.build_spec(system, data, preset, changes, extra, seed)
     settings = build(TuneSettings, {**tuning, "space": (*tuning["space"], *domains)})
-
-    if "://" not in store:
-        store = str(results_folder() / Path(store).expanduser())
-
     resources = override(Resources(), asked, "resources")
-    if not search(spec, settings, store, resources, as_json=as_json):
+    with ended_by_sigterm(), said_of_a_job():
+        enough = search(spec, settings, placed(store), resources, as_json=as_json)
+
+    if not enough:
         share = f"{settings.max_failed:.0%}"
         raise RuntimeError(f"more than {share} of the trials failed (--max-failed)")
 

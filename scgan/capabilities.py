@@ -6,6 +6,7 @@ do, and never which system it is of.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -98,49 +99,76 @@ class OneOf(Option):
 
 
 @dataclass(frozen=True)
-class Degrees(Option):
-    """How much of each of some names, ``NAME=DEGREE,...`` or a mapping, degrees from 0 to 1."""
+class Amounts(Option):
+    """A number for each of some names, ``NAME=NUMBER,...`` or a mapping."""
 
     names: tuple[str, ...]
+
+    named: ClassVar[str]
+    """What the names are of."""
+    amount: ClassVar[str]
+    """What the numbers are, one of them."""
+    low: ClassVar[float]
+    high: ClassVar[float]
+    not_given: ClassVar[float]
+    """The number of names that are not given."""
 
     @property
     @override
     def allowed(self) -> str:
-        return f"NAME=DEGREE,... of {', '.join(self.names)}; degrees 0 to 1"
+        given = f"NAME={self.amount.upper()},... of {', '.join(self.names)}"
+        return f"{given}; {self.amount}s {self.low:g} to {self.high:g}"
 
     @override
     def read(self, value: Any) -> Tensor:
         pairs = list(value.items()) if isinstance(value, Mapping) else self._pairs(str(value))
-        y = torch.zeros(len(self.names))  # [A], 0 for those that are not given
+        y = torch.full((len(self.names),), self.not_given)  # [A]
         seen = set()
 
-        for name, degree in pairs:
+        for name, amount in pairs:
             if name not in self.names:
-                raise ValueError(f"unknown attribute {name!r}{suggest(name, self.names)}")
+                raise ValueError(f"unknown {self.named} {name!r}{suggest(name, self.names)}")
             if name in seen:
                 raise ValueError(f"{self.name} names {name!r} more than once")
             seen.add(name)
-            y[self.names.index(name)] = self._degree(name, degree)
+            y[self.names.index(name)] = self._number(name, amount)
 
         return y
 
     def _pairs(self, text: str) -> list[tuple[str, str]]:
         pairs = []
         for part in text.split(","):
-            name, equals, degree = part.rpartition("=")
+            name, equals, amount = part.rpartition("=")
             if not equals:
-                raise ValueError(f"{self.name}: {part!r} has no degree; give NAME=0.5,...")
-            pairs.append((name, degree))
+                raise ValueError(f"{self.name}: {part!r} has no {self.amount}; give NAME=0.5,...")
+            pairs.append((name, amount))
         return pairs
 
-    def _degree(self, name: str, degree: Any) -> float:
+    def _number(self, name: str, amount: Any) -> float:
         try:
-            number = float(degree)
+            number = float(amount)
         except (TypeError, ValueError):
-            raise ValueError(f"{self.name}: {degree!r} is no number; give NAME=0.5,...") from None
-        if not 0 <= number <= 1:
-            raise ValueError(f"{self.name}: {name}={degree} is out of range; degrees are 0 to 1")
+            raise ValueError(f"{self.name}: {amount!r} is no number; give NAME=0.5,...") from None
+        if not self.low <= number <= self.high:
+            span = f"{self.amount}s are {self.low:g} to {self.high:g}"
+            raise ValueError(f"{self.name}: {name}={amount} is out of range; {span}")
         return number
+
+
+@dataclass(frozen=True)
+class Degrees(Amounts):
+    """How much of each attribute, from 0 to 1; none of those that are not given."""
+
+    named, amount = "attribute", "degree"
+    low, high, not_given = 0.0, 1.0, 0.0
+
+
+@dataclass(frozen=True)
+class Coefficients(Amounts):
+    """Coordinates of the noise that are chosen, not drawn; NaN for those that are not given."""
+
+    named, amount = "dimension", "coefficient"
+    low, high, not_given = -4.0, 4.0, math.nan  # as far as [INFOSCC-GAN]'s code goes
 
 
 class Model(Protocol):
@@ -197,6 +225,14 @@ class Reconstructing(Protocol):
         """Rows ``[N, D]`` from their own codes, noise fixed."""
 
 
+@runtime_checkable
+class Encoding(Protocol):
+    """A model that has a code of each row or image."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes ``[N, d]``."""
+
+
 class Names(Protocol):
     """Attributes by name."""
 
@@ -214,6 +250,20 @@ class Conditional(Protocol):
 
     def asked(self, y: Tensor) -> Tensor:
         """Attributes ``[N, A]`` as classes ``[N]`` where each has one, else as 0 and 1."""
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """A model that reads off images how much they have of each attribute.
+
+    Attributes:
+        attributes: Their names.
+    """
+
+    attributes: Names
+
+    def degrees(self, x: Tensor) -> Tensor:
+        """Of each attribute in images, uint8 or floating point ``[N, C, H, W]``: ``[N, A]``."""
 
 
 @runtime_checkable

@@ -32,11 +32,25 @@ PAPERS: dict[str, Paper] = {
         2020,
         "A simple framework for contrastive learning of visual representations",
     ),
+    "BYOL": Paper(
+        "Grill, Strub, Altché, Tallec, Richemond, Buchatskaya, Doersch, Ávila Pires, Guo, "
+        "Gheshlaghi Azar, Piot, Kavukcuoglu, Munos, Valko",
+        2020,
+        "Bootstrap your own latent: A new approach to self-supervised learning",
+    ),
+    "BARLOW-TWINS": Paper(
+        "Zbontar, Jing, Misra, LeCun, Deny",
+        2021,
+        "Barlow Twins: Self-supervised learning via redundancy reduction",
+    ),
     "RESNET": Paper("He, Zhang, Ren, Sun", 2016, "Deep residual learning for image recognition"),
     "PIX2PIX": Paper(
         "Isola, Zhu, Zhou, Efros",
         2017,
         "Image-to-image translation with conditional adversarial networks",
+    ),
+    "CHECKERBOARD": Paper(
+        "Odena, Dumoulin, Olah", 2016, "Deconvolution and checkerboard artifacts"
     ),
     "DIFFAUGMENT": Paper(
         "Zhao, Liu, Lin, Zhu, Han",

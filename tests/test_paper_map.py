@@ -1,4 +1,4 @@
-"""The README's table of equations, the code's ``Source:`` lines and the bibliography agree."""
+"""The table of equations in docs, the code's ``Source:`` lines and the bibliography agree."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ROW = re.compile(
     r"^\| \[(?P<paper>[A-Z0-9-]+)\] ?(?P<place>[^|]*?) ?\| (?P<what>[^|]*) "
     r"\| `(?P<symbol>[^`]*)` \| `(?P<test>[^`]*)` \|$"
 )
-SECTION = (ROOT / "README.md").read_text().partition("## Equations and where they are")[2]
-LINES = [line for line in SECTION.splitlines() if re.match(r"\| \[", line)]
+PAGE = (ROOT / "docs" / "equations.md").read_text()
+LINES = [line for line in PAGE.splitlines() if re.match(r"\| \[", line)]
 ROWS = [match for line in LINES if (match := ROW.match(line))]
 
 KEY = r"\[([A-Z][A-Z0-9-]+)\]"
@@ -57,7 +57,7 @@ def places_of(symbol, paper):
     return found
 
 
-def test_the_readme_has_the_table_and_every_line_of_it_is_read():
+def test_the_page_has_the_table_and_every_line_of_it_is_read():
     assert len(ROWS) == len(LINES) >= 30
 
 
@@ -86,7 +86,7 @@ def test_every_key_in_the_code_is_in_the_bibliography_and_the_reverse():
     for _, _, source in source_lines():
         used |= set(re.findall(KEY, source))
     assert used <= PAPERS.keys()
-    listed = set(re.findall(KEY, (ROOT / "README.md").read_text()))
+    listed = set(re.findall(KEY, PAGE))
     assert PAPERS.keys() <= used | listed
 
 

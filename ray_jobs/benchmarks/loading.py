@@ -71,12 +71,12 @@ def loading(folder: Path, size: int, batch_size: int, steps: int) -> dict[str, A
     decoding = time.perf_counter() - start
 
     c = config.generator.model_copy(update={"batch_size": batch_size})
-    runtime = Runtime(device, amp=device.type == "cuda")
+    runtime = Runtime(device)
     training = GeneratorTraining(c, None, Inputs(data, {}, 0), runtime)
 
     def fetch() -> None:
         rows = torch.randint(len(training.images), (batch_size,), generator=training.batches)
-        to_float(training.images[rows].to(device, non_blocking=True))
+        to_float(runtime.copy(training.images[rows]))
 
     step_seconds = _seconds(training.step, steps, device)
     fetch_seconds = _seconds(fetch, steps, device)

@@ -1,4 +1,9 @@
-"""Fits a stage's units on Ray: data-parallel stages under Ray Train, independent units as tasks."""
+"""Fits a stage's units on Ray: several data-parallel workers under Ray Train, all else as tasks.
+
+What one worker trains alone needs no group, whose start takes some ten seconds: it is a task, too,
+in a process that has imported PyTorch for the stage before. ``resources.num_workers 1`` asks for a
+group all the same.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +18,13 @@ from typing import Any
 
 import ray
 import torch
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from ray_jobs.cluster.backend import choose_backend
+from ray_jobs.cluster.cards import device_here, keep_to_share
 from ray_jobs.cluster.meter import Meter
+from ray_jobs.cluster.progress import Stopped, new_progress_actor
 from ray_jobs.cluster.resources import Plan, Resources, plan
-from ray_jobs.cluster.waiting import StageTimeout
+from ray_jobs.cluster.waiting import StageTimeout, await_first_node
 from scgan.contract import Units
 from scgan.pipeline.executor import Job, Reporter, fit_part
 from scgan.training.heartbeat import heartbeat
@@ -25,52 +32,6 @@ from scgan.training.runtime import Progress, Runtime
 
 POLL_SECONDS = 0.5
 FILE_TASKS = 8  # tasks a slot, of a stage that goes through files
-
-
-class Stopped(RuntimeError):
-    """The driver wants a worker to end."""
-
-
-class ProgressActor:
-    """Workers anywhere write how far they are, and heartbeats; the driver reads them."""
-
-    def __init__(self) -> None:
-        self.latest: dict[str, Progress] = {}
-        self.alive = False
-        self.stopped = False
-
-    def write(self, pack: str, progress: Progress) -> bool:
-        """Replace a pack's progress.
-
-        Returns:
-            Whether to go on.
-        """
-        self.latest[pack] = progress
-        return not self.stopped
-
-    def beat(self) -> None:
-        """A worker sends a heartbeat."""
-        self.alive = True
-
-    def stop(self) -> None:
-        """Let whoever writes next end."""
-        self.stopped = True
-
-    def read(self) -> tuple[dict[str, Progress], bool]:
-        """What has changed since the last reading, and whether any worker sent a heartbeat."""
-        found = (self.latest, self.alive or bool(self.latest))
-        self.latest, self.alive = {}, False
-        return found
-
-
-RESTARTED = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
-"""Options of an actor that Ray may kill for memory, and that then is begun anew, empty."""
-
-
-def new_progress_actor() -> Any:
-    """A :class:`ProgressActor` beside the driver, so that it lives as long as that does."""
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return ray.remote(**RESTARTED, scheduling_strategy=here)(ProgressActor).remote()
 
 
 class RayExecutor:
@@ -82,7 +43,7 @@ class RayExecutor:
         meter: The job's; its own by default.
 
     Raises:
-        ValueError: If no node can hold what is asked for.
+        ValueError: If no node can hold what is asked for, or workers can't talk as asked for.
     """
 
     def __init__(
@@ -91,7 +52,11 @@ class RayExecutor:
         self.resources = resources
         self.meter = meter or Meter(resources.prices)
         self.started = time.monotonic() if started is None else started
+        await_first_node(resources, self.started)
         self.plan: Plan = plan(resources)
+        # By how PyTorch was built: the driver's node need not have a GPU itself.
+        gpus = self.plan.worker_gpus if torch.backends.cuda.is_built() else 0.0
+        self.backend = choose_backend(resources.backend, gpus, self.plan.num_workers)
 
     def fit(self, job: Job, units: Units, report: Reporter) -> None:
         """Have every unit fitted and stored.
@@ -104,11 +69,13 @@ class RayExecutor:
         reference = ray.put(job)
         report.used(self.meter.read())
 
-        if job.definition.data_parallel:
+        together = job.definition.data_parallel
+        if together and self.plan.in_group:
             self._train(job, reference, units, actor, report)
         else:
-            packs = self.packs(units, by_file=job.definition.by_file)
-            self.run_tasks(reference, packs, actor, report, job.stage)
+            packs = [units] if together else self.packs(units, by_file=job.definition.by_file)
+            gpus = self.plan.worker_gpus if together else self.plan.task_gpus
+            self.run_tasks(reference, packs, actor, report, job.stage, gpus)
 
         report.used(self.meter.read())
 
@@ -121,21 +88,25 @@ class RayExecutor:
         return [units[start : start + size] for start in range(0, len(units), size)]
 
     def run_tasks(
-        self, job: Any, packs: Sequence[Units], actor: Any, report: Reporter, name: str = "tasks"
+        self,
+        job: Any,
+        packs: Sequence[Units],
+        actor: Any,
+        report: Reporter,
+        stage: str,
+        gpus: float,
     ) -> None:
         """Fit each pack in a task, and wait for all.
 
         Raises:
             RuntimeError: If a task failed, after the others have ended.
         """
-        bundle = _bundle(self.plan.cpus, self.plan.task_gpus)
-        timeout = StageTimeout(name, self.resources, self.started, [bundle])
+        bundle = _bundle(self.plan.cpus, gpus)
+        timeout = StageTimeout(stage, self.resources, self.started, [bundle])
         timeout.await_room(functools.partial(self.meter.tell, report))
 
-        task, every = (
-            ray.remote(**self.task_options())(fit_on_task),
-            self.resources.checkpoint_seconds,
-        )
+        task = ray.remote(**self.task_options(gpus))(fit_on_task)
+        every = self.resources.checkpoint_seconds
         running = {task.remote(job, pack, actor, every): pack for pack in packs}
         pending, errors = list(running), []
 
@@ -159,19 +130,19 @@ class RayExecutor:
                     errors.append(error)
 
         if errors:
-            raise RuntimeError(
-                f"{len(errors)} of {len(packs)} tasks failed; the first: {_cause(errors[0])}"
-            ) from errors[0]
+            several = f"{len(errors)} of {len(packs)} tasks failed; the first: "
+            words = several if len(packs) > 1 else ""
+            raise RuntimeError(f"{words}{_cause(errors[0])}") from errors[0]
 
-    def task_options(self) -> dict[str, Any]:
+    def task_options(self, gpus: float) -> dict[str, Any]:
         """Ray's options of each task."""
         options: dict[str, Any] = {
             "num_cpus": self.plan.cpus,
             "max_retries": self.resources.max_retries,
         }
-        if self.plan.task_gpus:
+        if gpus:
             # A process a task, so that its GPU memory is given back when it ends.
-            options |= {"num_gpus": self.plan.task_gpus, "max_calls": 1}
+            options |= {"num_gpus": gpus, "max_calls": 1}
         return options
 
     def _train(self, definition: Job, job: Any, units: Units, actor: Any, report: Reporter) -> None:
@@ -220,10 +191,7 @@ class RayExecutor:
         return TorchTrainer(
             fit_on_worker,
             train_loop_config=loop,
-            # By how PyTorch was built: the driver's node need not have a GPU itself.
-            torch_config=TorchConfig(
-                backend="nccl" if on_gpus and torch.backends.cuda.is_built() else "gloo"
-            ),
+            torch_config=TorchConfig(backend=self.backend),
             scaling_config=ScalingConfig(
                 num_workers=(fewest, most) if fewest < most else most,
                 use_gpu=on_gpus,
@@ -246,13 +214,8 @@ class RayExecutor:
 
 def fit_on_task(job: Job, units: Units, actor: Any, checkpoint_every: float) -> None:
     """Fit some units in a Ray task, on its share of a GPU where it has one."""
-    device = torch.device("cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu")
-    runtime = Runtime(
-        device,
-        report=_writer(actor, units[0]),
-        checkpoint_every=checkpoint_every,
-        amp=device.type == "cuda",
-    )
+    report = _writer(actor, units[0])
+    runtime = Runtime(device_here(), report=report, checkpoint_every=checkpoint_every)
 
     with heartbeat(actor.beat.remote):
         fit_part(job, units, runtime)
@@ -267,6 +230,7 @@ def fit_on_worker(config: dict[str, Any]) -> None:
     device = (
         get_device() if torch.cuda.is_available() else torch.device("cpu")
     )  # of logical GPUs alone
+    keep_to_share()
 
     runtime = Runtime(
         device,
@@ -274,7 +238,6 @@ def fit_on_worker(config: dict[str, Any]) -> None:
         world_size=context.get_world_size(),
         report=_writer(config["actor"], "all"),
         checkpoint_every=config["checkpoint_every"],
-        amp=device.type == "cuda",
     )
 
     try:

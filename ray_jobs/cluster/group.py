@@ -11,6 +11,8 @@ import ray
 import torch
 import torch.distributed as dist
 
+from ray_jobs.cluster.backend import choose_backend
+from ray_jobs.cluster.cards import device_here
 from scgan.contract import Units
 from scgan.pipeline.executor import Job, fit_part
 from scgan.training.runtime import Runtime
@@ -49,6 +51,8 @@ def run_in_group(call: Callable[[Runtime], Any], workers: int, runtime: Runtime)
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
     group, helpers = get_current_placement_group(), []
+    gpus = group.bundle_specs[1].get("GPU", 0.0) if runtime.device.type == "cuda" else 0.0
+    backend = choose_backend("auto", gpus, workers)
     address = f"tcp://{ray.util.get_node_ip_address()}:{_free_port()}"
 
     for rank in range(1, workers):
@@ -56,10 +60,10 @@ def run_in_group(call: Callable[[Runtime], Any], workers: int, runtime: Runtime)
         size = {"num_cpus": bundle.get("CPU", 0), "num_gpus": bundle.get("GPU", 0)}
         place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=rank)
         task = ray.remote(**size, max_retries=0, scheduling_strategy=place)(_member)
-        helpers.append(task.remote(call, rank, workers, address))
+        helpers.append(task.remote(call, rank, workers, address, backend))
 
     try:
-        result = _member(call, 0, workers, address, runtime)
+        result = _member(call, 0, workers, address, backend, runtime)
         ray.get(helpers)
     except Exception:
         _end(helpers)
@@ -88,18 +92,18 @@ def _member(
     rank: int,
     workers: int,
     address: str,
+    backend: str,
     runtime: Runtime | None = None,
 ) -> Any:
     """One worker's part: join the group, call, leave it."""
     torch.set_num_threads(1)
     device = (runtime or runtime_here()).device
-    backend = "nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(
         backend, init_method=address, rank=rank, world_size=workers, timeout=TIMEOUT
     )
 
     try:
-        result = call(Runtime(device, rank=rank, world_size=workers, amp=device.type == "cuda"))
+        result = call(Runtime(device, rank=rank, world_size=workers))
         return result if rank == 0 else None
     finally:
         dist.destroy_process_group()
@@ -107,8 +111,7 @@ def _member(
 
 def runtime_here() -> Runtime:
     """The runtime of this process: its share of a GPU where it has one."""
-    on_gpu = bool(ray.get_gpu_ids()) and torch.cuda.is_available()
-    return Runtime(torch.device("cuda" if on_gpu else "cpu"), amp=on_gpu)
+    return Runtime(device_here())
 
 
 def fit_units(job: Job, units: Units, workers: int, runtime: Runtime) -> None:

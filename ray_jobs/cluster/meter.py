@@ -9,11 +9,11 @@ from typing import Any
 
 import ray
 
+from ray_jobs.cluster.nodes import HEAD_RESOURCE
 from scgan.pipeline.executor import Reporter, Usage
 
 READ_EVERY = 10.0  # seconds
 ANY, HEAD = "*", "head"
-HEAD_RESOURCE = "node:__internal_head__"  # Ray's mark of the node that the cluster began with
 _log = logging.getLogger(__name__)
 
 

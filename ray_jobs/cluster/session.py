@@ -15,6 +15,7 @@ import ray
 from ray_jobs.cluster.executor import RayExecutor
 from ray_jobs.cluster.meter import Meter
 from ray_jobs.cluster.resources import Resources
+from scgan.cli import commands
 from scgan.contract import Units
 from scgan.pipeline.executor import Job, Reporter
 
@@ -44,7 +45,12 @@ def connect(num_gpus: float | None = None) -> bool:
     else:
         with _on_loopback():
             ray.init(
-                address="local", num_gpus=num_gpus, include_dashboard=False, log_to_driver=False
+                address="local",
+                num_gpus=num_gpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                # The processes that Ray starts at once import PyTorch beside what is made ready.
+                _system_config={"preload_python_modules": ["ray_jobs.cluster.executor"]},
             )
 
     return True
@@ -97,12 +103,48 @@ def results_folder() -> Path:
     A job's working directory is Ray's unpacked copy of it, which Ray removes; results must not lie
     there.
     """
-    here = Path.cwd()
-    if "working_dir_files" not in here.parts:
-        return here
+    if not in_job():
+        return Path.cwd()
     folder = Path.home() / "scgan"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def in_job() -> bool:
+    """Whether this process runs in Ray's copy of a job's working directory."""
+    return "working_dir_files" in Path.cwd().parts
+
+
+@contextlib.contextmanager
+def said_of_a_job() -> Iterator[None]:
+    """Where a file is missing in a job, say what a job's folder is uploaded without.
+
+    Raises:
+        ValueError: The error that came, with that behind it.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if not (in_job() and "there is no such file or folder" in str(error)):
+            raise
+        raise ValueError(
+            f"{error}; a job sees its own folder, uploaded without what .gitignore and .rayignore "
+            "name: put data into it, on S3 or on a path that all nodes share"
+        ) from None
+
+
+def placed(store: str) -> str:
+    """A store's address, with a relative folder where results of a run lie."""
+    return store if "://" in store else str(results_folder() / Path(store).expanduser())
+
+
+def folder_beside(store: str) -> Path:
+    """Where databases beside a store lie: in it, or where results lie of one that is elsewhere.
+
+    Args:
+        store: The store, as :func:`placed` gives it.
+    """
+    return results_folder() if "://" in store else commands.folder_of(store)
 
 
 class LazyRayExecutor:

@@ -1,4 +1,4 @@
-"""What guards a search: its lock, signals that end it, and Ray's kills for memory.
+"""What guards a search: its lock, and Ray's kills for memory.
 
 A study is driven by one process at a time. Where its database is a file, a lock beside that file
 says so: the system lets it go when its holder dies, by kill -9 too. Where it is a server's
@@ -9,47 +9,37 @@ folder, and the study holds the driver's heartbeat: without one for a minute it 
 from __future__ import annotations
 
 import contextlib
-import signal
 import socket
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import click
 import optuna
 import ray
 from filelock import FileLock, Timeout
 
+from ray_jobs.cluster.ending import catch_sigterm
 from ray_jobs.cluster.session import connect
 from scgan.store.artifacts import digest
 from scgan.store.opening import sqlite_path
 
 HEARTBEAT = 15.0  # seconds between two
 DEAD_AFTER = 60.0  # seconds without one
-TERMINATED = 128 + signal.SIGTERM  # a shell's exit code of a process that SIGTERM ended
-
-_terminated = threading.Event()
 
 
 def join() -> None:
-    """Join the cluster; SIGTERM then ends this process as Ctrl-C does, entries closed, with 143."""
+    """Join the cluster, and keep SIGTERM, for which Ray sets a handler of its own."""
     if connect():
-
-        def end(*signal_and_frame: Any) -> None:
-            _terminated.set()
-            raise SystemExit(TERMINATED)
-
-        signal.signal(signal.SIGTERM, end)  # Ray has just set its own, which exits with 15
+        catch_sigterm()
 
 
 @contextlib.contextmanager
 def guarded(
     database: str, name: str, open_study: Callable[[], optuna.Study]
 ) -> Iterator[optuna.Study]:
-    """Open a study as its one driver, and end with the right code.
+    """Open a study as its one driver.
 
     Args:
         database: SQLAlchemy's address.
@@ -61,7 +51,6 @@ def guarded(
 
     Raises:
         ValueError: If another process drives it.
-        SystemExit: With 143 after a SIGTERM.
     """
     lock = FileLock(lock_file(database, name))
     try:
@@ -74,13 +63,6 @@ def guarded(
             study = open_study()
         with contextlib.nullcontext() if _is_file(database) else heartbeat(study):
             yield study
-    except SystemExit as end:
-        if not _terminated.is_set():
-            raise
-
-        click.echo("stopped; the same command goes on", err=True)
-        # Where Ray was being waited for, it has made the code 1.
-        raise SystemExit(TERMINATED) from end
     finally:
         lock.release()
 

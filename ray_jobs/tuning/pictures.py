@@ -70,16 +70,45 @@ def _history(study: optuna.Study, metric: str) -> Figure:
         places = [trial.number for trial in early], [trial.values[0] for trial in early]
         ax.plot(*places, "x", color="#999999", markersize=4, label="stopped early (its last value)")
 
-    ax.set(yscale="log")
+    _sparse_ticks(ax, [value for trial in study.get_trials() for value in (trial.values or [])[:1]])
     ax.legend(loc="upper right", frameon=False)
 
     return _in_our_style(ax, (6.5, 3.2))
 
 
+def _sparse_ticks(ax: Axes, values: Sequence[float]) -> None:
+    """Few ticks, whose labels don't meet; logarithmic where values span a factor of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    wide = min(values) > 0 and max(values) > 10 * min(values)
+    if wide:
+        ax.set_yscale("log")
+        ax.yaxis.set_minor_formatter(NullFormatter())
+
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=8) if wide else MaxNLocator(6))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+
+
 def _parallel_coordinates(study: optuna.Study, keys: Sequence[str], metric: str) -> Figure:
+    """A line a trial; dotted where it was stopped early, from its last value."""
+    from matplotlib.lines import Line2D
     from optuna.visualization.matplotlib import plot_parallel_coordinate
 
-    ax = plot_parallel_coordinate(study, target=_first_value, target_name=metric)
+    # Optuna draws complete trials alone: it is given a study in which all are.
+    shown, ends = optuna.create_study(directions=study.directions), []
+    for trial in study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED]):
+        if trial.values and all(key in trial.params for key in keys):
+            ends.append(":" if trial.state == TrialState.PRUNED else "-")
+            trial.state = TrialState.COMPLETE
+            shown.add_trial(trial)
+
+    ax = plot_parallel_coordinate(shown, params=list(keys), target=_first_value, target_name=metric)
+    ax.collections[0].set_linestyle(ends)
+    if ":" in ends:
+        dotted = Line2D([], [], color="#666666", linestyle=":", label="stopped early")
+        ax.legend(handles=[dotted], loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
+
     names = [metric, *(key.replace(".", ".\n") for key in keys)]
     ax.set_xticks(range(len(names)), names, rotation=0)
     for each in ax.figure.axes:

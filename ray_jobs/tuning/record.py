@@ -7,6 +7,7 @@ the next :meth:`SearchRecord.sync` makes up.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +21,10 @@ from ray_jobs.tuning.study import FINISHED, best
 from scgan.config import leaves
 from scgan.pipeline.executor import Usage
 from scgan.space import describe
-from scgan.tracking.content import curve_points, usage_points
-from scgan.tracking.entry import Entry, find_runs
+from scgan.tracking import view
+from scgan.tracking.content import SPACE, VALIDATION, curve_points, usage_points
+from scgan.tracking.entry import NOTE, Entry, find_runs
+from scgan.tracking.naming import listed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,6 +36,12 @@ STATES = {
     TrialState.PRUNED: "stopped early",
     TrialState.FAIL: "failed",
 }
+STATUSES = {  # a trial that was stopped early is not shown as one that ended
+    TrialState.COMPLETE: "FINISHED",
+    TrialState.PRUNED: "KILLED",
+    TrialState.FAIL: "FAILED",
+}
+PARENT, VERSIONS = "mlflow.parentRunId", "mlflow.modelVersions"  # MLflow's tags
 MAX_TAG = 4000  # letters: what a page shows of a cause
 
 
@@ -51,8 +60,9 @@ class SearchRecord:
         self.search, self.study, self.metrics = search, search.study, search.metrics
         self.client, self.experiment_id = client, experiment_id
         name, tags = f"search {search.name}", {"scgan.search": search.name}
-        self.parent = Entry(client, experiment_id, name, tags, stepless=True)
+        self.parent = Entry(client, experiment_id, name, tags)
         self.children: dict[int, Entry] = {}
+        self.keys = [key for key, _ in leaves(search.spec.config)]
         self.warned = False
 
     def __enter__(self) -> SearchRecord:
@@ -66,8 +76,9 @@ class SearchRecord:
         """Find the search's entry and its children, or make it."""
         self.parent.open()
         self.parent.log_params(_params(self.search))
+        self.parent.set_tags({NOTE: _note(self.search)})
         self.parent.set_status("RUNNING")
-        query = f"tags.`mlflow.parentRunId` = '{self.parent.id}'"
+        query = f"tags.`{PARENT}` = '{self.parent.id}'"
 
         for run in find_runs(self.client, self.experiment_id, query):
             if "scgan.trial" in run.data.tags:
@@ -78,9 +89,9 @@ class SearchRecord:
 
     def _child(self, number: int) -> Entry:
         if number not in self.children:
-            tags = {"mlflow.parentRunId": self.parent.id, "scgan.trial": str(number)}
-            child = Entry(self.client, self.experiment_id, f"trial {number}", tags)
-            self.children[number] = child
+            tags = {PARENT: self.parent.id, "scgan.trial": str(number)}
+            name = f"trial {number}"
+            self.children[number] = Entry(self.client, self.experiment_id, name, tags)
         return self.children[number]
 
     def sync(self, usage: Usage | None = None) -> None:
@@ -109,6 +120,8 @@ class SearchRecord:
         if child.complete:
             return
 
+        point = " ".join(listed(trial.params, self.keys))
+        child.name = f"trial {trial.number} {point}"
         child.open()
         child.log_params(trial.params)
         child.log_metrics(_rungs(trial, self.metrics))
@@ -116,14 +129,16 @@ class SearchRecord:
             return
 
         child.log_metrics(self._end(trial))
-        self.client.set_tag(child.id, "scgan.state", STATES[trial.state])
+        told = {"scgan.state": STATES[trial.state]}
         if "deaths" in trial.user_attrs:
-            deaths = "; ".join(trial.user_attrs["deaths"])
-            self.client.set_tag(child.id, "scgan.deaths", deaths[:MAX_TAG])
+            told["scgan.deaths"] = "; ".join(trial.user_attrs["deaths"])[:MAX_TAG]
         if "cause" in trial.user_attrs:
-            self.client.set_tag(child.id, "scgan.cause", trial.user_attrs["cause"][:MAX_TAG])
+            told["scgan.cause"] = trial.user_attrs["cause"][:MAX_TAG]
+        if trial.state == TrialState.PRUNED:
+            told["mlflow.runName"] = f"{child.name} · stopped early"
 
-        child.finish("FAILED" if trial.state == TrialState.FAIL else "FINISHED")
+        child.set_tags(told)
+        child.finish(STATUSES[trial.state])
 
     def _end(self, trial: FrozenTrial) -> Iterator[tuple[str, float, int]]:
         """Seconds of a trial's stages; of a complete one its scores and its last stage's curve."""
@@ -136,7 +151,7 @@ class SearchRecord:
 
         for name, value in trial.user_attrs.get("scores", {}).items():
             if name not in self.metrics:
-                yield name, value, 0
+                yield f"{VALIDATION}{name}", value, 0
 
         for stage, key in list(account.get("keys", {}).items())[-1:]:
             artifact = self.search.store.load(key)
@@ -149,12 +164,11 @@ class SearchRecord:
         parent, top = self.parent, best(self.study)
         if top is not None:
             values = dict(zip(self.metrics, top.values, strict=True))
-            points = [(f"best/{name}", value, 0) for name, value in values.items()]
-            points += [(f"held_out/{name}", value, 0) for name, value in final.items()]
+            points = [(f"{VALIDATION}{name}", value, 0) for name, value in values.items()]
+            points += [(name, value, 0) for name, value in final.items()]
             parent.log_metrics(points, replace=True)
-            self.client.set_tag(parent.id, "scgan.best_trial", str(top.number))
-            for key, value in top.params.items():
-                self.client.set_tag(parent.id, f"best.{key}", str(value))
+            told = {f"best.{key}": str(value) for key, value in top.params.items()}
+            parent.set_tags({"scgan.best_trial": str(top.number), **told})
 
         for name, figure in pictures.items():
             path = f"pictures/{name}.png"
@@ -164,6 +178,27 @@ class SearchRecord:
 
         parent.log_table("trials.json", *table(self.study, self.metrics))
         parent.set_status(status)
+        view.refresh(self.client, self.experiment_id)
+
+    def adopt(self, run_id: str | None, run: str) -> None:
+        """Put the best point's run under the search, and link it.
+
+        Args:
+            run_id: MLflow's id of its entry; None where MLflow has not taken it.
+            run: Its name in the store.
+        """
+        if run_id is None:
+            return
+        if PARENT not in self.client.get_run(run_id).data.tags:
+            self.client.set_tag(run_id, PARENT, self.parent.id)
+
+        top = best(self.study)
+        trial = self.children.get(top.number) if top is not None else None
+        links = [f"Best, trained at full length: [{run}]({_link(self.experiment_id, run_id)})"]
+        if trial is not None and trial.id:
+            link = _link(self.experiment_id, trial.id)
+            links.append(f"the trial that found it: [{trial.name}]({link})")
+        self.parent.set_tags({NOTE: f"{'; '.join(links)}.\n\n{_note(self.search)}"})
 
     def close(self, status: str) -> None:
         """Close the entries of the search and of trials in flight; the same search opens them."""
@@ -200,15 +235,27 @@ class SearchRecord:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
 
-        source = self._source(model_uri)
+        source, model_id = self._source(model_uri), model_uri.rpartition("/")[2]
         versions = self.client.search_model_versions(f"name = '{name}'")
         known = [version for version in versions if version.source == source]
-        version = (
-            known[0] if known else self.client.create_model_version(name, source, run.info.run_id)
-        )
-        self.client.set_registered_model_alias(name, "best", version.version)
+        if not known:
+            known = [
+                self.client.create_model_version(
+                    name, source, run.info.run_id, model_id=model_id, description=_note(self.search)
+                )
+            ]
+        number = str(known[0].version)
+        self._link_version(model_id, {"name": name, "version": int(number)})
+        self.client.set_registered_model_alias(name, "best", number)
+        return number
 
-        return str(version.version)
+    def _link_version(self, model_id: str, version: dict[str, Any]) -> None:
+        """Show a registered version on the model's page, as MLflow's own ``register_model`` does."""
+        tags = self.client.get_logged_model(model_id).tags
+        linked = json.loads(tags.get(VERSIONS, "[]"))
+        if version not in linked:
+            told = {VERSIONS: json.dumps([*linked, version])}
+            self.client.set_logged_model_tags(model_id, told)
 
     def _source(self, model_uri: str) -> str:
         """Where the registry finds the model: a server by its id, a database by its files."""
@@ -229,17 +276,42 @@ def _params(search: Search) -> dict[str, Any]:
         "metrics": ", ".join(search.metrics),
         "length": settings.length,
         "validation": settings.validation,
-        **{f"space.{key}": domain for key, domain in describe(search.space).items()},
+        **{f"{SPACE}{key}": _words(told) for key, told in describe(search.space).items()},
         **config,
     }
 
 
+def _note(search: Search) -> str:
+    """A search's description, in Markdown."""
+    spec, settings = search.trial_spec, search.settings
+    space = ", ".join(f"`{key}` {_words(told)}" for key, told in describe(search.space).items())
+    return (
+        f"**Search** of {spec.system} on {search.whole.name}: {settings.trials} trials, least "
+        f"{' and '.join(search.metrics)} on {settings.validation:.0%} of the training rows "
+        f"(`{VALIDATION}…`); the best is trained on all of them and scored on the held-out part."
+        "\n\n"
+        f"Searched: {space}."
+    )
+
+
+def _words(domain: Mapping[str, Any]) -> str:
+    """A domain as a person reads it."""
+    if "options" in domain:
+        return f"one of {', '.join(map(str, domain['options']))}"
+    scale = ", evenly in its logarithm" if domain.get("log") else ""
+    return f"{domain['low']:g} to {domain['high']:g}{scale}"
+
+
+def _link(experiment_id: str, run_id: str) -> str:
+    return f"#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
+
+
 def _rungs(trial: FrozenTrial, metrics: Sequence[str]) -> Iterator[tuple[str, float, int]]:
     for step, value in trial.intermediate_values.items():
-        yield metrics[0], value, step
+        yield f"{VALIDATION}{metrics[0]}", value, step
     if len(metrics) > 1 and trial.state == TrialState.COMPLETE:
         for name, value in zip(metrics, trial.values, strict=True):
-            yield name, value, 0
+            yield f"{VALIDATION}{name}", value, 0
 
 
 def table(study: optuna.Study, metrics: Sequence[str]) -> tuple[list[str], list[list[Any]]]:
@@ -252,9 +324,11 @@ def table(study: optuna.Study, metrics: Sequence[str]) -> tuple[list[str], list[
 
     for trial in trials:
         values = trial.values or [None] * len(metrics)
-        settings = [trial.params.get(key) for key in keys]
+        point = [trial.params.get(key) for key in keys]
         cause = trial.user_attrs.get("cause", "")
         state = STATES[trial.state]
-        rows.append([trial.number, state, *values, *settings, trial.number in front, cause])
+        rows.append([trial.number, state, *values, *point, trial.number in front, cause])
 
-    return ["trial", "state", *metrics, *keys, "on the Pareto front", "cause"], rows
+    # MLflow's page takes a dot in a column's name for a path, and shows nothing.
+    settings = [key.replace(".", "/") for key in keys]
+    return ["trial", "state", *metrics, *settings, "on the Pareto front", "cause"], rows

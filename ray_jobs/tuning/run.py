@@ -17,15 +17,15 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import click
-import ray
 from optuna.trial import TrialState
 from ray.tune.schedulers import FIFOScheduler
 
-from ray_jobs.cluster.executor import RayExecutor, new_progress_actor
-from ray_jobs.cluster.meter import Meter
-from ray_jobs.cluster.resources import Resources, check_bundles
+from ray_jobs.cluster.resources import Resources, check_bundles, num_places
+from ray_jobs.cluster.session import folder_beside
+from ray_jobs.cluster.waiting import StageTimeout, await_first_node
 from ray_jobs.tuning import guard
 from ray_jobs.tuning import settings as tune_settings
+from ray_jobs.tuning.executor import TaskExecutor
 from ray_jobs.tuning.pictures import draw
 from ray_jobs.tuning.progress import SearchCallback, SearchProgress
 from ray_jobs.tuning.propose import MAX_RESTARTS, Halving, StudySearcher
@@ -44,12 +44,10 @@ from ray_jobs.tuning.trial import TrialPlan, fit_fixed_stages, plan_trials, run_
 from scgan import systems
 from scgan.cli import commands, console
 from scgan.config import override
-from scgan.contract import Units
 from scgan.data.split import validation_split
 from scgan.metrics.scores import Score
 from scgan.pipeline import run as pipeline
-from scgan.pipeline.executor import Job, Reporter
-from scgan.pipeline.listeners import Listener
+from scgan.pipeline.listeners import Listener, added
 from scgan.pipeline.spec import Spec
 from scgan.report.page import publish
 from scgan.store.artifacts import ArtifactStore, digest
@@ -62,31 +60,6 @@ ENVIRONMENT: Mapping[str, str] = {  # the study is the one record: no snapshots,
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
 }
-
-
-class TaskExecutor:
-    """Fits on the cluster; what one worker trains in a plain task, without a worker group's start.
-
-    Args:
-        resources: What a run may take.
-    """
-
-    def __init__(self, resources: Resources) -> None:
-        self.resources, self.meter = resources, Meter(resources.prices)
-
-    def warm_up(self) -> None:
-        """Connect, if the search has not."""
-        guard.join()
-
-    def fit(self, job: Job, units: Units, report: Reporter) -> None:
-        """Have every unit fitted and stored."""
-        guard.join()
-        executor = RayExecutor(self.resources, meter=self.meter)
-        if job.definition.data_parallel and executor.plan.num_workers > 1:
-            executor.fit(job, units, report)
-        else:
-            packs = executor.packs(units)
-            executor.run_tasks(ray.put(job), packs, new_progress_actor(), report)
 
 
 def search(
@@ -126,17 +99,14 @@ def search(
         warm = open_warm(settings.warm_start, settings.database(settings.warm_start, store_url))
 
     database = settings.database(name, store_url)
-    common = tune_settings.description(spec, space, settings)
+    common = tune_settings.description(spec, space, settings, store_url)
     opened = functools.partial(open_study, database, name, common, settings.metric, spec.seed)
 
     with guard.guarded(database, name, opened) as study:
-        asked = Search(
-            spec, space, settings, whole, data, store, study, database, executor, executor.meter
-        )
+        asked = Search(spec, space, settings, whole, data, store, study, database, executor)
         plan = plan_trials(asked)
         if num_missing(asked) > 0:
-            guard.join()
-            check_bundles(settings.bundles, "lower --cpus, --gpus or --workers")
+            asked = _joined(asked)
 
         enqueue_first(study, space, plan.spec.config, settings.trials, warm)
         tracker = open_tracker(store_url)
@@ -151,19 +121,33 @@ def search(
     return enough
 
 
+def _joined(search: Search) -> Search:
+    """Join the cluster, and fill in what depends on it.
+
+    Raises:
+        ValueError: If it can't hold a trial, not when grown either.
+    """
+    guard.join()
+    resources = search.executor.resources
+    await_first_node(resources, search.executor.started)
+    settings = search.settings.with_gpus(resources)
+    check_bundles(settings.bundles, resources, "lower --cpus, --gpus or --workers")
+    return replace(search, settings=settings)
+
+
 def num_missing(search: Search) -> int:
     """How many trials have not ended, of those asked for."""
     return search.settings.trials - num_finished(search.study)
 
 
 def open_tracker(store_url: str) -> MLflowTracker:
-    """The way to MLflow: the address of the environment, else a file beside the store.
+    """The way to MLflow: the address of the environment, else a file in or beside the store.
 
     Raises:
         ValueError: If MLflow can't be used.
     """
-    folder = commands.folder_of(store_url)
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(folder / "mlflow.db")
+    database = folder_beside(store_url) / "mlflow.db"
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(database)
     with guard.machine_lock(uri):  # a new experiment is made by one
         return MLflowTracker.open(uri)
 
@@ -183,7 +167,7 @@ def _run_trials(search: Search, plan: TrialPlan, record: SearchRecord) -> None:
             fit_fixed_stages(search, plan)
 
         with SearchProgress(search.study, search.settings.trials, search.metrics[0]) as shown:
-            callback = SearchCallback(search.store, shown, record.sync, search.meter)
+            callback = SearchCallback(search.store, shown, record.sync, search.executor.meter)
             run_missing_trials(search, plan, callback)
 
         before = search.study.user_attrs.get("seconds", 0.0)
@@ -193,7 +177,7 @@ def _run_trials(search: Search, plan: TrialPlan, record: SearchRecord) -> None:
 
 
 def run_missing_trials(search: Search, plan: TrialPlan, callback: SearchCallback) -> None:
-    """Have Tune run the trials that are missing, as many at a time as the cluster holds.
+    """Have Tune run the trials that are missing, as many at a time as the cluster holds when grown.
 
     Raises:
         KeyboardInterrupt: If a person stopped it.
@@ -203,13 +187,18 @@ def run_missing_trials(search: Search, plan: TrialPlan, callback: SearchCallback
     # the study has.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
+    resources, bundles = search.executor.resources, search.settings.bundles
+    waiting = StageTimeout("the first trial", resources, search.executor.started, bundles)
+    waiting.await_room(lambda: None)
+    most = max(1, int(num_places(bundles[0], resources) // len(bundles)))
+
     # Trials in flight when Ray killed a worker for memory are tried again one at a time.
     suspects = 0
     while (missing := num_missing(search)) > 0:
         num = min(suspects, missing) or missing
         searcher = StudySearcher(search, callback.error_of)
-        alone = 1 if suspects else None
-        fit = functools.partial(_fit_with_tune, search, plan, searcher, callback, num, alone)
+        at_once = 1 if suspects else most
+        fit = functools.partial(_fit_with_tune, search, plan, searcher, callback, num, at_once)
 
         if (killed := guard.memory_kill(fit)) is not None:
             suspects = searcher.record_memory_kill(killed)
@@ -227,7 +216,7 @@ def _fit_with_tune(
     searcher: StudySearcher,
     callback: SearchCallback,
     num_trials: int,
-    at_once: int | None,
+    at_once: int,
 ) -> None:
     from ray import tune
 
@@ -246,7 +235,7 @@ def _fit_with_tune(
                 search_alg=searcher,
                 scheduler=scheduler,
                 num_samples=num_trials,
-                max_concurrent_trials=at_once,
+                max_concurrent_trials=at_once,  # and, for a cluster to grow, as many that wait
                 reuse_actors=True,  # a new process for each trial would spend seconds on imports
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
@@ -284,11 +273,12 @@ def _train_best(
     spec = replace(search.spec, config=override(search.spec.config, top.params))
     systems.load(spec.system).check(spec.config, search.whole)
     terminal = console.Terminal()
-    listeners: list[Listener] = [terminal, tracker]
+    listeners: list[Listener] = [terminal, tracker, *added()]
     outcome = pipeline.run(
         spec, search.whole, search.store, search.executor, listeners, pictures=True
     )
     report = publish(outcome, search.store, tracker)
+    record.adopt(tracker.run_id, spec.run_id)
     version = record.register(search.name, spec.run_id)
     terminal.say_time()
 

@@ -13,13 +13,13 @@ import click
 import optuna
 from pydantic import Field
 
-from ray_jobs.cluster.meter import Meter
+from ray_jobs.cluster.resources import Resources, has_gpus
+from ray_jobs.cluster.session import folder_beside
+from ray_jobs.tuning.executor import TaskExecutor
 from scgan import systems
-from scgan.cli import commands
 from scgan.config import Settings, leaves, override, shortened, suggest
 from scgan.data.dataset import Dataset
 from scgan.metrics.objectives import check_metrics
-from scgan.pipeline.executor import Executor
 from scgan.pipeline.spec import Spec
 from scgan.space import Space, change, describe
 from scgan.store.artifacts import ArtifactStore
@@ -65,7 +65,12 @@ class TuneSettings(Settings):
         0.2, gt=0, lt=1, description="Share of the training rows that trials are scored on."
     )
     cpus: float = Field(1.0, gt=0, description="Of a trial; small networks gain nothing by more.")
-    gpus: float = Field(0.0, ge=0, description="Of a trial; 0.25 shares one.")
+    gpus: float | None = Field(
+        None,
+        ge=0,
+        description="Of a trial, each worker's; 0.25 shares one.  [default: where the cluster has "
+        "any, resources.gpus_per_task, and of several workers resources.gpus_per_worker]",
+    )
     workers: int = Field(1, ge=1, description="That train a trial together, each so large.")
     max_failed: float = Field(0.5, ge=0, le=1, description="Share of trials that may fail.")
     warm_start: str | None = Field(
@@ -89,10 +94,16 @@ class TuneSettings(Settings):
         """What a trial takes of the cluster, a bundle a worker."""
         return [{"CPU": self.cpus} | ({"GPU": self.gpus} if self.gpus else {})] * self.workers
 
+    def with_gpus(self, resources: Resources) -> TuneSettings:
+        """The same with a trial's GPUs filled in: a share of one where the cluster has any."""
+        if self.gpus is not None:
+            return self
+        share = resources.gpus_per_task if self.workers == 1 else resources.gpus_per_worker
+        return self.model_copy(update={"gpus": share if has_gpus(resources) else 0.0})
+
     def database(self, name: str, store_url: str) -> str:
         """Address of the database of a study of this name."""
-        folder = commands.folder_of(store_url)
-        return self.study_storage or sqlite_uri(folder / f"search-{name}.db")
+        return self.study_storage or sqlite_uri(folder_beside(store_url) / f"search-{name}.db")
 
 
 def tune_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -118,7 +129,8 @@ def _click_type(annotation: Any, limits: list[Any]) -> Any:
     """What click checks an option by: the field's type and limits."""
     if typing.get_origin(annotation) is Literal:
         return click.Choice(typing.get_args(annotation))
-    if annotation not in (int, float):
+    numbers = {int: int, float: float, float | None: float}
+    if annotation not in numbers:
         return str
 
     found: dict[str, Any] = {}
@@ -126,7 +138,7 @@ def _click_type(annotation: Any, limits: list[Any]) -> Any:
         found |= {name: getattr(limit, name) for name in LIMITS if hasattr(limit, name)}
 
     low, high = found.get("ge", found.get("gt")), found.get("le", found.get("lt"))
-    if annotation is int:
+    if numbers[annotation] is int:
         return click.IntRange(low, high)
     return click.FloatRange(low, high, min_open="gt" in found, max_open="lt" in found)
 
@@ -189,8 +201,7 @@ class Search:
         store: Where artifacts lie.
         study: The record of trials.
         database: The study's address.
-        executor: Who trains what no trial trains: shared stages, and the best point.
-        meter: Reads what the search holds of the cluster.
+        executor: Trains what no trial trains: shared stages, and the best point.
     """
 
     spec: Spec
@@ -201,8 +212,7 @@ class Search:
     store: ArtifactStore
     study: optuna.Study
     database: str
-    executor: Executor
-    meter: Meter
+    executor: TaskExecutor
 
     @property
     def name(self) -> str:
@@ -225,9 +235,13 @@ def trial_spec(spec: Spec, settings: TuneSettings) -> Spec:
     return replace(spec, config=shortened(spec.config, settings.length))
 
 
-def description(spec: Spec, space: Space, settings: TuneSettings) -> Mapping[str, Any]:
+def description(
+    spec: Spec, space: Space, settings: TuneSettings, store_url: str
+) -> Mapping[str, Any]:
     """What a study's trials have in common; it can't be continued with another."""
     config = dict(leaves(trial_spec(spec, settings).config))
+    elsewhere = {"store": store_url} if "://" in store_url else {}  # a folder may be moved
+
     return {
         "space": describe(space),
         "metrics": list(settings.metric),
@@ -237,6 +251,7 @@ def description(spec: Spec, space: Space, settings: TuneSettings) -> Mapping[str
         "seed": spec.seed,
         "early stopping": settings.stops_early,
         "settings": {key: value for key, value in config.items() if key not in space},
+        **elsewhere,
     }
 
 

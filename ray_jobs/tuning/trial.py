@@ -272,14 +272,14 @@ def _train(spec: Spec, plan: TrialPlan, store: ArtifactStore, account: Account) 
 
     def report_rung(rung: int, artifact: Artifact) -> None:
         artifacts = {**account.artifacts, plan.stage: artifact}
-        model = system.model(spec.config, artifacts, torch.device("cpu"))
+        model = system.model(spec.config, artifacts, executor.runtime.device)
         values = measure(model, data, searched, spec.seed)
         tune.report({"samples": rung, "account": account.text(), **values})
 
     executor = StepwiseExecutor(plan, account, report_rung)
     fitted = fit_stages(spec, data, store, executor, [account])
     account.keys = {name: stage.key for name, stage in fitted.items()}
-    model = system.model(spec.config, account.artifacts, torch.device("cpu"))
+    model = system.model(spec.config, account.artifacts, executor.runtime.device)
 
     return measure(model, data, objectives, spec.seed)
 

@@ -9,9 +9,6 @@ from typing import Literal
 import click
 
 from scgan.cli import commands
-from scgan.metrics.modes import NUM_SAMPLES, NUM_STACKED
-from scgan.pipeline import stored as runs
-from scgan.store.artifacts import ArtifactStore
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="End with one JSON object on stdout.")
 
@@ -52,7 +49,7 @@ def cluster(
     from scgan.pipeline.assigning import assign
 
     check_target(out)
-    stored = runs.open_run(run, ArtifactStore(store, write=False))
+    stored = commands.open_run(run, store)
     chosen = None if keep is None else [name for name in keep.split(",") if name]
     found = assign(stored, data, keep=chosen, missing=missing)
     write_samples(out, found.columns, found.meanings)
@@ -80,8 +77,8 @@ def cluster(
 @click.option(
     "--num",
     type=click.IntRange(1),
-    help=f"Samples that are counted, drawn at random: {NUM_SAMPLES:,}, of images {NUM_STACKED:,}, "
-    "if not given; all where there are fewer.",
+    help="Samples that are counted, drawn at random: 2,500, of images 26,000, if not given, as "
+    "VEEGAN does; all where there are fewer.",
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
 @commands.STORE

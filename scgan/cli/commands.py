@@ -1,33 +1,40 @@
-"""What the commands share: options to a spec, a run and what is around it, errors in a line."""
+"""What the commands share: options to a spec, a run and what is around it, errors in a line.
+
+Nothing that is slow to import, PyTorch first, is imported before a command runs: help is quick.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from scgan import systems
-from scgan.capabilities import Clustering
-from scgan.cli import console
+from scgan.cli import console, extras
 from scgan.config import build, leaves, override, suggest
-from scgan.data.dataset import DataConfig, Dataset
-from scgan.metrics.scores import NUM_ROWS_MIN, Score
-from scgan.pipeline import executor as execution
-from scgan.pipeline import run as pipeline
-from scgan.pipeline import stored as runs
-from scgan.pipeline.outcome import Outcome
-from scgan.pipeline.spec import Spec
-from scgan.store.artifacts import ArtifactStore
-from scgan.store.opening import sqlite_uri
 
-OPTIONS = ("--system", "--data", "--preset", "--set", "--store", "--seed", "--json")
+if TYPE_CHECKING:
+    from scgan.data.dataset import Dataset
+    from scgan.metrics.scores import Score
+    from scgan.pipeline.executor import Executor
+    from scgan.pipeline.outcome import Outcome
+    from scgan.pipeline.spec import Spec
+    from scgan.pipeline.stored import StoredRun
+
+OPTIONS = (
+    *("--system", "--data", "--preset", "--set", "--config"),
+    *("--store", "--seed", "--json", "--log-level"),
+)
 """The options of :func:`run_options`, for whoever misspells one."""
+
+LEVELS = ("debug", "info", "warning", "error")
 
 STORE = click.option(
     "--store",
@@ -39,6 +46,18 @@ STORE = click.option(
 
 FLEXIBLE = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Click context settings of commands that take a typed flag for every setting."""
+
+
+def _set_log_level(ctx: click.Context, option: click.Parameter, level: str | None) -> None:
+    """Have the loggers of this package and of ``ray_jobs`` write from a level on to stderr."""
+    if level is None:
+        return
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    for name in ("scgan", "ray_jobs"):
+        logging.getLogger(name).setLevel(level.upper())
+        logging.getLogger(name).handlers = [handler]
 
 
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -66,9 +85,22 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="KEY=VALUE",
             help="Change a setting, decoder.lambda_x=0.5; so does the flag --decoder.lambda_x 0.5.",
         ),
+        click.option(
+            "--config",
+            metavar="FILE.yaml",
+            expose_value=False,
+            help="Options and settings as a file; flags win over it. fit --dump-config writes one.",
+        ),
         STORE,
         click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1)),
         click.option("--json", "as_json", is_flag=True, help="End with one JSON object on stdout."),
+        click.option(
+            "--log-level",
+            type=click.Choice(LEVELS, case_sensitive=False),
+            expose_value=False,
+            callback=_set_log_level,
+            help="Say on stderr what this package logs from that level on.",
+        ),
     )
 
     for option in reversed(options):
@@ -101,6 +133,10 @@ def build_spec(
     Raises:
         ValueError: For anything unknown or not allowed.
     """
+    from scgan import systems
+    from scgan.data.dataset import DataConfig
+    from scgan.pipeline.spec import Spec
+
     loaded = systems.load(system)
     if preset not in loaded.presets:
         raise ValueError(f"unknown preset {preset!r} of {system}{suggest(preset, loaded.presets)}")
@@ -159,6 +195,8 @@ def check_scorable(data: Dataset) -> None:
     Raises:
         ValueError: For such a split.
     """
+    from scgan.metrics.scores import NUM_ROWS_MIN
+
     if len(data.test) < 2 * NUM_ROWS_MIN:
         raise ValueError(
             f"{data.name}: {len(data.test)} test rows are too few to score a run; give more rows, "
@@ -168,7 +206,7 @@ def check_scorable(data: Dataset) -> None:
 
 
 def run_and_show(
-    spec: Spec, store_url: str, executor: execution.Executor, *, folder: Path, as_json: bool
+    spec: Spec, store_url: str, executor: Executor, *, folder: Path, as_json: bool
 ) -> Outcome:
     """Run a pipeline with a terminal, MLflow and a report around it, and end with its table.
 
@@ -185,8 +223,12 @@ def run_and_show(
     Raises:
         ValueError: For wrong input, before anything is trained.
     """
+    from scgan.capabilities import Clustering
+    from scgan.pipeline import listeners
+    from scgan.pipeline import run as pipeline
+    from scgan.pipeline import stored as runs
     from scgan.report.page import publish
-    from scgan.tracking.tracker import MLflowTracker
+    from scgan.store.artifacts import ArtifactStore
 
     terminal = console.Terminal()
     store = ArtifactStore(store_url)
@@ -195,9 +237,9 @@ def run_and_show(
     if store.storage.read(f"{spec.run_id}/run.json") is None:
         executor.warm_up()
 
-    own = os.environ.get("MLFLOW_TRACKING_URI")
-    tracker = MLflowTracker.open(own or sqlite_uri(folder.absolute() / "mlflow.db"))
-    outcome = pipeline.run(spec, data, store, executor, [terminal, tracker], pictures=True)
+    tracker = extras.open_tracker(folder)
+    heard = [terminal, *([] if tracker is None else [tracker]), *listeners.added()]
+    outcome = pipeline.run(spec, data, store, executor, heard, pictures=True)
     report = publish(outcome, store, tracker)
     terminal.say_time()
 
@@ -216,7 +258,8 @@ def run_and_show(
             click.echo(f"         --{option.name}: {option.meaning} ({option.allowed})")
         if isinstance(outcome.model, Clustering):
             click.echo(f"cluster: {runs.cluster_command(spec, store.url, data.kind)}")
-        click.echo(f"compare: {tracker.address}")
+        if tracker is not None:
+            click.echo(f"compare: {tracker.address}")
 
     return outcome
 
@@ -234,12 +277,19 @@ def show_scores(scores: Mapping[str, Score], title: str, as_json: bool, **fields
 
 
 def guarded(command: click.Command) -> None:
-    """Run a command; what its user got wrong becomes one line on stderr and exit code 2.
+    """Run a command, its errors in a line."""
+    with one_line_errors():
+        command.main(standalone_mode=False)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Within it, what a user got wrong becomes one line on stderr and exit code 2.
 
     A training that failed exits with 1; SCGAN_DEBUG=1 shows the traceback of either.
     """
     try:
-        command.main(standalone_mode=False)
+        yield
     except click.ClickException as error:
         _say(error.format_message())
         sys.exit(2)
@@ -248,6 +298,13 @@ def guarded(command: click.Command) -> None:
         sys.exit(130)
     except (ValueError, OSError) as error:
         _say(str(error), error)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        if package not in extras.EXTRAS:
+            raise
+
+        _say(f"this needs {package}, which is not installed: {extras.install(package)}", error)
         sys.exit(2)
     except RuntimeError as error:
         _say(str(error), error)
@@ -258,6 +315,18 @@ def _say(message: str, error: BaseException | None = None) -> None:
     if error is not None and os.environ.get("SCGAN_DEBUG"):
         raise error
     click.echo(f"error: {' '.join(message.split())}", err=True)
+
+
+def open_run(run: str, store_url: str) -> StoredRun:
+    """A finished run of a store, which is not written to.
+
+    Raises:
+        ValueError: If there is no such store or run.
+    """
+    from scgan.pipeline import stored as runs
+    from scgan.store.artifacts import ArtifactStore
+
+    return runs.open_run(run, ArtifactStore(store_url, write=False))
 
 
 def folder_of(store_url: str) -> Path:

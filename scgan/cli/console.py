@@ -13,16 +13,16 @@ from rich.table import Table
 from rich.text import Text
 from typing_extensions import override
 
-from scgan.metrics.scores import Score
-from scgan.pipeline.executor import Usage
 from scgan.pipeline.listeners import Listener
-from scgan.store.artifacts import Artifact
-from scgan.training import runtime
 
 if TYPE_CHECKING:
     from scgan.data.dataset import Dataset
+    from scgan.metrics.scores import Score
+    from scgan.pipeline.executor import Usage
     from scgan.pipeline.outcome import Outcome
     from scgan.pipeline.spec import Spec
+    from scgan.store.artifacts import Artifact
+    from scgan.training import runtime
 
 PLAIN_EVERY = 5.0  # seconds between lines where the output is no terminal, at first
 PLAIN_MOST = 300.0  # and at last: a twentieth of the run's time, so that a long log stays short

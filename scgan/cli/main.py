@@ -1,4 +1,4 @@
-"""The command ``scgan``: systems, fit, sample, evaluate, report, cluster, modes, store."""
+"""The command ``scgan``: systems, fit, sample, evaluate, report, cluster, modes, explore, ...."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from typing import Literal
 
 import click
 
-from scgan import __version__, systems
-from scgan.capabilities import choose
+from scgan import __version__
 from scgan.cli import commands
 from scgan.cli.clusters import cluster, modes
+from scgan.cli.config_file import Configurable, dump
+from scgan.cli.explore import explore
 from scgan.cli.store import store_commands
 from scgan.config import leaves, override, suggest
-from scgan.data.dataset import DataConfig
-from scgan.pipeline import executor as execution
-from scgan.pipeline import stored as runs
-from scgan.store.artifacts import ArtifactStore
 
 _STORE = commands.STORE
 _SEED = click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
@@ -51,6 +48,8 @@ def cli(ctx: click.Context) -> None:
 @_JSON
 def show_systems(name: str | None, as_json: bool) -> None:
     """List the systems and their presets, or one system's settings and defaults."""
+    from scgan import systems
+
     if name is None:
         loaded = [systems.load(n) for n in systems.available()]
         if as_json:
@@ -73,8 +72,11 @@ def show_systems(name: str | None, as_json: bool) -> None:
         click.echo(f"{key} = {'none' if value is None else value}")
 
 
-@cli.command(context_settings=commands.FLEXIBLE)
+@cli.command(cls=Configurable, context_settings=commands.FLEXIBLE)
 @commands.run_options
+@click.option(
+    "--dump-config", is_flag=True, help="Print all settings as --config takes them, and end."
+)
 @click.pass_context
 def fit(
     ctx: click.Context,
@@ -86,19 +88,27 @@ def fit(
     store: str,
     seed: int,
     as_json: bool,
+    dump_config: bool,
 ) -> None:
     """Train a system in this process, without Ray: the same stages, the same artifacts.
 
     Every setting is a flag: --decoder.lambda_x 0.5, --data.missing drop (see `scgan systems
     scgan`).
     """
+    from scgan.pipeline.executor import LocalExecutor
+
     spec, resources = commands.build_spec(system, data, preset, changes, ctx.args, seed)
     if resources:
         raise ValueError(
             f"resources.{next(iter(resources))} is for ray_jobs/full_pipeline.py; scgan fit runs "
             "here alone"
         )
-    executor = execution.LocalExecutor()
+
+    if dump_config:
+        click.echo(dump(spec, store), nl=False)
+        return
+
+    executor = LocalExecutor()
     commands.run_and_show(spec, store, executor, folder=commands.folder_of(store), as_json=as_json)
 
 
@@ -132,11 +142,12 @@ def sample(
     What may be chosen is a flag by the run's system, and in its report: --cluster 3, --latent real;
     --attribute NAME, --attributes NAME=0.5,...
     """
+    from scgan.capabilities import choose
     from scgan.pipeline import sampling
 
     sampling.check_out(out)
     given = dict(commands.pairs(ctx.args))
-    stored = runs.open_run(run, ArtifactStore(store, write=False))
+    stored = commands.open_run(run, store)
     chosen = choose(stored.model, given)
     num = num or (sampling.NUM_ROWS if stored.kind == "table" else sampling.NUM_IMAGES)
     sampling.sample_to(out, stored, num, seed, chosen)
@@ -216,13 +227,16 @@ def evaluate(
                 "a run has its own"
             )
 
-        stored = runs.open_run(run, ArtifactStore(store, write=False))
+        from scgan import systems
+
+        stored = commands.open_run(run, store)
         data = stored.outcome().data
         seed = stored.spec.seed if seed is None else seed
         scores = dict(systems.load(stored.spec.system).evaluate(stored.model, data, seed))
         commands.show_scores(scores, run, as_json, run=run)
         return
 
+    from scgan.data.dataset import DataConfig
     from scgan.data.tables.checking import Choice
     from scgan.pipeline.scoring import score_files
 
@@ -243,16 +257,18 @@ def evaluate(
 @_STORE
 def report(run: str, store: str) -> None:
     """Write the report of RUN again and say where it is."""
+    from scgan.pipeline.executor import LocalExecutor
     from scgan.pipeline.run import drawn
     from scgan.report.page import write_report
+    from scgan.store.artifacts import ArtifactStore
 
-    outcome = runs.open_run(run, ArtifactStore(store, write=False)).outcome()
+    outcome = commands.open_run(run, store).outcome()
     writable = ArtifactStore(store)
-    place, _ = write_report(drawn(outcome, writable, execution.LocalExecutor()), writable)
+    place, _ = write_report(drawn(outcome, writable, LocalExecutor()), writable)
     click.echo(place)
 
 
-for command in (cluster, modes, store_commands):
+for command in (cluster, modes, explore, store_commands):
     cli.add_command(command)
 
 

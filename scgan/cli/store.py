@@ -6,13 +6,15 @@ import itertools
 import json
 import time
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
 from scgan.cli import commands, console
-from scgan.store.artifacts import ArtifactStore
-from scgan.store.inventory import Item, damages, inventory, waste
+
+if TYPE_CHECKING:
+    from scgan.store.inventory import Item
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="End with one JSON object on stdout.")
 
@@ -27,6 +29,9 @@ def store_commands() -> None:
 @_JSON
 def show(*, store: str, as_json: bool) -> None:
     """List what lies in a store: kind, size, age, and the runs that use it."""
+    from scgan.store.artifacts import ArtifactStore
+    from scgan.store.inventory import inventory
+
     opened = ArtifactStore(store, write=False)
     items = inventory(opened)
 
@@ -66,6 +71,9 @@ def verify(*, store: str, as_json: bool) -> None:
 
     A damaged artifact counts as missing: the run that made it, started again, trains it anew.
     """
+    from scgan.store.artifacts import ArtifactStore
+    from scgan.store.inventory import damages, inventory
+
     opened = ArtifactStore(store, write=False)
     bad = dict(damages(opened))
     num = len(inventory(opened))
@@ -105,6 +113,9 @@ def gc(*, hours: float, yes: bool, store: str, as_json: bool) -> None:
     be a running job's: choose more than the longest time in which a job of yours writes nothing.
     Artifacts of a search's trials belong to no run.
     """
+    from scgan.store.artifacts import ArtifactStore
+    from scgan.store.inventory import waste
+
     opened = ArtifactStore(store, write=yes)
     found = waste(opened, hours=hours)
 

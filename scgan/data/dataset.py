@@ -21,12 +21,15 @@ from scgan.data.toy import TOYS
 
 # Part of every fingerprint: raise it when the same source comes to give other rows, so that old
 # artifacts are not taken.
-DATA_VERSION = 1
+DATA_VERSION = 2
 
 DIGITS = "digits"
 """The bundled set of images: scikit-learn's handwritten digits."""
 
-BUNDLED = (*TOYS, DIGITS)
+SHAPES = "shapes"
+"""The drawn set of images with forty attributes."""
+
+BUNDLED = (*TOYS, DIGITS, SHAPES)
 """Names of the sets that need no file."""
 
 
@@ -36,8 +39,8 @@ class DataConfig(Settings):
     source: str = Field(
         "checkerboard",
         min_length=1,
-        description="name of a toy set, digits, a path, or s3://bucket/key; a toy set by default, "
-        "which needs no file",
+        description="name of a toy set, digits, shapes, a path, or s3://bucket/key; a toy set by "
+        "default, which needs no file",
     )
     columns: tuple[str, ...] | None = Field(
         None, description="columns of a table to model, in this order; none, the default, for all"

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 
 from scgan.config import suggest
-from scgan.data.dataset import BUNDLED, DATA_VERSION, DIGITS, DataConfig, Dataset
+from scgan.data.dataset import BUNDLED, DATA_VERSION, DIGITS, SHAPES, DataConfig, Dataset
 from scgan.data.fingerprint import fingerprint
 from scgan.data.formats import READERS, local_path
 from scgan.data.images.finding import find_images
 from scgan.data.images.reading import decode_images
 from scgan.data.images.schema import Size
 from scgan.data.images.sources import Source, read_digits
+from scgan.data.images.synthetic import read_shapes
 from scgan.data.listing import ARCHIVES, kind_of
 from scgan.data.mixture import Toy
 from scgan.data.remote import on_disk
@@ -58,6 +59,10 @@ def load(config: DataConfig, seed: int) -> Dataset:
     if config.source == DIGITS:
         _refuse(config, "a set of images", ("label",))
         return _load_images(config, read_digits(), seed, config.image_size or SIZE_OF_DIGITS)
+
+    if config.source == SHAPES:
+        _refuse(config, "a set of images", ("label",))
+        return _load_images(config, read_shapes(), seed, config.image_size)
 
     path = Path(config.source) if config.source.startswith("s3://") else local_path(config.source)
     check_is_path(config.source)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from scgan.data.images.schema import to_float
 from scgan.figures import images, tables
 from scgan.figures.marginals import marginals
 from scgan.metrics.default_scores import class_labels, extractors_of
+from scgan.metrics.image_scores import PIXELS
 from scgan.metrics.images import features
 
 if TYPE_CHECKING:
@@ -27,6 +28,37 @@ SUBSPACES = (
     "Subspaces. One panel a layer, one row a dimension, the most important first; its coefficient "
     "grows from left to right, all else fixed."
 )
+
+
+NUM_TRAINING, NUM_CLOSE, NUM_NEAREST = 5000, 6, 6  # searched; samples shown; images beside each
+
+
+def nearest_training_images(model: Any, data: Dataset, fake: Tensor) -> tuple[str, Figure]:
+    """Draw the samples that lie nearest to training images, beside these: copies would be seen.
+
+    Args:
+        model: The trained system, whose first network is what distances are of.
+        data: Its data; the first 5,000 training images are searched.
+        fake: Samples, ``[N, C, H, W]`` in [-1, 1].
+
+    Returns:
+        A caption, with the median distance of samples and of held-out images; and the picture.
+    """
+    extractor, training = [*extractors_of(model), PIXELS][0], data.train[:NUM_TRAINING]
+    h = features(extractor, training)
+    distances = torch.cdist(features(extractor, fake[:NUM_IMAGES]), h)  # [N, M]
+    held_out = torch.cdist(features(extractor, data.test[:NUM_IMAGES]), h).min(1).values
+
+    closest = distances.min(1).values
+    rows = closest.argsort()[:NUM_CLOSE]
+    places = distances[rows].argsort(1)[:, :NUM_NEAREST]
+    found = to_float(training[places.flatten()]).unflatten(0, places.shape)
+    caption = (
+        f"Nearest training images. The samples of {len(distances):,} that lie nearest to any of "
+        f"{len(h):,} training images, by the {extractor.name}: a sample is {closest.median():.3g} "
+        f"from its nearest, a held-out image {held_out.median():.3g} (medians)."
+    )
+    return caption, images.nearest(fake[rows].cpu(), found)
 
 
 def draw_table(model: Model, data: Dataset, seed: int) -> Iterator[tuple[str, Figure]]:
@@ -175,3 +207,5 @@ def draw_images(model: Model, data: Dataset, seed: int) -> Iterator[tuple[str, F
             f"Features. Held-out images and samples in a 2-D t-SNE of features ({network.name})."
         )
         yield caption, images.tsne(h, y, h_fake, None, names, seed)
+
+    yield nearest_training_images(model, data, fake)

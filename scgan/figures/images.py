@@ -77,13 +77,16 @@ def by_attribute(fake: Mapping[str, Tensor], real: Mapping[str, Tensor]) -> Figu
 
 
 @style()
-def traversals(strips: Sequence[Tensor], values: Sequence[float]) -> Figure:
+def traversals(
+    strips: Sequence[Tensor], values: Sequence[float], labels: Sequence[Sequence[str]] = ()
+) -> Figure:
     """Draw what each dimension of each layer's subspace does, a panel a layer.
 
     Args:
         strips: Of each layer, the coarsest first, ``[D, T, channels, H, W]`` in [-1, 1]: one image,
             its layer's dimensions moved one at a time; the most important dimension first.
         values: Coefficients, ``[T]``.
+        labels: Of each layer, what each dimension changes; none for numbers alone.
 
     Returns:
         The figure.
@@ -91,14 +94,34 @@ def traversals(strips: Sequence[Tensor], values: Sequence[float]) -> Figure:
     Source: [EIGENGAN] Fig. 4; [INFOSCC-GAN] Figs. 6 and 7.
     """
     across = min(len(strips), 3 if strips[0].shape[-1] <= 32 else 2)  # larger images are to be seen
-    figure, axes = panels(len(strips), across, _size(strips[0], WIDTH / across))
+    figure, axes = panels(len(strips), across, _size(strips[0], WIDTH / across, sum(labels, [])))
     for i, (ax, rows) in enumerate(zip(axes, strips, strict=True)):
         ends = {0: ", coarsest", len(strips) - 1: ", finest"} if len(strips) > 1 else {}
         names = [str(number + 1) for number in range(len(rows))]
+        if labels:
+            names = [f"{text}  {name}" for name, text in zip(names, labels[i], strict=True)]
         _show(ax, rows, names, values, title=f"layer {i + 1}{ends.get(i, '')}")
         ax.set_ylabel("dimension, by importance" if i % across == 0 else "")
         ax.set_xlabel("coefficient" if i >= len(strips) - across else "")
 
+    return figure
+
+
+@style()
+def nearest(samples: Tensor, training: Tensor) -> Figure:
+    """Draw samples, each beside the training images nearest to it.
+
+    Args:
+        samples: ``[R, channels, H, W]`` in [-1, 1].
+        training: ``[R, k, channels, H, W]`` likewise, nearest first.
+
+    Returns:
+        The figure, the samples in the left panel.
+    """
+    size = _size(training, WIDTH * 0.5)
+    figure, (left, right) = panels(2, 2, size)
+    _show(left, samples[:, None], [], title="samples")
+    _show(right, training, [], title="nearest training images")
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Contrastive losses of the encoder: InfoNCE with in-batch negatives, by three similarities."""
+"""Contrastive losses: two views of the same thing held to one another, with or without others."""
 
 from __future__ import annotations
 
@@ -119,6 +119,78 @@ def mutual_information(loss: Tensor, num: int) -> Tensor:
     return math.log(2 * num - 1) - loss
 
 
+def byol(q: Tensor, target: Tensor) -> Tensor:
+    r"""Bootstrap loss: one view's prediction of what the slow target network makes of the other.
+
+    .. math:: \ell = \lVert \bar q - \bar t \rVert^2 = 2 - 2
+              \frac{q^\top t}{\lVert q \rVert \lVert t \rVert}
+
+    Args:
+        q: Predictions from one view, ``[B, Q]``; any scale, normalised inside.
+        target: The target network's projections of the other view, ``[B, Q]``, without gradient.
+
+    Returns:
+        Mean over the images, scalar, in [0, 4]; 2 where the two are orthogonal.
+
+    Raises:
+        ValueError: If the shapes differ.
+
+    Source: [BYOL] Eq. (2).
+    """
+    _check_views(q, target)
+    return (F.normalize(q, dim=1) - F.normalize(target, dim=1)).square().sum(1).mean()
+
+
+def byol_momentum(base: float, done: float) -> float:
+    r"""How much of itself the target network keeps in a step, rising to 1 over the training.
+
+    .. math:: \tau = 1 - (1 - \tau_\mathrm{base}) (\cos(\pi k / K) + 1) / 2
+
+    Args:
+        base: At the start, in [0, 1].
+        done: k / K, the share of the training that is done, in [0, 1].
+
+    Returns:
+        The share, from ``base`` to 1.
+
+    Source: [BYOL] Sec. 3.2.
+    """
+    return 1 - (1 - base) * (math.cos(math.pi * done) + 1) / 2
+
+
+def barlow_twins(u0: Tensor, u1: Tensor, redundancy_weight: float) -> Tensor:
+    r"""How far the views' cross-correlation is from the identity.
+
+    .. math:: \ell = \sum_i (1 - C_{ii})^2 + \lambda \sum_i \sum_{j \neq i} C_{ij}^2, \quad
+              C_{ij} = \frac{\sum_b u_{b,i} u'_{b,j}}
+              {\sqrt{\sum_b u_{b,i}^2} \sqrt{\sum_b (u'_{b,j})^2}}
+
+    with each dimension centred over the batch.
+
+    Args:
+        u0: Projections of the first views, ``[B, Q]``, B at least 2: of all workers, where there
+            are several, as a correlation is no mean over shares.
+        u1: Projections of the second views, ``[B, Q]``.
+        redundancy_weight: :math:`\lambda`.
+
+    Returns:
+        Sum over the dimensions, scalar; Q where the views have nothing in common.
+
+    Raises:
+        ValueError: If the shapes differ.
+
+    Source: [BARLOW-TWINS] Eqs. (1) and (2).
+    """
+    _check_views(u0, u1)
+    a, b = (F.normalize(u - u.mean(0), dim=0) for u in (u0, u1))
+    correlation = a.T @ b  # [Q, Q]
+
+    alike = correlation.diagonal()
+    invariance = (1 - alike).square().sum()
+    redundancy = correlation.square().sum() - alike.square().sum()
+    return invariance + redundancy_weight * redundancy
+
+
 class ContrastiveLoss(Protocol):
     """Signature of the losses."""
 
@@ -162,9 +234,7 @@ def _info_nce(
     gathered: Gathered,
     rank: int,
 ) -> Tensor:
-    if u0.shape != u1.shape:
-        raise ValueError(f"the two views differ in shape: {tuple(u0.shape)} and {tuple(u1.shape)}")
-
+    _check_views(u0, u1)
     if temperature <= 0:
         raise ValueError(f"temperature must be positive, not {temperature}")
 
@@ -176,3 +246,8 @@ def _info_nce(
     logits = logits.scatter(1, itself[:, None], -torch.inf)
 
     return F.cross_entropy(logits, positive)
+
+
+def _check_views(u0: Tensor, u1: Tensor) -> None:
+    if u0.shape != u1.shape:
+        raise ValueError(f"the two views differ in shape: {tuple(u0.shape)} and {tuple(u1.shape)}")

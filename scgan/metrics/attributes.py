@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from scgan.metrics.images import floats
@@ -18,18 +19,22 @@ class ControlAccuracy:
     """How often a classifier finds the attributes that were asked for.
 
     Attributes:
-        overall: Share of images whose attribute is found; of many attributes an image, the mean of
-            their shares.
-        by_attribute: Share of each attribute, ``[A]``: of the images that should have it, or, with
-            many attributes an image, of all images; NaN where there is no image.
+        overall: Recall: of all attributes that were asked for, of all images, the share found.
+        balanced: Mean over attributes of its recall and its specificity, the share of images of
+            which it was not asked and in which it is not found; of classes the mean of recalls.
+        by_attribute: Recall of each attribute, ``[A]``; NaN where it was never asked for.
     """
 
     overall: float
+    balanced: float
     by_attribute: tuple[float, ...]
 
 
 def control_accuracy(predicted: Tensor, y: Tensor) -> ControlAccuracy:
     """Compare the attributes that a classifier finds in generated images with those asked for.
+
+    Absent attributes count in the balanced accuracy alone: with many attributes an image, most are
+    absent, and never drawing any of them would find most "right".
 
     Args:
         predicted: Classes ``[N]``, or attributes ``[N, A]`` of 0 and 1, of the images.
@@ -39,10 +44,9 @@ def control_accuracy(predicted: Tensor, y: Tensor) -> ControlAccuracy:
         Shares in [0, 1].
 
     Raises:
-        ValueError: If the shapes differ or there are no images.
+        ValueError: If the shapes differ, or no attribute is asked for.
 
-    Source: [INFOSCC-GAN] Sec. 4. Differs from its code: of many attributes, the absent count as the
-        present.
+    Source: [INFOSCC-GAN] Sec. 4, and its code.
     """
     if predicted.shape != y.shape or y.ndim not in (1, 2) or not y.numel():
         raise ValueError(
@@ -50,20 +54,30 @@ def control_accuracy(predicted: Tensor, y: Tensor) -> ControlAccuracy:
         )
 
     predicted, y = predicted.cpu(), y.cpu()
-    right = (predicted == y).double()
+    if y.ndim == 1:
+        recalls = torch.bincount(y, (predicted == y).double()) / torch.bincount(y)
+        overall = float((predicted == y).double().mean())
+        return ControlAccuracy(overall, float(recalls.nanmean()), tuple(recalls.tolist()))
 
-    if y.ndim == 2:
-        return ControlAccuracy(float(right.mean()), tuple(right.mean(0).tolist()))
+    asked, found = y.bool(), predicted.bool()
+    if not asked.any():
+        raise ValueError("no attribute is asked for: draw more images")
 
-    shares = torch.bincount(y, right) / torch.bincount(y)
-    return ControlAccuracy(float(right.mean()), tuple(shares.tolist()))
+    hits, misses = (asked & found).sum(0), (~asked & ~found).sum(0)
+    recalls, specificities = hits / asked.sum(0), misses / (~asked).sum(0)
+    balanced = (recalls + specificities).double().nanmean() / 2  # where both are known
+    overall = float(hits.sum() / asked.sum())
+    if balanced.isnan():
+        balanced = torch.tensor(overall)
+
+    return ControlAccuracy(overall, float(balanced), tuple(recalls.double().tolist()))
 
 
-def diversity(x: Tensor, y: Tensor, seed: int = 0) -> float:
-    """How different two images of an attribute are: root mean square difference of their values.
+def diversities(x: Tensor, y: Tensor, seed: int = 0) -> Tensor:
+    """How different two images of each attribute are: root mean square difference of their values.
 
-    The mean over all pairs inside an attribute, then over attributes; of 1,000 random images an
-    attribute. Read it beside the real images' own: less is a collapse, more is noise.
+    The mean over all pairs of 1,000 random images of the attribute. Read it beside the real images'
+    own: less is a collapse, more is noise.
 
     Args:
         x: Images or features, ``[N, ...]``, floating point; or images as uint8, taken as floating
@@ -72,10 +86,11 @@ def diversity(x: Tensor, y: Tensor, seed: int = 0) -> float:
         seed: Of the images that are taken.
 
     Returns:
-        The difference in units of ``x``, 0 or more, to about 1e-7 of the values' size.
+        The difference in units of ``x``, 0 or more, to about 1e-7 of the values' size, ``[A]``; NaN
+        for an attribute of fewer than two images. Classes are counted up to the largest.
 
     Raises:
-        ValueError: If the lengths differ or no attribute has two images.
+        ValueError: If the lengths differ.
 
     Source: none (the spread within an attribute, which accuracy alone does not see).
     """
@@ -85,18 +100,25 @@ def diversity(x: Tensor, y: Tensor, seed: int = 0) -> float:
         )
 
     generator = torch.Generator().manual_seed(seed)
-    members = [y == k for k in y.unique()] if y.ndim == 1 else list(y.bool().T)
-
-    differences = []
-    for member in members:
+    one_hot = F.one_hot(y.long()) if y.ndim == 1 else y  # [N, A]
+    differences = torch.full((one_hot.shape[1],), torch.nan, dtype=torch.float64)
+    for a, member in enumerate(one_hot.bool().T):
         index = member.nonzero().flatten().cpu()
         if len(index) > 1:
-            differences.append(_mean_difference(x[_some(index, generator)]))
+            differences[a] = _mean_difference(x[_some(index, generator)])
+    return differences
 
-    if not differences:
+
+def diversity(x: Tensor, y: Tensor, seed: int = 0) -> float:
+    """The mean of :func:`diversities` over the attributes that have two images.
+
+    Raises:
+        ValueError: If the lengths differ or no attribute has two images.
+    """
+    mean = diversities(x, y, seed).nanmean()
+    if mean.isnan():
         raise ValueError("no attribute has two images: draw more")
-
-    return sum(differences) / len(differences)
+    return float(mean)
 
 
 def _mean_difference(x: Tensor) -> float:

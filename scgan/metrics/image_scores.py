@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from scgan.metrics.attributes import control_accuracy, diversity
+from scgan.config import suggest
+from scgan.metrics.attributes import control_accuracy, diversities
 from scgan.metrics.images import (
     Classifying,
     Extractor,
@@ -52,6 +53,7 @@ def compare_images(
     held_out: Tensor | None = None,
     num_max: int = 10_000,
     chamfer: Sequence[str] = (),
+    chamfer_points: int = 1000,
 ) -> Iterator[tuple[str, Score]]:
     """Score generated images against real ones, in the features of each extractor.
 
@@ -70,6 +72,7 @@ def compare_images(
             none.
         num_max: Most images a side.
         chamfer: Names of extractors by which to take the Chamfer distances, too: two 3-D t-SNEs.
+        chamfer_points: Points a side of them, at most.
 
     Yields:
         For each extractor ``fid_<name>_<n>``, ``kid_<name>_<n>``, ``is_<classifier's name>_<n>``
@@ -77,12 +80,18 @@ def compare_images(
         ``chamfer_mean_<name>_<points>``.
 
     Raises:
-        ValueError: If there are fewer than 10 images a side, or no extractor.
+        ValueError: If there are fewer than 10 images a side, no extractor, or none of a name in
+            ``chamfer``.
     """
     if not extractors:
         raise ValueError(
             "image scores need an extractor: name one, such as resnet50:path, or use the encoder"
         )
+
+    known = [extractor.name for extractor in extractors]
+    for name in chamfer:
+        if name not in known:
+            raise ValueError(f"no extractor {name!r} for Chamfer distances{suggest(name, known)}")
 
     held_out = real[:0] if held_out is None else held_out
     num = min(num_max, len(fake), (len(real) + len(held_out)) // 2)
@@ -109,49 +118,104 @@ def compare_images(
             yield name, Score.of(name, *values)
 
         if extractor.name in chamfer:
-            yield from _chamfer(extractor.name, made, real_a, real_b, seed)
+            yield from _chamfer(extractor.name, made, real_a, real_b, seed, chamfer_points)
 
 
-def attribute_scores(
+def control_scores(
+    predicted: Tensor,
+    y: Tensor,
+    real_predicted: Tensor,
+    real_y: Tensor,
+    names: Sequence[str],
+    *,
+    by: str = "",
+) -> dict[str, Score]:
+    """Score how generated images follow their attributes, as a classifier reads them.
+
+    The floor of each is the same of real images: what the classifier finds of the attributes that
+    they have, and so the most that can be asked of generated ones.
+
+    Args:
+        predicted: Attributes that it finds in generated images, ``[M]``, or ``[M, A]`` of 0 and 1.
+        y: Attributes asked for, likewise.
+        real_predicted: Attributes that it finds in real images, ``[N]`` or ``[N, A]``.
+        real_y: Their attributes, likewise.
+        names: Of the attributes, A.
+        by: What the scores' names begin with.
+
+    Returns:
+        ``control_accuracy``, ``control_accuracy_worst`` (of an attribute), ``control_balanced``,
+        and ``control_of_<name>`` for each attribute that was asked for, in [0, 1].
+    """
+    made, real = control_accuracy(predicted, y), control_accuracy(real_predicted, real_y)
+    ceilings = dict(zip(names, real.by_attribute, strict=False))
+    asked_for = {
+        name: share
+        for name, share in zip(names, made.by_attribute, strict=False)
+        if not math.isnan(share)
+    }
+    worst = min(asked_for, key=lambda name: asked_for[name])
+    values = {
+        "control_accuracy": (made.overall, real.overall),
+        "control_accuracy_worst": (asked_for[worst], ceilings.get(worst)),
+        "control_balanced": (made.balanced, real.balanced),
+    }
+    for name, share in asked_for.items():
+        plain = name.replace("_", "-").replace(" ", "-")
+        values[f"control_of_{plain}"] = (share, ceilings.get(name))
+
+    return {f"{by}{name}": _beside(f"{by}{name}", *pair) for name, pair in values.items()}
+
+
+def _beside(name: str, value: float, floor: float | None) -> Score:
+    known = floor is not None and not math.isnan(floor)
+    return Score.of(name, value, floor if known else None)
+
+
+def diversity_scores(
     fake: Tensor,
     y: Tensor,
-    predicted: Tensor,
     real: Tensor,
     real_y: Tensor,
     seed: int,
     extractors: Sequence[Extractor] = (),
 ) -> dict[str, Score]:
-    """Score how generated images follow their attributes, and how they differ within one.
+    """Score how generated images differ within an attribute.
 
     Args:
         fake: Generated images, ``[M, C, H, W]``, uint8 or floating point in [-1, 1].
         y: Attributes asked for: classes ``[M]``, or ``[M, A]`` of 0 and 1.
-        predicted: Attributes that a classifier finds in them, likewise.
         real: Real images, ``[N, C, H, W]``.
         real_y: Their attributes, ``[N]`` or ``[N, A]``.
         seed: Of the images whose pairs are compared.
         extractors: Networks in whose features images are compared, beside pixels.
 
     Returns:
-        ``control_accuracy`` and ``control_accuracy_worst`` (of an attribute), in [0, 1];
         ``diversity_pixels`` (of pixels in [-1, 1]) and ``diversity_<name>``, their floors the real
-        images' own.
+        images' own; ``diversity_worst_...``, the smallest ratio of an attribute's to its real
+        images'.
+
+    Raises:
+        ValueError: If no attribute has two images of either.
     """
-    accuracy = control_accuracy(predicted, y)
-    asked_for = [share for share in accuracy.by_attribute if not math.isnan(share)]
-    scores = {
-        "control_accuracy": Score.of("control_accuracy", accuracy.overall),
-        "control_accuracy_worst": Score.of("control_accuracy_worst", min(asked_for)),
-    }
     views = {"pixels": (fake, real)}
     views |= {
         extractor.name: (features(extractor, fake), features(extractor, real))
         for extractor in extractors
     }
 
+    scores = {}
     for name, (made, true) in views.items():
-        key = f"diversity_{name}"
-        scores[key] = Score.of(key, diversity(made, y, seed), diversity(true, real_y, seed))
+        values, floors = diversities(made, y, seed), diversities(true, real_y, seed)
+        num = min(len(values), len(floors))
+        ratios = values[:num] / floors[:num]
+        ratios = ratios[~ratios.isnan()]
+        if not len(ratios):
+            raise ValueError("no attribute has two images: draw more")
+
+        key, worst = f"diversity_{name}", f"diversity_worst_{name}"
+        scores[key] = Score.of(key, float(values.nanmean()), float(floors.nanmean()))
+        scores[worst] = Score.of(worst, float(ratios.min()))
 
     return scores
 
@@ -186,9 +250,9 @@ def _distances(
 
 
 def _chamfer(
-    extractor: str, made: Tensor, real_a: Tensor, real_b: Tensor, seed: int
+    extractor: str, made: Tensor, real_a: Tensor, real_b: Tensor, seed: int, num: int
 ) -> Iterator[tuple[str, Score]]:
-    value, floor = chamfer_tsne(real_a, made, seed), chamfer_tsne(real_a, real_b, seed)
+    value, floor = (chamfer_tsne(real_a, other, seed, num) for other in (made, real_b))
     label = f"{extractor}_{count(value.num)}"
 
     name = f"chamfer_sum_{label}"

@@ -1,7 +1,7 @@
 """How far generated images are from real ones, in the features of a network that the user names.
 
 No such figure means anything without its extractor and its number of images: Fréchet distances fall
-with more images, and no two extractors' compare. :func:`scgan.metrics.image_scores.image_scores`
+with more images, and no two extractors' compare. :func:`scgan.metrics.image_scores.compare_images`
 puts both in the name.
 """
 
@@ -278,7 +278,8 @@ def chamfer_tsne(real: Tensor, fake: Tensor, seed: int, num: int = 1000) -> Cham
         ValueError: If the shapes don't go together, there are too few rows, or a feature is not
             finite.
 
-    Source: [INFOSCC-GAN] Sec. 4 and its code. Differs: seeded, and 1,000 rows a side for 6,400.
+    Source: [INFOSCC-GAN] Sec. 4 and its code. Differs: seeded, and 1,000 rows a side by default,
+        not 6,400.
     """
     real, fake = _pair(real, fake)
     generator = torch.Generator().manual_seed(seed)

@@ -3,31 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
-Better = Literal["lower", "higher", "none"]
-Against = Literal["ratio", "difference"]
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """How a score is read.
-
-    Args:
-        label: For a table.
-        text: What it says, in plain words.
-        better: Which direction is better; "none" for a figure that only informs.
-        against: How it is compared with its floor.
-        perfect: The value of a perfect generator, where going past it is no better.
-    """
-
-    label: str
-    text: str
-    better: Better = "lower"
-    against: Against = "ratio"
-    perfect: float | None = None
-
+from scgan.metrics.image_meanings import IMAGES
+from scgan.metrics.meaning import Meaning
 
 # By name, or by what a name begins with: scores of images say with what extractor and how many
 # images, fid_encoder_10k.
@@ -272,59 +250,7 @@ MEANINGS: Mapping[str, Meaning] = {
         "Reconstruction error, data units",
         "The same in the data's own units, as papers give it for toy sets.",
     ),
-    "fid": Meaning(
-        "Fréchet distance (FID)",
-        "How far means and covariances of the samples' features are from real images'; "
-        "only figures with the same extractor and number of images compare.",
-    ),
-    "kid": Meaning(
-        "Kernel distance (KID)",
-        "Squared maximum mean discrepancy of the features, without bias: around 0 for real images.",
-        "lower",
-        "difference",
-    ),
-    "is": Meaning(
-        "Inception Score",
-        "How sure a classifier is of each sample, and how evenly its classes are met: "
-        "from 1 to their number.",
-        "higher",
-    ),
-    "chamfer_sum": Meaning(
-        "Chamfer distance, real to generated",
-        "Sum over real images of the squared distance to the nearest sample, in a common "
-        "3-D t-SNE: as published.",
-    ),
-    "chamfer_mean": Meaning(
-        "Chamfer distance, both ways",
-        "The mean instead, and from samples to real images, too.",
-    ),
-    "control_accuracy": Meaning(
-        "Attribute control accuracy",
-        "How often a classifier finds in a sample the attribute that was asked for.",
-        "higher",
-    ),
-    "control_accuracy_worst": Meaning(
-        "Attribute control accuracy, worst",
-        "The same of the worst attribute.",
-        "higher",
-    ),
-    "judge_control_accuracy": Meaning(
-        "Attribute control accuracy, judge",
-        "The same by a classifier of its own, trained on real images, that the generator "
-        "never saw.",
-        "higher",
-    ),
-    "judge_control_accuracy_worst": Meaning(
-        "Attribute control accuracy, judge, worst",
-        "The same of the worst attribute.",
-        "higher",
-    ),
-    "diversity": Meaning(
-        "Diversity in an attribute",
-        "Root mean square difference of two samples with the same attribute, beside that "
-        "of real images: less is a collapse, more is noise.",
-        "none",
-    ),
+    **IMAGES,
 }
 
 

@@ -30,7 +30,8 @@ from scgan.metrics.distributions import (
     sliced_wasserstein,
 )
 from scgan.metrics.fidelity import alpha_precision_beta_recall, closer_share, density_coverage
-from scgan.metrics.meanings import Against, Better, meaning_of
+from scgan.metrics.meaning import Against, Better
+from scgan.metrics.meanings import meaning_of
 from scgan.metrics.modes import mode_coverage
 from scgan.metrics.standard import detection, shape, trend
 

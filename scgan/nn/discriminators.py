@@ -87,25 +87,29 @@ class PatchDiscriminator(nn.Module):
         width: Channels of the first layer.
         max_width: At most as many.
 
-    Source: [INFOSCC-GAN] Sec. 4.3.1, [PIX2PIX] App. 6.1.2. Differs: group normalisation, so that an
-        image's logits depend on it alone (R1, several workers); fewer layers for small images.
+        normalised: Whether its inner layers are, over groups of channels.
+
+    It halves an image as often as the generator doubles it: 2 x 2 logits, or 5 x 5 of 28 pixels,
+    each of which sees the whole image, if from another place.
+
+    Source: [INFOSCC-GAN] Sec. 4.3.1, and its code, [PIX2PIX] App. 6.1.2. Differs: groups, not
+        batches, are normalised, so that an image's logits depend on it alone (R1, several workers).
     """
 
     GROUPS = 8
 
-    def __init__(self, channels: int, size: int, *, width: int, max_width: int) -> None:
+    def __init__(
+        self, channels: int, size: int, *, width: int, max_width: int, normalised: bool = True
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(SLOPE)]
-        strided = max(1, num_blocks(size) - 1)
 
-        for stride in (*[2] * (strided - 1), 1):
+        for stride in (*[2] * (num_blocks(size) - 1), 1):
             after = min(max_width, 2 * width)
-            layers += [
-                nn.Conv2d(width, after, 4, stride, 1),
-                nn.GroupNorm(self.GROUPS, after),
-                nn.LeakyReLU(SLOPE),
-            ]
-
+            layers.append(nn.Conv2d(width, after, 4, stride, 1))
+            if normalised:
+                layers.append(nn.GroupNorm(self.GROUPS, after))
+            layers.append(nn.LeakyReLU(SLOPE))
             width = after
 
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, 4, 1, 1))
@@ -155,13 +159,28 @@ def build_discriminator(
     max_width: int,
     num_attributes: int,
     generator: torch.Generator,
+    spectral: bool = False,
 ) -> nn.Module:
-    """A new discriminator, its weights drawn from ``generator``."""
+    """A new discriminator, its weights drawn from ``generator``.
+
+    Args:
+        name: Which.
+        channels: C.
+        size: Pixels a side.
+        width: Channels of the first layer.
+        max_width: At most as many.
+        num_attributes: A.
+        generator: Draws the initial weights.
+        spectral: Whether every layer's weights are divided by their largest singular value, in
+            place of any other normalisation.
+
+    Source: [SNGAN] Sec. 2.1, ``spectral``.
+    """
     widths = {"width": width, "max_width": max_width}
     discriminator: nn.Module
 
     if name == "patch":
-        discriminator = PatchDiscriminator(channels, size, **widths)
+        discriminator = PatchDiscriminator(channels, size, **widths, normalised=not spectral)
     elif name == "global":
         discriminator = GlobalDiscriminator(channels, size, **widths)
     elif name == "multiclass":
@@ -173,4 +192,16 @@ def build_discriminator(
         )
 
     initialise(discriminator, generator)
+    if spectral:
+        _bound(discriminator, generator)
     return discriminator
+
+
+def _bound(network: nn.Module, generator: torch.Generator) -> None:
+    """Put every layer under spectral normalisation."""
+    layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    with torch.random.fork_rng(devices=[]):  # PyTorch draws its first vectors globally
+        seed = int(torch.randint(2**62, (), generator=generator))
+        torch.default_generator.manual_seed(seed)
+        for layer in layers:
+            nn.utils.parametrizations.spectral_norm(layer)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +23,8 @@ from scgan.nn.mlp import initialise
 from scgan.nn.subspace import SubspaceLayer
 
 SLOPE = 0.2
+
+UpsamplingName = Literal["transposed", "resize"]
 
 
 def num_blocks(size: int) -> int:
@@ -42,18 +45,27 @@ class AttributeMapper(nn.Module):
         num_attributes: A.
         code_dim: E.
         generator: Draws the initial weights.
+        balanced: Whether an attribute starts with as much weight as all of eps; else it has about
+            one E-th of that, as in the code of [INFOSCC-GAN].
 
-    Source: [INFOSCC-GAN] Sec. 2.3, and its code. Differs: an attribute starts with as much weight
-        as all of eps, where it would have one E-th of that.
+    Source: [INFOSCC-GAN] Sec. 2.3, and its code. Differs: the start, where it is balanced.
     """
 
-    def __init__(self, num_attributes: int, code_dim: int, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        num_attributes: int,
+        code_dim: int,
+        generator: torch.Generator,
+        *,
+        balanced: bool = True,
+    ) -> None:
         super().__init__()
         self.attributes = nn.Linear(num_attributes, num_attributes)
         self.join = nn.Linear(num_attributes + code_dim, code_dim)
         initialise(self, generator)
-        with torch.no_grad():
-            nn.init.eye_(self.attributes.weight).mul_(math.sqrt(code_dim))
+        if balanced:
+            with torch.no_grad():
+                nn.init.eye_(self.attributes.weight).mul_(math.sqrt(code_dim))
 
     def forward(self, eps: Tensor, y: Tensor) -> Tensor:
         """Codes ``[B, E]`` from Gaussian ``eps`` ``[B, E]`` and attributes ``[B, A]``."""
@@ -70,8 +82,10 @@ class EigenBlock(nn.Module):
         noise_dim: Dimensions of the subspace.
         noise_scale: Largest initial importance of the noise.
         generator: Draws the subspace's initial basis.
+        upsampling: By transposed convolutions, or by repeating pixels before a convolution, which
+            leaves no checkerboard.
 
-    Source: [EIGENGAN] Sec. 3, and the code of [INFOSCC-GAN].
+    Source: [EIGENGAN] Sec. 3, and the code of [INFOSCC-GAN]; [CHECKERBOARD] for ``"resize"``.
     """
 
     def __init__(
@@ -82,12 +96,13 @@ class EigenBlock(nn.Module):
         noise_dim: int,
         noise_scale: float,
         generator: torch.Generator,
+        upsampling: UpsamplingName = "transposed",
     ) -> None:
         super().__init__()
         self.shape = (before, size, size)
         self.project = nn.ConvTranspose2d(before, before, 1)
-        self.project_up = nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=1)
-        self.up = nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=1)
+        self.project_up = _doubling(before, after, upsampling)
+        self.up = _doubling(before, after, upsampling)
         self.same = nn.ConvTranspose2d(after, after, 3, 1, 1)
         initialise(self, generator)
         self.subspace = SubspaceLayer(before * size * size, noise_dim, noise_scale, generator)
@@ -97,6 +112,12 @@ class EigenBlock(nn.Module):
         phi = self.subspace(z).view(-1, *self.shape)
         h = self.up(F.leaky_relu(h + self.project(phi), SLOPE))
         return self.same(F.leaky_relu(h + self.project_up(phi), SLOPE))
+
+
+def _doubling(before: int, after: int, upsampling: UpsamplingName) -> nn.Module:
+    if upsampling == "transposed":
+        return nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=1)
+    return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, 1, 1))
 
 
 class ImageGenerator(nn.Module):
@@ -112,6 +133,8 @@ class ImageGenerator(nn.Module):
         max_width: At most as many.
         num_attributes: A; 0 for the unconditional EigenGAN.
         generator: Draws the initial weights.
+        upsampling: How a layer doubles the image.
+        balanced: Whether an attribute starts with as much weight as all of eps.
 
     Source: [EIGENGAN] Sec. 3; [INFOSCC-GAN] Sec. 2.3.
     """
@@ -128,6 +151,8 @@ class ImageGenerator(nn.Module):
         max_width: int,
         num_attributes: int,
         generator: torch.Generator,
+        upsampling: UpsamplingName = "transposed",
+        balanced: bool = True,
     ) -> None:
         super().__init__()
         count, base = num_blocks(size), base_size(size)
@@ -141,11 +166,11 @@ class ImageGenerator(nn.Module):
         initialise(self, generator)
         self.mapper: AttributeMapper | None = None
         if num_attributes:
-            self.mapper = AttributeMapper(num_attributes, code_dim, generator)
+            self.mapper = AttributeMapper(num_attributes, code_dim, generator, balanced=balanced)
 
+        noise = (noise_dim, noise_scale, generator, upsampling)
         self.blocks = nn.ModuleList(
-            EigenBlock(widths[i], widths[i + 1], base * 2**i, noise_dim, noise_scale, generator)
-            for i in range(count)
+            EigenBlock(widths[i], widths[i + 1], base * 2**i, *noise) for i in range(count)
         )
 
     def bases(self) -> list[Tensor]:

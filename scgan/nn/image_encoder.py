@@ -47,8 +47,10 @@ class ImageEncoder(nn.Module):
         size: Pixels a side.
         projection_dim: Q, dimension of u.
         generator: Draws the initial weights.
+        normalised: Whether the projector's hidden layer is, over the batch: BYOL and Barlow Twins
+            want that, SimCLR does not.
 
-    Source: [SIMCLR] Sec. 2.1; [INFOSCC-GAN] Sec. 3.1.
+    Source: [SIMCLR] Sec. 2.1; [BYOL] Sec. 3.3; [INFOSCC-GAN] Sec. 3.1.
     """
 
     def __init__(
@@ -58,6 +60,8 @@ class ImageEncoder(nn.Module):
         size: int,
         projection_dim: int,
         generator: torch.Generator,
+        *,
+        normalised: bool = False,
     ) -> None:
         super().__init__()
         self.backbone: nn.Module
@@ -68,8 +72,10 @@ class ImageEncoder(nn.Module):
             self.backbone = ResNet(depth, in_channels, small_images=size <= 32)
 
         self.num_features: int = self.backbone.num_features
+        hidden = [nn.BatchNorm1d(self.num_features)] if normalised else []
         self.projector = nn.Sequential(
             nn.Linear(self.num_features, self.num_features),
+            *hidden,
             nn.ReLU(),
             nn.Linear(self.num_features, projection_dim),
         )
@@ -91,3 +97,20 @@ class ImageEncoder(nn.Module):
             all_u.append(self.projector(h).cpu())
 
         return torch.cat(all_h), torch.cat(all_u)
+
+
+def build_predictor(dim: int, width: int, generator: torch.Generator) -> nn.Module:
+    """BYOL's predictor, from projections ``[B, dim]`` to predictions of the same shape.
+
+    Args:
+        dim: Q, dimension of the projections.
+        width: Of its hidden layer.
+        generator: Draws the initial weights.
+
+    Source: [BYOL] Sec. 3.3.
+    """
+    predictor = nn.Sequential(
+        nn.Linear(dim, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, dim)
+    )
+    initialise(predictor, generator)
+    return predictor

@@ -163,5 +163,5 @@ class LocalExecutor:
         packs = {unit: [unit] for unit in units} if job.definition.by_file else {"all": units}
         for name, pack in packs.items():
             told = functools.partial(report.progress, name)
-            fit_part(job, pack, Runtime(self.device, report=told, amp=self.device.type == "cuda"))
+            fit_part(job, pack, Runtime(self.device, report=told))
             report.fitted(pack)

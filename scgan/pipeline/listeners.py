@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,3 +45,30 @@ class Listener:
 
     def run_failed(self, error: BaseException) -> None:
         """The run ended early."""
+
+
+def added() -> list[Listener]:
+    """The listeners that ``SCGAN_LISTENERS`` adds to every command that runs a pipeline.
+
+    It names classes, ``module:Class,module:Class``; each is made without arguments.
+
+    Raises:
+        ValueError: In one line, for one that can't be imported or is no listener.
+    """
+    words = [word.strip() for word in os.environ.get("SCGAN_LISTENERS", "").split(",")]
+    return [_load(word) for word in words if word]
+
+
+def _load(word: str) -> Listener:
+    module, _, name = word.partition(":")
+    try:
+        made = getattr(importlib.import_module(module), name)()
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"SCGAN_LISTENERS: {word!r} can't be used ({error}); give module:Class, where "
+            "PYTHONPATH finds the module"
+        ) from error
+
+    if not isinstance(made, Listener):
+        raise ValueError(f"SCGAN_LISTENERS: {word!r} is no scgan.pipeline.listeners.Listener")
+    return made

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from scgan.capabilities import Conditional
@@ -46,23 +47,33 @@ def sample_to(
     Raises:
         ValueError: In one line, if the place can't be written; before anything is drawn.
     """
-    generator = torch.Generator().manual_seed(seed)
     if isinstance(stored.schema, Schema):
         check_target(out)
-        columns = stored.schema.decode(stored.model.sample(num, generator, **chosen))
+        columns = sample_rows(stored, num, seed, chosen)
         write_samples(out, columns, stored.schema.meanings)
         return
     check_image_target(out, num)
-    write_images(out, _images(stored.model, stored.schema, num, generator, chosen))
+    write_images(out, sample_images(stored, num, seed, chosen))
 
 
-def _images(
-    model: Any, schema: ImageSchema, num: int, generator: torch.Generator, chosen: Mapping[str, Any]
-) -> Sampled:
+def sample_rows(
+    stored: StoredRun, num: int, seed: int, chosen: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """Rows of a run on a table, in the units of its data: values ``[num]`` by a column's name."""
+    generator = torch.Generator().manual_seed(seed)
+    assert isinstance(stored.schema, Schema)
+    return stored.schema.decode(stored.model.sample(num, generator, **chosen))
+
+
+def sample_images(stored: StoredRun, num: int, seed: int, chosen: Mapping[str, Any]) -> Sampled:
+    """Images of a run on images, and the attributes that were asked for."""
+    generator, model = torch.Generator().manual_seed(seed), stored.model
+    assert isinstance(stored.schema, ImageSchema)
     if not isinstance(model, Conditional):
-        return Sampled(schema.decode(model.sample(num, generator, **chosen)), None, ())
+        return Sampled(stored.schema.decode(model.sample(num, generator, **chosen)), None, ())
+
     x, y = model.draw(num, generator, **chosen)
     whole = bool(((y == 0) | (y == 1)).all())
     labels = model.asked(y).cpu() if whole else y.cpu().float()
     array = labels.to(torch.uint8).numpy() if whole and labels.ndim == 2 else labels.numpy()
-    return Sampled(schema.decode(x), array, tuple(model.attributes.names))
+    return Sampled(stored.schema.decode(x), array, tuple(model.attributes.names))

@@ -41,7 +41,7 @@ def write_report(outcome: Outcome, store: ArtifactStore) -> tuple[str, str]:
     return f"{store.url}/{name}", html
 
 
-def publish(outcome: Outcome, store: ArtifactStore, tracker: MLflowTracker) -> str:
+def publish(outcome: Outcome, store: ArtifactStore, tracker: MLflowTracker | None) -> str:
     """Write a run's report into the store, and it and its pictures into MLflow.
 
     Those of a repeated run stay as they are.
@@ -49,7 +49,7 @@ def publish(outcome: Outcome, store: ArtifactStore, tracker: MLflowTracker) -> s
     Args:
         outcome: The run, its pictures drawn.
         store: Where it lies.
-        tracker: Where it is logged.
+        tracker: Where it is logged, if anywhere.
 
     Returns:
         Where the report is: a path or an S3 address.
@@ -59,8 +59,9 @@ def publish(outcome: Outcome, store: ArtifactStore, tracker: MLflowTracker) -> s
         return f"{store.url}/{name}"
 
     place, html = write_report(outcome, store)
-    tracker.log_pictures(outcome.pictures)
-    tracker.log_report(html)
+    if tracker is not None:
+        tracker.log_pictures(outcome.pictures)
+        tracker.log_report(html)
     return place
 
 

@@ -37,7 +37,7 @@ from scgan.training.settings import (
     Schedule,
     TrainingSettings,
 )
-from scgan.training.state import TrainState, average_of, named_weights
+from scgan.training.state import Average, TrainState, named_weights
 
 ROWS_AT_ONCE = 8192  # whose clusters are found at once
 
@@ -216,8 +216,8 @@ class MixtureTraining:
             runtime.place(network)
 
         self.averages = {
-            "generator": average_of(self.generator, c.ema_half_life, c.batch_size),
-            "encoder": average_of(self.encoder, c.ema_half_life, c.batch_size),
+            "generator": Average(self.generator, c.ema_half_life, c.batch_size),
+            "encoder": Average(self.encoder, c.ema_half_life, c.batch_size),
         }
         self.generate, self.cluster, self.judge = map(
             runtime.parallel, (self.generator, self.encoder, self.critic)
@@ -276,14 +276,14 @@ class MixtureTraining:
 
         self.generator.latent.hold()
         for name, average in self.averages.items():
-            average.update_parameters(getattr(self, name))
+            average.update(getattr(self, name))
         return losses
 
     def _draw(self) -> tuple[Tensor, Tensor, Tensor]:
         """This worker's share: real samples, noise of both batches, the prior batch's clusters."""
         c, device, share = self.c, self.runtime.device, self.runtime.share
         rows = torch.randint(len(self.data), (c.batch_size,), generator=self.batches)
-        x = as_floats(self.data[share(rows)].to(device))
+        x = as_floats(self.runtime.copy(self.data[share(rows)]))
 
         shape = (2, c.batch_size, c.code_dim)
         z, z_prior = torch.randn(shape, generator=self.noise, device=device)

@@ -26,7 +26,7 @@ from scgan.stages.noise_settings import NoiseSettings, choices_of
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.state import TrainState, average_of, named_weights
+from scgan.training.state import Average, TrainState, named_weights
 
 START_LESSONS = 20  # lessons on the mixture's groups before the first step
 
@@ -91,8 +91,8 @@ class Training:
 
         self.generate, self.invert, self.judge = map(runtime.parallel, networks[1:])
         self.averages = {
-            "generator": average_of(self.generator, c.ema_half_life, c.batch_size),
-            "inversion": average_of(self.inversion, c.ema_half_life, c.batch_size),
+            "generator": Average(self.generator, c.ema_half_life, c.batch_size),
+            "inversion": Average(self.inversion, c.ema_half_life, c.batch_size),
         }
         self.y, self.labelled = taught_rows(c, inputs, self.prior.weights.cpu())
         self.chances = 1 / torch.bincount(self.y[self.labelled])[self.y[self.labelled]]
@@ -133,12 +133,12 @@ class Training:
             losses["labels"] = self._lesson()
 
         for name, average in self.averages.items():
-            average.update_parameters(getattr(self, name))
+            average.update(getattr(self, name))
         return losses
 
     def _real(self, rows: Tensor) -> Tensor:
         """This worker's share of some rows, as the networks take them."""
-        return as_floats(self.data[self.runtime.share(rows)].to(self.runtime.device))
+        return as_floats(self.runtime.copy(self.data[self.runtime.share(rows)]))
 
     def _adversarial(self, real: Tensor) -> dict[str, Tensor]:
         """Eq. (1): the discriminator up, then generator and inversion down."""
@@ -209,7 +209,7 @@ class Training:
             draw = self.draws["labels"]
             some = torch.multinomial(self.chances, c.batch_size, replacement=True, generator=draw)
             rows = self.labelled[some]
-            y = self.runtime.share(self.y[rows]).to(self.runtime.device)
+            y = self.runtime.copy(self.runtime.share(self.y[rows]))
             losses.append(mode_divergence(self.invert(self._real(rows), y)[1], y))
             descend(self.optimizers["labels"], losses[-1])
         return torch.stack(losses).mean()

@@ -40,6 +40,8 @@ def open_storage(url: str, *, write: bool = True, probe: bool = True) -> Storage
             probed.delete(name)
         elif not isinstance(storage, Folder):
             next(probed.names(""), None)
+    except ModuleNotFoundError:  # boto3's; no other store would do without it
+        raise
     except Exception as error:
         reason = " ".join(str(error).split()).removeprefix(f"{storage.url}: ")
         reason = reason.removeprefix(f"{name} can't be written: ")

@@ -40,7 +40,7 @@ from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
 from scgan.training.runtime import Runtime
 from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
-from scgan.training.state import TrainState, average_of, named_weights
+from scgan.training.state import Average, TrainState, named_weights
 
 USUAL_CLUSTERS = 10
 ROWS_AT_ONCE = 8192  # that are encoded at once
@@ -132,7 +132,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
 
     encoder, decoder, of_clusters, of_style = networks
     encode, decode, judge_y, judge_z = map(runtime.parallel, networks)
-    averages = [average_of(network, c.ema_half_life, c.batch_size) for network in networks[:2]]
+    averages = [Average(network, c.ema_half_life, c.batch_size) for network in networks[:2]]
     both, judges = nn.ModuleList(networks[:2]), nn.ModuleList(networks[2:])
     optimizers = {
         "autoencoder": adam(both, c.learning_rate, betas=GAN_BETAS),
@@ -147,7 +147,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
 
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(data), (c.batch_size,), generator=draws["batches"])
-        x, losses = as_floats(data[runtime.share(rows)].to(device)), dict[str, Tensor]()
+        x, losses = as_floats(runtime.copy(data[runtime.share(rows)])), dict[str, Tensor]()
         prior_y, prior_z = map(runtime.share, draw_code(c.batch_size, num, c, draws["noise"]))
         y, z = code_of(encode(x), num)
 
@@ -171,7 +171,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
             g_loss=autoencode,
         )
         for average, network in zip(averages, networks, strict=False):
-            average.update_parameters(network)
+            average.update(network)
         return losses
 
     curve = train(state, step, c, name="aae", runtime=runtime)

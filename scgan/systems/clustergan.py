@@ -40,7 +40,7 @@ from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
 from scgan.training.runtime import Runtime
 from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
-from scgan.training.state import TrainState, average_of, named_weights
+from scgan.training.state import Average, TrainState, named_weights
 
 USUAL_CLUSTERS = 10
 ROWS_AT_ONCE = 8192  # that are read at once
@@ -133,7 +133,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
         runtime.place(network)
 
     names = ("generator", "encoder")
-    averages = {name: average_of(networks[name], c.ema_half_life, c.batch_size) for name in names}
+    averages = {name: Average(networks[name], c.ema_half_life, c.batch_size) for name in names}
     generate, encode, judge = map(runtime.parallel, networks.values())
     both = nn.ModuleList([networks[name] for name in names])
     optimizers = {
@@ -149,7 +149,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
 
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(data), (c.batch_size,), generator=draws["batches"])
-        real = as_floats(data[runtime.share(rows)].to(device))
+        real = as_floats(runtime.copy(data[runtime.share(rows)]))
         y = torch.randint(num, (c.batch_size,), generator=draws["noise"], device=device)
         z = runtime.share(draw_latent(y, num, c, draws["noise"]))
         y, fake, losses = runtime.share(y), generate(z), dict[str, Tensor]()
@@ -176,7 +176,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
             g_loss=g_loss,
         )
         for name, average in averages.items():
-            average.update_parameters(networks[name])
+            average.update(networks[name])
         return losses
 
     curve = train(state, step, c, name="gan", runtime=runtime)

@@ -38,7 +38,7 @@ from scgan.store.artifacts import Artifact
 from scgan.training.loop import adam, descend, train
 from scgan.training.runtime import Runtime
 from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
-from scgan.training.state import TrainState, average_of, named_weights
+from scgan.training.state import Average, TrainState, named_weights
 
 USUAL_CLUSTERS = 10
 ROWS_AT_ONCE = 2048  # that are encoded at once
@@ -151,7 +151,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
     num = c.num_clusters or num_classes(inputs.data) or USUAL_CLUSTERS
     network = MixtureAutoencoder(c, num, data.shape[1:], inputs.generator("vae", "weights"))
     runtime.place(network)
-    average = average_of(network, c.ema_half_life, c.batch_size)
+    average = Average(network, c.ema_half_life, c.batch_size)
     autoencode, optimizer = runtime.parallel(network), adam(network, c.learning_rate)
     draws = {
         "batches": inputs.generator("vae", "batches"),
@@ -162,11 +162,12 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
 
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(data), (c.batch_size,), generator=draws["batches"])
-        x, shape = as_floats(data[runtime.share(rows)].to(device)), (c.batch_size, num, c.code_dim)
+        x = as_floats(runtime.copy(data[runtime.share(rows)]))
+        shape = (c.batch_size, num, c.code_dim)
         noise = torch.randn(shape, generator=draws["noise"], device=device)
         losses = network.loss(x, autoencode(x, runtime.share(noise)))
         descend(optimizer, losses["total"])
-        average.update_parameters(network)
+        average.update(network)
         return losses
 
     curve = train(state, step, c, name="vae", runtime=runtime)

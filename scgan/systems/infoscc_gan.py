@@ -11,36 +11,34 @@ Source: [INFOSCC-GAN].
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from scgan.capabilities import Degrees, OneOf, Option
+from scgan.capabilities import Coefficients, Degrees, OneOf, Option
 from scgan.config import Settings
 from scgan.contract import Stage, System, preset
 from scgan.data.dataset import Dataset
-from scgan.data.images.schema import to_float
-from scgan.data.split import check_classes
-from scgan.figures import images
-from scgan.figures.by_attribute import DEGREES, SHOWN, attributes_by_degrees, samples_by_attribute
-from scgan.figures.default_figures import SUBSPACES
+from scgan.figures.by_attribute import (
+    draw_by_attribute,
+)
 from scgan.metrics.default_scores import compared, extractors_of
-from scgan.metrics.image_scores import attribute_scores, compare_images
-from scgan.metrics.images import Extractor, features
+from scgan.metrics.image_scores import compare_images, control_scores, diversity_scores
+from scgan.metrics.images import Extractor, features, floats
 from scgan.metrics.objectives import Objective, control_error_of, diversity_error, fid_of
 from scgan.metrics.scores import Score, label_scores
-from scgan.nn.eigengan import TRAVERSED, traverse
+from scgan.nn.coefficients import dimension_names, with_coefficients
 from scgan.space import Choice, Float, Space
 from scgan.stages.images import encode as image_encode
 from scgan.stages.images import generate
-from scgan.stages.images.attributes import AttributeSettings, attributes, load_attributes
-from scgan.stages.images.judge import JudgeSettings, judge, load_judge
+from scgan.stages.images.attributes import AttributeSettings, check_attributes, load_attributes
+from scgan.stages.images.judge import JudgeSettings, load_judge
 from scgan.stages.images.measures import EvaluationSettings, FrozenEncoder, named_networks
 from scgan.store.artifacts import Artifact
-from scgan.systems.eigengan import AUTHORS
+from scgan.systems.eigengan import ATTRIBUTES, AUTHORS, ENCODE, JUDGE, NOISE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,6 +82,7 @@ class InfoSCCGANModel:
         self.options: tuple[Option, ...] = (
             OneOf("attribute", "images with this attribute; with all by their frequency", names),
             Degrees("attributes", "images with so much of each attribute", names),
+            Coefficients("coefficients", NOISE, dimension_names(self.generator.importances())),
         )
 
         # Inner attributes are clusters; with others it is no clustering.
@@ -98,6 +97,7 @@ class InfoSCCGANModel:
         *,
         attribute: str | None = None,
         attributes: Tensor | None = None,
+        coefficients: Tensor | None = None,
         chunk: int = 500,
     ) -> Tensor:
         """Draw images.
@@ -109,6 +109,7 @@ class InfoSCCGANModel:
                 frequency.
             attributes: How much of each attribute instead, each in [0, 1]: ``[A]`` for all images,
                 or ``[num, A]``.
+            coefficients: Of the noise, by :mod:`scgan.nn.coefficients`; NaN where it is drawn.
             chunk: Images made at once.
 
         Returns:
@@ -117,7 +118,7 @@ class InfoSCCGANModel:
         Raises:
             ValueError: If there is no such attribute, or both are given.
         """
-        chosen = {"attribute": attribute, "attributes": attributes}
+        chosen = {"attribute": attribute, "attributes": attributes, "coefficients": coefficients}
         return self.draw(num, generator, **chosen, chunk=chunk)[0]  # type: ignore[arg-type]
 
     @torch.no_grad()
@@ -128,13 +129,15 @@ class InfoSCCGANModel:
         *,
         attribute: str | None = None,
         attributes: Tensor | None = None,
+        coefficients: Tensor | None = None,
         chunk: int = 500,
     ) -> tuple[Tensor, Tensor]:
         """As :meth:`sample`, with the attributes ``[num, A]`` that were asked for."""
         if attribute is not None and attributes is not None:
             raise ValueError("give attribute or attributes, not both")
         if attributes is None:
-            y = self.attributes.sample(num, generator, attribute)
+            law = self.config.generator.attribute_law
+            y = self.attributes.sample(num, generator, attribute, law)
         else:
             y = attributes.expand(num, -1)
 
@@ -142,22 +145,17 @@ class InfoSCCGANModel:
         images = []
         for rows in y.split(chunk):
             eps, z = self.generator.latents(len(rows), generator)
+            z = with_coefficients(z, self.generator.importances(), coefficients)
             images.append(self.generator(eps, z, rows))
         return torch.cat(images), y
 
     def read(self, images: Tensor) -> Tensor:
         """Attributes that encoder and classifier read: classes ``[N]``, or 0 and 1 ``[N, A]``."""
-        logits = [
-            self.attributes.classifier(self.encoder.backbone(x))
-            for x in images.to(self.device).split(500)
-        ]
-        return self._decide(torch.cat(logits))
+        return self._decide(images, lambda x: self.attributes.classifier(self.encoder.backbone(x)))
 
     def judged(self, images: Tensor) -> Tensor:
         """The same by the independent classifier."""
-        return self._decide(
-            torch.cat([self.judge.classify(x) for x in images.to(self.device).split(500)])
-        )
+        return self._decide(images, self.judge.classify)
 
     def asked(self, y: Tensor) -> Tensor:
         """Rows of attributes ``[N, A]`` in the form that :meth:`read` gives."""
@@ -168,6 +166,13 @@ class InfoSCCGANModel:
         h, u = self.encoder.embed(images)
         return self.attributes.of_images(h, u, labels)
 
+    @torch.no_grad()
+    def degrees(self, x: Tensor) -> Tensor:
+        """How much of each attribute the classifier reads off images, ``[N, A]`` in [0, 1]."""
+        h = features(self.extractors["encoder"], x).to(self.device)
+        logits = self.attributes.classifier(h)
+        return (logits.softmax(1) if self.attributes.kind == "one" else logits.sigmoid()).cpu()
+
     def assign(self, x: Tensor) -> Tensor:
         """Inner attribute of each image, uint8 ``[N, C, H, W]``: ``[N]``."""
         return self.attributes_of(x, None)
@@ -176,21 +181,16 @@ class InfoSCCGANModel:
         """Of each inner attribute given an image, ``[N, A]``."""
         return self.attributes.probabilities(*self.encoder.embed(x))
 
-    def _decide(self, logits: Tensor) -> Tensor:
+    def _decide(self, images: Tensor, classify: Callable[[Tensor], Tensor]) -> Tensor:
+        chunks = (floats(x.to(self.device)) for x in images.split(500))
+        logits = torch.cat([classify(x) for x in chunks])
         return (logits.argmax(1) if self.attributes.kind == "one" else (logits > 0).long()).cpu()
 
 
 STAGES = (
-    Stage(
-        "encode",
-        ("encoder",),
-        (),
-        image_encode.encode_images,
-        data_parallel=True,
-        recipe="image_encoder",
-    ),
-    Stage("attributes", ("encoder", "attributes"), ("encode",), attributes, version=2),
-    Stage("judge", ("judge",), ("attributes",), judge),
+    ENCODE,
+    ATTRIBUTES,
+    JUDGE,
     Stage(
         "generate",
         ("encoder", "attributes", "generator"),
@@ -234,12 +234,13 @@ class InfoSCCGANSystem(System):
             InfoSCCGANConfig(),
             {
                 **AUTHORS,
-                "attributes.num_clusters": 3,
-                "attributes.space": "features",
-                "attributes.learning_rate": 3e-4,
-                "attributes.num_samples": 200 * 11_704,
-                "attributes.schedule": "constant",
+                # The best row of Table 1: patches and, in the code, the fourth power.
+                "generator.discriminator": "patch",
+                "generator.d_width": 64,
+                "generator.adversarial": "quartic",
                 "generator.classification_weight": 1.0,  # [INFOSCC-GAN] Eq. (5)
+                "generator.balanced_mapper": False,
+                "generator.attribute_law": "uniform",
             },
         ),
     }
@@ -268,21 +269,7 @@ class InfoSCCGANSystem(System):
     @override
     def check(self, config: InfoSCCGANConfig, data: Dataset) -> None:
         image_encode.check_encoder(config.encoder, data)
-        c = config.attributes
-
-        if c.source == "external" and data.train_labels is None:
-            raise ValueError(
-                f"attributes.source is external, but {data.name} has no labels; choose inner"
-            )
-
-        if c.source == "external":
-            check_classes(data)
-
-        if c.source == "inner" and c.num_clusters > len(data.train):
-            raise ValueError(
-                f"attributes.num_clusters is {c.num_clusters}, but there are only "
-                f"{len(data.train)} training images"
-            )
+        check_attributes(config.attributes, data)
 
     @override
     def evaluate(
@@ -296,16 +283,18 @@ class InfoSCCGANSystem(System):
         real_y = model.attributes_of(data.test, labels)
 
         # How samples follow their attributes, by the pipeline's own classifier and by the judge.
+        names = model.attributes.names
+        for by, read in (("", model.read), ("judge_", model.judged)):
+            found = control_scores(read(fake), asked, read(data.test), real_y, names, by=by)
+            yield from found.items()
+
         encoder = [model.extractors["encoder"]]
-        read, judged = model.read(fake), model.judged(fake)
-        yield from attribute_scores(fake, asked, read, data.test, real_y, seed, encoder).items()
-        for name, score in attribute_scores(fake, asked, judged, data.test, real_y, seed).items():
-            if name.startswith("control"):
-                yield f"judge_{name}", Score.of(f"judge_{name}", score.value)
+        yield from diversity_scores(fake, asked, data.test, real_y, seed, encoder).items()
 
         networks = [*extractors_of(model), *named_networks(c, model.device)]
+        chamfer = {"chamfer": c.chamfer, "chamfer_points": c.chamfer_points}
         yield from compare_images(
-            data.train, fake, networks, seed, held_out=data.test, num_max=num, chamfer=["encoder"]
+            data.train, fake, networks, seed, held_out=data.test, num_max=num, **chamfer
         )
 
         if model.attributes.centres is not None and labels is not None and labels.ndim == 1:
@@ -315,36 +304,7 @@ class InfoSCCGANSystem(System):
     def figures(
         self, model: InfoSCCGANModel, data: Dataset, seed: int
     ) -> Iterator[tuple[str, Figure]]:
-        generator = torch.Generator(model.device).manual_seed(seed)
-        names = model.attributes.names
-        labels = None if data.test_labels is None else torch.from_numpy(data.test_labels[:2000])
-        real = data.test[:2000]
-        real_y = model.attributes_of(real, labels)
-
-        caption = (
-            "Samples by attribute. Held-out images that have it, and samples of which it was asked."
-        )
-        yield caption, samples_by_attribute(model, generator, names[:SHOWN], to_float(real), real_y)
-
-        caption = (
-            "Attributes by degrees. Each row brings one attribute in from left to right, latents "
-            "and noise fixed."
-        )
-        degrees = attributes_by_degrees(model, generator, len(names[:SHOWN]))
-        yield caption, images.attribute_traversal(degrees, names[:SHOWN], DEGREES)
-
-        fake, y = model.draw(2000, generator)
-        strips = [strip.cpu() for strip in traverse(model.generator, generator, y[:1])]
-        yield SUBSPACES, images.traversals(strips, TRAVERSED)
-
-        if model.attributes.kind == "one":
-            encoder = model.extractors["encoder"]
-            h, h_fake = features(encoder, real[:1000]), features(encoder, fake[:1000])
-            caption = (
-                "Features. Held-out images and samples in a 2-D t-SNE of the encoder's features."
-            )
-            asked = model.asked(y)[:1000]
-            yield caption, images.tsne(h, real_y[:1000], h_fake, asked, names, seed)
+        return draw_by_attribute(model, data, seed)
 
 
 SYSTEM = InfoSCCGANSystem()

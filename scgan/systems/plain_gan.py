@@ -37,7 +37,7 @@ from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
 from scgan.training.runtime import Runtime
 from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
-from scgan.training.state import TrainState, average_of, named_weights
+from scgan.training.state import Average, TrainState, named_weights
 
 
 class GANSettings(TrainingSettings):
@@ -170,7 +170,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
     for network in (generator, discriminator):
         runtime.place(network)
 
-    average = average_of(generator, c.ema_half_life, c.batch_size)
+    average = Average(generator, c.ema_half_life, c.batch_size)
     generate, judge = runtime.parallel(generator), runtime.parallel(discriminator)
     optimizers = {
         "generator": adam(generator, c.learning_rate, betas=GAN_BETAS),
@@ -185,7 +185,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
 
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(data), (c.batch_size,), generator=draws["batches"])
-        real = as_floats(data[runtime.share(rows)].to(device))
+        real = as_floats(runtime.copy(data[runtime.share(rows)]))
         z = torch.randn(c.batch_size, c.code_dim, generator=draws["noise"], device=device)
         fake, losses = generate(runtime.share(z)), dict[str, Tensor]()
 
@@ -206,7 +206,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
             g_loss=g_loss,
         )
 
-        average.update_parameters(generator)
+        average.update(generator)
         return losses
 
     curve = train(state, step, c, name="gan", runtime=runtime)

@@ -31,7 +31,7 @@ from scgan.metrics.noise import spread_ratio
 from scgan.metrics.objectives import TABLE, Objective
 from scgan.metrics.scores import Score
 from scgan.nn.mlp import by_rows
-from scgan.space import Choice, Float, Int, Space, When
+from scgan.space import Choice, Float, Space, When
 from scgan.stages.tables import cluster, decode, encode, latents, shards
 from scgan.stages.tables import map as mapping
 from scgan.stages.tables.latents import LATENT_TITLES, LATENTS, LatentName
@@ -279,7 +279,7 @@ class SCGANSystem(System):
         "mappers.lambda_eps": Float(
             0.1, 100, log=True, when=When("mappers.kind", ("adversarial",))
         ),
-        "clusters.num_clusters": Int(8, 512, log=True, start=256),
+        "clusters.num_clusters": Choice((None, 4, 16, 64, 256)),  # none: by held-out codes
         "decoder.learning_rate": Float(1e-4, 1e-2, log=True),
     }
 

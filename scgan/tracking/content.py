@@ -23,6 +23,9 @@ Points = Iterable[tuple[str, float, int]]
 """Metrics as ``(key, value, step)``."""
 
 MAX_DIGEST = 36  # letters: MLflow's limit
+VALIDATION = "val/"  # before scores on rows held out of training: another estimate than a run's
+SPACE = "space."  # before a setting whose values a search looked among
+FLOOR, RATIO = "_floor", "_ratio"  # behind a score's name: its floor, and how many times that it is
 
 
 def run_params(spec: Spec, data: Dataset) -> dict[str, Any]:
@@ -44,9 +47,9 @@ def score_points(scores: Mapping[str, Score]) -> Iterator[tuple[str, float, int]
     for key, score in scores.items():
         yield key, score.value, 0
         if score.floor is not None:
-            yield f"{key}_floor", score.floor, 0
+            yield f"{key}{FLOOR}", score.floor, 0
             if score.floor > 0:
-                yield f"{key}_ratio", score.value / score.floor, 0
+                yield f"{key}{RATIO}", score.value / score.floor, 0
 
 
 def usage_points(usage: Usage, step: int) -> Iterator[tuple[str, float, int]]:

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scgan.tracking.content import Points, origin
+from scgan.tracking.naming import made_by
 
+NOTE = "mlflow.note.content"  # MLflow's tag of a description
 COMPLETE = "scgan.complete"  # the tag of an entry that holds all that it will ever hold
 MAX_LETTERS, MAX_PARAMS, MAX_METRICS = 6000, 100, 1000  # of a parameter; in a call: MLflow's limits
 PAGE = 500  # runs that are asked for at a time
@@ -26,26 +28,17 @@ class Entry:
         experiment_id: Where it lies.
         name: Its name, where it must be made.
         tags: By which it is found.
-        stepless: Whether all its metrics that must not be written twice have step 0: their latest
-            values are then all there is to know, where else each one's history is asked for.
     """
 
-    def __init__(
-        self,
-        client: Any,
-        experiment_id: str,
-        name: str,
-        tags: Mapping[str, str],
-        *,
-        stepless: bool = False,
-    ) -> None:
+    def __init__(self, client: Any, experiment_id: str, name: str, tags: Mapping[str, str]) -> None:
         self.client, self.experiment_id, self.name = client, experiment_id, name
-        self.keys, self.stepless = dict(tags), stepless
+        self.keys = dict(tags)
         self.id, self.status, self.start = "", "", 0
         self.complete = False
-        self.tags: Mapping[str, str] = {}
+        self.tags: dict[str, str] = {}
         self.params: set[str] = set()
-        self.points: dict[tuple[str, int], float] = {}
+        self.unread: set[str] = set()  # metrics that it had when it was found
+        self.points: dict[tuple[str, int], Any] = {}
 
     def open(self) -> None:
         """Find the run with the tags, or make it; nothing where that is done."""
@@ -54,7 +47,7 @@ class Entry:
 
         query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in self.keys.items())
         found = self.client.search_runs([self.experiment_id], query, max_results=1)
-        tags = {**self.keys, **origin()}
+        tags = {**self.keys, **origin(), **made_by()}
         self.fill(
             found[0]
             if found
@@ -63,20 +56,17 @@ class Entry:
 
     def fill(self, run: Any) -> None:
         """Take over what a run that was found holds."""
-        self.tags, self.params, self.status = run.data.tags, set(run.data.params), run.info.status
-        self.complete = self.tags.get(COMPLETE) == "true" and self.status == "FINISHED"
-
-        if not self.complete:
-            self._read_points(run)
+        self.tags, self.params = dict(run.data.tags), set(run.data.params)
+        self.status, self.unread = run.info.status, set(run.data.metrics)
+        self.complete = self.tags.get(COMPLETE) == "true" and self.status != "RUNNING"
         self.id, self.start = run.info.run_id, run.info.start_time
 
-    def _read_points(self, run: Any) -> None:
-        for key, value in run.data.metrics.items():
-            if self.stepless:
-                self.points[key, 0] = value
-            else:
-                history = self.client.get_metric_history(run.info.run_id, key)
-                self.points |= {(key, point.step): point.value for point in history}
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set the tags that are not there yet, or have other values."""
+        for key, value in tags.items():
+            if self.tags.get(key) != value:
+                self.client.set_tag(self.id, key, value)
+                self.tags[key] = value
 
     def set_status(self, status: str) -> None:
         """Say how it stands, in MLflow's word: RUNNING, FINISHED, FAILED or KILLED."""
@@ -90,16 +80,14 @@ class Entry:
 
     def finish(self, status: str = "FINISHED") -> None:
         """Mark it as complete, and close it."""
-        self.client.set_tag(self.id, COMPLETE, "true")
+        self.set_tags({COMPLETE: "true"})
         self.set_status(status)
         self.complete = True
 
     def reopen(self) -> None:
         """Let it run again, incomplete."""
-        if self.complete:
-            self._read_points(self.client.get_run(self.id))
-            self.client.set_tag(self.id, COMPLETE, "false")
-            self.complete = False
+        self.set_tags({COMPLETE: "false"} if self.complete else {})
+        self.complete = False
         self.set_status("RUNNING")
 
     def log_params(self, params: Mapping[str, Any]) -> None:
@@ -117,7 +105,12 @@ class Entry:
             self.params |= {param.key for param in batch}
 
     def log_metrics(
-        self, points: Points, timestamp: int | None = None, *, replace: bool = False
+        self,
+        points: Points,
+        timestamp: int | None = None,
+        *,
+        replace: bool = False,
+        about: Mapping[str, str] | None = None,
     ) -> None:
         """Log metrics that are not there yet.
 
@@ -125,6 +118,8 @@ class Entry:
             points: Their keys, values and steps.
             timestamp: Of all of them, in milliseconds; now by default.
             replace: Log also what is there with another value.
+            about: What they were measured of, ``model_id`` and the data set's ``dataset_name`` and
+                ``dataset_digest``, which then has them too.
         """
         from mlflow.entities import Metric
 
@@ -132,13 +127,23 @@ class Entry:
         new = {}
 
         for key, value, step in points:
+            self._read(key)
             known = self.points.get((key, step))
-            if known is None or (replace and known != value):
-                new[key, step] = Metric(key, value, timestamp, step)
+            if known is None or (replace and known.value != value):
+                new[key, step] = Metric(key, value, timestamp, step, **about or {})
+            elif about:  # with its first timestamp, by which the entry takes no second one
+                new[key, step] = Metric(key, known.value, known.timestamp, step, **about)
 
         for batch in _batches(list(new.values()), MAX_METRICS):
             self.client.log_batch(self.id, metrics=batch)
-            self.points |= {(metric.key, metric.step): metric.value for metric in batch}
+            self.points |= {(metric.key, metric.step): metric for metric in batch}
+
+    def _read(self, key: str) -> None:
+        """Ask for the points of a metric that the entry had when it was found, once."""
+        if key in self.unread:
+            history = self.client.get_metric_history(self.id, key)
+            self.points |= {(key, point.step): point for point in history}
+            self.unread.remove(key)
 
     def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Write a table as MLflow's own call does, which would append to one that is there."""

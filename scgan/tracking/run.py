@@ -14,6 +14,7 @@ from scgan.pipeline.executor import Usage
 from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact
+from scgan.tracking import view
 from scgan.tracking.content import (
     Points,
     curve_points,
@@ -23,8 +24,11 @@ from scgan.tracking.content import (
     stage_params,
     usage_points,
 )
-from scgan.tracking.entry import Entry
+from scgan.tracking.entry import MAX_LETTERS, NOTE, Entry
 from scgan.tracking.model import save_model
+from scgan.tracking.naming import describe_run, run_name
+
+MODEL = "scgan.model_uri"  # the tag of a run with a model
 
 
 class PipelineRun:
@@ -39,7 +43,7 @@ class PipelineRun:
     def __init__(self, client: Any, experiment_id: str, spec: Spec) -> None:
         self.spec = spec
         tags = {"scgan.run_id": spec.run_id}
-        self.parent = Entry(client, experiment_id, spec.run_id, tags, stepless=True)
+        self.parent = Entry(client, experiment_id, run_name(spec), tags)
         self.model_uri: str | None = None
         self._client = client
         self._experiment_id = experiment_id
@@ -60,12 +64,14 @@ class PipelineRun:
         stages = systems.load(self.spec.system).stages(data)
         self._sections = {stage.name: stage.sections for stage in stages}
         self.parent.open()
-        self.model_uri = self.parent.tags.get("scgan.model_uri")
+        self.model_uri = self.parent.tags.get(MODEL)
         if self.parent.complete:
             return
         self.parent.set_status("RUNNING")
+        self.parent.set_tags({NOTE: describe_run(self.spec, data)})
         self.parent.log_params(run_params(self.spec, data))
         self._client.log_inputs(self.parent.id, [dataset_input(self.spec, data)])
+        view.refresh(self._client, self._experiment_id)
 
     def begin_stage(self, stage: str, num_units: int) -> None:
         """Find the stage's entry, or make it; it and its parent are running."""
@@ -86,14 +92,14 @@ class PipelineRun:
     def finish_stage(
         self, stage: str, artifact: Artifact, seconds: float | None, timestamp: int
     ) -> None:
-        """Complete the stage's entry from what it made."""
+        """Complete the stage's entry; what it made is the run's curve."""
         if self.parent.complete:
             return
         child = self._child(stage)
         if seconds is not None:
             self.parent.log_metrics([(f"{stage}/seconds", seconds, 0)], timestamp)
         if not child.complete:
-            child.log_metrics(curve_points(stage, artifact), timestamp)
+            self.parent.log_metrics(curve_points(stage, artifact), timestamp)
             child.finish()
 
     def finish(self, outcome: Outcome, timestamp: int) -> None:
@@ -101,7 +107,6 @@ class PipelineRun:
         if self.parent.complete:
             return
 
-        self.parent.log_metrics(score_points(outcome.scores), timestamp, replace=True)
         if "evaluate" in outcome.seconds:
             seconds = outcome.seconds["evaluate"]
             self.parent.log_metrics([("evaluate/seconds", seconds, 0)], timestamp)
@@ -110,10 +115,17 @@ class PipelineRun:
             rows = list(zip(*clusters.values(), strict=True))
             self.parent.log_table("clusters.json", list(clusters), rows)
 
-        if self._trained or self.model_uri is None:
-            self._log_model(outcome)
+        model_id = self._log_model(outcome)
+        dataset = dataset_input(self.spec, outcome.data).dataset
+        about = {"dataset_name": dataset.name, "dataset_digest": dataset.digest}
+        self.parent.log_metrics(score_points(outcome.scores), timestamp, replace=True)
+        values = [(key, score.value, 0) for key, score in outcome.scores.items()]
+        self.parent.log_metrics(values, timestamp, about={"model_id": model_id, **about})
+        self.parent.set_tags({MODEL: f"models:/{model_id}"})
+        self.model_uri = f"models:/{model_id}"
 
         self.parent.finish()
+        view.refresh(self._client, self._experiment_id)
 
     def fail(self, error: BaseException) -> None:
         """Close what is open: KILLED where a person or a signal ended it, else FAILED."""
@@ -151,16 +163,29 @@ class PipelineRun:
 
         return child
 
-    def _log_model(self, outcome: Outcome) -> None:
-        """Log the trained system as MLflow's ``log_model`` does, but with no active run."""
+    def _log_model(self, outcome: Outcome) -> str:
+        """Log the trained system, unless that was done, as MLflow's ``log_model`` would.
+
+        Returns:
+            Its id.
+        """
         from mlflow.entities import LoggedModelOutput
         from mlflow.models import Model
 
         client, run_id, spec = self._client, self.id, outcome.spec
-        if self._model is None:
-            self._model = client.create_logged_model(self._experiment_id, spec.system, run_id)
+        if self.model_uri is not None and not self._trained:
+            return self.model_uri.rpartition("/")[2]
 
-        model_id = self._model.model_id
+        if self._model is None:
+            params = {
+                key: str(value)[:MAX_LETTERS]
+                for key, value in run_params(spec, outcome.data).items()
+            }
+            self._model = client.create_logged_model(
+                self._experiment_id, spec.run_id, run_id, params=params
+            )
+
+        model_id = str(self._model.model_id)
         described = Model(
             artifact_path=self._model.artifact_location, run_id=run_id, model_id=model_id
         )
@@ -172,5 +197,4 @@ class PipelineRun:
 
         client.finalize_logged_model(model_id, "READY")
         client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
-        client.set_tag(run_id, "scgan.model_uri", f"models:/{model_id}")
-        self.model_uri = f"models:/{model_id}"
+        return model_id

@@ -29,6 +29,8 @@ from scgan.pipeline.outcome import Outcome
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import Artifact
 from scgan.store.opening import sqlite_path, sqlite_uri
+from scgan.tracking import view
+from scgan.tracking.machine import MachineMetrics
 from scgan.tracking.outbox import Outbox, one_line, redacted
 from scgan.tracking.run import PipelineRun
 from scgan.training.runtime import Progress
@@ -47,6 +49,8 @@ ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 FIRST_TIMEOUT = "5"  # seconds, of the request that asks whether there is a server at all
+
+MAX_PICTURE = 24  # letters of a picture's file
 
 # Of an experiment: MLflow's UI opens it on its runs, where it would else take it for work on a
 # language model.
@@ -75,6 +79,7 @@ class MLflowTracker(Listener):
         self._live: list[tuple[str, float, int]] = []
         self._latest: Mapping[str, float] = {}
         self._sent = 0.0
+        self._machine = MachineMetrics()
 
     @classmethod
     def open(cls, uri: str | None = None, experiment: str | None = None) -> MLflowTracker:
@@ -146,15 +151,12 @@ class MLflowTracker(Listener):
 
     @property
     def address(self) -> str:
-        """Where a person can look: the run's page on a server, else the command for the UI."""
+        """Where a person can look: the page of the runs; of a file, behind the command for it."""
+        page = view.page(self._experiment_id)
         if self.uri.startswith(("http://", "https://")):
-            page = f"/#/experiments/{self._experiment_id}"
-            return (
-                redacted(self.uri).rstrip("/")
-                + page
-                + (f"/runs/{self.run_id}" if self.run_id else "")
-            )
-        return shlex.join(["mlflow", "ui", "--backend-store-uri", redacted(self.uri)])
+            return redacted(self.uri).rstrip("/") + page
+        command = shlex.join(["mlflow", "ui", "--backend-store-uri", redacted(self.uri)])
+        return f"{command}  # http://127.0.0.1:5000{page}"
 
     @override
     def run_started(self, spec: Spec, data: Dataset) -> None:
@@ -163,6 +165,8 @@ class MLflowTracker(Listener):
         self._run = run = PipelineRun(self._client, self._experiment_id, spec)
         self._live, self._latest = [], {}
         self._later(partial(run.begin, data))
+        _log.info("MLflow shows this run and others at %s", self.address)
+        self._machine.start(run.parent, self.uri)
 
     @override
     def stage_started(self, stage: str, num_units: int) -> None:
@@ -204,21 +208,22 @@ class MLflowTracker(Listener):
 
     @override
     def run_finished(self, outcome: Outcome) -> None:
+        self._machine.stop()
         self._later(partial(self._running.finish, outcome, _now()))
         self._close()
 
     @override
     def run_failed(self, error: BaseException) -> None:
+        self._machine.stop()
         self._later(partial(self._running.fail, error))
         self._close()
 
     def log_pictures(self, pictures: Mapping[str, bytes]) -> None:
         """Log PNG files by caption; those of a repeated run that are there stay as they are."""
-        files = {}
-        for number, (caption, content) in enumerate(pictures.items(), 1):
-            title = caption.partition(". ")[0]
-            name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60]
-            files[f"{number:02d}-{name}.png"] = content
+        files = {
+            f"{number:02d}-{picture_name(caption)}.png": content
+            for number, (caption, content) in enumerate(pictures.items(), 1)
+        }
         self._later(partial(self._running.log_pictures, files))
         self._close()
 
@@ -254,6 +259,16 @@ class MLflowTracker(Listener):
                 "missing",
                 redacted(self.uri),
             )
+
+
+def picture_name(caption: str) -> str:
+    """A picture's file: the first words of its title, as many as a list of files shows."""
+    name = ""
+    for word in re.findall(r"[a-z0-9]+", caption.partition(". ")[0].lower()):
+        if name and len(name) + 1 + len(word) > MAX_PICTURE:
+            break
+        name += f"-{word}" if name else word
+    return name or "picture"
 
 
 def _experiment(client: Any, uri: str, name: str) -> str:

@@ -52,7 +52,7 @@ def train(
     """
     if runtime.checkpoints is not None and (saved := runtime.checkpoints.load()) is not None:
         try:
-            state.restore(saved)
+            state.restore(saved, runtime.device)
         except (KeyError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise RuntimeError(

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from scgan.store.artifacts import Artifact, ArtifactStore
 from scgan.store.parquet import Tables
+from scgan.training.settings import PrecisionName
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,6 @@ class Runtime:
         report: Called by rank 0 with the progress.
         checkpoints: Where the state is kept; None keeps none.
         checkpoint_every: Seconds between checkpoints.
-        amp: Mixed precision (bfloat16) where the device has it.
         tables: Parquet files of the store, for fits that read or write some; None has none.
         until: Samples after which a fit is left early, its state saved, to be taken up again: the
             artifact is what it would be if the training ended there. None goes to the end.
@@ -83,13 +83,18 @@ class Runtime:
     report: Callable[[Progress], None] = lambda progress: None
     checkpoints: Checkpoints | None = None
     checkpoint_every: float = 30.0
-    amp: bool = False
     tables: Tables | None = None
     until: int | None = None
 
     def place(self, module: nn.Module) -> None:
         """Move a network of images here, its weights channels last: faster on either device."""
         module.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def copy(self, rows: Tensor) -> Tensor:
+        """A copy here of rows that lie on the CPU, which a GPU's queue is not waited for."""
+        if self.device.type == "cuda":
+            rows = rows.pin_memory()  # else the copy waits until the GPU has nothing more to do
+        return rows.to(self.device, non_blocking=True)
 
     def parallel(self, module: nn.Module) -> nn.Module:
         """Move a network here and, with several workers, average its gradients over them."""
@@ -119,8 +124,21 @@ class Runtime:
             value /= self.world_size
         return value
 
-    def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """Mixed precision for a forward pass, or nothing."""
-        if not self.amp:
+    def mixed(
+        self, network: Callable[..., Tensor], precision: PrecisionName
+    ) -> Callable[..., Tensor]:
+        """A network whose forward pass is in a precision and whose output is in fp32."""
+        if precision == "fp32":
+            return network
+
+        def forward(*inputs: Tensor) -> Tensor:
+            with self.autocast(precision):
+                return network(*inputs).float()
+
+        return forward
+
+    def autocast(self, precision: PrecisionName) -> contextlib.AbstractContextManager[Any]:
+        """A forward pass in mixed precision, or nothing."""
+        if precision == "fp32":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)

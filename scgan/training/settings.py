@@ -10,6 +10,7 @@ from pydantic import Field
 
 from scgan.config import Settings
 
+PrecisionName = Literal["fp32", "bf16"]
 ScheduleName = Literal["constant", "linear", "late_linear", "cosine"]
 
 SCHEDULES: dict[ScheduleName, Callable[[float], float]] = {
@@ -27,6 +28,13 @@ NumSamples = Annotated[
 LearningRate = Annotated[float, Field(gt=0, description="of Adam, a step, before the schedule")]
 Schedule = Annotated[
     ScheduleName, Field(description="course of the learning rates: late_linear falls from half-way")
+]
+Precision = Annotated[
+    PrecisionName,
+    Field(
+        description="of the networks' forward passes: fp32, the same on every device, or bf16, "
+        "mixed precision in bfloat16, faster where the hardware has it (GPUs, CPUs with AMX)"
+    ),
 ]
 
 

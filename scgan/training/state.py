@@ -1,18 +1,24 @@
-"""What a running fit is made of, and how it is put away and taken up again bit for bit."""
+"""What a running fit is made of, and how it is put away and taken up again.
+
+On a CPU what goes on is the fit in one go, bit for bit; on a GPU sums have no fixed order.
+"""
 
 from __future__ import annotations
 
+import copy
 import itertools
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from scgan.store.artifacts import Artifact
 from scgan.training.runtime import Runtime
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -64,15 +70,20 @@ class TrainState:
                 tensors[f"optimizer.{name}.{index}.{key}"] = value
 
         for name, generator in self.generators.items():
-            tensors[f"generator.{name}"] = generator.get_state()
+            tensors[f"generator.{name}.{generator.device.type}"] = generator.get_state()
 
         tensors |= {f"sum.{key}": value for key, value in self.sums.items()}
         return Artifact(
             tensors, {"samples": self.samples, "curve": self.curve, "counts": self.counts}
         )
 
-    def restore(self, artifact: Artifact) -> None:
-        """Take up what :meth:`to_artifact` put away, in networks and optimisers made as then."""
+    def restore(self, artifact: Artifact, device: torch.device) -> None:
+        """Take up what :meth:`to_artifact` put away, in networks and optimisers made as then.
+
+        Args:
+            artifact: The state, its tensors on the CPU.
+            device: Where the fit goes on, of whatever kind it was before.
+        """
         for name, module in self.modules.items():
             module.load_state_dict(artifact.section(f"module.{name}"))
 
@@ -80,9 +91,9 @@ class TrainState:
             _restore_optimizer(optimizer, artifact.section(f"optimizer.{name}"))
 
         for name, generator in self.generators.items():
-            generator.set_state(artifact.tensors[f"generator.{name}"])
+            _restore_generator(name, generator, artifact)
 
-        self.sums = artifact.section("sum")
+        self.sums = {key: value.to(device) for key, value in artifact.section("sum").items()}
         self.samples, self.counts = artifact.meta["samples"], dict(artifact.meta["counts"])
         self.curve[:] = artifact.meta["curve"]
 
@@ -110,29 +121,64 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping[str, Ten
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
+def _restore_generator(name: str, generator: torch.Generator, artifact: Artifact) -> None:
+    """A generator as it was; on another kind of device, one that begins anew from here."""
+    saved = artifact.section(f"generator.{name}")
+    if generator.device.type in saved:
+        generator.set_state(saved[generator.device.type])
+        return
+
+    (before,) = saved  # states of one kind of device say nothing to another
+    samples = artifact.meta["samples"]
+    generator.manual_seed((generator.initial_seed() + 0x9E3779B97F4A7C15 * samples) % 2**63)
+    _log.warning(
+        "the fit began on a %s device and goes on on a %s one, which draws other random numbers "
+        "(%s) from %s samples on",
+        before,
+        generator.device.type,
+        name,
+        f"{samples:,}",
+    )
+
+
 EMA_RAMP = 0.05  # the half-life is at most this share of the samples seen
 
 
-def average_of(module: nn.Module, half_life: float, batch_size: int) -> AveragedModel:
-    """Exponential moving average of a network's weights.
+class Average(nn.Module):
+    """Exponential moving average of a network's weights; buffers are those of the network.
 
     The half-life grows with the samples seen, so that a short training's average has forgotten the
     start.
 
     Args:
-        module: The network that is trained.
+        network: The network that is trained, where it is trained.
         half_life: Samples after which a weight's past counts half.
         batch_size: Samples an update.
 
-    Returns:
-        The average; ``update_parameters(module)`` after each step, ``.module`` to use it.
+    Attributes:
+        module: The average, to be used.
+        num_updates: Updates so far. On the CPU, wherever the network is: who reads a number of a
+            GPU waits for all that it has yet to do.
 
     Source: [EDM] code, EMA half-life in images; [STYLEGAN2] code, ramp-up.
     """
 
-    @torch.no_grad()
-    def blend(averages: Any, weights: Any, num_updates: Tensor | int) -> None:
-        ramped = min(half_life, EMA_RAMP * float(num_updates) * batch_size)
-        torch._foreach_lerp_(averages, weights, 1 - 0.5 ** (batch_size / ramped))
+    num_updates: Tensor
 
-    return AveragedModel(module, multi_avg_fn=blend)
+    def __init__(self, network: nn.Module, half_life: float, batch_size: int) -> None:
+        super().__init__()
+        self.half_life, self.batch_size = half_life, batch_size
+        self.module: Any = copy.deepcopy(network)
+        self.register_buffer("num_updates", torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Take in the weights of the network after a step."""
+        weights, averages = list(network.parameters()), list(self.module.parameters())
+        half_life = min(self.half_life, EMA_RAMP * int(self.num_updates) * self.batch_size)
+        share = 1 - 0.5 ** (self.batch_size / half_life) if half_life else 1.0
+
+        torch._foreach_lerp_(averages, weights, share)
+        for buffer, now in zip(self.module.buffers(), network.buffers(), strict=True):
+            buffer.copy_(now)
+        self.num_updates += 1

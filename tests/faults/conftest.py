@@ -179,3 +179,53 @@ def until():
             time.sleep(0.05)
 
     return wait
+
+
+HEAD_ID = "fffffffffffffffffffffffffffffffffffffffffffffffffff00000"
+COMMANDS = (
+    *("cluster_synced_files", "initialization_commands", "setup_commands", "head_setup_commands"),
+    *("worker_setup_commands", "head_start_ray_commands", "worker_start_ray_commands"),
+)
+
+
+@pytest.fixture
+def growing_head(another_head, tmp_path):
+    """A head of no CPU with Ray's autoscaler of processes: ``growing_head(worker, most=2)``."""
+
+    def begin(worker, most=2, **environment):
+        nodes = {"node_config": {}, "min_workers": 0}
+        config = {
+            "cluster_name": "fake",
+            "max_workers": most,
+            "idle_timeout_minutes": 0.1,
+            "provider": {
+                # by its own name Ray looks for defaults that its wheel does not hold
+                "type": "external",
+                "module": "ray.autoscaler._private.fake_multi_node.node_provider"
+                ".FakeMultiNodeProvider",
+                "head_node_id": HEAD_ID,
+                "launch_multiple": True,
+            },
+            "auth": {},
+            "head_node_type": "ray.head.default",
+            "available_node_types": {
+                "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+                "worker": {"resources": worker, "max_workers": most, **nodes},
+            },
+            "upscaling_speed": 1.0,
+            **{key: {} for key in ("docker", "file_mounts")},
+            **{key: [] for key in COMMANDS},
+        }
+
+        settings = {
+            "RAY_FAKE_CLUSTER": "1",
+            "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+            "RAY_enable_autoscaler_v2": "1",
+            "RAY_CLOUD_INSTANCE_ID": HEAD_ID,
+            "RAY_OVERRIDE_NODE_ID_FOR_TESTING": HEAD_ID,
+            **environment,
+        }
+        log = tmp_path / "head.log"
+        return another_head(log, "--num-cpus=0", autoscaling=config, **settings)
+
+    return begin

@@ -8,7 +8,14 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from scgan.losses.contrastive import CONTRASTIVE, mutual_information, nt_xent
+from scgan.losses.contrastive import (
+    CONTRASTIVE,
+    barlow_twins,
+    byol,
+    byol_momentum,
+    mutual_information,
+    nt_xent,
+)
 
 
 def cosine(a, b):
@@ -121,3 +128,73 @@ def test_the_estimate_is_bounded_by_the_candidates():
 def test_refuses_wrong_input(u1, temperature, message):
     with pytest.raises(ValueError, match=message):
         nt_xent(torch.ones(2, 2), u1, temperature)
+
+
+def two(num, dim, seed=0):
+    return torch.randn(
+        2, num, dim, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
+    )
+
+
+@pytest.mark.parametrize(("num", "dim"), [(1, 3), (6, 2), (5, 7)])
+def test_byol_equals_the_slow_loop_and_its_closed_form(num, dim):
+    q, target = two(num, dim)
+    apart, cosines = 0.0, 0.0
+    for one, other in zip(q, target, strict=True):
+        for a, b in zip(one / one.norm(), other / other.norm(), strict=True):
+            apart += float(a - b) ** 2 / num
+        cosines += cosine(one, other) / num
+    found = byol(q, target).item()
+    assert_close(found, apart, rtol=1e-12, atol=0)
+    assert_close(found, 2 - 2 * cosines, rtol=1e-12, atol=1e-12)
+
+
+def test_byol_is_free_of_scale_and_lies_between_0_and_4():
+    q, target = two(6, 4)
+    assert_close(byol(7 * q, 0.1 * target), byol(q, target))
+    assert byol(q, 3 * q).item() == pytest.approx(0, abs=1e-12)
+    assert byol(q, -q).item() == pytest.approx(4)
+
+
+def test_byols_momentum_starts_at_the_base_and_ends_at_1():
+    assert byol_momentum(0.9, 0.0) == pytest.approx(0.9)
+    assert byol_momentum(0.9, 0.5) == pytest.approx(0.95)
+    assert byol_momentum(0.9, 1.0) == 1.0
+    assert byol_momentum(0.9, 1 / 3) == pytest.approx(1 - 0.1 * (math.cos(math.pi / 3) + 1) / 2)
+
+
+@pytest.mark.parametrize(("num", "dim"), [(2, 3), (9, 2), (5, 6)])
+@pytest.mark.parametrize("weight", [0.0, 5e-3, 2.0])
+def test_barlow_twins_equals_the_slow_loop(num, dim, weight):
+    u0, u1 = two(num, dim, seed=num)
+    total = 0.0
+    for i in range(dim):
+        for j in range(dim):
+            a = [float(value - u0[:, i].mean()) for value in u0[:, i]]
+            b = [float(value - u1[:, j].mean()) for value in u1[:, j]]
+            product = math.fsum(x * y for x, y in zip(a, b, strict=True))
+            norms = math.sqrt(math.fsum(x * x for x in a) * math.fsum(y * y for y in b))
+            c = product / norms
+            total += (1 - c) ** 2 if i == j else weight * c**2
+    assert_close(barlow_twins(u0, u1, weight).item(), total, rtol=1e-9, atol=1e-12)
+
+
+def test_barlow_twins_wants_the_identity():
+    """0 where views agree and dimensions are uncorrelated; Q for views that share nothing."""
+    u = torch.linalg.qr(two(64, 4)[0] - two(64, 4)[0].mean(0)).Q
+    assert barlow_twins(u, 5 * u + 1, 1.0).item() == pytest.approx(0, abs=1e-10)
+    assert barlow_twins(u[:, :2], u[:, 2:], 1.0).item() == pytest.approx(2)
+    assert barlow_twins(u[:, [0, 0]], u[:, [0, 0]], 0.3).item() == pytest.approx(0.6)
+
+
+def test_a_dimension_that_says_nothing_costs_1_and_is_finite():
+    u = two(8, 3)[0]
+    u[:, 1] = 4.0
+    assert torch.isfinite(barlow_twins(u, u, 0.0))
+    assert barlow_twins(u, u, 0.0).item() == pytest.approx(1)
+
+
+def test_views_of_other_shapes_are_refused():
+    for loss in (byol, lambda a, b: barlow_twins(a, b, 1.0)):
+        with pytest.raises(ValueError, match="differ in shape"):
+            loss(torch.ones(2, 2), torch.ones(3, 2))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from scgan.metrics import attributes
-from scgan.metrics.attributes import control_accuracy, diversity
+from scgan.metrics.attributes import control_accuracy, diversities, diversity
 
 
 def test_control_accuracy_by_hand():
@@ -22,12 +22,38 @@ def test_control_accuracy_by_hand():
     )  # never asked for
 
 
-def test_control_accuracy_of_many_attributes_an_image():
+def test_control_accuracy_of_many_attributes_an_image_is_of_those_that_were_asked_for():
     y = torch.tensor([[1, 0, 1], [0, 0, 1], [1, 1, 0], [0, 1, 0]])
     predicted = torch.tensor([[1, 0, 0], [0, 1, 1], [1, 0, 0], [0, 1, 0]])
     accuracy = control_accuracy(predicted, y)
-    assert accuracy.by_attribute == (1.0, 0.5, 0.75)
-    assert accuracy.overall == pytest.approx(9 / 12)
+    assert accuracy.by_attribute == (1.0, 0.5, 0.5)
+    assert accuracy.overall == pytest.approx(4 / 6)
+    assert accuracy.balanced == pytest.approx(
+        ((1 + 1) / 2 + (1 / 2 + 1 / 2) / 2 + (0.5 + 1) / 2) / 3
+    )
+
+
+def test_never_drawing_any_attribute_finds_none():
+    """Each is had by a twentieth of CelebA: as plain accuracy that would be .95."""
+    y = (torch.rand(5000, 5, generator=torch.Generator().manual_seed(0)) < 0.05).long()
+    accuracy = control_accuracy(torch.zeros_like(y), y)
+    assert accuracy.overall == 0 and accuracy.by_attribute == (0.0,) * 5
+    assert accuracy.balanced == 0.5
+
+
+def test_balanced_accuracy_of_classes_is_the_mean_of_their_recalls():
+    y, predicted = torch.tensor([0, 0, 0, 2, 2, 0]), torch.tensor([0, 1, 0, 2, 0, 0])
+    assert control_accuracy(predicted, y).balanced == pytest.approx((0.75 + 0.5) / 2)
+
+
+def test_attributes_that_are_always_or_never_asked_for_leave_the_balance():
+    y = torch.tensor([[1, 0, 1], [1, 0, 0]])
+    accuracy = control_accuracy(torch.tensor([[1, 0, 1], [0, 1, 1]]), y)
+    assert accuracy.by_attribute[0] == 0.5 and math.isnan(accuracy.by_attribute[1])
+    assert accuracy.balanced == pytest.approx((1 + 0) / 2)
+    assert control_accuracy(torch.tensor([[1], [0]]), torch.tensor([[1], [1]])).balanced == 0.5
+    with pytest.raises(ValueError, match="no attribute is asked for"):
+        control_accuracy(torch.zeros(2, 3), torch.zeros(2, 3))
 
 
 @pytest.mark.parametrize(
@@ -55,6 +81,16 @@ def test_diversity_equals_loops_over_pairs():
     assert diversity(x, y) == pytest.approx(slow(x, [[0, 2, 5, 7], [1, 3, 4, 8]]), rel=1e-9)
     many = torch.stack([y == 0, torch.ones(9), torch.zeros(9)], 1).long()
     assert diversity(x, many) == pytest.approx(slow(x, [[0, 2, 5, 7], range(9)]), rel=1e-9)
+
+
+def test_diversities_are_of_each_attribute():
+    x = torch.randn(9, 2, 3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = torch.tensor([0, 1, 0, 1, 1, 0, 3, 0, 1])
+    found = diversities(x, y)
+    assert found[:2].tolist() == pytest.approx(
+        [slow(x, [[0, 2, 5, 7]]), slow(x, [[1, 3, 4, 8]])], rel=1e-9
+    )
+    assert found.isnan().tolist() == [False, False, True, True]  # never, once
 
 
 def test_diversity_of_two_images_is_their_difference():

@@ -9,8 +9,13 @@ import torch
 from torch import nn
 
 from scgan.metrics import image_scores as module
-from scgan.metrics.image_scores import attribute_scores, compare_images, count
-from scgan.metrics.images import fid, inception_score, kid
+from scgan.metrics.image_scores import (
+    compare_images,
+    control_scores,
+    count,
+    diversity_scores,
+)
+from scgan.metrics.images import Chamfer, fid, inception_score, kid
 
 
 def image_scores(*args, **how):
@@ -140,31 +145,73 @@ def test_too_few_images_or_no_extractor_are_refused():
         image_scores(pictures(40), pictures(20), [], 0)
 
 
-def test_attribute_scores_stand_beside_the_real_images():
+def test_diversity_stands_beside_the_real_images():
     real, y = pictures(60), torch.arange(3).repeat(20)
-    predicted = y.clone()
-    predicted[0] = 1
-    scores = attribute_scores(real[:3].repeat(20, 1, 1, 1), y, predicted, real, y, 0, [Quarters()])
-    assert list(scores) == [
-        "control_accuracy",
-        "control_accuracy_worst",
-        "diversity_pixels",
-        "diversity_encoder",
-    ]
-    assert scores["control_accuracy"].value == pytest.approx(59 / 60)
-    assert scores["control_accuracy_worst"].value == pytest.approx(19 / 20)
-    for name in ("diversity_pixels", "diversity_encoder"):
-        assert scores[name].value == pytest.approx(0, abs=1e-6)  # one image an attribute
+    scores = diversity_scores(real[:3].repeat(20, 1, 1, 1), y, real, y, 0, [Quarters()])
+    views = ("pixels", "encoder")
+    assert list(scores) == [f"diversity_{kind}{view}" for view in views for kind in ("", "worst_")]
+    for name in views:
+        assert scores[f"diversity_{name}"].value == pytest.approx(0, abs=1e-6)  # one an attribute
     assert scores["diversity_pixels"].floor == pytest.approx(
         200 / 12**0.5 / 127.5 * 2**0.5, rel=0.05
     )  # of the noise
+
+
+def test_a_collapse_inside_one_attribute_is_seen_though_the_others_vary():
+    real, y = pictures(90), torch.arange(3).repeat(30)
+    fake = real.clone()
+    fake[y == 1] = real[:1] // 2 + fake[y == 1] // 2
+    scores = diversity_scores(fake, y, real, y, 0)
+    assert scores["diversity_worst_pixels"].value == pytest.approx(0.5, abs=0.03)
+    assert scores["diversity_pixels"].value > 0.8 * scores["diversity_pixels"].floor
+    assert diversity_scores(real, y, real, y, 0)["diversity_worst_pixels"].value == pytest.approx(1)
+    with pytest.raises(ValueError, match="draw more"):
+        diversity_scores(real[:3], torch.arange(3), real, y, 0)
+
+
+def test_control_stands_beside_what_the_classifier_finds_of_real_images():
+    y = torch.arange(3).repeat(20)
+    predicted, real_predicted = y.clone(), y.clone()
+    predicted[0], real_predicted[:6] = 1, 2
+    names = ("no beard", "big_nose", "hat")
+    scores = control_scores(predicted, y, real_predicted, y, names, by="judge_")
+    found = {name: (score.value, score.floor) for name, score in scores.items()}
+    assert found == {
+        "judge_control_accuracy": pytest.approx((59 / 60, 56 / 60)),
+        "judge_control_accuracy_worst": pytest.approx((19 / 20, 18 / 20)),
+        "judge_control_balanced": pytest.approx((59 / 60, 56 / 60)),
+        "judge_control_of_no-beard": pytest.approx((19 / 20, 18 / 20)),
+        "judge_control_of_big-nose": pytest.approx((1, 18 / 20)),
+        "judge_control_of_hat": pytest.approx((1, 1)),
+    }
+    assert scores["judge_control_of_no-beard"].label.endswith("judge, no-beard")
+
+
+def test_what_was_never_asked_for_has_no_score_and_what_no_real_image_has_no_floor():
+    y, real = torch.tensor([[1, 0, 0], [1, 1, 0]]), torch.tensor([[1, 0, 0], [0, 0, 1]])
+    scores = control_scores(y, y, real, real, ("a", "b", "c"))
+    of = {name[-1]: score.floor for name, score in scores.items() if "_of_" in name}
+    assert of == {"a": 1.0, "b": None}
+
+
+def test_chamfer_is_by_any_extractor_at_the_points_that_are_set(monkeypatch):
+    monkeypatch.setattr(module, "chamfer_tsne", lambda a, b, seed, num: Chamfer(1.0, 2.0, num))
+    scores = image_scores(
+        pictures(40), pictures(20), [Plain()], 0, chamfer=["plain"], chamfer_points=7
+    )
+    assert {name for name in dict(scores) if "chamfer" in name} == {
+        "chamfer_sum_plain_7",
+        "chamfer_mean_plain_7",
+    }
+    with pytest.raises(ValueError, match="no extractor 'plane' for Chamfer.*did you mean"):
+        image_scores(pictures(40), pictures(20), [Plain()], 0, chamfer=["plane"])
 
 
 def test_chamfer_distances_are_told_apart(monkeypatch):
     """The sum is of the real images to the nearest samples, the mean of both ways."""
     given = []
 
-    def distances(real, made, seed):
+    def distances(real, made, seed, num):
         given.append((real, made))
         return SimpleNamespace(num=20, real_to_fake_sum=len(given), symmetric_mean=10 * len(given))
 

@@ -301,12 +301,14 @@ def test_which_direction_is_better() -> None:
         *("view_information", "constants_kept", "repeats_kept", "within_range"),
         *("control_accuracy", "control_accuracy_worst"),
         *("judge_control_accuracy", "judge_control_accuracy_worst"),
+        *("control_balanced", "control_of", "judge_control_balanced", "judge_control_of"),
     }
     told = {name: meaning.better for name, meaning in MEANINGS.items()}
     assert {name for name, better in told.items() if better == "higher"} == higher
     assert {name for name, better in told.items() if better == "none"} == {
         "modes_total",
         "diversity",
+        "diversity_worst",
         "view_information_bound",
         "noise_spread",
     }

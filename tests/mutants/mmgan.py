@@ -95,7 +95,7 @@ _CHANGES = [
     (_STAGE, "self.c.r1_weight * self.c.r1_every * losses", "self.c.r1_weight * losses"),
     (_STAGE, "adam(both, c.learning_rate", "adam(self.generator, c.learning_rate"),
     (_STAGE, "adam(self.critic, c.d_learning_rate", "adam(self.critic, c.learning_rate"),
-    (_STAGE, "average_of(self.encoder, c.ema_half_life", "average_of(self.encoder, 1e9"),
+    (_STAGE, "Average(self.encoder, c.ema_half_life", "Average(self.encoder, 1e9"),
     (
         _STAGE,
         "Game(len(self.generator.latent.mu), c.critic, c.batches",
@@ -138,7 +138,7 @@ _CHANGES = [
     (_KEYS, "values if table.labels is None else values[table.labels]", "values[: table.num_rows]"),
     (_KEYS, "values[raw.missing[other]] = None", "pass"),
     (_KEYS, "if other not in columns] if keep is None", "] if keep is None"),
-    (_COUNTING, "counted = rows[order[:num]]", "counted = rows[order]"),
+    (_COUNTING, "return rows[order[:num]]", "return rows[order]"),
     (_COUNTING, "if name not in (SPREAD, WEIGHT))", "if name != SPREAD)"),
     (
         _COUNTING,

@@ -60,7 +60,7 @@ _CHANGES = {
             ("adam(both, c.learning_rate", "adam(both, 1e-3"),
             ("reconstruction_weight=chosen.reconstruction_weight", "reconstruction_weight=1.0"),
             ("c.mode_weight if c.teaches", "1.0 if c.teaches"),
-            ("average.update_parameters(getattr(self, name))", "pass"),
+            ("average.update(getattr(self, name))", "pass"),
             ("self.prior.draw(c.batch_size, noise)", "torch.zeros(c.batch_size).long()"),
         ],
         _SYSTEM_TESTS + "test_noise_has_the_settings_spread": [
@@ -184,7 +184,7 @@ _CHANGES = {
             ("read[:, :num_clusters].softmax(1)", "read[:, :num_clusters].sigmoid()"),
             ("prior_weight=c.prior_weight", "prior_weight=1.0"),
             ("if cluster is not None:", "if cluster is None:"),
-            ("average.update_parameters(network)", "pass"),
+            ("average.update(network)", "pass"),
         ],
     },
     "scgan/losses/gmvae.py": {
@@ -201,7 +201,7 @@ _CHANGES = {
             ("k if cluster is None else torch.full_like(k, cluster)", "k"),
             ("return x + network.std *", "return x + 0 *"),
             ("parts.append(self.network.decoder(q.mean[chosen]))", "parts.append(rows)"),
-            ("average.update_parameters(network)", "pass"),
+            ("average.update(network)", "pass"),
         ],
     },
     _LABELS: {

@@ -32,7 +32,7 @@ _CHANGES = {
         ("generator=generator)[: len(weights)]", "generator=None)[: len(weights)]"),
         ("rows @ axes.flip(1)[:, :num]", "rows @ axes[:, :num]"),
         ("rows = rows - rows.mean(0)", "rows = rows * 1"),
-        ('torch.einsum("nk,nkd,nke->kde", shares, gaps, gaps)', "0 * sigma"),
+        ("return (weights[:, None] * gaps).T @ gaps", "return gaps.T @ gaps / len(gaps)"),
     ],
 }
 

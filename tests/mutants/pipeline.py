@@ -481,8 +481,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_CAPABILITIES, "if not 0 <= number < self.below:", "if not 0 <= number <= self.below:", None),
     (
         _CAPABILITIES,
-        "if not 0 <= number <= 1:",
-        "if number < 0:",
+        "if not self.low <= number <= self.high:",
+        "if number < self.low:",
         "tests/pipeline/test_sampling.py::test_degrees_of_attributes_are_read",
     ),
     (

@@ -11,6 +11,7 @@ from scgan.data.images.schema import to_float
 from scgan.nn.discriminators import (
     AttributeDiscriminators,
     MulticlassDiscriminator,
+    PatchDiscriminator,
     build_discriminator,
 )
 from scgan.nn.eigengan import AttributeMapper, EigenBlock, ImageGenerator, traverse
@@ -262,6 +263,73 @@ def test_small_images_are_not_halved_by_the_stem():
     for size, stride in ((32, 1), (64, 2)):
         stem = ImageEncoder("resnet18", 1, size, 8, seeded()).backbone.conv1
         assert stem.stride == (stride, stride)
+
+
+@pytest.mark.parametrize("size", [8, 28, 32, 64, 256])
+def test_each_logit_of_the_patch_critic_sees_the_whole_image(size):
+    """But for the border that its place cuts off: the middle logit, with groups left aside."""
+    critic = PatchDiscriminator(1, size, width=8, max_width=8, normalised=False)
+    for parameter in critic.parameters():
+        torch.nn.init.constant_(parameter, 0.01)
+    x = torch.ones(1, 1, size, size, requires_grad=True)
+    logits = critic(x)
+    assert logits.shape[2:] == ((5, 5) if size == 28 else (2, 2))
+    middle = logits.shape[2] // 2
+    seen = torch.autograd.grad(logits[0, 0, middle, middle], x)[0] != 0
+    assert seen.float().mean() > 0.7
+
+
+@pytest.mark.parametrize("name", ["global", "patch", "attributes", "multiclass"])
+def test_spectral_normalisation_bounds_every_layer_and_replaces_groups(name):
+    def build():
+        return build_discriminator(
+            name, 1, 28, width=8, max_width=16, num_attributes=3, generator=seeded(), spectral=True
+        )
+
+    critic, again = build(), build()
+    assert_close(dict(critic.state_dict()), dict(again.state_dict()))
+    layers = [m for m in critic.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
+    for layer in layers:
+        largest = torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item()
+        assert 0.9 < largest < 1.2
+    assert not any(isinstance(m, torch.nn.GroupNorm) for m in critic.modules())
+
+
+def test_resizing_repeats_pixels_and_then_convolves():
+    block = EigenBlock(4, 6, 3, 2, 1.0, seeded(), "resize").double()
+    h = torch.randn(1, 4, 3, 3, dtype=torch.float64, generator=seeded())
+    large = torch.zeros(1, 4, 8, 8, dtype=torch.float64)
+    for i in range(6):
+        for j in range(6):
+            large[0, :, i + 1, j + 1] = h[0, :, i // 2, j // 2]
+    weight, bias = block.up[1].weight, block.up[1].bias
+    slow = torch.zeros(1, 6, 6, 6, dtype=torch.float64)
+    for i in range(6):
+        for j in range(6):
+            patch = large[0, :, i : i + 3, j : j + 3]
+            slow[0, :, i, j] = (weight * patch).sum((1, 2, 3)) + bias
+    assert_close(block.up(h), slow.detach(), check_dtype=False)
+    assert block(h, torch.zeros(1, 2, dtype=torch.float64)).shape == (1, 6, 6, 6)
+
+
+def test_an_even_image_shows_a_checkerboard_unless_pixels_are_repeated():
+    """Inside, away from the border: of one value by resizing, of four by transposed layers."""
+    for upsampling, even in (("transposed", False), ("resize", True)):
+        block = EigenBlock(4, 6, 8, 2, 1.0, seeded(), upsampling)
+        inner = block.up(torch.ones(1, 4, 8, 8))[0, 0, 4:-4, 4:-4]
+        assert (inner.std() < 1e-5) == even
+
+
+def test_the_mapper_of_the_papers_code_starts_as_a_linear_layer_does():
+    mapper = AttributeMapper(10, 128, seeded(), balanced=False)
+    eps, none = torch.randn(2000, 128, generator=seeded(1)), torch.zeros(2000, 10)
+    of_latents = (mapper(eps, none) - mapper(0 * eps, none)).square().mean()
+    of_attributes = (
+        (mapper(0 * eps[:10], torch.eye(10)) - mapper(0 * eps[:10], none[:10])).square().mean()
+    )
+    assert of_attributes / of_latents < 0.02
+    bound = 1 / 10**0.5
+    assert mapper.attributes.weight.abs().max() <= bound
 
 
 def test_a_block_adds_its_input():

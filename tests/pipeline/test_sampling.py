@@ -97,8 +97,14 @@ def test_a_grid_shows_them_row_by_row(sample, image_run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--cluster", 1), "this model has no cluster to choose; it has attribute, attributes"),
-        (("--latent", "real"), "this model has no latent to choose; it has attribute, attributes"),
+        (
+            ("--cluster", 1),
+            "this model has no cluster to choose; it has attribute, attributes, coefficients",
+        ),
+        (
+            ("--latent", "real"),
+            "this model has no latent to choose; it has attribute, attributes, coefficients",
+        ),
         (("--attribute", "Smilng"), "unknown attribute 'Smilng'; did you mean 'Smiling'?"),
         (("--attributes", "Smilng=1"), "unknown attribute 'Smilng'; did you mean 'Smiling'?"),
         (

@@ -134,7 +134,7 @@ def test_results_of_a_job_lie_in_the_home_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("store", ["s3://bucket/runs", "runs", "/elsewhere/runs"])
 def test_the_database_of_a_job_never_lies_in_rays_copy(scgan_command, tmp_path, monkeypatch, store):
     asked = []
-    monkeypatch.setattr(full_pipeline, "results_folder", lambda: tmp_path)
+    monkeypatch.setattr(session, "results_folder", lambda: tmp_path)
     monkeypatch.setattr(
         full_pipeline.commands,
         "run_and_show",
@@ -147,3 +147,16 @@ def test_the_database_of_a_job_never_lies_in_rays_copy(scgan_command, tmp_path, 
         "/elsewhere/runs": ("/elsewhere/runs", Path("/elsewhere/runs")),
     }
     assert asked == [expected[store]]
+
+
+def test_a_job_that_misses_its_data_is_told_what_is_uploaded(job, tmp_path, monkeypatch):
+    copy = tmp_path / "working_dir_files" / "_ray_pkg_12"
+    copy.mkdir(parents=True)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    missing = ("--data", "tables/there-is-none.parquet")
+    said = job(*missing)
+    assert said.code == 2 and "uploaded" not in said.err
+    monkeypatch.chdir(copy)
+    said = job(*missing)
+    assert said.code == 2 and len(said.err.splitlines()) == 1
+    assert "no such file or folder; a job sees its own folder, uploaded without" in said.err

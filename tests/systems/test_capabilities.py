@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from scgan.capabilities import (
+    Coefficients,
     Degrees,
     OneOf,
     WholeNumber,
@@ -33,6 +34,18 @@ def test_degrees_go_to_the_names_they_are_given_for():
     option = Degrees("attributes", "how much", ("a", "b", "c"))
     assert option.read("c=0.25,a=1").tolist() == [1, 0, 0.25]
     assert option.read({"b": 0.5}).tolist() == [0, 0.5, 0]
+
+
+def test_coefficients_that_are_not_given_are_drawn():
+    option = Coefficients("coefficients", "noise", ("1.1", "1.2"))
+    read = option.read("1.2=-2.5")
+    assert read[0].isnan() and read[1] == -2.5
+    assert option.allowed == "NAME=COEFFICIENT,... of 1.1, 1.2; coefficients -4 to 4"
+    for text in ("1.1=4.5", "1.1=nan"):
+        with pytest.raises(ValueError, match="is out of range; coefficients are -4 to 4"):
+            option.read(text)
+    with pytest.raises(ValueError, match="unknown dimension '3.1'"):
+        option.read("3.1=0")
 
 
 def test_clusters_are_a_row_each_with_their_shares():

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from scgan import systems
-from scgan.capabilities import Degrees, OneOf, WholeNumber, choose
+from scgan.capabilities import Amounts, OneOf, WholeNumber, choose
 from scgan.config import leaves, override
 from scgan.contract import UndeclaredRead
 from scgan.data.dataset import DataConfig
@@ -180,11 +180,12 @@ def test_every_option_of_a_model_is_taken_by_its_sample(outcome):
     result, _ = outcome
     for option in result.model.options:
         assert option.meaning and option.allowed
-        value = {WholeNumber: 0, OneOf: None, Degrees: None}[type(option)]
+        value = 0 if isinstance(option, WholeNumber) else None
         if isinstance(option, OneOf):
             value = option.choices[-1]
-        if isinstance(option, Degrees):
+        if isinstance(option, Amounts):
             value = {option.names[0]: 0.5}
+        assert value is not None, "another kind of option"
         chosen = choose(result.model, {option.name: value})
         drawn = result.model.sample(8, torch.Generator().manual_seed(0), **chosen)
         assert drawn.shape == (8, *result.data.train.shape[1:])

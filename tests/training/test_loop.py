@@ -15,7 +15,7 @@ from scgan.training.blocks import Blocks
 from scgan.training.loop import NonFiniteLoss, adversarial_step, descend, frozen, train
 from scgan.training.runtime import Runtime
 from scgan.training.settings import SCHEDULES, TrainingSettings
-from scgan.training.state import TrainState, average_of
+from scgan.training.state import Average, TrainState
 
 
 class Killed(Exception):
@@ -45,7 +45,7 @@ class Memory:
 def regression(checkpoints=None, num_samples=6400, schedule="late_linear", runtime=None):
     network, generator = MLP([2, 8, 1]), torch.Generator().manual_seed(0)
     initialise(network, generator)
-    average = average_of(network, 500, 32)
+    average = Average(network, 500, 32)
     optimizer = torch.optim.Adam(network.parameters(), 1e-2)
     state = TrainState(
         {"network": network, "average": average}, {"adam": optimizer}, {"batches": generator}
@@ -55,7 +55,7 @@ def regression(checkpoints=None, num_samples=6400, schedule="late_linear", runti
         x = torch.randn(32, 2, generator=generator)
         loss = (network(x)[:, 0] - x.prod(1)).square().mean()
         descend(optimizer, loss)
-        average.update_parameters(network)
+        average.update(network)
         return {"mse": loss}
 
     runtime = runtime or Runtime(checkpoints=checkpoints, checkpoint_every=0.0)
@@ -184,8 +184,8 @@ def test_blocks_redraw_the_same_numbers_at_any_step_and_do_not_repeat():
 
 def test_the_average_forgets_its_start_in_a_short_training():
     network = nn.Linear(1, 1, bias=False)
-    average = average_of(network, half_life=1e9, batch_size=10)
+    average = Average(network, half_life=1e9, batch_size=10)
     for value in range(1, 101):
         nn.init.constant_(network.weight, float(value))
-        average.update_parameters(network)
+        average.update(network)
     assert 85 < average.module.weight.item() < 100

@@ -11,7 +11,7 @@ from torch import nn
 from scgan.training.loop import GAN_BETAS, adam, train
 from scgan.training.runtime import Runtime
 from scgan.training.settings import SCHEDULES, TrainingSettings
-from scgan.training.state import TrainState, average_of
+from scgan.training.state import Average, TrainState
 
 
 def test_schedules_at_a_quarter_a_half_and_three_quarters():
@@ -54,14 +54,14 @@ def test_every_step_has_the_rate_of_the_samples_seen_and_the_curve_the_means():
 
 def test_a_weights_past_counts_half_after_the_half_life():
     network = nn.Linear(1, 1, bias=False)
-    average = average_of(network, half_life=40, batch_size=10)
+    average = Average(network, half_life=40, batch_size=10)
     nn.init.constant_(network.weight, 1.0)
     for _ in range(200):
-        average.update_parameters(network)
+        average.update(network)
 
     nn.init.constant_(network.weight, 0.0)
     for expected in (2**-0.25, 2**-0.5, 2**-0.75, 0.5):
-        average.update_parameters(network)
+        average.update(network)
         assert average.module.weight.item() == pytest.approx(expected, rel=1e-4)
 
 
@@ -75,9 +75,9 @@ def test_workers_share_a_batch_evenly_and_what_is_left_over_is_nobodys():
 
 def test_mixed_precision_only_where_it_is_asked_for():
     layer, x = nn.Linear(2, 2), torch.randn(3, 2)
-    with Runtime(amp=True).autocast():
+    with Runtime().autocast("bf16"):
         assert layer(x).dtype == torch.bfloat16
-    with Runtime().autocast():
+    with Runtime().autocast("fp32"):
         assert layer(x).dtype == torch.float32
 
 

@@ -82,11 +82,23 @@ class DiffAugment:
     def __init__(self, kinds: Sequence[AugmentName], probability: float) -> None:
         self.kinds, self.probability = tuple(kinds), probability
 
-    def draw(self, num: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Numbers of a batch: which kinds ``[len(kinds)]``, and how for each image ``[num, 7]``."""
+    def draw(
+        self, num: int, deciding: torch.Generator, generator: torch.Generator
+    ) -> tuple[Tensor, ...]:
+        """What is done to a batch.
+
+        Args:
+            num: Images of it.
+            deciding: Draws which kinds; on the CPU, as a decision that lies on a GPU is waited for.
+            generator: Draws how, where the images are.
+
+        Returns:
+            Which kinds, ``[len(kinds)]``, and how for each image, ``[num, 7]``; nothing without
+            kinds.
+        """
         if not self.kinds:
             return ()
-        which = torch.rand(len(self.kinds), generator=generator, device=generator.device)
+        which = torch.rand(len(self.kinds), generator=deciding)
         return which, torch.rand(num, self.DRAWS, generator=generator, device=generator.device)
 
     def __call__(self, x: Tensor, draws: tuple[Tensor, ...]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import tarfile
@@ -99,9 +100,20 @@ def _archive(path: Path, sampled: Sampled) -> None:
 
 
 def _grid(path: Path, sampled: Sampled) -> None:
+    path.write_bytes(png(tiled(sampled.images)))
+
+
+def png(pixels: np.ndarray, *, compress_level: int = 6) -> bytes:
+    """An image, uint8 ``[H, W]`` or ``[H, W, 3]``, as a PNG file."""
     from PIL import Image
 
-    images = sampled.images
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=compress_level)
+    return buffer.getvalue()
+
+
+def tiled(images: np.ndarray) -> np.ndarray:
+    """Images, uint8 ``[N, H, W]`` or ``[N, H, W, 3]``, row by row in one that is nearly square."""
     num, height, width = images.shape[:3]
     columns = math.ceil(math.sqrt(num))
     rows = math.ceil(num / columns)
@@ -114,7 +126,7 @@ def _grid(path: Path, sampled: Sampled) -> None:
         top, left = place // columns * down, place % columns * across
         canvas[top : top + height, left : left + width] = image
 
-    Image.fromarray(canvas).save(path, format="PNG")
+    return canvas
 
 
 def _folder(path: Path, sampled: Sampled) -> None:

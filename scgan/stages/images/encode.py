@@ -7,18 +7,24 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from scgan.contract import Inputs, Units
 from scgan.data.dataset import Dataset
 from scgan.data.images.augment import ViewName, Views
 from scgan.data.images.schema import to_float
-from scgan.losses.contrastive import nt_xent
 from scgan.nn.image_encoder import BackboneName, ImageEncoder
+from scgan.stages.images.siamese import SIAMESE, SiameseName
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import adam, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.settings import (
+    LearningRate,
+    NumSamples,
+    Precision,
+    Schedule,
+    TrainingSettings,
+)
 from scgan.training.state import TrainState, named_weights
 
 
@@ -34,16 +40,26 @@ class ImageEncoderSettings(TrainingSettings):
     views: ViewName | Literal["auto"] = Field(
         "auto", description="auto: simclr for colour, affine for grey"
     )
+    contrastive: SiameseName = Field(
+        "simclr", description="what holds two views together: simclr is the paper's"
+    )
     temperature: float = Field(
-        0.5, gt=0, le=100, description="divides the cosines; 0.5 is the paper's code's"
+        0.5, gt=0, le=100, description="simclr: divides the cosines; 0.5 is the paper's code's"
+    )
+    target_momentum: float = Field(
+        0.99, ge=0, le=1, description="byol: share of itself that the target keeps in a first step"
+    )
+    redundancy_weight: float = Field(
+        5e-3, ge=0, description="barlow_twins: lambda, of correlations between dimensions"
     )
     batch_size: int = Field(
-        256, ge=2, description="images a step, over all workers; each is the others' negative"
+        256, ge=2, description="images a step, over all workers; simclr's negatives are among them"
     )
     num_samples: NumSamples = Field(380_000, description="images seen, over all workers")
     learning_rate: LearningRate = 1e-3
     weight_decay: float = Field(1e-6, ge=0, description="of Adam, on all weights; SimCLR's")
     schedule: Schedule = "cosine"
+    precision: Precision = "fp32"
 
 
 def build_image_encoder(
@@ -51,7 +67,12 @@ def build_image_encoder(
 ) -> ImageEncoder:
     """A new encoder, its weights drawn from ``generator``."""
     return ImageEncoder(
-        c.backbone, channels, size, c.projection_dim, generator or torch.Generator()
+        c.backbone,
+        channels,
+        size,
+        c.projection_dim,
+        generator or torch.Generator(),
+        normalised=c.contrastive != "simclr",
     )
 
 
@@ -63,34 +84,31 @@ def load_image_encoder(c: ImageEncoderSettings, artifact: Artifact) -> ImageEnco
 
 
 def encode_images(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
-    """Stage 1: raise the mutual information of x and its features by InfoNCE on two random views.
+    """Stage 1: raise the mutual information of x and its features by two random views of it.
 
     Source: [INFOSCC-GAN] Sec. 3.1, Eq. (1).
     """
     c: ImageEncoderSettings = config.encoder
     images = inputs.data.train
     channels, size = images.shape[1:3]
-    encoder = build_image_encoder(c, channels, size, inputs.generator("encode", "weights"))
+    weights = inputs.generator("encode", "weights")
+    encoder = build_image_encoder(c, channels, size, weights)
     runtime.place(encoder)
-    network = runtime.parallel(_synchronised(encoder, runtime))
+    siamese = SIAMESE[c.contrastive](c, encoder, weights, runtime)
     views = Views(c.views if c.views != "auto" else _views_of(channels), size)
     generator = inputs.generator("encode", "batches")
-    optimizer = adam(network, c.learning_rate, weight_decay=c.weight_decay)
+    optimizer = adam(siamese.trained, c.learning_rate, weight_decay=c.weight_decay)
+    state = TrainState(siamese.kept, {"encoder": optimizer}, {"batches": generator})
 
     def step() -> Mapping[str, Tensor]:
         rows = runtime.share(torch.randint(len(images), (c.batch_size,), generator=generator))
         seed = int(torch.randint(2**62, (), generator=generator)) + runtime.rank
-        x = to_float(images[rows].to(runtime.device, non_blocking=True))
-        with runtime.autocast():
-            u0, u1 = network(views(torch.cat([x, x]), seed)).float().chunk(2)
-
-        gathered = (runtime.gather(u0), runtime.gather(u1))
-        loss = nt_xent(u0, u1, c.temperature, gathered=gathered, rank=runtime.rank)
+        x = to_float(runtime.copy(images[rows]))
+        loss = siamese.loss(views(torch.cat([x, x]), seed))
         descend(optimizer, loss)
+        siamese.follow(state.samples / c.num_samples)
+        return {siamese.loss_name: loss}
 
-        return {"nt_xent": loss}
-
-    state = TrainState({"encoder": encoder}, {"encoder": optimizer}, {"batches": generator})
     curve = train(state, step, c, name="encode", runtime=runtime)
     meta = {"curve": curve, "channels": channels, "size": size}
     return Artifact(named_weights("encoder", encoder), meta)
@@ -99,13 +117,6 @@ def encode_images(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -
 def _views_of(channels: int) -> ViewName:
     """The views that suit photographs, or grey symbols."""
     return "affine" if channels == 1 else "simclr"
-
-
-def _synchronised(encoder: ImageEncoder, runtime: Runtime) -> nn.Module:
-    """Batch statistics over all workers, where PyTorch has that: on GPUs."""
-    if runtime.world_size > 1 and runtime.device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(encoder)
-    return encoder
 
 
 def check_encoder(c: ImageEncoderSettings, data: Dataset) -> None:

@@ -19,7 +19,13 @@ from scgan.stages.images.attributes import load_attributes
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import adam, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.settings import (
+    LearningRate,
+    NumSamples,
+    Precision,
+    Schedule,
+    TrainingSettings,
+)
 from scgan.training.state import TrainState, named_weights
 
 
@@ -30,6 +36,7 @@ class JudgeSettings(TrainingSettings):
     num_samples: NumSamples = Field(300_000, description="images seen: some five epochs of MNIST")
     learning_rate: LearningRate = 1e-3
     schedule: Schedule = "cosine"
+    precision: Precision = "fp32"
 
 
 class Judge(nn.Module):
@@ -102,11 +109,12 @@ def fit_judge(
 
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(images), (c.batch_size,), generator=generator)
-        x = to_float(images[rows].to(runtime.device))
-        with runtime.autocast():
+        x = to_float(runtime.copy(images[rows]))
+        target = runtime.copy(y[rows])
+        with runtime.autocast(c.precision):
             logits = network.classify(x).float()
 
-        loss = attribute_loss(logits, y[rows].to(runtime.device), kind)
+        loss = attribute_loss(logits, target, kind)
         descend(optimizer, loss)
         return {"classification": loss}
 

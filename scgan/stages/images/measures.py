@@ -21,6 +21,17 @@ class EvaluationSettings(Settings):
         (),
         description="pretrained networks beside the pipeline's own: inception:path, resnet50:path",
     )
+    chamfer: tuple[str, ...] = Field(
+        ("encoder",),
+        description="networks in whose features Chamfer distances are taken: encoder, judge, or "
+        "the name of one of extractors",
+    )
+    chamfer_points: int = Field(
+        1000,
+        ge=10,
+        le=100_000,
+        description="images a side of them, at most: seconds; the paper's code's 6400: minutes",
+    )
 
 
 class FrozenEncoder(nn.Module):

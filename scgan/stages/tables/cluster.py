@@ -109,7 +109,8 @@ def num_clusters(
 def cluster(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 2, the partition of the codes into K subsets."""
     c: ClusterSettings = config.clusters
-    eps = load_encoder(config.encoder, inputs.artifacts["encode"]).embed(inputs.data.train)
+    encoder = load_encoder(config.encoder, inputs.artifacts["encode"]).to(runtime.device)
+    eps = encoder.embed(inputs.data.train.to(runtime.device)).cpu()
     num, why = num_clusters(c, eps, _seed(inputs))
 
     found = fit_clusters(

@@ -23,8 +23,15 @@ from scgan.store.artifacts import Artifact
 from scgan.training.blocks import Blocks
 from scgan.training.loop import GAN_BETAS, adam, descend, frozen, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
-from scgan.training.state import TrainState, average_of, named_weights
+from scgan.training.settings import (
+    BatchSize,
+    LearningRate,
+    NumSamples,
+    Precision,
+    Schedule,
+    TrainingSettings,
+)
+from scgan.training.state import Average, TrainState, named_weights
 
 AXIS_FLOOR = 0.01  # least scale of a principal axis, as a share of the largest
 
@@ -103,6 +110,7 @@ class DecoderSettings(TrainingSettings):
         1e-3, description="of Adam, of the critics, before the schedule"
     )
     schedule: Schedule = "late_linear"
+    precision: Precision = "fp32"
 
 
 def build_decoder(
@@ -177,11 +185,12 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     decoder.start(codes, rows)
     critics = build_critics(c, data_dim, weights).to(device)
     own = own_axes(c, rows)
-    average = average_of(decoder, c.ema_half_life, c.batch_size)
+    average = Average(decoder, c.ema_half_life, c.batch_size)
 
-    network = runtime.parallel(decoder)
-    critic = {name: runtime.parallel(d) for name, d in critics.items()}
-    optimizers = {"decoder": adam(network, c.learning_rate, betas=GAN_BETAS)}
+    network = runtime.mixed(runtime.parallel(decoder), c.precision)
+    critic = {name: runtime.mixed(runtime.parallel(d), c.precision) for name, d in critics.items()}
+    judges = {name: runtime.mixed(d, c.precision) for name, d in critics.items()}
+    optimizers = {"decoder": adam(decoder, c.learning_rate, betas=GAN_BETAS)}
     if critics:
         optimizers["critics"] = adam(critics, c.d_learning_rate, betas=GAN_BETAS)
     batches = _decoder_batches(config, inputs, clusters.codes, runtime)
@@ -203,10 +212,10 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
             loss = _critics_loss(c, critic, v, fakes, penalty, losses)
             descend(optimizers["critics"], loss)
         with frozen(critics.values()):
-            loss = _decoder_loss(c, critics, v, fakes, decoder.bases(), losses)
+            loss = _decoder_loss(c, judges, v, fakes, decoder.bases(), losses)
             descend(optimizers["decoder"], loss)
 
-        average.update_parameters(decoder)
+        average.update(decoder)
         return losses
 
     curve = train(state, step, c, name="decode", runtime=runtime)
@@ -231,7 +240,7 @@ def own_axes(c: DecoderSettings, rows: Tensor) -> Callable[[Tensor], Tensor]:
 
 def _critics_loss(
     c: DecoderSettings,
-    critics: Mapping[str, nn.Module],
+    critics: Mapping[str, Callable[..., Tensor]],
     real: Tensor,
     fakes: Mapping[str, Tensor],
     penalty: float,
@@ -251,7 +260,7 @@ def _critics_loss(
 
 def _decoder_loss(
     c: DecoderSettings,
-    critics: nn.ModuleDict,
+    critics: Mapping[str, Callable[..., Tensor]],
     real: Tensor,
     fakes: Mapping[str, Tensor],
     bases: Sequence[Tensor],

@@ -18,7 +18,13 @@ from scgan.stages.tables.rows import training_rows
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import adam, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.settings import (
+    LearningRate,
+    NumSamples,
+    Precision,
+    Schedule,
+    TrainingSettings,
+)
 from scgan.training.state import TrainState, named_weights
 
 
@@ -59,6 +65,7 @@ class EncoderSettings(TrainingSettings):
     )
     learning_rate: LearningRate = 2e-3
     schedule: Schedule = "cosine"
+    precision: Precision = "fp32"
 
 
 def code_dim(c: EncoderSettings, data_dim: int) -> int:
@@ -155,7 +162,7 @@ def encode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         x = rows.at(state.samples)
         index = torch.randint(len(x), (c.batch_size,), generator=generator, device=runtime.device)
         views = noise_views(x[index], noise_std, generator)
-        with runtime.autocast():
+        with runtime.autocast(c.precision):
             u0, u1 = network(torch.cat([runtime.share(view) for view in views])).float().chunk(2)
 
         gathered = (runtime.gather(u0), runtime.gather(u1))

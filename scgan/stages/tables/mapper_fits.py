@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -228,18 +229,21 @@ def mapper_batches(
     c: MapperSettings, mappers: Mappers, codes: Codes, runtime: Runtime
 ) -> Blocks[tuple[Tensor, Tensor]]:
     """Each cluster's batches and prior codes, from its own generator: packing changes nothing."""
-    steps = 32
+    steps, device = 32, runtime.device
+    lengths = [len(eps) for eps in codes.train]
+    starts = [0, *itertools.accumulate(lengths)]
+    eps = torch.cat(list(codes.train)).to(device)  # of all clusters, one after another
 
     def draw(generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
-        rows, prior = [], []
-        for eps, generator in zip(codes.train, generators, strict=True):
-            index = torch.randint(len(eps), (steps, c.batch_size), generator=generator)
-            rows.append(eps[index])
-            prior.append(torch.randn(steps, c.batch_size, mappers.code_dim, generator=generator))
-        return torch.stack(rows).to(runtime.device), torch.stack(prior).to(runtime.device)
+        index, prior = [], []
+        for start, length, generator in zip(starts, lengths, generators, strict=False):
+            on = {"generator": generator, "device": device}
+            index.append(start + torch.randint(length, (steps, c.batch_size), **on))
+            prior.append(torch.randn(steps, c.batch_size, mappers.code_dim, **on))
+        return eps[torch.stack(index)], torch.stack(prior)
 
     seeds = [codes.generator(k, "batches").initial_seed() for k in range(len(codes.units))]
-    return Blocks(draw, seeds, steps)
+    return Blocks(draw, seeds, steps, device)
 
 
 def stacked_adam(parameters: Sequence[nn.Parameter], learning_rate: float) -> torch.optim.Adam:

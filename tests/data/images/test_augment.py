@@ -19,7 +19,7 @@ def images(num=6, channels=3, size=16):
 
 def test_color_equals_a_loop():
     augment, x = DiffAugment(("color",), 1.0), images()
-    draws = augment.draw(len(x), seeded(1))
+    draws = augment.draw(len(x), *[seeded(1)] * 2)
     slow = []
     for image, (b, s, c, *_) in zip(x, draws[1].tolist(), strict=True):
         image = image + (b - 0.5)
@@ -31,7 +31,7 @@ def test_color_equals_a_loop():
 
 def test_translation_equals_a_loop():
     augment, x = DiffAugment(("translation",), 1.0), images(40)
-    draws = augment.draw(len(x), seeded(2))
+    draws = augment.draw(len(x), *[seeded(2)] * 2)
     slow, shifts = torch.zeros_like(x), set()
     for i, numbers in enumerate(draws[1].tolist()):
         down, right = (int(numbers[j] * 5) - 2 for j in (3, 4))
@@ -46,7 +46,7 @@ def test_translation_equals_a_loop():
 
 def test_cutout_equals_a_loop():
     augment, x = DiffAugment(("cutout",), 1.0), images(40)
-    draws = augment.draw(len(x), seeded(3))
+    draws = augment.draw(len(x), *[seeded(3)] * 2)
     slow = x.clone()
     for i, numbers in enumerate(draws[1].tolist()):
         top, left = (int(numbers[j] * 17) - 4 for j in (5, 6))
@@ -57,20 +57,27 @@ def test_cutout_equals_a_loop():
 def test_each_kind_comes_with_its_probability():
     augment = DiffAugment(("color", "cutout"), 0.6)
     generator = seeded(4)
-    chosen = torch.stack([augment.draw(1, generator)[0] < 0.6 for _ in range(2000)]).double()
+    drawn = [augment.draw(1, generator, generator)[0] for _ in range(2000)]
+    chosen = (torch.stack(drawn) < 0.6).double()
     assert_close(chosen.mean(0), torch.full((2,), 0.6, dtype=torch.float64), rtol=0, atol=0.05)
     x = images(2)
     draws = (torch.tensor([0.7, 0.7]), torch.rand(2, 7))
     assert torch.equal(augment(x, draws), x)
 
 
+def test_what_is_decided_once_a_batch_has_a_generator_of_its_own():
+    augment = DiffAugment(("color", "cutout"), 0.6)
+    first, other = augment.draw(3, seeded(1), seeded(2)), augment.draw(3, seeded(3), seeded(2))
+    assert torch.equal(first[1], other[1]) and not torch.equal(first[0], other[0])
+
+
 def test_gradients_pass_and_none_leaves_images_alone():
     x = images().requires_grad_()
     augment = DiffAugment(("color", "translation", "cutout"), 1.0)
-    augment(x, augment.draw(len(x), seeded(5))).square().sum().backward()
+    augment(x, augment.draw(len(x), *[seeded(5)] * 2)).square().sum().backward()
     assert x.grad.abs().sum() > 0
     nothing = DiffAugment((), 0.6)
-    assert nothing(x, nothing.draw(len(x), seeded(6))) is x
+    assert nothing(x, nothing.draw(len(x), *[seeded(6)] * 2)) is x
 
 
 @pytest.mark.parametrize(("name", "channels"), [("affine", 1), ("simclr", 3)])
@@ -89,12 +96,12 @@ def test_views_follow_the_seed_alone(name, channels):
 
 def test_real_and_fake_are_augmented_by_the_draws_and_nothing_else():
     augment, x = DiffAugment(("color", "translation", "cutout"), 1.0), images()
-    draws = augment.draw(len(x), seeded(7))
+    draws = augment.draw(len(x), *[seeded(7)] * 2)
     torch.manual_seed(0)
     first = augment(x, draws)
     assert torch.equal(first, augment(x, draws))
     assert torch.equal(first[2:3], augment(x[2:3], (draws[0], draws[1][2:3])))
-    assert not torch.equal(first, augment(x, augment.draw(len(x), seeded(8))))
+    assert not torch.equal(first, augment(x, augment.draw(len(x), *[seeded(8)] * 2)))
 
 
 def test_affine_views_keep_black_black_and_add_noise():

@@ -12,8 +12,8 @@ from ray_jobs.benchmarks import streaming
 from ray_jobs.benchmarks.showing import show
 
 NAMES = (
-    "gain loading magic mixtures nodes overhead packing scale search step stopping stream tables "
-    "toy2d"
+    "clusters gain gpu loading magic mixtures nodes overhead packing scale search step stopping "
+    "stream tables toy2d"
 )
 
 

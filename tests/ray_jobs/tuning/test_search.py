@@ -193,7 +193,7 @@ def test_failing_trials_are_recorded_with_their_cause_and_the_search_goes_on(
     settings, spec, space = resolve(SETTINGS.model_copy(update=changes), SPEC)
     database = f"sqlite:///{tmp_path / 'search-tiny.db'}"
     study = optuna.create_study(study_name="tiny", storage=database, directions=["minimize"])
-    common = description(spec, space, settings)
+    common = description(spec, space, settings, str(tmp_path))
     study.set_user_attr("description", json.loads(json.dumps(common)))
     for width in widths:
         study.enqueue_trial({"decoder.width": width})

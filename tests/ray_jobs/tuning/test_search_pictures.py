@@ -57,8 +57,26 @@ def test_parallel_coordinates_name_every_setting_and_what_is_minimised():
     labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
     assert labels == ["loss", "a.\nx", "b.\nkind"]
     (lines,) = figure.axes[0].collections
-    firsts = sorted(segment[0][1] for segment in lines.get_segments())
-    assert firsts == [1, 2, 3, 4]  # complete trials alone, from the loss
+    firsts = [segment[0][1] for segment in lines.get_segments()]
+    assert firsts == [4, 1, 9, 3, 2, 8]  # from the loss
+    dotted = [dashes is not None for _, dashes in lines.get_linestyle()]
+    assert dotted == [value in (9, 8) for value in firsts]  # stopped early
+    (legend,) = figure.axes[0].get_legend().get_texts()
+    assert legend.get_text() == "stopped early"
+
+
+@pytest.mark.parametrize("values", [(0.031, 0.033, 0.04), (0.02, 0.09, 7.0), (0.0, 1.0, 500.0)])
+def test_the_labels_of_the_history_do_not_meet(values):
+    rows = [(1.0, "one", values[number % 3]) for number in range(120)]
+    figure = draw(study_of(rows), ["loss"])["history"]
+    figure.canvas.draw()
+    (ax,) = figure.axes
+    for axis, side in ((ax.yaxis, "y"), (ax.xaxis, "x")):
+        labels = axis.get_majorticklabels() + axis.get_minorticklabels()
+        boxes = [label.get_window_extent() for label in labels if label.get_text()]
+        ends = sorted((getattr(box, f"{side}0"), getattr(box, f"{side}1")) for box in boxes)
+        assert len(ends) >= 3
+        assert all(before[1] < after[0] for before, after in zip(ends, ends[1:], strict=False))
 
 
 def test_pictures_leave_no_figure_and_no_style_behind():

@@ -74,6 +74,100 @@ def test_every_update_goes_down_equation_1(train_encoder, temperature):
         assert call.training and not update.options["maximize"]
 
 
+def distance(a, b):
+    """Squared, between directions."""
+    return sum((a / a.norm() - b / b.norm()) ** 2)
+
+
+def test_every_update_of_byol_goes_down_its_equation_2_and_the_target_follows(train_encoder):
+    training = train_encoder(contrastive="byol", target_momentum=0.6)
+    record, before = training.record, None
+    for number, (step, losses) in enumerate(zip(record.steps, record.losses, strict=True)):
+        (call,), (update,) = step.calls("encoder"), step.updates("encoder")
+        online, target = (record.twin(name, update.weights) for name in ("encoder", "target"))
+        q, t = online(call.inputs[0]), target(call.inputs[0]).detach()
+        pairs = [(i, (i + BATCH) % (2 * BATCH)) for i in range(2 * BATCH)]
+        loss = sum(distance(q[i], t[j]) for i, j in pairs) / BATCH
+        loss.backward()
+        assert_close(losses, {"byol": loss.item()}, rtol=1e-4, atol=0)
+        assert_close(update.gradients, record.gradients(online), rtol=1e-3, atol=1e-5)
+
+        keep = 1 - 0.4 * (math.cos(math.pi * number / STEPS) + 1) / 2
+        if before is None:
+            before = dict(target.named_parameters())
+        for name, weight in record.after[number]["target"].items():
+            if name in before:
+                followed = record.after[number]["encoder"][f"0.{name}"]
+                assert_close(weight, keep * before[name] + (1 - keep) * followed)
+                before[name] = weight
+
+
+def test_byols_target_starts_as_the_encoder_and_alone_is_stored_without_its_predictor(
+    train_encoder, world
+):
+    training = train_encoder(contrastive="byol", num_samples=BATCH, learning_rate=1e-9)
+    after = training.record.after[0]
+    stored = training.artifact.section("encoder")
+    assert set(stored) == set(after["target"])
+    for name, weight in stored.items():
+        assert_close(weight, after["encoder"][f"0.{name}"])
+        assert_close(weight, after["target"][name], rtol=1e-4, atol=1e-6)
+    assert encode.load_image_encoder(training.c, training.artifact)(world.x).shape == (24, 5)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3])
+def test_every_update_of_barlow_twins_goes_down_its_equation_1(train_encoder, weight):
+    training = train_encoder(contrastive="barlow_twins", redundancy_weight=weight, batch_size=6)
+    for step, losses in zip(training.record.steps, training.record.losses, strict=True):
+        (call,), (update,) = step.calls("encoder"), step.updates("encoder")
+        twin = training.record.twin("encoder", update.weights)
+        u = twin(call.inputs[0])
+        a, b = (half - half.mean(0) for half in (u[:6], u[6:]))
+        loss = torch.zeros(())
+        for i in range(5):
+            for j in range(5):
+                c = a[:, i] @ b[:, j] / (a[:, i].norm() * b[:, j].norm())
+                loss = loss + ((1 - c) ** 2 if i == j else weight * c**2)
+        loss.backward()
+        assert_close(losses, {"barlow_twins": loss.item()}, rtol=1e-4, atol=0)
+        expected = training.record.gradients(twin)
+        assert_close(update.gradients, expected, rtol=1e-2, atol=1e-4)
+
+
+def test_a_worker_correlates_the_views_of_all_workers(train_encoder):
+    from scgan.losses.contrastive import barlow_twins
+
+    worker = Worker(rank=1, world_size=2)
+    step = train_encoder(contrastive="barlow_twins", num_samples=4, runtime=worker).record
+    u0, u1 = step.steps[0].calls("encoder")[0].output.chunk(2)
+    joined = (worker.gather(u) for u in (u0, u1))
+    expected = barlow_twins(*joined, 5e-3).item()
+    assert_close(step.losses[0]["barlow_twins"], expected, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("contrastive", ["simclr", "byol", "barlow_twins"])
+def test_a_killed_training_of_the_encoder_goes_on_bit_for_bit(world, contrastive):
+    from scgan.stages.images.encode import encode_images
+
+    class Kept:
+        state = None
+
+        def load(self):
+            return self.state
+
+        def save(self, state):
+            self.state = state
+
+    c = ImageEncoderSettings(contrastive=contrastive, batch_size=4, num_samples=16)
+    inputs, config = Inputs(SimpleNamespace(train=world.images), {}, 0), SimpleNamespace(encoder=c)
+    whole = encode_images(config, ("all",), inputs, Runtime())
+    kept = Kept()
+    encode_images(config, ("all",), inputs, Runtime(checkpoints=kept, until=8))
+    resumed = encode_images(config, ("all",), inputs, Runtime(checkpoints=kept))
+    for name, tensor in whole.tensors.items():
+        assert torch.equal(tensor, resumed.tensors[name]), name
+
+
 def test_two_views_of_each_image_are_compared(world, train_encoder):
     """Both halves of a batch are the same images as floats; the network sees their views."""
     training, seeds = train_encoder(), set()

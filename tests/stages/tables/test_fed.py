@@ -344,12 +344,12 @@ def test_the_decoder_draws_rows_latents_and_noise_of_the_runs_seed(inputs):
 
 def test_the_half_life_of_the_average_counts_samples(inputs, monkeypatch):
     calls = []
-    average_of = decode.average_of
+    average = decode.Average
 
     def averaged(module, half_life, batch_size):
         calls.append((half_life, batch_size))
-        return average_of(module, half_life, batch_size)
+        return average(module, half_life, batch_size)
 
-    monkeypatch.setattr(decode, "average_of", averaged)
+    monkeypatch.setattr(decode, "Average", averaged)
     decode.decode(config_of(**{"decoder.ema_half_life": 77.0}), ("all",), inputs, Runtime())
     assert calls == [(77.0, 32)]

@@ -277,6 +277,7 @@ OTHER = {
         "num_samples": 128,
         "learning_rate": 1e-2,
         "schedule": "constant",
+        "precision": "bf16",
     },
     "clusters": {"num_clusters": 5, "min_rows": 399, "max_iter": 1, "mini_batch_above": 50},
     "mappers": {
@@ -322,6 +323,7 @@ OTHER = {
         "learning_rate": 1e-2,
         "d_learning_rate": 1e-2,
         "schedule": "constant",
+        "precision": "bf16",
     },
 }
 

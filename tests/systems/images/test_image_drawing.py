@@ -7,6 +7,7 @@ import torch
 from scipy import stats
 from torch.testing import assert_close
 
+from scgan.capabilities import choose
 from scgan.config import override
 from scgan.stages.images import measures
 from scgan.systems import eigengan, infoscc_gan
@@ -53,10 +54,29 @@ def test_degrees_are_of_all_images_or_of_each(imaging):
 
 
 def test_what_can_be_chosen_is_named(imaging):
-    one, degrees = imaging.model_of().options
+    one, degrees, coefficients = imaging.model_of().options
     assert (one.name, one.read("green")) == ("attribute", "green")
     assert degrees.name == "attributes"
     assert torch.equal(degrees.read("blue=0.5,red=1"), torch.tensor([1, 0, 0.5]))
+    assert coefficients.names == ("1.1", "1.2", "2.1", "2.2")
+    assert imaging.unconditional().options == (coefficients,)
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+def test_coefficients_take_the_noises_place_and_all_else_is_drawn_as_before(imaging, conditional):
+    drawn = []
+    for given in ({}, {"coefficients": "2.1=1.5"}):
+        model = imaging.model_of() if conditional else imaging.unconditional()
+        x = model.sample(7, seeded(), chunk=3, **choose(model, given))
+        calls = model.generator.calls
+        assert torch.equal(torch.cat([call[3] for call in calls]), x)
+        drawn.append([torch.cat([call[i] for call in calls]) for i in (0, 1)])
+
+    most = int(model.generator.importances()[1].abs().argmax())
+    (eps, z), (eps_too, moved) = drawn
+    assert (moved[:, 1, most] == 1.5).all()
+    moved[:, 1, most] = z[:, 1, most]
+    assert torch.equal(moved, z) and torch.equal(eps, eps_too)
 
 
 def test_the_unconditional_draws_as_many_as_are_asked_for(imaging):
@@ -66,7 +86,7 @@ def test_the_unconditional_draws_as_many_as_are_asked_for(imaging):
     eps, z = (torch.cat([call[i] for call in model.generator.calls]) for i in (0, 1))
     assert torch.equal(torch.cat([call[3] for call in model.generator.calls]), x)
     assert len(eps.unique()) == eps.numel() and len(z.unique()) == z.numel()
-    assert model.options == () and model.sample(0, seeded()).shape == (0, 1, 28, 28)
+    assert model.sample(0, seeded()).shape == (0, 1, 28, 28)
     model = imaging.unconditional()
     model.sample(1000, seeded())
     for i in (0, 1):
@@ -84,6 +104,10 @@ def test_attributes_are_read_by_two_networks(imaging, kind):
     y = torch.tensor([[0, 1.0, 0], [1, 0, 0]])
     expected = torch.tensor([1, 0]) if kind == "one" else y.long()
     assert torch.equal(model.asked(y), expected)
+
+    logits, degrees = imaging.read_by_encoder(model, x), model.degrees(imaging.data_of().test)
+    assert_close(degrees, logits.softmax(1) if kind == "one" else logits.sigmoid())
+    assert_close(model.degrees(x), degrees)
 
 
 def test_real_images_have_the_nearest_centres_attribute_or_their_labels(imaging):

@@ -13,6 +13,7 @@ from sklearn.metrics import normalized_mutual_info_score
 from torch.testing import assert_close
 
 from scgan.capabilities import Clustering, SoftClustering, cluster_table
+from scgan.config import override
 from scgan.metrics import image_scores
 from scgan.metrics.images import Chamfer
 from scgan.systems import eigengan, infoscc_gan
@@ -69,7 +70,7 @@ def compared(monkeypatch):
     """Instead of t-SNE: which features are compared."""
     calls = []
 
-    def stub(real, fake, seed):
+    def stub(real, fake, seed, num):
         calls.append((real, fake))
         return Chamfer(len(calls), 10 * len(calls), 20)
 
@@ -132,23 +133,45 @@ def test_distances_are_of_generated_to_real_images_and_their_floors_of_real_to_h
     assert "is_encoder_40" not in scores
 
 
+def recalls(found, y):
+    """Of each attribute: how many of those that should have it are found to."""
+    one_hot = [torch.nn.functional.one_hot(t, 3) if t.ndim == 1 else t for t in (found, y)]
+    return [float(one_hot[0][one_hot[1][:, a] > 0][:, a].double().mean()) for a in range(3)]
+
+
+def overall(found, y):
+    if y.ndim == 1:
+        return float((found == y).double().mean())
+    return float((found * y).sum() / y.sum())
+
+
 @pytest.mark.parametrize("kind", ["one", "many"])
 def test_control_is_of_what_was_asked_for_and_diversity_within_it(imaging, compared, kind):
     model, data = imaging.model_of(kind), imaging.data_of(kind)
     scores, fake, y = evaluated(model, data)
     wanted = y.argmax(1) if kind == "one" else y.long()
+    labels = torch.from_numpy(data.test_labels)
+    reads = {
+        "control_accuracy": imaging.read_by_encoder,
+        "judge_control_accuracy": imaging.read_by_judge,
+    }
     for name, logits in (
         ("control_accuracy", imaging.read_by_encoder(model, fake)),
         ("judge_control_accuracy", imaging.read_by_judge(model, fake)),
     ):
-        right = (imaging.decided(logits, kind) == wanted).double()
-        by_attribute = [float(right[y[:, a] > 0].mean()) for a in range(3)]
-        if kind == "many":
-            by_attribute = right.mean(0).tolist()
-        check(scores[name], float(right.mean()), None)
-        check(scores[f"{name}_worst"], min(by_attribute), None)
+        real = reads[name](model, imaging.floats(data.test))
+        made, true = (imaging.decided(found, kind) for found in (logits, real))
+        shares, ceilings = recalls(made, wanted), recalls(true, labels)
+        worst = min(range(3), key=lambda a: shares[a])
+        check(scores[name], overall(made, wanted), overall(true, labels))
+        check(scores[f"{name}_worst"], shares[worst], ceilings[worst])
+        by = name.removesuffix("accuracy")
+        for a, colour in enumerate(("red", "green", "blue")):
+            check(scores[f"{by}of_{colour}"], shares[a], ceilings[a])
+        if kind == "one":
+            check(scores[f"{by}balanced"], sum(shares) / 3, sum(ceilings) / 3)
 
-    labels, test = torch.from_numpy(data.test_labels), imaging.floats(data.test)
+    test = imaging.floats(data.test)
     floor = diversity(test, members(labels))
     check(scores["diversity_pixels"], diversity(fake, members(wanted)), floor)
     backbone = model.encoder.backbone
@@ -186,6 +209,21 @@ def test_inner_attributes_are_clusters_and_others_are_not(imaging):
     assert torch.allclose(p, (-squared / (2 * variance)).softmax(1), atol=1e-4)
 
 
+def test_chamfer_distances_are_by_the_networks_and_points_that_are_set(imaging, monkeypatch):
+    monkeypatch.setattr(image_scores, "chamfer_tsne", lambda a, b, seed, num: Chamfer(1, 2, num))
+    changes = {"evaluation.chamfer": ("judge",), "evaluation.chamfer_points": 15}
+    for system, model in (
+        (infoscc_gan.SYSTEM, imaging.model_of()),
+        (eigengan.SYSTEM, imaging.unconditional()),
+    ):
+        model.config = override(model.config, changes)
+        scores = dict(system.evaluate(model, imaging.data_of(), 0))
+        assert {name for name in scores if "chamfer" in name} == {
+            "chamfer_sum_judge_15",
+            "chamfer_mean_judge_15",
+        }
+
+
 def test_scores_are_of_no_more_images_than_are_set(imaging, compared):
     model, data = imaging.model_of(), imaging.data_of()
     data.train, data.test = data.train.repeat(4, 1, 1, 1), data.test.repeat(4, 1, 1, 1)
@@ -194,7 +232,7 @@ def test_scores_are_of_no_more_images_than_are_set(imaging, compared):
     assert "fid_encoder_100" in scores and len(imaging.asked(model)[0]) == 100
     model = imaging.unconditional()
     scores = dict(eigengan.SYSTEM.evaluate(model, data, 0))
-    assert "fid_encoder_100" in scores and "fid_judge_100" not in scores
+    assert "fid_encoder_100" in scores and "fid_judge_100" in scores
 
 
 def test_networks_that_the_user_names_are_measured_in(imaging, compared, monkeypatch):
@@ -215,15 +253,24 @@ def test_networks_that_the_user_names_are_measured_in(imaging, compared, monkeyp
         check(scores["fid_mean_40"], fid(train, Mean()(fake)), fid(train, test))
 
 
-def test_the_unconditional_is_scored_in_the_encoders_features(imaging):
+def test_the_unconditional_is_scored_by_the_same_networks(imaging, compared):
     model, data = imaging.unconditional(), imaging.data_of()
-    scores = dict(eigengan.SYSTEM.evaluate(model, data, 0))
-    fake, backbone = torch.cat([call[3] for call in model.generator.calls]), model.encoder.backbone
+    scores, fake, _ = evaluated(model, data, eigengan.SYSTEM)
+    for name in ("encoder", "judge"):
+        backbone = getattr(model, name).backbone
+        with torch.no_grad():
+            made, real, others = (
+                backbone(x) for x in (fake, imaging.floats(data.train), imaging.floats(data.test))
+            )
+        check(scores[f"fid_{name}_40"], fid(real, made), fid(real, others))
+    check(
+        scores["is_judge_40"],
+        inception_score(imaging.read_by_judge(model, fake)),
+        inception_score(imaging.read_by_judge(model, imaging.floats(data.train))),
+    )
+    (real, made), _ = compared
     with torch.no_grad():
-        made, real, others = (
-            backbone(x) for x in (fake, imaging.floats(data.train), imaging.floats(data.test))
-        )
-    check(scores["fid_encoder_40"], fid(real, made), fid(real, others))
+        same_rows(made, model.encoder.backbone(fake))
 
 
 def test_objectives_are_on_the_held_out_images(imaging):
@@ -250,8 +297,11 @@ def test_objectives_are_on_the_held_out_images(imaging):
     assert values.pop("diversity_error") == pytest.approx(abs(ratio - 1), rel=1e-3)
     assert values == {}
     model = imaging.unconditional()
-    (objective,) = eigengan.SYSTEM.objectives(data).values()
-    value = objective(model, data, 3)
-    with torch.no_grad():
-        made = model.encoder.backbone(model.generator.calls[-1][3])
-        assert value == pytest.approx(fid(model.encoder.backbone(test), made), rel=2e-3)
+    objectives = eigengan.SYSTEM.objectives(data)
+    assert list(objectives) == ["fid_encoder", "fid_judge"]
+    for name, objective in objectives.items():
+        value = objective(model, data, 3)
+        backbone = getattr(model, name.removeprefix("fid_")).backbone
+        with torch.no_grad():
+            made = backbone(model.generator.calls[-1][3])
+            assert value == pytest.approx(fid(backbone(test), made), rel=2e-3)

@@ -1,0 +1,63 @@
+"""One-line mutations of what a fit owes the device it runs on, and of the benchmark of a GPU."""
+
+from __future__ import annotations
+
+_STATE, _RUNTIME = "scgan/training/state.py", "scgan/training/runtime.py"
+_BACKEND, _AUGMENT = "ray_jobs/cluster/backend.py", "scgan/data/images/augment.py"
+_GPU, _RATES = "ray_jobs/benchmarks/gpu.py", "ray_jobs/benchmarks/rates.py"
+
+_DEVICES = ("tests/training/test_devices.py",)
+_CHOICE = ("tests/ray_jobs/cluster/test_backend.py",)
+_PARTS = ("tests/ray_jobs/benchmarks/test_gpu.py",)
+_BF16 = ("tests/gpu/test_device.py::test_bf16_is_another_artifact_near_the_first",)
+_DECIDED = (
+    "tests/data/images/test_augment.py"
+    "::test_what_is_decided_once_a_batch_has_a_generator_of_its_own",
+)
+_PACE = ("tests/ray_jobs/benchmarks/test_gpu.py::test_the_pace_is_that_after_the_first_report",)
+_DEADLINE = ("tests/ray_jobs/benchmarks/test_gpu.py::test_a_deadline_ends_trainings_but_no_score",)
+
+MUTANTS = [
+    (_STATE, "{key: value.to(device) for key, value in", "{key: value for key, value in", _DEVICES),
+    (_STATE, "0x9E3779B97F4A7C15 * samples)", "0x9E3779B97F4A7C15)", _DEVICES),
+    (_STATE, "if generator.device.type in saved:", "if False:", _DEVICES),
+    (_STATE, "        self.num_updates += 1\n", "", _DEVICES),
+    (
+        "scgan/training/loop.py",
+        "state.restore(saved, runtime.device)",
+        'state.restore(saved, torch.device("cpu"))',
+        _DEVICES,
+    ),
+    (_RUNTIME, "rows = rows.pin_memory()", "rows = rows + 0", _DEVICES),
+    (_RUNTIME, "rows.to(self.device, non_blocking=True)", "rows.to(self.device)", _DEVICES),
+    (_BACKEND, "workers > 1 and 0 < gpus < 1", "0 < gpus < 1", _CHOICE),
+    (_BACKEND, "0 < gpus < 1", "0 < gpus <= 1", _CHOICE),
+    (_BACKEND, 'wanted == "nccl" and shared', "False", _CHOICE),
+    (_BACKEND, 'wanted == "nccl" and not gpus', "False", _CHOICE),
+    (_BACKEND, '"nccl" if gpus and not shared', '"nccl" if gpus', _CHOICE),
+    (_AUGMENT, "generator=deciding)", "generator=generator)", _DECIDED),
+    (
+        "scgan/stages/images/judge.py",
+        "runtime.autocast(c.precision)",
+        'runtime.autocast("fp32")',
+        _BF16,
+    ),
+    (
+        "scgan/stages/images/encode.py",
+        "runtime.autocast(c.precision)",
+        'runtime.autocast("fp32")',
+        _BF16,
+    ),
+    (
+        "scgan/stages/tables/encode.py",
+        "runtime.autocast(c.precision)",
+        'runtime.autocast("fp32")',
+        _BF16,
+    ),
+    (_GPU, "training = stage != EVALUATE and", "training =", _DEADLINE),
+    (_GPU, "threading.current_thread() is threading.main_thread()", "True", _DEADLINE),
+    (_RATES, "(last.samples - first.samples)", "last.samples", _PACE),
+    (_RATES, "progress.seconds - self.reports[0].seconds", "progress.seconds", _PACE),
+    (_RATES, 'names = ("fp32", "bf16")', 'names = ("fp32",)', _PARTS),
+    (_RATES, "each * num_clusters / stacked", "each / stacked", _PARTS),
+]
