@@ -15,9 +15,11 @@ _CHANGES = {
     ],
     (_STAGE, _GROUPS): [
         ("range(START_LESSONS)", "range(1)"),
-        ('c.start == "mixture" and done == 0', "done == 0"),
         ("done >= c.start_share * c.num_samples", "done >= c.num_samples"),
         ("return shares.argmax(1), torch", "return shares.argmin(1), torch"),
+    ],
+    (_STAGE, _SYSTEM_TESTS + "test_each_term_has_a_switch"): [
+        ('c.start == "mixture" and done == 0', "done == 0"),
     ],
     (_STAGE, _SYSTEM_TESTS + "test_lessons_have_all_labels_alike_often"): [
         ("1 / torch.bincount(self.y", "torch.bincount(self.y"),
