@@ -136,7 +136,7 @@ def discriminator_loss(
         return pair(real_logits, fake_logits).mean()
 
     zero = torch.zeros_like(real_logits)
-    both = pair(real_logits, zero) + pair(zero, fake_logits)
+    both = pair(real_logits, zero) + weights * pair(zero, fake_logits)
     return (both - weights * pair(zero, zero)).mean()
 
 
