@@ -21,7 +21,7 @@ from scgan.data.dataset import DIGITS, DataConfig
 from scgan.data.images.derived import write_stacked, write_thinned
 from scgan.data.loading import load
 from scgan.figures import images as image_figures
-from scgan.metrics.image_scores import attribute_scores, compare_images
+from scgan.metrics.image_scores import compare_images, diversity_scores
 from scgan.metrics.mode_matching import total_variation
 from scgan.metrics.modes import NUM_STACKED
 from scgan.metrics.scores import Score
@@ -99,7 +99,7 @@ COLUMNS = {**COLUMNS, WRONG: COLUMNS[PAIRS]}
 
 
 def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list[list[Cell]]]:
-    """A cell a table's row and seed, each on its own.
+    """A cell a table's row and seed, the first before all others, these each on their own.
 
     Args:
         seeds: Seeds.
@@ -128,7 +128,8 @@ def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list
             for row, column, made, changes, more in table:
                 spec = Spec("nemgan", made, override(base, changes), seed)
                 cells.append(Cell(row, column, spec, more))
-    return [[[cell] for cell in cells]]
+    first, *others = cells  # the first trains the classifier, which the others find in the store
+    return [[[first]], [[cell] for cell in others]]
 
 
 Row = tuple[str, str, DataConfig, Mapping[str, Any], Any]
@@ -196,8 +197,9 @@ def scores_of_modes(outcome: Outcome, store: ArtifactStore, *, source: str) -> d
     k = torch.arange(num).repeat_interleave(each)
     found = _classes(judge, made)
     common = found.unflatten(0, (num, each)).mode(1).values  # [K]
-    read = torch.where(found == common[k], k, (k + 1) % num)  # in its own mode, or in another
-    return scores | attribute_scores(made, k, read, data.test, model.assign(data.test), seed)
+    share = float((found == common[k]).double().mean())
+    scores["control_accuracy"] = Score.of("control_accuracy", share)
+    return scores | diversity_scores(made, k, data.test, model.assign(data.test).cpu(), seed)
 
 
 def scores_of_stacked(outcome: Outcome, store: ArtifactStore, *, source: str) -> dict[str, Score]:
