@@ -88,6 +88,12 @@ def test_flags_and_set_win_over_the_file_and_the_file_over_the_preset(
     assert (spec.seed, store, as_json) == (4, "mine", True)
 
 
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_a_switch_is_on_or_off(value, written, scgan_command, specs):
+    assert scgan_command("fit", "--config", written(f"json: {value}")).code == 0
+    assert [as_json for _, _, as_json in specs] == [value == "true"]
+
+
 def test_the_main_job_takes_it_and_its_resources(written, scgan_command, monkeypatch, tmp_path):
     asked = []
     monkeypatch.chdir(tmp_path)
