@@ -10,7 +10,7 @@ FROM rayproject/ray:${RAY}
 # Where PyTorch comes from: PyPI's own brings CUDA, which a head does without.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # Of pyproject.toml; postgres: a search's --study-storage, MLflow's database without its server.
-ARG EXTRAS=postgres
+ARG EXTRAS=all,postgres
 
 WORKDIR /home/ray/scgan
 

@@ -225,6 +225,14 @@ class Reconstructing(Protocol):
         """Rows ``[N, D]`` from their own codes, noise fixed."""
 
 
+@runtime_checkable
+class Encoding(Protocol):
+    """A model that has a code of each row or image."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes ``[N, d]``."""
+
+
 class Names(Protocol):
     """Attributes by name."""
 

@@ -58,6 +58,17 @@ def test_the_server_of_mlflow_has_the_pinned_version():
     assert found == {name: PINS[name] for name in ("mlflow", "psycopg2-binary", "boto3")}
 
 
+def test_the_server_of_mlflow_is_started_with_options_that_it_has():
+    from mlflow.cli import server
+
+    recipe = yaml.safe_load((ROOT / "docs" / "mlflow-server.yaml").read_text())
+    command = recipe["services"]["mlflow"]["command"][-1]
+    used = set(re.findall(r"(?<= )--[\w-]+", command))
+    known = {name for option in server.params for name in option.opts}
+    assert used <= known and {"--allowed-hosts", "--app-name", "--backend-store-uri"} <= used
+    assert "PGPASSWORD=" in command and "://mlflow@" in command  # no password in a command line
+
+
 def test_what_is_copied_is_there_and_not_ignored():
     ignored = (ROOT / ".dockerignore").read_text().split()
     assert ignored[0] == "*"  # what is not named below stays out: results, data, keys

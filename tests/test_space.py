@@ -32,6 +32,13 @@ def test_every_system_declares_a_space_that_its_presets_can_take():
             assert set(start_point(system.search_space, preset)) <= set(system.search_space)
 
 
+def test_a_search_of_scgan_starts_at_the_default_whose_clusters_evidence_chooses():
+    default = systems.load("scgan").presets["default"]
+    start = start_point(SPACE, default)
+    assert start["clusters.num_clusters"] is None
+    assert override(default, start) == default
+
+
 def test_words_narrow_widen_add_and_fix():
     words = [
         "decoder.lambda_x=loguniform(0.001,10)",

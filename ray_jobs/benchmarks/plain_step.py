@@ -144,9 +144,9 @@ def seconds_a_step(rounds: int, steps: int) -> tuple[list[float], list[float]]:
         classifier,
         None,
         "features",
-        None,
+        torch.zeros(10),
     )
-    conditions = Conditions(found, encoder.backbone, c.n, c.classification_weight)
+    conditions = Conditions(found, encoder.backbone, c)
     length = c.model_copy(update={"num_samples": steps * c.batch_size, "discriminator": "global"})
 
     for _ in range(rounds):

@@ -57,7 +57,7 @@ def overhead(samples: int, rounds: int) -> None:
     spec = checkerboard({"encoder.num_samples": samples, **short})
     plain = loop_seconds(spec, "encode", LocalExecutor(), rounds)
 
-    executor = LazyRayExecutor(Resources())
+    executor = LazyRayExecutor(Resources(num_workers=1))
     train = loop_seconds(spec, "encode", executor, rounds)
     executor.close()
     show(plain_seconds=plain, ray_train_seconds=train, ratio=train / plain)

@@ -62,8 +62,8 @@ class Reusing(RayExecutor):
     """Keeps the processes of tasks on GPUs: what is measured is scheduling, not their start."""
 
     @override
-    def task_options(self) -> dict[str, Any]:
-        return super().task_options() | {"max_calls": 0}
+    def task_options(self, gpus: float) -> dict[str, Any]:
+        return super().task_options(gpus) | {"max_calls": 0}
 
 
 def measure(executor: RayExecutor, tasks: int, seconds: float) -> dict[str, float]:

@@ -1,4 +1,9 @@
-"""Fits a stage's units on Ray: data-parallel stages under Ray Train, independent units as tasks."""
+"""Fits a stage's units on Ray: several data-parallel workers under Ray Train, all else as tasks.
+
+What one worker trains alone needs no group, whose start takes some ten seconds: it is a task, too,
+in a process that has imported PyTorch for the stage before. ``resources.num_workers 1`` asks for a
+group all the same.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +18,11 @@ from typing import Any
 
 import ray
 import torch
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ray_jobs.cluster.backend import choose_backend
 from ray_jobs.cluster.cards import device_here, keep_to_share
 from ray_jobs.cluster.meter import Meter
+from ray_jobs.cluster.progress import Stopped, new_progress_actor
 from ray_jobs.cluster.resources import Plan, Resources, plan
 from ray_jobs.cluster.waiting import StageTimeout, await_first_node
 from scgan.contract import Units
@@ -27,52 +32,6 @@ from scgan.training.runtime import Progress, Runtime
 
 POLL_SECONDS = 0.5
 FILE_TASKS = 8  # tasks a slot, of a stage that goes through files
-
-
-class Stopped(RuntimeError):
-    """The driver wants a worker to end."""
-
-
-class ProgressActor:
-    """Workers anywhere write how far they are, and heartbeats; the driver reads them."""
-
-    def __init__(self) -> None:
-        self.latest: dict[str, Progress] = {}
-        self.alive = False
-        self.stopped = False
-
-    def write(self, pack: str, progress: Progress) -> bool:
-        """Replace a pack's progress.
-
-        Returns:
-            Whether to go on.
-        """
-        self.latest[pack] = progress
-        return not self.stopped
-
-    def beat(self) -> None:
-        """A worker sends a heartbeat."""
-        self.alive = True
-
-    def stop(self) -> None:
-        """Let whoever writes next end."""
-        self.stopped = True
-
-    def read(self) -> tuple[dict[str, Progress], bool]:
-        """What has changed since the last reading, and whether any worker sent a heartbeat."""
-        found = (self.latest, self.alive or bool(self.latest))
-        self.latest, self.alive = {}, False
-        return found
-
-
-RESTARTED = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
-"""Options of an actor that Ray may kill for memory, and that then is begun anew, empty."""
-
-
-def new_progress_actor() -> Any:
-    """A :class:`ProgressActor` beside the driver, so that it lives as long as that does."""
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return ray.remote(**RESTARTED, scheduling_strategy=here)(ProgressActor).remote()
 
 
 class RayExecutor:
@@ -110,11 +69,13 @@ class RayExecutor:
         reference = ray.put(job)
         report.used(self.meter.read())
 
-        if job.definition.data_parallel:
+        together = job.definition.data_parallel
+        if together and self.plan.in_group:
             self._train(job, reference, units, actor, report)
         else:
-            packs = self.packs(units, by_file=job.definition.by_file)
-            self.run_tasks(reference, packs, actor, report, job.stage)
+            packs = [units] if together else self.packs(units, by_file=job.definition.by_file)
+            gpus = self.plan.worker_gpus if together else self.plan.task_gpus
+            self.run_tasks(reference, packs, actor, report, job.stage, gpus)
 
         report.used(self.meter.read())
 
@@ -127,21 +88,25 @@ class RayExecutor:
         return [units[start : start + size] for start in range(0, len(units), size)]
 
     def run_tasks(
-        self, job: Any, packs: Sequence[Units], actor: Any, report: Reporter, name: str = "tasks"
+        self,
+        job: Any,
+        packs: Sequence[Units],
+        actor: Any,
+        report: Reporter,
+        stage: str,
+        gpus: float,
     ) -> None:
         """Fit each pack in a task, and wait for all.
 
         Raises:
             RuntimeError: If a task failed, after the others have ended.
         """
-        bundle = _bundle(self.plan.cpus, self.plan.task_gpus)
-        timeout = StageTimeout(name, self.resources, self.started, [bundle])
+        bundle = _bundle(self.plan.cpus, gpus)
+        timeout = StageTimeout(stage, self.resources, self.started, [bundle])
         timeout.await_room(functools.partial(self.meter.tell, report))
 
-        task, every = (
-            ray.remote(**self.task_options())(fit_on_task),
-            self.resources.checkpoint_seconds,
-        )
+        task = ray.remote(**self.task_options(gpus))(fit_on_task)
+        every = self.resources.checkpoint_seconds
         running = {task.remote(job, pack, actor, every): pack for pack in packs}
         pending, errors = list(running), []
 
@@ -165,19 +130,19 @@ class RayExecutor:
                     errors.append(error)
 
         if errors:
-            raise RuntimeError(
-                f"{len(errors)} of {len(packs)} tasks failed; the first: {_cause(errors[0])}"
-            ) from errors[0]
+            several = f"{len(errors)} of {len(packs)} tasks failed; the first: "
+            words = several if len(packs) > 1 else ""
+            raise RuntimeError(f"{words}{_cause(errors[0])}") from errors[0]
 
-    def task_options(self) -> dict[str, Any]:
+    def task_options(self, gpus: float) -> dict[str, Any]:
         """Ray's options of each task."""
         options: dict[str, Any] = {
             "num_cpus": self.plan.cpus,
             "max_retries": self.resources.max_retries,
         }
-        if self.plan.task_gpus:
+        if gpus:
             # A process a task, so that its GPU memory is given back when it ends.
-            options |= {"num_gpus": self.plan.task_gpus, "max_calls": 1}
+            options |= {"num_gpus": gpus, "max_calls": 1}
         return options
 
     def _train(self, definition: Job, job: Any, units: Units, actor: Any, report: Reporter) -> None:

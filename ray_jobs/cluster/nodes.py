@@ -69,7 +69,7 @@ def workers_of(config: Mapping[str, Any]) -> list[Node]:
     workers: list[Node] = []
 
     for kind in sorted(kinds.values(), key=lambda kind: -kind.get("priority", 0)):
-        workers += [kind["resources"]] * kind.get("max_workers", most)
+        workers += [kind.get("resources", {})] * kind.get("max_workers", most)
 
     return workers[:most]
 

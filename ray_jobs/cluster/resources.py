@@ -18,7 +18,10 @@ class Resources(Settings):
     """How stages are spread; never changes a result."""
 
     num_workers: int | None = Field(
-        None, ge=1, description="data-parallel workers; none: one a GPU that is there, at least one"
+        None,
+        ge=1,
+        description="data-parallel workers, under Ray Train; none: one a GPU that is there, and "
+        "where that is one worker, a task",
     )
     min_workers: int | None = Field(
         None,
@@ -78,6 +81,7 @@ class Plan(Settings):
     Args:
         num_workers: Data-parallel workers.
         min_workers: As few of them do, for as long as the others have no room.
+        in_group: Whether they are a group of Ray Train, where one alone could be a task.
         worker_gpus: GPUs of each.
         task_gpus: GPUs of each task.
         cpus: CPUs of each worker and task.
@@ -86,6 +90,7 @@ class Plan(Settings):
 
     num_workers: int
     min_workers: int
+    in_group: bool
     worker_gpus: float
     task_gpus: float
     cpus: float
@@ -126,6 +131,7 @@ def plan(resources: Resources) -> Plan:
     return Plan(
         num_workers=workers,
         min_workers=fewest,
+        in_group=workers > 1 or resources.num_workers is not None,
         worker_gpus=worker_gpus,
         task_gpus=task_gpus,
         cpus=resources.cpus_per_task,

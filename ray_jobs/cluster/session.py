@@ -45,7 +45,12 @@ def connect(num_gpus: float | None = None) -> bool:
     else:
         with _on_loopback():
             ray.init(
-                address="local", num_gpus=num_gpus, include_dashboard=False, log_to_driver=False
+                address="local",
+                num_gpus=num_gpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                # The processes that Ray starts at once import PyTorch beside what is made ready.
+                _system_config={"preload_python_modules": ["ray_jobs.cluster.executor"]},
             )
 
     return True

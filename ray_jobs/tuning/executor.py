@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 
-import ray
-
-from ray_jobs.cluster.executor import RayExecutor, new_progress_actor
+from ray_jobs.cluster.executor import RayExecutor
 from ray_jobs.cluster.meter import Meter
 from ray_jobs.cluster.resources import Resources
 from ray_jobs.tuning import guard
@@ -15,7 +13,7 @@ from scgan.pipeline.executor import Job, Reporter
 
 
 class TaskExecutor:
-    """Fits on the cluster; what one worker trains in a plain task, without a worker group's start.
+    """Fits on the cluster that the search has joined, or joins it.
 
     Args:
         resources: What a run may take.
@@ -32,9 +30,4 @@ class TaskExecutor:
     def fit(self, job: Job, units: Units, report: Reporter) -> None:
         """Have every unit fitted and stored."""
         guard.join()
-        executor = RayExecutor(self.resources, self.started, self.meter)
-        if job.definition.data_parallel and executor.plan.num_workers > 1:
-            executor.fit(job, units, report)
-        else:
-            packs = executor.packs(units)
-            executor.run_tasks(ray.put(job), packs, new_progress_actor(), report)
+        RayExecutor(self.resources, self.started, self.meter).fit(job, units, report)

@@ -7,6 +7,7 @@ the next :meth:`SearchRecord.sync` makes up.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +41,7 @@ STATUSES = {  # a trial that was stopped early is not shown as one that ended
     TrialState.PRUNED: "KILLED",
     TrialState.FAIL: "FAILED",
 }
-PARENT = "mlflow.parentRunId"
+PARENT, VERSIONS = "mlflow.parentRunId", "mlflow.modelVersions"  # MLflow's tags
 MAX_TAG = 4000  # letters: what a page shows of a cause
 
 
@@ -197,7 +198,7 @@ class SearchRecord:
         if trial is not None and trial.id:
             link = _link(self.experiment_id, trial.id)
             links.append(f"the trial that found it: [{trial.name}]({link})")
-        self.parent.set_tags({NOTE: f"{_note(self.search)}\n\n{'; '.join(links)}."})
+        self.parent.set_tags({NOTE: f"{'; '.join(links)}.\n\n{_note(self.search)}"})
 
     def close(self, status: str) -> None:
         """Close the entries of the search and of trials in flight; the same search opens them."""
@@ -244,8 +245,17 @@ class SearchRecord:
                 )
             ]
         number = str(known[0].version)
+        self._link_version(model_id, {"name": name, "version": int(number)})
         self.client.set_registered_model_alias(name, "best", number)
         return number
+
+    def _link_version(self, model_id: str, version: dict[str, Any]) -> None:
+        """Show a registered version on the model's page, as MLflow's ``register_model`` does."""
+        tags = self.client.get_logged_model(model_id).tags
+        linked = json.loads(tags.get(VERSIONS, "[]"))
+        if version not in linked:
+            told = {VERSIONS: json.dumps([*linked, version])}
+            self.client.set_logged_model_tags(model_id, told)
 
     def _source(self, model_uri: str) -> str:
         """Where the registry finds the model: a server by its id, a database by its files."""
@@ -266,7 +276,7 @@ def _params(search: Search) -> dict[str, Any]:
         "metrics": ", ".join(search.metrics),
         "length": settings.length,
         "validation": settings.validation,
-        **{f"{SPACE}{key}": domain for key, domain in describe(search.space).items()},
+        **{f"{SPACE}{key}": _words(told) for key, told in describe(search.space).items()},
         **config,
     }
 
@@ -274,7 +284,7 @@ def _params(search: Search) -> dict[str, Any]:
 def _note(search: Search) -> str:
     """A search's description, in Markdown."""
     spec, settings = search.trial_spec, search.settings
-    space = ", ".join(f"`{key}` in {domain}" for key, domain in describe(search.space).items())
+    space = ", ".join(f"`{key}` {_words(told)}" for key, told in describe(search.space).items())
     return (
         f"**Search** of {spec.system} on {search.whole.name}: {settings.trials} trials, least "
         f"{' and '.join(search.metrics)} on {settings.validation:.0%} of the training rows "
@@ -284,8 +294,16 @@ def _note(search: Search) -> str:
     )
 
 
+def _words(domain: Mapping[str, Any]) -> str:
+    """A domain as a person reads it."""
+    if "options" in domain:
+        return f"one of {', '.join(map(str, domain['options']))}"
+    scale = ", evenly in its logarithm" if domain.get("log") else ""
+    return f"{domain['low']:g} to {domain['high']:g}{scale}"
+
+
 def _link(experiment_id: str, run_id: str) -> str:
-    return f"#/experiments/{experiment_id}/runs/{run_id}"
+    return f"#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
 
 
 def _rungs(trial: FrozenTrial, metrics: Sequence[str]) -> Iterator[tuple[str, float, int]]:

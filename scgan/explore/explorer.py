@@ -18,6 +18,7 @@ from scgan.data.images.decoding import Encoded, decode
 from scgan.data.images.schema import ImageSchema
 from scgan.data.images.writing import Sampled, png, tiled
 from scgan.metrics.default_scores import extractors_of
+from scgan.metrics.image_scores import PIXELS
 from scgan.metrics.images import features
 from scgan.pipeline.sampling import sample_images, sample_rows
 from scgan.pipeline.stored import USUAL, StoredRun, open_run
@@ -129,7 +130,8 @@ class Explorer:
             num: How many samples.
 
         Returns:
-            What is found. Distances are of the features of the model's first network.
+            What is found. Distances are of the features of the model's first network, or of coarse
+            pixels.
 
         Raises:
             ValueError: In one line, if the image can't be read, or as :meth:`images`.
@@ -141,7 +143,7 @@ class Explorer:
             raise ValueError(f"the image can't be read: {bad[0]}")
 
         x, pool = torch.from_numpy(pixels), self._drawn(View(POOL, view.seed, view.given))
-        extractor = extractors_of(self.stored.model)[0]
+        extractor = [*extractors_of(self.stored.model), PIXELS][0]
         h, h_pool = features(extractor, x), features(extractor, schema.encode(pool.images))
         places = torch.cdist(h, h_pool)[0].argsort()[:num]
 

@@ -80,7 +80,7 @@ class Page:
         st, chosen = self.st, []
         groups = _groups(option)
         for title, names in groups.items():
-            with st.expander(title, expanded=title == next(iter(groups)), key=title):
+            with st.expander(title, expanded=title == next(iter(groups))):
                 for name in names:
                     value = self.amount(option, name)
                     if value is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def samples_over_data(
 
 def _scatter(
     points: Mapping[str, np.ndarray], columns: Mapping[str, tuple[list[str], np.ndarray]]
-) -> object:
+) -> Any:
     """A figure of clouds ``[N, 2]``, axes by the words and the values of their columns."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from scgan.explore.explorer import opened
@@ -30,11 +29,8 @@ def serve(run: str, store_url: str, *, host: str, port: int | None, browser: boo
         browser: Whether to open the page in a browser, where this machine has one.
 
     Raises:
-        ValueError: In one line, if there is no such run, or Streamlit is not installed.
+        ValueError: In one line, if there is no such run.
     """
-    if find_spec("streamlit") is None:
-        raise ValueError("scgan explore needs Streamlit: pip install 'scgan[explore]'")
-
     opened(run, store_url)  # what is wrong with it is said here, and the page has it at once
     settings = {**_SETTINGS, "server.address": host}
     if port is not None:

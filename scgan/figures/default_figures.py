@@ -15,6 +15,7 @@ from scgan.data.images.schema import to_float
 from scgan.figures import images, tables
 from scgan.figures.marginals import marginals
 from scgan.metrics.default_scores import class_labels, extractors_of
+from scgan.metrics.image_scores import PIXELS
 from scgan.metrics.images import features
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def nearest_training_images(model: Any, data: Dataset, fake: Tensor) -> tuple[st
     Returns:
         A caption, with the median distance of samples and of held-out images; and the picture.
     """
-    extractor, training = extractors_of(model)[0], data.train[:NUM_TRAINING]
+    extractor, training = [*extractors_of(model), PIXELS][0], data.train[:NUM_TRAINING]
     h = features(extractor, training)
     distances = torch.cdist(features(extractor, fake[:NUM_IMAGES]), h)  # [N, M]
     held_out = torch.cdist(features(extractor, data.test[:NUM_IMAGES]), h).min(1).values

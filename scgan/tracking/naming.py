@@ -14,26 +14,33 @@ from scgan.config import Settings, leaves
 from scgan.data.dataset import DataConfig, Dataset
 from scgan.pipeline.spec import Spec
 
-NUM_NAMED = 4  # settings in a name; the others are counted
+SIZES = {"num_samples", "num_train", "num_test"}
+NUM_NAMED = 3  # settings in a name; the others are counted
 MAX_VALUE = 24  # letters of a value in a name
 
 
 def run_name(spec: Spec) -> str:
     """A run's name: what was changed, on what, and the hash that tells it from all others last."""
     preset, changed = changes(spec)
-    words = [preset] if preset != "default" or not changed else []
-    words += listed(changed, dict(leaves(spec.config)))
+    words = " ".join(listed(changed, dict(leaves(spec.config)))) or "default"
+    base = [preset] if preset != "default" else []
     what, _, number = spec.run_id.rpartition("-")
-    return f"{' '.join(words)} · {what.replace('-', ' ', 1)} · {number}"
+    return " · ".join([words, *base, what.replace("-", " ", 1), number])
 
 
 def changes(spec: Spec) -> tuple[str, dict[str, Any]]:
-    """The preset that is nearest to a run's settings, and what differs from it."""
+    """The preset that is nearest to a run's settings, and what differs from it, sizes last."""
     presets = systems.load(spec.system).presets
     found = {name: _differences(config, spec.config) for name, config in presets.items()}
     preset = min(found, key=lambda name: (len(found[name]), name != "default"))
-    changed = found[preset] | _data_changes(spec.data)
-    return preset, changed | ({"seed": spec.seed} if spec.seed else {})
+    changed = found[preset] | ({"seed": spec.seed} if spec.seed else {})
+    changed |= _data_changes(spec.data)
+    return preset, dict(sorted(changed.items(), key=lambda pair: _is_size(pair[0])))
+
+
+def _is_size(key: str) -> bool:
+    """Whether a setting says how much, not how: of little interest beside the others."""
+    return key.rpartition(".")[2] in SIZES
 
 
 def _differences(before: Settings, after: Settings) -> dict[str, Any]:

@@ -118,9 +118,9 @@ class PipelineRun:
         model_id = self._log_model(outcome)
         dataset = dataset_input(self.spec, outcome.data).dataset
         about = {"dataset_name": dataset.name, "dataset_digest": dataset.digest}
-        scores = score_points(outcome.scores)
-        about = {"model_id": model_id, **about}
-        self.parent.log_metrics(scores, timestamp, replace=True, about=about)
+        self.parent.log_metrics(score_points(outcome.scores), timestamp, replace=True)
+        values = [(key, score.value, 0) for key, score in outcome.scores.items()]
+        self.parent.log_metrics(values, timestamp, about={"model_id": model_id, **about})
         self.parent.set_tags({MODEL: f"models:/{model_id}"})
         self.model_uri = f"models:/{model_id}"
 
@@ -182,7 +182,7 @@ class PipelineRun:
                 for key, value in run_params(spec, outcome.data).items()
             }
             self._model = client.create_logged_model(
-                self._experiment_id, spec.system, run_id, params=params
+                self._experiment_id, spec.run_id, run_id, params=params
             )
 
         model_id = str(self._model.model_id)

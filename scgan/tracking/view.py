@@ -16,6 +16,8 @@ KEY = "scgan"  # of the view, in the page's address
 TAG = f"mlflow.sharedViewState.{KEY}"
 QUERY = f"workflowType=machine_learning&viewStateShareKey={KEY}"
 MAX_SETTINGS, MAX_SCORES = 10, 6  # columns
+WIDTHS = {"attributes.`Run Name`": 300, "runDateAndNestInfo": 130, "duration": 70}  # pixels
+WIDTH = 125  # of another column
 MAX_RUNS = 200  # newest ones, by which columns are chosen
 FIRST = ("system", "data.source", "seed")  # settings of every run
 
@@ -63,12 +65,13 @@ def score_columns(runs: Iterable[Mapping[str, float]]) -> list[str]:
 
 def view(settings: Sequence[str], scores: Sequence[str]) -> dict[str, Any]:
     """What MLflow's page keeps of a view, newest runs first."""
-    columns = [("attributes", "Duration"), ("attributes", "Models")]
-    columns += [("params", key) for key in settings] + [("metrics", key) for key in scores]
+    own = [f"params.`{key}`" for key in settings] + [f"metrics.`{key}`" for key in scores]
     return {
         "orderByKey": "attributes.start_time",
         "orderByAsc": False,
-        "selectedColumns": [f"{kind}.`{key}`" for kind, key in columns],
+        "selectedColumns": ["attributes.`Duration`", *own],
+        "columnOrder": [*WIDTHS, *own],
+        "columnWidths": WIDTHS | dict.fromkeys(own, WIDTH),
         "runsExpanded": {},
     }
 

@@ -98,15 +98,15 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     (TABLES + "scales.py", "np.where(steps | before, above, middle)", "middle", SCALES),
     (TABLES + "scales.py", "edge + beyond / spread", "edge + beyond", SCALES),
     (TABLES + "scales.py", "np.where(beyond < 0, first,", "np.where(beyond > 0, first,", SCALES),
-    (TABLES + "scales.py", "saved = cost_ranks - cost_linear", "saved = 1.0", SCALES),
-    (TABLES + "scales.py", "if atom > MAX_ATOM:", "if False:", SCALES),
+    (TABLES + "choosing.py", "saved = cost_ranks - cost_linear", "saved = 1.0", SCALES),
+    (TABLES + "choosing.py", "if atom > MAX_ATOM:", "if False:", SCALES),
     (
-        TABLES + "scales.py",
-        "+ _entropy(x) - 0.5 * np.log(2 * np.pi * np.e)",
+        TABLES + "choosing.py",
+        "+ _entropy(x) - _entropy(z)",
         "+ _entropy(x)",
         SCALES,
     ),
-    (TABLES + "scales.py", "np.log(num / (2 * m) * np", "np.log(num / m * np", SCALES),
+    (TABLES + "choosing.py", "np.log(num / (2 * m) * np", "np.log(num / m * np", SCALES),
     (TABLES + "scales.py", "range(7)", "range(4)", SCALES),
     # Columns that others determine.
     (

@@ -375,11 +375,22 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _IMAGE_SCORES,
-        "diversity(made, y, seed), diversity(true, real_y, seed)",
-        "diversity(true, real_y, seed), diversity(made, y, seed)",
+        "diversities(made, y, seed), diversities(true, real_y, seed)",
+        "diversities(true, real_y, seed), diversities(made, y, seed)",
         None,
     ),
-    (_IMAGE_SCORES, "min(asked_for)", "max(asked_for)", None),
+    (_IMAGE_SCORES, "worst = min(asked_for", "worst = max(asked_for", None),
+    (_IMAGE_SCORES, "float(ratios.min())", "float(ratios.mean())", None),
+    (_IMAGE_SCORES, "(made.overall, real.overall)", "(made.overall, made.overall)", None),
+    (_IMAGE_SCORES, "(asked_for[worst], ceilings.get(worst))", "(asked_for[worst], 1.0)", None),
+    (_IMAGE_SCORES, "(share, ceilings.get(name))", "(share, ceilings.get(worst))", None),
+    (
+        _IMAGE_SCORES,
+        "chamfer_tsne(real_a, other, seed, num)",
+        "chamfer_tsne(real_a, other, seed)",
+        None,
+    ),
+    (_IMAGE_SCORES, "        if name not in known:", "        if False:", None),
     (
         _IMAGE_SCORES,
         "value.real_to_fake_sum, floor.real_to_fake_sum",
@@ -481,8 +492,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_CAPABILITIES, "if not 0 <= number < self.below:", "if not 0 <= number <= self.below:", None),
     (
         _CAPABILITIES,
-        "if not 0 <= number <= 1:",
-        "if number < 0:",
+        "if not self.low <= number <= self.high:",
+        "if number < self.low:",
         "tests/pipeline/test_sampling.py::test_degrees_of_attributes_are_read",
     ),
     (

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -30,9 +31,9 @@ from scgan.store.artifacts import Artifact, ArtifactStore
 from scgan.systems.scgan import SYSTEM, SCGANSystem
 from scgan.tracking import model as serving
 from scgan.tracking.model import (
-    MAX_ROWS,
+    MAX_ROWS_SERVED,
+    answer_quickly,
     mlflow_type,
-    num_samples,
     read_system,
     requirements,
     save_model,
@@ -100,7 +101,7 @@ def test_a_system_is_the_same_after_writing_and_reading(outcome, tmp_path):
 
 
 def test_the_rows_are_in_the_users_units_names_and_types(model):
-    rows = model.predict(200, params={"seed": 1})
+    rows = model.predict({"n": [200]}, params={"seed": 1})
     assert rows.dtypes.astype(str).to_dict() == {
         "height": "float64",
         "age": "uint8",
@@ -113,24 +114,38 @@ def test_the_rows_are_in_the_users_units_names_and_types(model):
     assert (rows["year"] == 2024).all()
 
 
-@pytest.mark.parametrize(
-    "n", [5, 5.0, np.int64(5), [5], np.array([[5]]), {"n": 5}, {"n": [5]}, pd.DataFrame({"n": [5]})]
-)
+@pytest.mark.parametrize("n", [{"n": 5}, {"n": [5]}, pd.DataFrame({"n": [5]})])
 def test_a_number_of_rows_can_be_given_in_many_ways(model, n):
-    pd.testing.assert_frame_equal(
-        model.predict(n), model.predict(5, params={"seed": 0, "cluster": -1})
-    )
+    rows = model.predict({"n": [5]}, params={"seed": 3, "cluster": -1})
+    pd.testing.assert_frame_equal(model.predict(n, params={"seed": 3}), rows)
 
 
-def test_a_seed_decides_the_rows(model):
-    pd.testing.assert_frame_equal(
-        model.predict(20, params={"seed": 7}), model.predict(20, params={"seed": 7})
-    )
-    assert not model.predict(20, params={"seed": 7}).equals(model.predict(20, params={"seed": 8}))
+def test_a_seed_decides_the_rows_and_without_one_they_are_others(model):
+    def drawn(**params):
+        return model.predict({"n": [20]}, params=params)
+
+    pd.testing.assert_frame_equal(drawn(seed=7), drawn(seed=7))
+    pd.testing.assert_frame_equal(drawn(seed=0), drawn(seed=0))
+    assert not drawn(seed=7).equals(drawn(seed=8))
+    assert not drawn().equals(drawn()) and not drawn(seed=-1).equals(drawn(seed=-1))
+
+
+def test_the_rows_of_a_call_are_requests_of_their_own(model):
+    asked = pd.DataFrame({"n": [3, 4, 2], "seed": [7, 8, 7], "cluster": [-1, 1, -1]})
+    rows = model.predict(asked)
+    parts = [
+        model.predict({"n": [n]}, params={"seed": seed, "cluster": cluster})
+        for n, seed, cluster in asked.itertuples(index=False)
+    ]
+    pd.testing.assert_frame_equal(rows, pd.concat(parts, ignore_index=True))
+    alike = model.predict(pd.DataFrame({"n": [3, 3]}))  # without a seed, others each
+    assert not alike[:3].equals(alike[3:].reset_index(drop=True))
+    same = model.predict(pd.DataFrame({"n": [3, 3]}), params={"seed": 5})
+    assert same[:3].equals(same[3:].reset_index(drop=True))
 
 
 def test_a_cluster_can_be_chosen(model, outcome):
-    rows = model.predict(50, params={"seed": 2, "cluster": 1})
+    rows = model.predict({"n": [50]}, params={"seed": 2, "cluster": 1})
     x = outcome.model.sample(50, torch.Generator().manual_seed(2), cluster=1)
     pd.testing.assert_frame_equal(rows, pd.DataFrame(outcome.data.schema.decode(x)))
 
@@ -138,34 +153,30 @@ def test_a_cluster_can_be_chosen(model, outcome):
 @pytest.mark.parametrize(
     ("n", "said"),
     [
-        (0, "n is 0, but must be 1 to 10,000,000"),
-        (-3, "n is -3, but must be 1 to 10,000,000"),
-        (MAX_ROWS + 1, "n is 10000001, but must be 1 to 10,000,000"),
-        (10**30, "but must be 1 to 10,000,000"),
-        ("many", "n is 'many', but must be a whole number"),
-        ("5", "n is '5', but must be a whole number"),
-        (2.5, "n is 2.5, but must be a whole number"),
-        (float("nan"), "n is nan, but must be a whole number"),
-        (float("inf"), "n is inf, but must be a whole number"),
-        (True, "n is True, but must be a whole number"),
-        (None, "n is None, but must be a whole number"),
-        ([1, 2], "the input has 2 numbers; it must have one: n"),
-        (pd.DataFrame({"n": [1, 2]}), "the input has 2 numbers; it must have one: n"),
-        ([], "the input has 0 numbers; it must have one: n"),
-        ({"m": 1}, "the input has the columns m; it must have one: n"),
-        (
-            pd.DataFrame({"n": [1], "seed": [2]}),
-            "the input has the columns n, seed; it must have one: n",
-        ),
+        ([0], "n is 0, but must be 1 to 1,000,000 in a call; draw more in several calls"),
+        ([-3], "n is -3, but must be 1 to 1,000,000"),
+        ([MAX_ROWS_SERVED + 1], "n is 1000001, but must be 1 to 1,000,000"),
+        ([600_000, 600_000], "n is 1200000, but must be 1 to 1,000,000"),
+        (["many"], "Failed to enforce schema"),
+        ([2.5], "Failed to enforce schema"),
+        ([float("nan")], "Failed to enforce schema"),
     ],
 )
 def test_a_wrong_number_is_said_in_one_line(model, n, said):
     from mlflow.exceptions import MlflowException
 
     with pytest.raises(MlflowException, match=said) as info:
-        model.predict(n)
-    assert "\n" not in info.value.message
-    assert info.value.error_code == "INVALID_PARAMETER_VALUE"
+        model.predict(pd.DataFrame({"n": n}))
+    assert info.value.get_http_status_code() == 400
+    if "schema" not in said:
+        assert "\n" not in info.value.message
+
+
+def test_a_column_that_is_missing_is_named(model):
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(MlflowException, match=r"missing inputs \['n'\]"):
+        model.predict({"m": [1]})
 
 
 @pytest.mark.parametrize(
@@ -179,7 +190,7 @@ def test_a_wrong_cluster_is_said(model, params, said):
     from mlflow.exceptions import MlflowException
 
     with pytest.raises(MlflowException, match=said):
-        model.predict(5, params=params)
+        model.predict({"n": [5]}, params=params)
 
 
 def test_a_system_without_clusters_says_so(outcome):
@@ -196,10 +207,6 @@ def test_a_system_without_clusters_says_so(outcome):
         system.sample(3, cluster=0)
 
 
-def test_num_samples_keeps_the_sign():
-    assert num_samples([-4]) == -4
-
-
 def test_the_model_has_no_pickle_and_no_path(folder, outcome):
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {path for path in files if path.endswith(".safetensors")} == {
@@ -213,15 +220,21 @@ def test_the_model_has_no_pickle_and_no_path(folder, outcome):
 
 def test_requirements_are_releases():
     found = requirements()
-    assert {line.split("==")[0] for line in found} >= {"scgan", "torch", "mlflow", "safetensors"}
+    names = {line.split("==")[0] for line in found}
+    assert names >= {"torch", "mlflow", "safetensors"} and "scgan" not in names
     assert not [line for line in found if "+" in line or "/" in line or "@" in line]
 
 
-def test_the_signature_names_what_comes_back(folder):
+def test_the_signature_names_what_goes_in_and_comes_back(folder):
     from mlflow.models import Model
 
     signature = Model.load(folder).signature
-    assert signature.inputs is None
+    assert [(c.name, c.type.name, c.required) for c in signature.inputs] == [
+        ("n", "long", True),
+        ("seed", "long", False),
+        ("cluster", "long", False),
+        ("latent", "string", False),
+    ]
     assert [(column.name, column.type.name) for column in signature.outputs] == [
         ("height", "double"),
         ("age", "integer"),
@@ -230,7 +243,7 @@ def test_the_signature_names_what_comes_back(folder):
         ("year", "long"),
     ]
     assert [(param.name, param.default) for param in signature.params] == [
-        ("seed", 0),
+        ("seed", -1),
         ("cluster", -1),
         ("latent", ""),
     ]
@@ -261,51 +274,89 @@ def test_a_stage_without_tensors_is_kept(outcome, tmp_path):
     assert read_system(tmp_path).sample(2).shape == (2, 5)
 
 
+def test_answers_are_written_as_mlflow_writes_them(model, monkeypatch):
+    from io import StringIO
+
+    from mlflow.pyfunc import scoring_server
+
+    usual = scoring_server.predictions_to_json
+    monkeypatch.setattr(scoring_server, "predictions_to_json", usual)  # which puts it back
+    answer_quickly()
+    answer_quickly()
+    quick = scoring_server.predictions_to_json
+    assert quick is not usual and quick.usual is usual
+    frame = model.predict({"n": [50]}, params={"seed": 1})
+    frame["when"] = pd.date_range("2024-01-01", periods=50, freq="h")
+    frame["small"] = 1.25e-300
+    for answer in (frame, np.arange(24, dtype=np.uint8).reshape(2, 3, 4), [{"a": 1.5}]):
+        texts = []
+        for write in (usual, quick):
+            write(answer, text := StringIO())
+            texts.append(json.loads(text.getvalue()))
+        assert texts[0] == texts[1]
+
+
+@pytest.fixture
+def elsewhere(folder, tmp_path) -> tuple[Path, Path]:
+    """A copy of the model alone, and a Python that has what it needs but not this package."""
+    import venv
+
+    copy = shutil.copytree(folder, tmp_path / "far" / "model")
+    venv.create(tmp_path / "env", symlinks=True)
+    (site,) = (tmp_path / "env").glob("lib/python*/site-packages")
+    for path in {Path(p) for p in sys.path if p.endswith("site-packages")}:
+        for entry in path.iterdir():
+            ours = "scgan" in entry.name or entry.suffix == ".pth"
+            if not ours and not (site / entry.name).exists():
+                (site / entry.name).symlink_to(entry)
+    return copy, tmp_path / "env" / "bin" / "python"
+
+
 @pytest.mark.slow
-def test_mlflow_serves_it(folder):
+def test_mlflow_serves_it_from_its_folder_alone(elsewhere, tmp_path):
+    copy, python = elsewhere
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    environment |= {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
+    away = {"env": environment, "cwd": tmp_path}
+    missing = subprocess.run([python, "-c", "import scgan"], capture_output=True, **away)
+    assert b"No module named 'scgan'" in missing.stderr
+
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        "models",
-        "serve",
-        "-m",
-        str(folder),
-        "--env-manager",
-        "local",
-        "-h",
-        "127.0.0.1",
-        "-p",
-        str(port),
-    ]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        port = str(free.getsockname()[1])
+    words = ["models", "serve", "-m", str(copy), "--env-manager", "local", "-h", "127.0.0.1"]
+    scripts = python.parent / "uvicorn"  # which MLflow calls by name
+    scripts.write_text(f"#!{python}\nimport uvicorn\nuvicorn.main()\n")
+    scripts.chmod(0o755)
     server = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", *command],
-        env={**os.environ, "PATH": path},
+        [python, "-m", "mlflow", *words, "-p", port],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        **away,
     )
+
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(f"{url}/ping", seconds=120)
+        _wait_for(f"{url}/ping", seconds=180)
+        split = {"dataframe_split": {"columns": ["n"], "data": [[3]]}, "params": {"seed": 7}}
         answers = [
-            _post(
-                url, {"dataframe_split": {"columns": ["n"], "data": [[3]]}, "params": {"seed": 7}}
-            ),
+            _post(url, split),
             _post(url, {"inputs": {"n": [3]}, "params": {"seed": 7}}),
-            _post(url, {"inputs": 3, "params": {"seed": 7}}),
-            _post(url, {"inputs": [3], "params": {"seed": 7}}),
+            _post(url, {"dataframe_records": [{"n": 3, "seed": 7}]}),
         ]
-        assert answers == [answers[0]] * 4
+        assert answers == [answers[0]] * 3
         assert [list(row) for row in answers[0]["predictions"]] == [
             ["height", "age", "member", "weight", "year"]
         ] * 3
-        with pytest.raises(urllib.error.HTTPError) as info:
-            _post(url, {"inputs": -3})
-        with info.value:
-            assert info.value.code == 400
-            assert "n is -3, but must be 1 to 10,000,000" in info.value.read().decode()
+        assert _post(url, {"inputs": {"n": [3]}}) != _post(url, {"inputs": {"n": [3]}})
+        assert len(_post(url, {"inputs": {"n": [2, 5]}})["predictions"]) == 7
+        for n, said in ((-3, "n is -3"), (1_000_001, "1 to 1,000,000 in a call")):
+            with pytest.raises(urllib.error.HTTPError) as info:
+                _post(url, {"inputs": {"n": [n]}})
+            with info.value:
+                assert info.value.code == 400
+                assert said in info.value.read().decode()
     finally:
         os.killpg(server.pid, 15)
         server.wait(20)
@@ -349,7 +400,7 @@ def test_images_are_served_as_pixels(image_run, tmp_path):
     images = model.predict({"n": [6]}, params={"seed": 4})
     x = outcome.model.sample(6, torch.Generator().manual_seed(4))
     assert images.dtype == np.uint8 and np.array_equal(images, outcome.data.schema.decode(x))
-    some = model.predict(3, params={"attribute": "Bald"})
+    some = model.predict({"n": [3]}, params={"attribute": "Bald", "seed": 0})
     x = outcome.model.sample(3, torch.Generator().manual_seed(0), attribute="Bald")
     assert np.array_equal(some, outcome.data.schema.decode(x))
     for params, message in (
@@ -357,12 +408,12 @@ def test_images_are_served_as_pixels(image_run, tmp_path):
         ({"seed": 1, "attribute": ""}, None),
     ):
         if message is None:
-            assert model.predict(2, params=params).shape == (2, 32, 32, 3)
+            assert model.predict({"n": [1, 1]}, params=params).shape == (2, 32, 32, 3)
         else:
             with pytest.raises(MlflowException, match=re.escape(message)):
-                model.predict(2, params=params)
-    with pytest.raises(MlflowException, match="n is 100001, but must be 1 to 100,000"):
-        model.predict(100_001)
+                model.predict({"n": [2]}, params=params)
+    with pytest.raises(MlflowException, match="n is 10001, but must be 1 to 10,000 in a call"):
+        model.predict({"n": [10_001]})
 
 
 def test_grey_images_have_a_last_dimension_too(image_run, tmp_path):

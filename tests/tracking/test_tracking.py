@@ -562,7 +562,7 @@ def test_the_model_is_found_by_its_address(uri, outcome, monkeypatch):
 
     model = pyfunc.load_model(tracker.model_uri)
     assert model.metadata.run_id == tracker.run_id
-    assert model.predict(5).shape == (5, 2)
+    assert model.predict({"n": [5]}).shape == (5, 2)
 
 
 def test_nothing_secret_is_logged(uri, outcome, monkeypatch):

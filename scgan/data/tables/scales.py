@@ -7,9 +7,17 @@ model. By its ranks every column becomes normal, whatever it was:
 
 F goes up at each repeated value by the share of rows that have it; there a row's rank is drawn
 uniformly from that step, and every rank of the step leads back to the value, so that exact zeros
-and grids come back in their shares. Between values that occur once F is linear. But ranks close the
-gaps between clusters, and bend clusters that are normal as they are: so a column keeps its own
-scale where it is cheaper by the evidence of :func:`choose_scales`.
+and grids come back in their shares. Between values that occur once F is linear. But ranks bend
+clusters that are normal as they are: so a column keeps its own scale where it is cheaper by the
+evidence of :func:`scgan.data.tables.choosing.choose_scales`.
+
+They would also close the wide gaps that part a column, two fields of the sky, say, whose rows then
+touch at an edge that no model meets. So each part s, with the share p_s of the rows, becomes a
+normal of its own, apart from the next,
+
+.. math:: z = \Bigl(s \Delta + \Phi^{-1}\Bigl(\frac{F - F_s}{p_s}\Bigr) - m\Bigr) / v
+
+with F_s the share below it, and m and v such that z has mean 0 and variance 1.
 """
 
 from __future__ import annotations
@@ -68,17 +76,13 @@ MAX_KNOTS = 4096
 
 MIN_RANK = 1e-9  # z within 6 standard deviations
 
-MAX_ATOM = 0.02
-"""A value that more rows share can't be modelled on the column's own scale."""
+WIDE_GAP = 0.1  # of the range of the middle 98 % of rows; a wider one parts a column
+LEAST_PART = 0.02  # share of the rows
+LEAST_VALUES = 32  # distinct ones of a part: a column of few values has gaps everywhere
+APART = 6.0  # standard deviations between the middles of neighbouring parts
+_TAIL = 0.0019  # of a part's normal on either side, cut off at 2.9 deviations: parts never touch
 
-MIN_EVIDENCE_ROWS = 200  # of fewer rows nothing can be said
-EVIDENCE_ROWS = 20_000
-"""Rows by which a scale is chosen."""
-
-EVIDENCE_CLUSTERS = 32
-MIN_GAIN = 0.02  # nats a row; less is within the noise of so many rows
-
-_LETTERS = ("d", "lower", "upper")
+_ARRAYS = ("d", "lower", "upper", "breaks")
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,11 +94,13 @@ class Ranks:
         lower: F below each, ``[M]``, in [0, 1].
         upper: F at each, ``[M]``; above ``lower`` where rows share the value, or share the next
             one, as nothing lies between the two; else equal.
+        breaks: F at the wide gaps, ``[G]``, rising.
     """
 
     d: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
+    breaks: np.ndarray
 
     @classmethod
     def fit(
@@ -121,7 +127,9 @@ class Ranks:
         above = np.cumsum(counts) / num
         below = above - counts / num
 
+        gaps = [] if tied else _wide_gaps(values, above, np.quantile(d, (0.01, 0.99)))
         steps = (counts > max(1, num // MAX_KNOTS)) | tied
+        steps[gaps] = True  # nothing lies in a gap
         middle = (below + above) / 2
         after, before = np.roll(steps, 1), np.roll(steps, -1)
         after[0] = before[-1] = False
@@ -129,7 +137,7 @@ class Ranks:
         upper = np.where(steps | before, above, middle)
 
         kept = _kept(middle, steps | after | before)
-        ranks = cls(values[kept], lower[kept], upper[kept])
+        ranks = cls(values[kept], lower[kept], upper[kept], above[gaps])
 
         # The ends of all rows, where these are a sample of them.
         edge = 1 / (4 * num)
@@ -145,14 +153,21 @@ class Ranks:
 
         Nothing lies between it and the next.
         """
-        lower, upper = (share + (1 - share) * rank for rank in (self.lower, self.upper))
+        arrays = (self.lower, self.upper, self.breaks)
+        lower, upper, breaks = (share + (1 - share) * rank for rank in arrays)
         lower[0] = share
-        return Ranks(np.insert(self.d, 0, d), np.insert(lower, 0, 0), np.insert(upper, 0, share))
+        raised = Ranks(self.d, lower, upper, breaks)
+        return raised._inserted(0, (d, 0.0, share))
 
     def _with(self, place: int, d: float, rank: float) -> Ranks:
         """The same with one more value at a place."""
-        arrays = zip((self.d, self.lower, self.upper), (d, rank, rank), strict=True)
-        return Ranks(*(np.insert(array, place, value) for array, value in arrays))
+        return self._inserted(place, (d, rank, rank))
+
+    def _inserted(self, place: int, values: tuple[float, float, float]) -> Ranks:
+        """The same with a value, F below it and F at it at a place."""
+        arrays = zip((self.d, self.lower, self.upper), values, strict=True)
+        d, lower, upper = (np.insert(array, place, value) for array, value in arrays)
+        return Ranks(d, lower, upper, self.breaks)
 
     def forward(self, d: np.ndarray, place: np.ndarray | float, spread: float) -> np.ndarray:
         """Distances to z.
@@ -174,10 +189,10 @@ class Ranks:
         share = np.clip((d - self.d[left]) / np.where(gap > 0, gap, 1.0), 0.0, 1.0)
         between = self.upper[left] + share * (self.lower[right] - self.upper[left])
         at = self.lower[left] + place * (self.upper[left] - self.lower[left])
-        z = _quantiles(np.where(self.d[left] == d, at, between))
+        z = self._quantiles(np.where(self.d[left] == d, at, between))
 
         # Beyond the ends z goes on from theirs.
-        first, last_z = _quantiles((self.lower + self.upper)[[0, -1]] / 2)
+        first, last_z = self._quantiles((self.lower + self.upper)[[0, -1]] / 2)
         beyond = d - np.clip(d, self.d[0], self.d[-1])
         edge = np.where(beyond < 0, first, last_z)
         return np.where(beyond == 0, z, edge + beyond / spread)
@@ -185,26 +200,73 @@ class Ranks:
     def inverse(self, z: np.ndarray) -> np.ndarray:
         """Distances of z, ``[N]``, within those that were fitted."""
         rank = np.stack([self.lower, self.upper], axis=1).ravel()
-        return np.interp(_normal(z), rank, np.repeat(self.d, 2))
+        return np.interp(self._ranks(z), rank, np.repeat(self.d, 2))
+
+    def _quantiles(self, rank: np.ndarray) -> np.ndarray:
+        """Z of ranks: normal quantiles, in each part between gaps its own, apart from others'."""
+        if not len(self.breaks):
+            return _quantiles(rank)
+
+        edges, middle, spread = self._parts()
+        part = np.clip(np.searchsorted(edges, rank, "left") - 1, 0, len(self.breaks))
+        share = np.clip((rank - edges[part]) / np.diff(edges)[part], 0, 1)
+        return (APART * part + _quantiles(_TAIL + (1 - 2 * _TAIL) * share) - middle) / spread
+
+    def _ranks(self, z: np.ndarray) -> np.ndarray:
+        """Ranks of z, within the part whose middle is nearest."""
+        if not len(self.breaks):
+            return _normal(z)
+
+        edges, middle, spread = self._parts()
+        apart = z * spread + middle
+        part = np.clip(np.rint(apart / APART), 0, len(self.breaks)).astype(np.int64)
+        share = (_normal(apart - APART * part) - _TAIL) / (1 - 2 * _TAIL)
+        return edges[part] + np.diff(edges)[part] * np.clip(share, 0, 1)
+
+    def _parts(self) -> tuple[np.ndarray, float, float]:
+        """Ranks at the parts' edges, and mean and deviation of their normals side by side."""
+        edges = np.concatenate([[0.0], self.breaks, [1.0]])
+        places, shares = APART * np.arange(len(edges) - 1), np.diff(edges)
+        middle = float(shares @ places)
+        return edges, middle, float(np.sqrt(1 + shares @ np.square(places - middle)))
 
     def __eq__(self, other: object) -> bool:
         """Whether the other is the same function."""
         if not isinstance(other, Ranks):
             return NotImplemented
-        return all(np.array_equal(getattr(self, x), getattr(other, x)) for x in _LETTERS)
+        return all(np.array_equal(getattr(self, x), getattr(other, x)) for x in _ARRAYS)
 
     __hash__ = None  # type: ignore[assignment]
 
     def to_plain(self) -> dict[str, str]:
         """Texts, which :meth:`from_plain` turns into an equal function."""
-        arrays = {name: getattr(self, name).astype("<f8").tobytes() for name in _LETTERS}
+        arrays = {name: getattr(self, name).astype("<f8").tobytes() for name in _ARRAYS}
         return {name: base64.b64encode(content).decode() for name, content in arrays.items()}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, str]) -> Ranks:
         """Read what :meth:`to_plain` wrote."""
-        arrays = {name: base64.b64decode(plain[name]) for name in _LETTERS}
+        arrays = {name: base64.b64decode(plain[name]) for name in _ARRAYS}
         return cls(**{name: np.frombuffer(content, "<f8") for name, content in arrays.items()})
+
+
+def _wide_gaps(values: np.ndarray, above: np.ndarray, middle: np.ndarray) -> list[int]:
+    """Places of the values after which a wide gap parts a column.
+
+    Args:
+        values: Distinct, rising, ``[M]``.
+        above: Share of the rows up to each, ``[M]``.
+        middle: Between which values 98 % of the rows lie, ``[2]``.
+    """
+    found: list[int] = []
+    start = -1
+    for i in np.flatnonzero(np.diff(values) > WIDE_GAP * (middle[1] - middle[0])).tolist():
+        share = above[i] - (above[start] if found else 0.0)
+        many = min(i - start, len(values) - 1 - i) >= LEAST_VALUES
+        if many and min(share, 1 - above[i]) >= LEAST_PART:
+            found.append(i)
+            start = i
+    return found
 
 
 def _quantiles(rank: np.ndarray) -> np.ndarray:
@@ -260,84 +322,3 @@ def decimals_of(values: np.ndarray) -> int | None:
 def _on_grid(values: np.ndarray, decimals: int) -> bool:
     rounded = np.round(values.astype(np.float64), decimals).astype(values.dtype)
     return bool(np.array_equal(rounded, values))
-
-
-def choose_scales(
-    linear: np.ndarray, ranks: np.ndarray, atoms: Sequence[float], rng: np.random.Generator
-) -> list[tuple[Scale, float | None]]:
-    r"""Choose each column's scale by what it costs to tell a held-out row's value.
-
-    Rows are clustered by all columns. Given its cluster a value is told by a normal distribution,
-    on the one scale or the other; the cost is the cross-entropy in the column's own unit,
-
-    .. math:: H_\text{linear} = -\mathbb{E} \log \mathcal{N}(x; m_k, s_k^2), \quad
-        H_\text{ranks} = -\mathbb{E} \log \mathcal{N}(z; m'_k, s'^2_k)
-            - \mathbb{E} \log \frac{dz}{dx}, \quad
-        -\mathbb{E} \log \frac{dz}{dx} = h(X) - \tfrac{1}{2} \log 2 \pi e
-
-    as z is standard normal over all rows. The entropy h(X) is estimated from spacings.
-
-    Args:
-        linear: Rows in random order on their own scales, standardised, ``[N, D]``; the second half
-            is held out.
-        ranks: The same rows by their ranks, ``[N, D]``.
-        atoms: Share of each column's commonest value, ``[D]``; above :data:`MAX_ATOM` a column is
-            modelled by its ranks.
-        rng: Starts the clustering.
-
-    Returns:
-        For each column its scale, and the nats a row that it saves against the other; None where
-        it was not chosen by that: of a column of few values, and of few rows.
-
-    Source: entropy by [VASICEK]; the choice is ours.
-    """
-    from sklearn.cluster import MiniBatchKMeans
-
-    if len(linear) < MIN_EVIDENCE_ROWS:
-        return [("ranks", None) for _ in atoms]
-
-    half = len(linear) // 2
-    num_clusters = max(1, min(EVIDENCE_CLUSTERS, half // 50))
-
-    # In coordinates between the two, so that neither is favoured.
-    between = (np.clip(linear, -8, 8) + ranks) / 2
-    seed = int(rng.integers(2**31))
-    means = MiniBatchKMeans(num_clusters, n_init=1, batch_size=2048, random_state=seed)
-    k = means.fit(between[:half]).predict(between)
-
-    chosen: list[tuple[Scale, float | None]] = []
-    for column, atom in enumerate(atoms):
-        if atom > MAX_ATOM:
-            chosen.append(("ranks", None))
-            continue
-
-        x, z = linear[:, column], ranks[:, column]
-        cost_linear = _cross_entropy(x, k, half)
-        cost_ranks = _cross_entropy(z, k, half) + _entropy(x) - 0.5 * np.log(2 * np.pi * np.e)
-        saved = cost_ranks - cost_linear
-        chosen.append(("linear", saved) if saved > MIN_GAIN else ("ranks", -saved))
-
-    return chosen
-
-
-def _cross_entropy(x: np.ndarray, k: np.ndarray, half: int) -> float:
-    """Nats a value of the second half, told by its cluster's normal of the first."""
-    total, everywhere = 0.0, max(float(x[:half].std()), 1e-12)
-    for cluster in np.unique(k[half:]):
-        known, told = x[:half][k[:half] == cluster], x[half:][k[half:] == cluster]
-        if len(known) < 2:
-            known = x[:half]
-        deviation = max(float(known.std()), 1e-3 * everywhere)
-        z = (told - known.mean()) / deviation
-        total += float((0.5 * z**2 + np.log(deviation) + 0.5 * np.log(2 * np.pi)).sum())
-
-    return total / (len(x) - half)
-
-
-def _entropy(x: np.ndarray) -> float:
-    """Differential entropy in nats, by the spacings of the order statistics."""
-    num = len(x)
-    m = max(1, round(num**0.5))
-    padded = np.pad(np.sort(x), m, mode="edge")
-    spacings = padded[2 * m :] - padded[: -2 * m]
-    return float(np.log(num / (2 * m) * np.maximum(spacings, 1e-12)).mean())

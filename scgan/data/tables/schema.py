@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scgan.data.tables.choosing import EVIDENCE_ROWS, choose_scales
 from scgan.data.tables.column import Column
 from scgan.data.tables.measuring import first_component, in_order_of, measure_column
 from scgan.data.tables.relations import find_relations
-from scgan.data.tables.scales import EVIDENCE_ROWS, Scale, Scaling, choose_scales, largest_atom
+from scgan.data.tables.scales import Scale, Scaling, largest_atom
 from scgan.data.tables.values import Meaning, Meanings, are_nan, equal, present
 
 

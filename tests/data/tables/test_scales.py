@@ -9,9 +9,10 @@ from scipy import stats
 
 from scgan.data.dataset import DataConfig
 from scgan.data.loading import load
-from scgan.data.tables import scales
+from scgan.data.tables import choosing, scales
+from scgan.data.tables.choosing import choose_scales
 from scgan.data.tables.moments import Moments
-from scgan.data.tables.scales import Ranks, Scaling, choose_scales, decimals_of
+from scgan.data.tables.scales import Ranks, Scaling, decimals_of
 from scgan.data.tables.schema import Schema
 
 NUM = 4000
@@ -181,9 +182,9 @@ def test_decimals_of_single_precision_are_told_from_its_own_spacing() -> None:
 
 
 def clusters(num: int = NUM) -> np.ndarray:
-    """Two columns in four separate normal clusters."""
+    """Two columns in four normal clusters that nearly touch."""
     k = rng(1).integers(0, 4, num)
-    return 10.0 * np.stack([k % 2, k // 2], axis=1) + rng(2).normal(size=(num, 2))
+    return 7.0 * np.stack([k % 2, k // 2], axis=1) + rng(2).normal(size=(num, 2))
 
 
 def test_normal_clusters_keep_their_scale_and_skewed_columns_do_not() -> None:
@@ -195,13 +196,13 @@ def test_normal_clusters_keep_their_scale_and_skewed_columns_do_not() -> None:
 
     a, b, skewed, few = (c.gain for c in schema.columns)
     assert a is not None and b is not None and skewed is not None and few is None
-    assert min(a, b) > 0.1 and skewed > 0.5
+    assert min(a, b) > 0.05 and skewed > 0.5
 
 
 def test_what_a_scale_saves_is_the_difference_of_two_cross_entropies(monkeypatch) -> None:
     # In one cluster: by its ranks an exponential costs its entropy, 1 nat, on its own scale that
     # of a normal distribution of unit variance.
-    monkeypatch.setattr(scales, "EVIDENCE_CLUSTERS", 1)
+    monkeypatch.setattr(choosing, "EVIDENCE_CLUSTERS", 1)
     num = 20_000
     x = rng().exponential(size=num) - 1
     z = stats.norm.ppf((stats.rankdata(x) - 0.5) / num)
@@ -257,3 +258,66 @@ def test_a_toy_set_keeps_its_scale() -> None:
     assert all(c.scale == "linear" for c in data.table_schema.columns)
     with pytest.raises(ValueError, match="no --data.scale"):
         load(DataConfig(source="ring", scale="ranks"), seed=0)
+
+
+def fields(num: int = NUM) -> np.ndarray:
+    """Three fields far apart: a tenth of the rows, six tenths and three tenths, with sharp ends."""
+    place = rng(1).random(num)
+    middle = np.select([place < 0.1, place < 0.7], [-40.0, 0.0], 90.0)
+    return middle + rng(2).uniform(-1, 1, num)
+
+
+def test_each_part_between_wide_gaps_becomes_a_normal_of_its_own() -> None:
+    values = fields()
+    schema = scaled(values)
+    z = schema.encode({"a": values})[:, 0].double().numpy()
+    assert abs(z.mean()) < 0.01 and abs(z.std() - 1) < 0.01
+
+    parts = [z[values < -30], z[np.abs(values) < 2], z[values > 80]]
+    ends = [(part.min(), part.max()) for part in parts]
+    assert ends[0][1] < ends[1][0] and ends[1][1] < ends[2][0]
+    for part in parts:
+        assert stats.kstest((part - part.mean()) / part.std(), "norm").statistic < 0.03
+
+    # Neighbours are as far apart whatever lies between them: six deviations.
+    deviation = np.mean([part.std() for part in parts])
+    steps = np.diff([part.mean() for part in parts]) / deviation
+    assert steps == pytest.approx(6.0, abs=0.2)
+
+
+def test_nothing_is_made_in_a_gap_and_parts_keep_their_shares() -> None:
+    values = fields()
+    schema = scaled(values)
+    assert np.array_equal(
+        np.sort(schema.decode(schema.encode({"a": values}))["a"]).round(3), np.sort(values).round(3)
+    )
+
+    z = schema.encode({"a": values})[:, 0]
+    noisy = schema.decode(
+        (z + 0.02 * torch.randn(NUM, generator=torch.Generator().manual_seed(4)))[:, None]
+    )["a"]
+    everywhere = schema.decode(torch.linspace(-9, 9, 5001)[:, None])["a"]
+    for made in (noisy, everywhere):
+        assert (np.abs(made[:, None] - np.array([-40.0, 0.0, 90.0])).min(1) <= 1).all()
+    for below, share in ((-30, 0.1), (80, 0.7)):
+        assert (noisy < below).mean() == pytest.approx(share, abs=0.02)
+
+
+def test_only_many_rows_of_many_values_make_a_part() -> None:
+    uniform = rng().random(NUM)
+    few_rows = np.append(uniform, np.full(NUM // 100, 9.0) + uniform[: NUM // 100])
+    one_value = np.append(uniform, np.full(NUM, 9.0))
+    narrow = np.where(uniform < 0.5, uniform, uniform + 0.05)
+    for values in (few_rows, one_value, narrow, rng().integers(0, 4, NUM)):
+        assert len(Ranks.fit(values).breaks) == 0
+    assert len(Ranks.fit(np.append(uniform, uniform + 9)).breaks) == 1
+
+
+def test_parts_come_back_from_a_file_and_lie_above_a_gap_in_the_data() -> None:
+    ranks = Ranks.fit(fields() + 100)
+    assert Ranks.from_plain(ranks.to_plain()) == ranks != Ranks.fit(rng().random(NUM))
+
+    raised = ranks.above(-1.0, 0.25)
+    assert raised.breaks == pytest.approx(0.25 + 0.75 * ranks.breaks)
+    made = raised.inverse(raised.forward(np.repeat(fields() + 100, 2), rng().random(2 * NUM), 1.0))
+    assert np.abs(made - np.repeat(fields() + 100, 2)).max() < 1e-2

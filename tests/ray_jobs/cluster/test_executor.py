@@ -80,13 +80,14 @@ class Heard:
         self.usages.append(usage)
 
 
+@pytest.mark.parametrize("workers", [None, 1])  # the encoder as a task, and under Ray Train
 def test_one_worker_and_tasks_give_what_this_process_gives_bit_for_bit(
-    ray_head, local, tmp_path, monkeypatch
+    ray_head, local, tmp_path, monkeypatch, workers
 ):
     monkeypatch.setattr("ray_jobs.cluster.meter.READ_EVERY", 0.0)
     heard = Heard()
     ray_executor = RayExecutor(
-        Resources(clusters_per_task=2, prices={"head": 3600.0})
+        Resources(num_workers=workers, clusters_per_task=2, prices={"head": 3600.0})
     )  # so that a second costs 1
     start = time.monotonic()
     fitted = fit_stages(
@@ -168,6 +169,7 @@ def test_a_failing_unit_ends_the_run_with_its_own_message(ray_head, store_withou
 
 def test_the_plan_fits_the_cluster(ray_head):
     assert plan(Resources()).slots == 2 and plan(Resources()).num_workers == 1
+    assert [plan(Resources(num_workers=n)).in_group for n in (None, 1, 2)] == [False, True, True]
     assert plan(Resources(cpus_per_task=0.5)).slots == 4
     elastic = plan(Resources(num_workers=9, min_workers=2))
     assert (elastic.min_workers, elastic.num_workers) == (2, 9)
