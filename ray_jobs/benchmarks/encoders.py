@@ -19,7 +19,7 @@ from scgan.pipeline.run import prepare
 from scgan.pipeline.spec import Spec
 from scgan.stages.images.attributes import attributes, load_attributes
 from scgan.stages.images.encode import encode_images, load_image_encoder
-from scgan.stages.images.siamese import SiameseName
+from scgan.stages.images.encoder_settings import SiameseName
 from scgan.systems.infoscc_gan import SYSTEM
 from scgan.training.runtime import Runtime
 

@@ -16,7 +16,8 @@ from scgan.config import leaves, override
 from scgan.contract import Inputs, Stage
 from scgan.pipeline.run import prepare
 from scgan.pipeline.spec import Spec
-from scgan.stages.images.generate import GeneratorSettings, GeneratorTraining
+from scgan.stages.images.generate import GeneratorTraining
+from scgan.stages.images.generator_settings import GeneratorSettings
 from scgan.stages.tables.cluster import ClusteredCodes
 from scgan.stages.tables.map import map_clusters
 from scgan.stages.tables.mapper_settings import MapperSettings

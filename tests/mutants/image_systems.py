@@ -53,10 +53,13 @@ _CHANGES = {
         _IMAGE_SCORING
         + "test_distances_are_of_generated_to_real_images_and_their_floors_of_real_to_held_out": [
             (
-                "data.train, fake, networks",
-                "data.train, data.train, networks",
+                "            data.train,\n            fake,\n",
+                "            data.train,\n            data.train,\n",
             ),
-            ("data.train, fake, networks", "data.test, fake, networks"),
+            (
+                "            data.train,\n            fake,\n",
+                "            data.test,\n            fake,\n",
+            ),
             ("held_out=data.test", "held_out=None"),
         ],
         _IMAGE_SCORING + "test_scores_are_of_no_more_images_than_are_set": [
