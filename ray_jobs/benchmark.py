@@ -1,9 +1,9 @@
 """What Ray and the search cost and bring, as ratios, and races of SC-GAN against other models.
 
 ``python ray_jobs/benchmark.py overhead``, ``packing``, ``nodes``, ``step``, ``loading``, ``scale``,
-``search``, ``stopping``, ``gain``, ``stream``; ``gpu``, of parts; ``encoders``, of images; the
-races ``tables``, ``toy2d``, ``mixtures`` and ``magic``; ``clusters``, of labelled tables; each is
-in ``ray_jobs/benchmarks``.
+``search``, ``stopping``, ``gain``, ``stream``, ``serving``; ``gpu``, of parts; ``encoders``, of
+images; the races ``tables``, ``toy2d``, ``mixtures`` and ``magic``; ``clusters``, of labelled
+tables; each is in ``ray_jobs/benchmarks``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def main() -> None:
             race,
             running,
             scale,
+            serving,
             streaming,
         )
     except ModuleNotFoundError as error:
@@ -51,6 +52,7 @@ def main() -> None:
         gains.gain,
         gpu.command,
         streaming.stream,
+        serving.serving,
         race.tables,
         race.toy2d,
         race.mixtures,

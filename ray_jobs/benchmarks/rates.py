@@ -187,7 +187,7 @@ def _compiled_rate(
     steps: int,
     how: Mapping[str, Any] | None,
 ) -> float:
-    training = GeneratorTraining(c, None, inputs, Runtime(device))
+    training: Any = GeneratorTraining(c, None, inputs, Runtime(device))
     if how is not None:
         training.network = torch.compile(training.network, **how)
         training.critic = training.discriminator = torch.compile(training.discriminator, **how)

@@ -91,7 +91,7 @@ def _said(path: str) -> Iterator[tuple[str, str | list[str]]]:
 
     try:
         with open(path, encoding="utf-8") as file:
-            tree = yaml.load(file, _loader())
+            tree = _loader()(file).get_single_data()
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -119,7 +119,7 @@ def _loader() -> type[yaml.BaseLoader]:
     """YAML whose values stay the text that is written, so that they are read as a flag's are."""
     import yaml
 
-    class Loader(yaml.BaseLoader):  # type: ignore[misc]  # PyYAML has no types
+    class Loader(yaml.BaseLoader):
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
             keys = [self.construct_object(key, deep=True) for key, _ in node.value]
             for key in keys:

@@ -22,9 +22,11 @@ SECONDS = 600  # in all; on a free machine a minute, of which the node takes abo
 
 def submit(head, script, *words):
     command = [str(Path(sys.executable).parent / "ray"), "job", "submit"]
-    command += ["--address", head.dashboard, "--working-dir", "."]
-    command += ["--", sys.executable, f"ray_jobs/{script}.py", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=SECONDS)
+    # Without a working directory: nodes that are processes share its copies, and a new node's agent
+    # removes them.
+    command += ["--address", head.dashboard, "--"]
+    command += [sys.executable, str(ROOT / "ray_jobs" / f"{script}.py"), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
 
 
 def result(done):
@@ -44,7 +46,7 @@ def test_a_job_makes_the_cluster_grow_and_says_what_it_waits_for(
     growing_head, tmp_path, script, words
 ):
     """No flag says how far it grows: the autoscaler's node types do."""
-    with growing_head({"CPU": 1, "GPU": 1}) as head:
+    with growing_head({"CPU": 1, "GPU": 1}, PYTHONPATH=str(ROOT)) as head:
         start = time.monotonic()
         done = submit(head, script, *TINY, *words, "--store", tmp_path / "runs")
         seconds = time.monotonic() - start
