@@ -6,6 +6,7 @@ and the figures.
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -75,10 +76,13 @@ def _in_units(data: Any, rows: Any) -> Any:
     default=None,
     help="Images, for a paper of images; the bundled digits by default.",
 )
+@click.option("--only", default="", help="Only tables whose title holds these words.")
 @click.option(
     "--store", default="runs", show_default=True, help="Folder or s3:// address of results."
 )
-def main(*, paper: str, seeds: str, budget: float, source: str | None, store: str) -> None:
+def main(
+    *, paper: str, seeds: str, budget: float, source: str | None, only: str, store: str
+) -> None:
     """Train what a PAPER's tables need and write them."""
     words = [word.strip() for word in seeds.split(",")]
     if not all(word.isdigit() for word in words):
@@ -89,8 +93,26 @@ def main(*, paper: str, seeds: str, budget: float, source: str | None, store: st
 
     reproduction = reproductions.load(paper)
     rounds = reproduction.rounds([int(word) for word in words], budget, source)
+    rounds = _some(rounds, only)
     results = _trained(rounds, store, f"{paper}: trainings")
     _write(reproduction.render(results), commands.folder_of(store) / f"reproduce-{paper}")
+
+
+def _some(rounds: list[list[list[Cell]]], only: str) -> list[list[list[Cell]]]:
+    """The cells of tables whose title holds some words, and those that stand in no table."""
+    groups = itertools.chain.from_iterable(rounds)
+    titles = {cell.column for cell in itertools.chain.from_iterable(groups)}
+    wanted = {title for title in titles if only.lower() in title.lower()}
+    if not wanted - {""}:
+        raise ValueError(f"--only {only!r} is in no title; they are: {'; '.join(sorted(titles))}")
+
+    def kept(groups: list[list[Cell]]) -> list[list[Cell]]:
+        some = []
+        for group in groups:
+            some.append([cell for cell in group if not cell.column or cell.column in wanted])
+        return [group for group in some if group]
+
+    return [kept(groups) for groups in rounds]
 
 
 def _trained(rounds: list[list[list[Cell]]], store: str, label: str) -> list[Result]:

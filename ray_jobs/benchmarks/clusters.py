@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -137,7 +138,8 @@ def _run(
 ) -> None:
     torch.set_num_threads(1)
     lines = results.read_text().splitlines() if results.exists() else []
-    done = {tuple(json.loads(line)[key] for key in KEY) for line in lines}
+    key_of = operator.itemgetter(*KEY)
+    done = {key_of(json.loads(line)) for line in lines}
 
     with threadpool_limits(1):
         for seed, word in itertools.product(range(seeds), data):
@@ -171,12 +173,16 @@ def report(rows: Sequence[Mapping[str, Any]]) -> str:
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     lines: dict[str, list[str]] = {model: [] for model in MODELS}
     for score in SHOWN:
-        values = {model: [row[score] for row in rows if row["model"] == model] for model in MODELS}
+        values = {model: _values(rows, model, score) for model in MODELS}
         cells = best_in_bold(score, values, 2)
         for model in MODELS:
             lines[model].append(cells[model])
 
     for model in MODELS:
-        seconds = [row["seconds"] for row in rows if row["model"] == model]
+        seconds = _values(rows, model, "seconds")
         lines[model].append(f"{np.mean(seconds):.0f}" if seconds else "-")
     return markdown_table(["", *SHOWN.values(), "process time, s"], lines)
+
+
+def _values(rows: Sequence[Mapping[str, Any]], model: str, name: str) -> list[float]:
+    return [row[name] for row in rows if row["model"] == model]

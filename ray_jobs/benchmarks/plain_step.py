@@ -21,7 +21,8 @@ from scgan.pipeline.run import prepare
 from scgan.pipeline.spec import Spec
 from scgan.stages.images.attributes import Attributes
 from scgan.stages.images.encode import build_image_encoder
-from scgan.stages.images.generate import ConditionalSettings, Conditions, GeneratorTraining
+from scgan.stages.images.generate import Conditions, GeneratorTraining
+from scgan.stages.images.generator_settings import ConditionalSettings
 from scgan.systems.infoscc_gan import SYSTEM
 from scgan.training.loop import train
 from scgan.training.runtime import Runtime
@@ -144,9 +145,9 @@ def seconds_a_step(rounds: int, steps: int) -> tuple[list[float], list[float]]:
         classifier,
         None,
         "features",
-        None,
+        torch.zeros(10),
     )
-    conditions = Conditions(found, encoder.backbone, c.n, c.classification_weight)
+    conditions = Conditions(found, encoder.backbone, c)
     length = c.model_copy(update={"num_samples": steps * c.batch_size, "discriminator": "global"})
 
     for _ in range(rounds):

@@ -9,8 +9,8 @@ r"""NEMGAN's objective and its terms: the noise is found again in what is made o
 =====================  =============================================================
 
 ===============  ===================================================================
-Eq. (1)          :func:`generator_loss`: its adversarial term by
-                 :mod:`scgan.losses.adversarial`, :math:`\lVert z - h_1(g(z)) \rVert` by
+Eq. (1)          :func:`discriminator_loss`; :func:`generator_loss`: its adversarial
+                 term by :mod:`scgan.losses.adversarial`, :math:`\lVert z - h_1(g(z)) \rVert` by
                  :func:`noise_reconstruction`, :math:`D_\mathrm{KL}(P_Y \Vert P_{\hat Y})` by
                  :func:`mode_divergence`
 Sec. 4.5         :func:`mode_divergence` on rows that have a label
@@ -105,6 +105,39 @@ def prior_divergence(real_modes: Tensor, logits: Tensor) -> Tensor:
     """
     found = real_modes.mean(0)
     return (torch.special.xlogy(found, found) - found * logits.log_softmax(0)).sum()
+
+
+def discriminator_loss(
+    real_logits: Tensor,
+    fake_logits: Tensor,
+    adversarial: AdversarialName,
+    weights: Tensor | None = None,
+) -> Tensor:
+    r"""What the discriminator minimises, where modes are drawn as often as they weigh or not.
+
+    .. math:: \mathbb{E}_{x_r} a(d(x_r)) + \mathbb{E}_{y \sim 1/K} K \alpha_y \, b(d(g(z_y)))
+              = \mathbb{E}_{x_r} a(d(x_r)) + \mathbb{E}_{y \sim \alpha} b(d(g(z_y)))
+
+    with a + b the loss of a pair.
+
+    Args:
+        real_logits: ``[B]``.
+        fake_logits: ``[B]``.
+        adversarial: The loss, a key of ``PAIRS``.
+        weights: Of the generated samples, ``[B]``, of mean 1; None for 1 each.
+
+    Returns:
+        Mean, scalar; with weights of another mean than 1, up to a constant.
+
+    Source: [NEMGAN] Eq. (1). Differs: the weights, by which a light mode can be drawn often.
+    """
+    pair = PAIRS[adversarial].d_loss
+    if weights is None:
+        return pair(real_logits, fake_logits).mean()
+
+    zero = torch.zeros_like(real_logits)
+    both = pair(real_logits, zero) + weights * pair(zero, fake_logits)
+    return (both - weights * pair(zero, zero)).mean()
 
 
 class GeneratorLoss(NamedTuple):

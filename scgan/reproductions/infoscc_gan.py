@@ -7,12 +7,13 @@ printed beside ours, and are comparable only there and with the same Inception n
 from __future__ import annotations
 
 import itertools
+import statistics
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from scgan.config import Settings, override, shortened
+from scgan.config import Settings, leaves, override, shortened
 from scgan.data.dataset import DataConfig
 from scgan.data.images.schema import ImageSchema
 from scgan.data.loading import load
@@ -47,7 +48,7 @@ DISCRIMINATORS = "Table 1: discriminator and loss"
 ATTRIBUTES = "Table 2: inner and external attributes"
 CLUSTERS = "Table 3: number of clusters"
 MANY = "Tables 4 to 6: many attributes an image"
-BASELINE = "EigenGAN, Sec. 4.1"
+BASELINE = "EigenGAN, Sec. 4.1: conditioning alone differs"
 
 PUBLISHED: Mapping[tuple[str, str], Published] = {
     (DISCRIMINATORS, "global, hinge_clipped"): Published(13.08, 10.71, 4030),
@@ -65,7 +66,7 @@ PUBLISHED: Mapping[tuple[str, str], Published] = {
     (MANY, "5"): Published(27.84, 9.91),
     (MANY, "10"): Published(32.39, 9.04),
     (MANY, "15"): Published(34.97, 8.87),
-    (BASELINE, "eigengan"): Published(29.02, 8.52),
+    (BASELINE, "eigengan, inner"): Published(29.02, 8.52),
 }
 
 CELEBA: Mapping[str, str] = {
@@ -82,9 +83,11 @@ COLUMNS: Mapping[str, str] = {
     "fid_judge": "FID, judge",
     "is_judge": "IS, judge",
     "chamfer_sum": "Chamfer",
-    "control_accuracy": "control accuracy",
-    "judge_control_accuracy": "by the judge",
-    "diversity_pixels": "diversity",
+    "control_accuracy": "control (ceiling)",
+    "judge_control_accuracy": "by the judge (ceiling)",
+    "judge_control_balanced": "balanced, judge (ceiling)",
+    "diversity_pixels": "diversity (real images')",
+    "diversity_worst_pixels": "its smallest ratio",
 }
 
 
@@ -105,17 +108,44 @@ def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list
         raise ValueError(f"InfoSCC-GAN's tables need images; {data.source} is a table")
 
     base = shortened(infoscc_gan.SYSTEM.presets["default"], budget)
-    vanilla = shortened(eigengan.SYSTEM.presets["default"], budget)
-
     tables = _many if schema.labels == "many" else _cells
     first: list[list[Cell]] = []
     cells: list[Cell] = []
     for seed in seeds:
         first.append([Cell("base", "", Spec("infoscc_gan", data, base, seed))])
         cells += tables(base, data, schema, seed)
-        cells.append(Cell("eigengan", BASELINE, Spec("eigengan", data, vanilla, seed)))
+        cells += _baseline(base, data, schema, seed)
 
     return [first, [[cell] for cell in cells]]
+
+
+def _baseline(base: Settings, data: DataConfig, schema: ImageSchema, seed: int) -> list[Cell]:
+    """EigenGAN, and InfoSCC-GAN with the same generator, critic, rates and images.
+
+    Of each kind of attributes: EigenGAN; InfoSCC-GAN, first conditioned by Eq. (5) alone, its
+    critic EigenGAN's, then by its own critic, too. Encoder and judge are the same networks.
+    """
+    cells = []
+    kinds = {"one": ("inner", "external"), "many": ("external",)}
+    for source in kinds.get(schema.labels, ("inner",)):
+        own = override(base, {"attributes.source": source})
+        same = override(own, {"generator.discriminator": "global"})
+        for row, system, config in (
+            ("eigengan", "eigengan", unconditional(same)),
+            ("infoscc_gan, global", "infoscc_gan", same),
+            ("infoscc_gan, multiclass", "infoscc_gan", own),
+        ):
+            cells.append(Cell(f"{row}, {source}", BASELINE, Spec(system, data, config, seed)))
+    return cells
+
+
+def unconditional(config: Any) -> Settings:
+    """EigenGAN's settings that are InfoSCC-GAN's in all that EigenGAN has."""
+    shared = dict(leaves(eigengan.EigenGANConfig()))
+    return override(
+        eigengan.EigenGANConfig(),
+        {key: value for key, value in leaves(config) if key in shared},
+    )
 
 
 def _cells(base: Settings, data: DataConfig, schema: ImageSchema, seed: int) -> list[Cell]:
@@ -152,6 +182,8 @@ def render(results: Sequence[Result]) -> Pages:
     results = [result for result in results if result.cell.column]
     tables = list(dict.fromkeys(result.cell.column for result in results))
     markdown = "\n\n".join(f"### {table}\n\n{_table(results, table)}" for table in tables)
+    if baseline := [result for result in results if result.cell.column == BASELINE]:
+        markdown += f"\n\n### {BASELINE}, ratios\n\n{_ratios(baseline)}"
 
     rows = [
         {"table": result.cell.column, "row": result.cell.row, **plain_values(result)}
@@ -166,8 +198,7 @@ def _table(results: Sequence[Result], table: str) -> str:
 
     for row in dict.fromkeys(result.cell.row for result in mine):
         scores = [result.scores for result in mine if result.cell.row == row]
-        lines[row] = [mean_and_std(_found(scores, prefix), 3) for prefix in COLUMNS]
-
+        lines[row] = [_cell(scores, prefix) for prefix in COLUMNS]
         published = PUBLISHED.get((table, row), ())
         beside = ["-" if value is None else f"{value:g}" for value in published]
         lines[row].append(" / ".join(beside) or "-")
@@ -175,13 +206,44 @@ def _table(results: Sequence[Result], table: str) -> str:
     return markdown_table(["", *COLUMNS.values(), "paper: FID / IS / Chamfer"], lines)
 
 
-def _found(results: Sequence[Mapping[str, Score]], prefix: str) -> list[float]:
+def _cell(results: Sequence[Mapping[str, Score]], prefix: str) -> str:
+    """Mean and deviation of a score, and in brackets its floor where that is what counts."""
+    found = _found(results, prefix)
+    text = mean_and_std([score.value for score in found], 3)
+    floors = [score.floor for score in found if score.floor is not None]
+    if "(" not in COLUMNS[prefix] or not floors:
+        return text
+    return f"{text} ({statistics.mean(floors):.3g})"
+
+
+def _found(results: Sequence[Mapping[str, Score]], prefix: str) -> list[Score]:
     """Each result's score of that name, whatever number of images follows it, where it has one."""
-    values = []
+    found = []
     for scores in results:
         names = [name for name in scores if f"{name}_".startswith(f"{prefix}_")]
-        values += [scores[name].value for name in names[:1]]
-    return values
+        found += [scores[name] for name in names[:1]]
+    return found
+
+
+def _ratios(results: Sequence[Result]) -> str:
+    """Distances of InfoSCC-GAN over EigenGAN's, seed by seed."""
+    of: dict[tuple[str, int], Mapping[str, Score]] = {
+        (result.cell.row, result.cell.spec.seed): result.scores for result in results
+    }
+    prefixes = ("fid_encoder", "fid_judge")
+    lines: dict[str, list[str]] = {}
+    for row in dict.fromkeys(row for row, _ in of if not row.startswith("eigengan")):
+        base = f"eigengan, {row.rpartition(', ')[2]}"
+        seeds = [seed for name, seed in of if name == row and (base, seed) in of]
+        lines[row] = []
+
+        for prefix in prefixes:
+            pairs = [_found([of[row, seed], of[base, seed]], prefix) for seed in seeds]
+            ratios = [pair[0].value / pair[1].value for pair in pairs if len(pair) == 2]
+            lines[row].append(mean_and_std(ratios, 3))
+
+    titles = ["over EigenGAN's", *(COLUMNS[prefix] for prefix in prefixes)]
+    return markdown_table(titles, lines)
 
 
 def _picture(results: Sequence[Result]) -> Figure:

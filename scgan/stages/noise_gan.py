@@ -5,163 +5,30 @@ The networks are the system's: of rows, or of images.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
+from scgan.clustering.weighted import fit_weighted_mixture, principal_axes
 from scgan.contract import Inputs
 from scgan.data.images.schema import as_floats
 from scgan.data.labels import read_labels, some_of_each
-from scgan.losses.adversarial import PAIRS, AdversarialName
-from scgan.losses.nemgan import generator_loss, mode_divergence, prior_divergence
-from scgan.nn.inversion import HeadName, Inversion, Prior, engineered_noise, read
+from scgan.losses.nemgan import (
+    discriminator_loss,
+    generator_loss,
+    mode_divergence,
+    prior_divergence,
+)
+from scgan.nn.inversion import Inversion, Prior, engineered_noise, read
+from scgan.stages.noise_settings import NoiseSettings, choices_of
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import (
-    BatchSize,
-    LearningRate,
-    NumSamples,
-    Schedule,
-    TrainingSettings,
-)
 from scgan.training.state import Average, TrainState, named_weights
 
-
-class NoiseSettings(TrainingSettings):
-    """The modes of the noise, the prior, the game and its training."""
-
-    num_clusters: int | None = Field(
-        None,
-        ge=2,
-        le=10_000,
-        description="modes K of the noise; none for as many as there are weights, or as the labels "
-        "have classes (only their number is taken), or 10",
-    )
-    weights: tuple[float, ...] | None = Field(
-        None,
-        min_length=2,
-        description="weights of the modes, K positive numbers of any sum, as they are known or "
-        "assumed; none, the default, for equal ones",
-    )
-    prior: Literal["fixed", "learned"] = Field(
-        "fixed", description="whether the weights stay as they are or follow what h finds in data"
-    )
-    prior_start: float = Field(
-        0.5,
-        ge=0,
-        lt=1,
-        description="share of the training after which they begin to be learned; earlier, a light "
-        "mode that is not found yet loses its weight for good",
-    )
-    prior_learning_rate: float = Field(
-        0.02, gt=0, description="of Adam, of the weights' logits, before the schedule"
-    )
-    code_dim: int | None = Field(
-        None,
-        ge=0,
-        le=8192,
-        description="dimensions of the noise beside the K of the modes; none for 2 of rows, 10 of "
-        "images",
-    )
-    noise_spread: float | None = Field(
-        None,
-        gt=0,
-        lt=0.5,
-        description="half width of the uniform noise about a mode, below 0.5, where modes would "
-        "overlap; none for 0.03 of rows, whose groups may be narrow, and 0.3 of images",
-    )
-    reconstruction_weight: float | None = Field(
-        None,
-        ge=0,
-        description="of the noise's reconstruction by h1; 0 leaves it out; none for 1 of rows, 5 "
-        "of images",
-    )
-    read_noise: float = Field(
-        0.2,
-        ge=0,
-        description="deviation of Gaussian noise on the samples that h is trained to read, gone at "
-        "the end; ours: modes that it can't tell apart through it are pushed apart, else two may "
-        "share a group",
-    )
-    mode_weight: float = Field(
-        3.0,
-        ge=0,
-        description="of the modes that h2 reads, in nats; 0 leaves them out; ours: with the code's "
-        "1, a light mode was lost on two of four unequal rings",
-    )
-    norm: Literal[1, 2] = Field(
-        1, description="p of the reconstruction: absolute differences, or their squares"
-    )
-    head: HeadName = Field(
-        "softmax", description="h2: a linear layer, or cosines that must be right by a margin"
-    )
-    adversarial: AdversarialName = Field(
-        "non_saturating", description="adversarial loss, of both sides; as published"
-    )
-    labelled: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="share of each label's rows that h is shown the label of; 0 for none; rows "
-        "labelled -1 or with an empty text have none",
-    )
-    supervise_every: int = Field(
-        100, ge=1, description="steps between two lessons of h on rows with a label"
-    )
-    supervised_steps: int = Field(
-        10, ge=1, description="batches of such rows in a lesson; a twentieth of 12,000 rows is 9"
-    )
-    ema_half_life: float = Field(
-        10_000, gt=0, description="samples after which a weight counts half in the stored averages"
-    )
-    batch_size: BatchSize = Field(256, description="rows or images a step, over all workers")
-    num_samples: NumSamples = Field(
-        1_536_000, description="rows or images seen, over all workers: 6,000 steps of 256"
-    )
-    learning_rate: LearningRate = Field(
-        1e-3, description="of Adam, of generator and h, before the schedule"
-    )
-    d_learning_rate: float | None = Field(
-        None,
-        gt=0,
-        description="of Adam, of the discriminator, before the schedule; none for 1e-3 of rows, "
-        "2e-4 of images, whose discriminator would win",
-    )
-    schedule: Schedule = "linear"
-
-    @property
-    def teaches(self) -> bool:
-        """Whether the generator learns by the inversion: not in the ablation to a plain GAN."""
-        return self.reconstruction_weight != 0 or self.mode_weight > 0
-
-    @property
-    def reads_modes(self) -> bool:
-        """Whether there is h2: all but the ablation without it."""
-        return self.mode_weight > 0 or not self.teaches
-
-
-class Choices(NamedTuple):
-    """Settings whose usual values differ between rows and images."""
-
-    code_dim: int
-    noise_spread: float
-    reconstruction_weight: float
-    d_learning_rate: float
-
-
-OF_ROWS = Choices(2, 0.03, 1.0, 1e-3)
-OF_IMAGES = Choices(10, 0.3, 5.0, 2e-4)
-
-
-def choices_of(c: NoiseSettings, shape: Sequence[int]) -> Choices:
-    """What is set of them, the rest as is usual for samples of a shape."""
-    usual = OF_ROWS if len(shape) == 1 else OF_IMAGES
-    given = {name: getattr(c, name) for name in Choices._fields}
-    return usual._replace(**{name: value for name, value in given.items() if value is not None})
+START_LESSONS = 20  # lessons on the mixture's groups before the first step
 
 
 class Networks(NamedTuple):
@@ -227,7 +94,8 @@ class Training:
             "generator": Average(self.generator, c.ema_half_life, c.batch_size),
             "inversion": Average(self.inversion, c.ema_half_life, c.batch_size),
         }
-        self.y, self.labelled = labelled_rows(c, inputs)
+        self.y, self.labelled = taught_rows(c, inputs, self.prior.weights.cpu())
+        self.chances = 1 / torch.bincount(self.y[self.labelled])[self.y[self.labelled]]
 
         # Generator and inversion descend one loss; of labels the inversion alone is taught.
         both = nn.ModuleList([self.generator, self.inversion])
@@ -249,13 +117,19 @@ class Training:
     def step(self) -> Mapping[str, Tensor]:
         """One step of all networks, the prior's and the lesson on labels where they are due."""
         c, done = self.c, self.state.samples
+        if c.start == "mixture" and done == 0:
+            for _ in range(START_LESSONS):
+                self._lesson()
+
         rows = torch.randint(len(self.data), (c.batch_size,), generator=self.draws["batches"])
         real = self._real(rows)
         losses = self._adversarial(real)
 
         if c.prior == "learned" and done >= c.prior_start * c.num_samples:
             losses["prior"] = self._learn_prior(real)
-        if len(self.labelled) and (done // c.batch_size + 1) % c.supervise_every == 0:
+        due = (done // c.batch_size + 1) % c.supervise_every == 0
+        late = c.start == "mixture" and done >= c.start_share * c.num_samples
+        if len(self.labelled) and due and not late:
             losses["labels"] = self._lesson()
 
         for name, average in self.averages.items():
@@ -269,15 +143,17 @@ class Training:
     def _adversarial(self, real: Tensor) -> dict[str, Tensor]:
         """Eq. (1): the discriminator up, then generator and inversion down."""
         c, chosen, noise, losses = self.c, self.chosen, self.draws["noise"], dict[str, Tensor]()
-        y = self.prior.draw(c.batch_size, noise)
+        even = c.draw == "even"
+        y = self._evenly(noise) if even else self.prior.draw(c.batch_size, noise)
         z = engineered_noise(y, self.num_modes, chosen.code_dim, chosen.noise_spread, noise)
         y, z = self.runtime.share(y), self.runtime.share(z)
         fake = self.generate(z)
         seen = self._blurred(fake if c.teaches else fake.detach())
 
         def d_loss() -> Tensor:
-            logits = self.judge(torch.cat([real, fake.detach()])).split(len(real))
-            losses["d_loss"] = PAIRS[c.adversarial].d_loss(*logits).mean()
+            logits = self.judge(torch.cat([real, fake.detach()]))[:, 0].split(len(real))
+            weights = (self.num_modes * self.prior.weights)[y] if even else None
+            losses["d_loss"] = discriminator_loss(*logits, c.adversarial, weights)
             return losses["d_loss"]
 
         def g_loss() -> Tensor:
@@ -303,6 +179,11 @@ class Training:
         )
         return losses
 
+    def _evenly(self, generator: torch.Generator) -> Tensor:
+        """Modes, all alike often, ``[B]`` of all workers."""
+        shape = (self.c.batch_size,)
+        return torch.randint(self.num_modes, shape, generator=generator, device=generator.device)
+
     def _blurred(self, fake: Tensor) -> Tensor:
         """This worker's samples with noise on them, as the inversion is trained to read them."""
         if self.c.read_noise == 0:
@@ -326,20 +207,27 @@ class Training:
         c, losses = self.c, []
         for _ in range(c.supervised_steps):
             draw = self.draws["labels"]
-            rows = self.labelled[torch.randint(len(self.labelled), (c.batch_size,), generator=draw)]
+            some = torch.multinomial(self.chances, c.batch_size, replacement=True, generator=draw)
+            rows = self.labelled[some]
             y = self.runtime.copy(self.runtime.share(self.y[rows]))
             losses.append(mode_divergence(self.invert(self._real(rows), y)[1], y))
             descend(self.optimizers["labels"], losses[-1])
         return torch.stack(losses).mean()
 
 
-def labelled_rows(c: NoiseSettings, inputs: Inputs) -> tuple[Tensor, Tensor]:
-    """Labels of the training rows, ``[N]``, and the numbers of those that the inversion is shown.
+def taught_rows(c: NoiseSettings, inputs: Inputs, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Modes of the training rows, ``[N]``, and the numbers of those that the inversion is shown.
 
-    Which rows those are follows from the run's seed, as the split does, not from the training.
+    Labels, of rows that follow from the run's seed, as the split does, not from the training; or
+    the groups of a mixture of the modes' weights ``[K]``.
     """
+    if c.start == "mixture":
+        rows = principal_axes(as_floats(inputs.data.train))
+        shares = fit_weighted_mixture(rows, weights, inputs.generator("gan", "mixture"))
+        return shares.argmax(1), torch.arange(len(rows))
+
     labels = read_labels(inputs.data)
     if labels is None or c.labelled == 0:
         return torch.empty(0, dtype=torch.long), torch.empty(0, dtype=torch.long)
-    rows = some_of_each(labels.train, c.labelled, inputs.generator("gan", "labelled"))
-    return labels.train, rows
+    chosen = some_of_each(labels.train, c.labelled, inputs.generator("gan", "labelled"))
+    return labels.train, chosen

@@ -4,8 +4,8 @@ r"""EigenGAN: images from a generator with a linear subspace a layer; InfoSCC-GA
 
     sample:  eps ~ N(0, I)   z ~ N(0, I) per layer   x = generator(eps, z)
 
-A contrastive encoder is trained beside it, and has no part in its training: it is what samples are
-measured in.
+A contrastive encoder, and a judge of the attributes that InfoSCC-GAN would have, are trained beside
+it and have no part in its training: they are what samples are measured in.
 
 Source: [EIGENGAN].
 """
@@ -25,7 +25,8 @@ from scgan.contract import Stage, System, preset
 from scgan.data.dataset import Dataset
 from scgan.figures import images
 from scgan.figures.default_figures import SUBSPACES
-from scgan.metrics.default_scores import score_images
+from scgan.metrics.default_scores import compared, extractors_of
+from scgan.metrics.image_scores import compare_images
 from scgan.metrics.images import Extractor
 from scgan.metrics.objectives import Objective, fid_of
 from scgan.metrics.scores import Score
@@ -34,6 +35,10 @@ from scgan.nn.eigengan import TRAVERSED, traverse
 from scgan.space import Choice, Float, Space
 from scgan.stages.images import encode as image_encode
 from scgan.stages.images import generate
+from scgan.stages.images.attributes import AttributeSettings, attributes, check_attributes
+from scgan.stages.images.encoder_settings import ImageEncoderSettings
+from scgan.stages.images.generator_settings import GeneratorSettings
+from scgan.stages.images.judge import JudgeSettings, judge, load_judge
 from scgan.stages.images.measures import EvaluationSettings, FrozenEncoder, named_networks
 from scgan.store.artifacts import Artifact
 
@@ -48,8 +53,10 @@ NOISE = "images whose noise has these coordinates, LAYER.DIMENSION=...; all are 
 class EigenGANConfig(Settings):
     """All of EigenGAN's settings."""
 
-    encoder: image_encode.ImageEncoderSettings = image_encode.ImageEncoderSettings()
-    generator: generate.GeneratorSettings = generate.GeneratorSettings()
+    encoder: ImageEncoderSettings = ImageEncoderSettings()
+    attributes: AttributeSettings = AttributeSettings()
+    judge: JudgeSettings = JudgeSettings()
+    generator: GeneratorSettings = GeneratorSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
 
 
@@ -70,9 +77,13 @@ class EigenGANModel:
         self.encoder = image_encode.load_image_encoder(config.encoder, artifacts["encode"]).to(
             device
         )
-        self.extractors: dict[str, Extractor] = {"encoder": FrozenEncoder(self.encoder)}
         names = dimension_names(self.generator.importances())
         self.options: tuple[Option, ...] = (Coefficients("coefficients", NOISE, names),)
+        self.judge = load_judge(artifacts["judge"]).to(device)
+        self.extractors: dict[str, Extractor] = {
+            "encoder": FrozenEncoder(self.encoder),
+            "judge": self.judge,
+        }
 
     @torch.no_grad()
     def sample(
@@ -102,20 +113,34 @@ class EigenGANModel:
         return torch.cat(images)
 
 
+# InfoSCC-GAN's first stages, too: a store keeps them once for both.
+ENCODE = Stage(
+    "encode",
+    ("encoder",),
+    (),
+    image_encode.encode_images,
+    data_parallel=True,
+    recipe="image_encoder",
+)
+ATTRIBUTES = Stage(
+    "attributes",
+    ("encoder", "attributes"),
+    ("encode",),
+    attributes,
+    version=3,
+    recipe="image_attributes",
+)
+JUDGE = Stage("judge", ("judge",), ("attributes",), judge, recipe="image_judge")
+
 STAGES = (
-    Stage(
-        "encode",
-        ("encoder",),
-        (),
-        image_encode.encode_images,
-        data_parallel=True,
-        recipe="image_encoder",
-    ),
+    ENCODE,
+    ATTRIBUTES,
+    JUDGE,
     Stage("generate", ("generator",), (), generate.generate, data_parallel=True),
 )
 
 
-# [INFOSCC-GAN]'s code, for AFHQ at 256 pixels.
+# [INFOSCC-GAN]'s code, for AFHQ at 256 pixels: what both systems share.
 AUTHORS: Mapping[str, Any] = {
     "encoder.backbone": "resnet50",
     "encoder.projection_dim": 128,
@@ -124,6 +149,11 @@ AUTHORS: Mapping[str, Any] = {
     "encoder.num_samples": 200 * 11_704,  # epochs of AFHQ's 80 %
     "encoder.learning_rate": 3e-4,
     "encoder.weight_decay": 1e-4,
+    "attributes.num_clusters": 3,
+    "attributes.space": "features",
+    "attributes.learning_rate": 3e-4,
+    "attributes.num_samples": 200 * 11_704,
+    "attributes.schedule": "constant",
     "generator.code_dim": 512,
     "generator.max_width": 512,
     "generator.orthogonality_weight": 100 / 6**3,  # of a mean over 6 layers of 6 x 6
@@ -133,6 +163,19 @@ AUTHORS: Mapping[str, Any] = {
     "generator.learning_rate": 1e-4,
     "generator.d_learning_rate": 1e-4,
     "generator.schedule": "constant",
+    "evaluation.chamfer_points": 6_400,
+}
+
+# [EIGENGAN]'s own code, for CelebA at 256 pixels.
+OWN: Mapping[str, Any] = {
+    **AUTHORS,
+    "generator.orthogonality_weight": 0.5,
+    "generator.diff_augment": (),
+    "generator.r1_weight": 30.0,  # 10, times 3 as it comes every third step
+    "generator.r1_every": 3,
+    "generator.batch_size": 64,
+    "generator.ema_half_life": 44_000,  # 0.999 a step
+    "generator.num_samples": 64 * 253_000,
 }
 
 
@@ -158,10 +201,12 @@ class EigenGANSystem(System):
             EigenGANConfig(),
             {
                 "encoder.num_samples": 20_480,  # some ten seconds on one thread
+                "attributes.num_samples": 51_200,  # a linear layer: a second
+                "judge.num_samples": 20_480,  # enough to read most digits
                 "generator.num_samples": 19_200,  # a minute on one thread: digits are digits
             },
         ),
-        "paper": preset(EigenGANConfig(), AUTHORS),
+        "paper": preset(EigenGANConfig(), OWN),
     }
     search_space: Space = {
         "generator.discriminator": Choice(("global", "patch")),
@@ -176,11 +221,12 @@ class EigenGANSystem(System):
 
     @override
     def objectives(self, data: Dataset) -> Mapping[str, Objective]:
-        return {"fid_encoder": fid_of("encoder")}
+        return {"fid_encoder": fid_of("encoder"), "fid_judge": fid_of("judge")}
 
     @override
     def check(self, config: EigenGANConfig, data: Dataset) -> None:
         image_encode.check_encoder(config.encoder, data)
+        check_attributes(config.attributes, data)
         if (chosen := config.generator.discriminator) not in ("global", "patch"):
             raise ValueError(
                 f"generator.discriminator is {chosen}, which takes attributes, but eigengan has "
@@ -192,8 +238,20 @@ class EigenGANSystem(System):
         self, model: EigenGANModel, data: Dataset, seed: int
     ) -> Iterator[tuple[str, Score]]:
         c = model.config.evaluation
-        more = named_networks(c, model.device)
-        yield from score_images(model, data, seed, num=c.num_images, more=more)
+        num = compared(data, c.num_images)
+        fake = model.sample(num, torch.Generator(model.device).manual_seed(seed)).cpu()
+        networks = [*extractors_of(model), *named_networks(c, model.device)]
+
+        yield from compare_images(
+            data.train,
+            fake,
+            networks,
+            seed,
+            held_out=data.test,
+            num_max=num,
+            chamfer=c.chamfer,
+            chamfer_points=c.chamfer_points,
+        )
 
     @override
     def figures(

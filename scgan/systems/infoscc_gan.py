@@ -22,8 +22,9 @@ from scgan.capabilities import Coefficients, Degrees, OneOf, Option
 from scgan.config import Settings
 from scgan.contract import Stage, System, preset
 from scgan.data.dataset import Dataset
-from scgan.data.split import check_classes
-from scgan.figures.by_attribute import draw_by_attribute
+from scgan.figures.by_attribute import (
+    draw_by_attribute,
+)
 from scgan.metrics.default_scores import compared, extractors_of
 from scgan.metrics.image_scores import compare_images, control_scores, diversity_scores
 from scgan.metrics.images import Extractor, features, floats
@@ -33,11 +34,13 @@ from scgan.nn.coefficients import dimension_names, with_coefficients
 from scgan.space import Choice, Float, Space
 from scgan.stages.images import encode as image_encode
 from scgan.stages.images import generate
-from scgan.stages.images.attributes import AttributeSettings, attributes, load_attributes
-from scgan.stages.images.judge import JudgeSettings, judge, load_judge
+from scgan.stages.images.attributes import AttributeSettings, check_attributes, load_attributes
+from scgan.stages.images.encoder_settings import ImageEncoderSettings
+from scgan.stages.images.generator_settings import ConditionalSettings
+from scgan.stages.images.judge import JudgeSettings, load_judge
 from scgan.stages.images.measures import EvaluationSettings, FrozenEncoder, named_networks
 from scgan.store.artifacts import Artifact
-from scgan.systems.eigengan import AUTHORS, NOISE
+from scgan.systems.eigengan import ATTRIBUTES, AUTHORS, ENCODE, JUDGE, NOISE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,10 +49,10 @@ if TYPE_CHECKING:
 class InfoSCCGANConfig(Settings):
     """All of InfoSCC-GAN's settings, a section a stage."""
 
-    encoder: image_encode.ImageEncoderSettings = image_encode.ImageEncoderSettings()
+    encoder: ImageEncoderSettings = ImageEncoderSettings()
     attributes: AttributeSettings = AttributeSettings()
     judge: JudgeSettings = JudgeSettings()
-    generator: generate.ConditionalSettings = generate.ConditionalSettings()
+    generator: ConditionalSettings = ConditionalSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
 
 
@@ -135,7 +138,8 @@ class InfoSCCGANModel:
         if attribute is not None and attributes is not None:
             raise ValueError("give attribute or attributes, not both")
         if attributes is None:
-            y = self.attributes.sample(num, generator, attribute)
+            law = self.config.generator.attribute_law
+            y = self.attributes.sample(num, generator, attribute, law)
         else:
             y = attributes.expand(num, -1)
 
@@ -186,16 +190,9 @@ class InfoSCCGANModel:
 
 
 STAGES = (
-    Stage(
-        "encode",
-        ("encoder",),
-        (),
-        image_encode.encode_images,
-        data_parallel=True,
-        recipe="image_encoder",
-    ),
-    Stage("attributes", ("encoder", "attributes"), ("encode",), attributes, version=2),
-    Stage("judge", ("judge",), ("attributes",), judge),
+    ENCODE,
+    ATTRIBUTES,
+    JUDGE,
     Stage(
         "generate",
         ("encoder", "attributes", "generator"),
@@ -239,12 +236,13 @@ class InfoSCCGANSystem(System):
             InfoSCCGANConfig(),
             {
                 **AUTHORS,
-                "attributes.num_clusters": 3,
-                "attributes.space": "features",
-                "attributes.learning_rate": 3e-4,
-                "attributes.num_samples": 200 * 11_704,
-                "attributes.schedule": "constant",
+                # The best row of Table 1: patches and, in the code, the fourth power.
+                "generator.discriminator": "patch",
+                "generator.d_width": 64,
+                "generator.adversarial": "quartic",
                 "generator.classification_weight": 1.0,  # [INFOSCC-GAN] Eq. (5)
+                "generator.balanced_mapper": False,
+                "generator.attribute_law": "uniform",
             },
         ),
     }
@@ -273,21 +271,7 @@ class InfoSCCGANSystem(System):
     @override
     def check(self, config: InfoSCCGANConfig, data: Dataset) -> None:
         image_encode.check_encoder(config.encoder, data)
-        c = config.attributes
-
-        if c.source == "external" and data.train_labels is None:
-            raise ValueError(
-                f"attributes.source is external, but {data.name} has no labels; choose inner"
-            )
-
-        if c.source == "external":
-            check_classes(data)
-
-        if c.source == "inner" and c.num_clusters > len(data.train):
-            raise ValueError(
-                f"attributes.num_clusters is {c.num_clusters}, but there are only "
-                f"{len(data.train)} training images"
-            )
+        check_attributes(config.attributes, data)
 
     @override
     def evaluate(
@@ -310,9 +294,15 @@ class InfoSCCGANSystem(System):
         yield from diversity_scores(fake, asked, data.test, real_y, seed, encoder).items()
 
         networks = [*extractors_of(model), *named_networks(c, model.device)]
-        chamfer = {"chamfer": c.chamfer, "chamfer_points": c.chamfer_points}
         yield from compare_images(
-            data.train, fake, networks, seed, held_out=data.test, num_max=num, **chamfer
+            data.train,
+            fake,
+            networks,
+            seed,
+            held_out=data.test,
+            num_max=num,
+            chamfer=c.chamfer,
+            chamfer_points=c.chamfer_points,
         )
 
         if model.attributes.centres is not None and labels is not None and labels.ndim == 1:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -40,18 +40,10 @@ from scgan.nn.dcgan import Sizes, build_generator, build_reader
 from scgan.nn.inversion import Inversion, Prior, engineered_noise, read
 from scgan.nn.mlp import initialise
 from scgan.space import Choice, Float, Int, Space
-from scgan.stages.noise_gan import (
-    Networks,
-    NoiseSettings,
-    choices_of,
-    fit_noise_gan,
-)
+from scgan.stages.noise_gan import Networks, fit_noise_gan
+from scgan.stages.noise_settings import NoiseSettings, choices_of
 from scgan.store.artifacts import Artifact
 from scgan.training.runtime import Runtime
-
-if TYPE_CHECKING:
-    pass
-
 
 USUAL_MODES = 10
 
@@ -235,6 +227,12 @@ class NEMGANSystem(System):
                 f"gan.weights are {', '.join(map(str, c.weights))}; give gan.num_clusters, {num}, "
                 "numbers above 0"
             )
+        if c.start == "mixture" and c.labelled > 0:
+            raise ValueError(
+                "gan.start is mixture and gan.labelled above 0, but h can be taught either groups "
+                "or labels; choose one"
+            )
+
         if c.labelled == 0:
             return
 

@@ -11,6 +11,7 @@ from torch.testing import assert_close
 from scgan.losses.adversarial import PAIRS
 from scgan.losses.nemgan import (
     additive_margin,
+    discriminator_loss,
     generator_loss,
     mode_divergence,
     noise_reconstruction,
@@ -55,6 +56,27 @@ def test_margin_is_taken_from_the_right_modes_cosine_alone():
     expected = torch.tensor([[15.0, 3.0, -42.0], [6.0, 15.0, 0.0]])
     assert_close(additive_margin(cosines, y, 30.0, 0.4), expected)
     assert_close(additive_margin(cosines, y, 30.0, 0.0), 30 * cosines)
+
+
+@pytest.mark.parametrize("name", sorted(PAIRS))
+def test_the_discriminators_loss_weighs_generated_samples(name):
+    real, fake = drawn(6).requires_grad_(), drawn(6, seed=1).requires_grad_()
+    weights = torch.tensor([0.2, 0.2, 0.2, 1.8, 1.8, 1.8], dtype=torch.float64)
+    loss = discriminator_loss(real, fake, name, weights)
+    pair = PAIRS[name].d_loss
+    # A sample of weight 1.8 counts as nine of weight 0.2.
+    places = [0, 1, 2, *[3, 4, 5] * 9]
+    repeated = pair(torch.zeros(30, dtype=torch.float64), fake[places]).mean()
+    zero = torch.zeros(6, dtype=torch.float64)
+    by_hand = pair(real, zero).mean() + repeated - pair(zero, zero).mean()
+    assert_close(loss, by_hand)
+
+    slopes = torch.autograd.grad(discriminator_loss(real, fake, name), [real, fake])
+    weighted = torch.autograd.grad(loss, [real, fake])
+    assert_close(weighted[0], slopes[0])
+    assert_close(weighted[1], weights * slopes[1])
+    ones = discriminator_loss(real, fake, name, torch.ones_like(weights))
+    assert_close(ones, discriminator_loss(real, fake, name))
 
 
 def test_prior_divergence_is_a_sum_over_modes_and_its_slope_a_difference():

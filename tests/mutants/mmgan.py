@@ -138,7 +138,7 @@ _CHANGES = [
     (_KEYS, "values if table.labels is None else values[table.labels]", "values[: table.num_rows]"),
     (_KEYS, "values[raw.missing[other]] = None", "pass"),
     (_KEYS, "if other not in columns] if keep is None", "] if keep is None"),
-    (_COUNTING, "counted = rows[order[:num]]", "counted = rows[order]"),
+    (_COUNTING, "return rows[order[:num]]", "return rows[order]"),
     (_COUNTING, "if name not in (SPREAD, WEIGHT))", "if name != SPREAD)"),
     (
         _COUNTING,

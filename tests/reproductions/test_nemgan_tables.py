@@ -37,8 +37,9 @@ def few_triples(monkeypatch):
 
 
 def cells_of(seeds, source=None):
-    (groups,) = nemgan.rounds(seeds, 0.5, source)
-    return [cell for group in groups for cell in group]
+    first, others = nemgan.rounds(seeds, 0.5, source)
+    assert [len(group) for group in first] == [1] and {len(group) for group in others} == {1}
+    return [cell for group in first + others for cell in group]
 
 
 def test_the_bundled_digits_have_the_ablations_only():
@@ -71,8 +72,10 @@ def test_mnist_has_every_table(digits, few_triples):
     assert (gan.weights, gan.labelled, gan.num_clusters) == ((0.02, 0.98), 0.05, 2)
     assert light.data.source.endswith("mnist_0-4_2-98.npz")
 
+    ours = by_table[nemgan.PAIRS]["0, 4 at 25:75, from a mixture"].config.gan
+    assert (ours.start, ours.draw, ours.labelled, gan.start) == ("mixture", "even", 0, "noise")
     wrong = by_table[nemgan.WRONG]
-    assert list(wrong)[::2] == ["30:70", "35:65", "40:60", "50:50"]
+    assert list(wrong)[::3] == ["30:70", "35:65", "40:60", "50:50"]
     assert wrong["50:50"].config.gan.weights == (0.5, 0.5)
     assert {spec.data.source for spec in wrong.values()} == {wrong["30:70"].data.source}
     assert wrong["30:70"].data.source.endswith("mnist_3-5_30-70.npz")
@@ -98,13 +101,19 @@ class Draws:
         return torch.arange(len(x)) % 2
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Of one classifier for all tests."""
+    return ArtifactStore(str(tmp_path_factory.mktemp("store")))
+
+
 @pytest.fixture
-def scored(digits, tmp_path, monkeypatch):
+def scored(digits, store, monkeypatch):
     short = {"num_samples": 25_600, "batch_size": 64}
     monkeypatch.setattr(classifier, "SETTINGS", classifier.SETTINGS.model_copy(update=short))
     monkeypatch.setattr(nemgan, "NUM_SAMPLES", 400)
     monkeypatch.setattr(nemgan, "NUM_STACKED", 300)
-    data, store = load(DataConfig(source=digits), 0), ArtifactStore(str(tmp_path))
+    data = load(DataConfig(source=digits), 0)
 
     def score(function, classes, weights, **more):
         model = Draws(data, classes, weights)

@@ -128,10 +128,12 @@ def test_a_training_is_equation_1_by_hand(kind):
 class Watched:
     """A training whose networks' inputs and gradients are kept, a list a step."""
 
-    def __init__(self, data, seed=0, **changes):
+    def __init__(self, data, seed=0, num_modes=3, **changes):
         c = config_of(**{**TINY, **changes}).gan
         inputs = Inputs(data, {}, seed)
-        networks = build_networks(c, 3, data.train.shape[1:], inputs.generator("gan", "weights"))
+        networks = build_networks(
+            c, num_modes, data.train.shape[1:], inputs.generator("gan", "weights")
+        )
         self.training = noise_gan.Training(c, networks, inputs, Runtime())
         self.fed = {"generator": [], "inversion": [], "discriminator": []}
         for name, calls in self.fed.items():
@@ -197,6 +199,56 @@ def test_modes_are_drawn_by_the_prior():
     ((z,),) = watched.fed["generator"]
     shares = torch.bincount(z[:, :3].argmax(1)) / 5000
     assert_close(shares, torch.tensor([0.1, 0.1, 0.8]), rtol=0, atol=0.02)
+
+
+def test_modes_are_drawn_evenly_and_the_discriminator_weighs_them():
+    settings = {"weights": (1.0, 1.0, 8.0), "batch_size": 5000, "draw": "even"}
+    watched = Watched(dataset(), **settings)
+    losses = watched.moved()[1]
+    ((z,),) = watched.fed["generator"]
+    k = z[:, :3].argmax(1)
+    assert_close(torch.bincount(k) / 5000, torch.full((3,), 1 / 3), rtol=0, atol=0.03)
+
+    # The loss of the discriminator as it was before the step.
+    before = Watched(dataset(), **settings).training.discriminator
+    real, fake = before(watched.fed["discriminator"][0][0])[:, 0].detach().double().split(5000)
+    weights = torch.tensor([0.3, 0.3, 2.4], dtype=torch.float64)[k]
+    loss_real, loss_fake = torch.log1p(torch.exp(-real)), torch.log1p(torch.exp(fake))
+    by_hand = (loss_real + weights * loss_fake).mean()
+    by_hand += math.log(2) * (1 - weights.mean())  # the constant of weights of another mean
+    assert float(losses["d_loss"].detach()) == pytest.approx(float(by_hand), abs=1e-5)
+    assert abs(by_hand - (loss_real + loss_fake).mean()) > 1e-4
+
+
+def groups(num=400):
+    """A tenth of the rows far from the others, the first ones."""
+    x = 0.1 * torch.randn(num, 2, generator=torch.Generator().manual_seed(0))
+    x[: num // 10] += torch.tensor([1.0, -1.0])
+    return replace(dataset(), train=x, test=x, train_labels=None, test_labels=None, toy=None)
+
+
+def test_a_mixtures_groups_teach_the_inversion_before_the_first_step_and_for_a_while():
+    mixture = {"start": "mixture", "weights": (0.1, 0.9), "num_clusters": 2}
+    watched = Watched(groups(), num_modes=2, **mixture, supervise_every=1, start_share=0.5)
+    t = watched.training
+    assert torch.equal(t.y, (torch.arange(400) >= 40).long()) and len(t.labelled) == 400
+    t._lesson()
+    _, y = watched.fed["inversion"][0]
+    assert 0 < y.sum() < 16  # both groups alike often, as far as 16 rows tell
+
+    watched.fed["inversion"].clear()
+    assert "labels" in watched.moved()[1]
+    lessons = t.c.supervised_steps * (noise_gan.START_LESSONS + 1)
+    assert len(watched.fed["inversion"]) == lessons + 1
+    assert "labels" in watched.moved(5)[1] and "labels" not in watched.moved()[1]
+    assert (t.inversion(t.data)[1].argmax(1) == t.y).float().mean() > 0.98
+
+
+def test_lessons_have_all_labels_alike_often():
+    watched = Watched(labelled_data(["a"] * 450 + ["b"] * 50), labelled=1.0, batch_size=3000)
+    watched.training._lesson()
+    _, y = watched.fed["inversion"][0]
+    assert 0.47 < y.float().mean() < 0.53
 
 
 def test_a_fixed_prior_stays_and_a_learned_one_waits_for_its_start():
@@ -422,6 +474,7 @@ def test_networks_have_their_settings_sizes():
         ),
         ({"num_clusters": 2, "weights": (1.0, 0.0)}, "numbers above 0"),
         ({"num_clusters": 3, "labelled": 0.1}, "labels have 8 values, each a mode"),
+        ({"start": "mixture", "labelled": 0.1}, "taught either groups or labels; choose one"),
     ],
 )
 def test_settings_that_the_data_cannot_bear_are_refused(changes, words):

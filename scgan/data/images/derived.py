@@ -107,5 +107,5 @@ def _beside(source: str, what: str) -> Path:
 
 def _write(path: Path, parts: dict[str, np.ndarray]) -> Path:
     with written_whole(path) as place, place.open("wb") as file:
-        np.savez(file, **parts)
+        np.savez(file, allow_pickle=False, **parts)
     return path

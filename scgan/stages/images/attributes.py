@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from scgan.clustering.in_memory import fit_clusters, nearest_centre, soft_clusters
 from scgan.config import suggest
 from scgan.contract import Inputs, Units
+from scgan.data.dataset import Dataset
 from scgan.data.images.schema import ImageSchema
-from scgan.losses.classification import AttributeKind, attribute_loss
+from scgan.data.split import check_classes
+from scgan.losses.classification import AttributeKind, attribute_loss, mean_attribute_loss
 from scgan.nn.mlp import initialise
 from scgan.stages.images.encode import load_image_encoder
 from scgan.store.artifacts import Artifact
@@ -23,6 +25,8 @@ from scgan.training.loop import adam, descend, train
 from scgan.training.runtime import Runtime
 from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
 from scgan.training.state import TrainState, named_weights
+
+AttributeLaw = Literal["frequency", "uniform"]
 
 
 class AttributeSettings(TrainingSettings):
@@ -64,6 +68,8 @@ class Attributes:
         classifier: From features h ``[B, F]`` to logits ``[B, A]``.
         centres: Of the clusters of inner attributes, ``[A, d]``, else None.
         space: What the centres lie in.
+        real_loss: What the classifier's loss of training images is, by attribute: ``[A]``, or with
+            many an image ``[2, A]``, in nats.
         spread: Of these clusters, root mean square distance to the centre, ``[A]``, else None.
     """
 
@@ -75,24 +81,32 @@ class Attributes:
     classifier: nn.Linear
     centres: Tensor | None
     space: str
+    real_loss: Tensor
     spread: Tensor | None = None
 
     def rows(self, y: Tensor) -> Tensor:
         """Attributes as floats ``[B, A]``, one-hot where there is one an image."""
         return F.one_hot(y, len(self.names)).float() if self.kind == "one" else y.float()
 
-    def sample(self, num: int, generator: torch.Generator, attribute: str | None = None) -> Tensor:
-        """Draw attributes ``[num, A]`` by their frequency among the training images.
+    def sample(
+        self,
+        num: int,
+        generator: torch.Generator,
+        attribute: str | None = None,
+        law: AttributeLaw = "frequency",
+    ) -> Tensor:
+        """Draw attributes ``[num, A]`` of those combinations that training images have.
 
         Args:
             num: How many.
             generator: Draws them.
             attribute: Only among the images that have this one; None among all.
+            law: Combinations by their frequency, or each alike.
 
         Raises:
             ValueError: If there is no such attribute.
         """
-        weights = self.counts.double()
+        weights = self.counts.double() if law == "frequency" else torch.ones(len(self.counts))
         if attribute is not None:
             if attribute not in self.names:
                 raise ValueError(f"unknown attribute {attribute!r}{suggest(attribute, self.names)}")
@@ -142,7 +156,7 @@ def attributes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> A
     else:
         start = inputs.generator("attributes", "start")
         clusters = fit_clusters(
-            _space(c.space, h, u),
+            _space(c.space, h, u).to(runtime.device),
             c.num_clusters,
             min_rows=2,
             max_iter=c.max_iter,
@@ -157,7 +171,9 @@ def attributes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> A
     one_hot = F.one_hot(y, len(names)) if kind == "one" else y
     combinations, counts = torch.unique(one_hot, dim=0, return_counts=True)
     classifier, curve = _fit_classifier(c, h, one_hot.float(), kind, inputs, runtime)
-    agreement = _agreement(classifier(h.to(runtime.device)).cpu(), one_hot, kind)
+    with torch.no_grad():
+        logits = classifier(h.to(runtime.device)).cpu()
+    found["real_loss"] = mean_attribute_loss(logits, one_hot.float(), kind)
     tensors = {"y": y, "combinations": combinations.to(torch.uint8), "counts": counts, **found}
     tensors |= named_weights("classifier", classifier)
 
@@ -166,7 +182,7 @@ def attributes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> A
         "names": list(names),
         "space": c.space,
         "curve": curve,
-        "agreement": agreement,
+        "agreement": _agreement(logits, one_hot, kind),
     }
 
     return Artifact(tensors, meta)
@@ -188,6 +204,7 @@ def load_attributes(artifact: Artifact) -> Attributes:
         classifier.eval().requires_grad_(False),
         t.get("centres"),
         meta["space"],
+        t["real_loss"],
         t.get("spread"),
     )
 
@@ -229,3 +246,24 @@ def _agreement(logits: Tensor, y: Tensor, kind: AttributeKind) -> float:
     if kind == "one":
         return float((logits.argmax(1) == y.argmax(1)).float().mean())
     return float(((logits > 0) == y.bool()).float().mean())
+
+
+def check_attributes(c: AttributeSettings, data: Dataset) -> None:
+    """Refuse attributes that this data doesn't have.
+
+    Raises:
+        ValueError: For such settings.
+    """
+    if c.source == "external" and data.train_labels is None:
+        raise ValueError(
+            f"attributes.source is external, but {data.name} has no labels; choose inner"
+        )
+
+    if c.source == "external":
+        check_classes(data)
+
+    if c.source == "inner" and c.num_clusters > len(data.train):
+        raise ValueError(
+            f"attributes.num_clusters is {c.num_clusters}, but there are only "
+            f"{len(data.train)} training images"
+        )

@@ -7,118 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from scgan.contract import Inputs, Units
-from scgan.data.images.augment import AugmentName, DiffAugment
+from scgan.data.images.augment import DiffAugment
 from scgan.data.images.schema import to_float
-from scgan.losses.adversarial import PAIRS, AdversarialName
-from scgan.losses.classification import attribute_loss
+from scgan.losses.adversarial import PAIRS
+from scgan.losses.classification import attribute_loss, limited_attribute_loss
 from scgan.losses.infoscc_gan import generator_loss
 from scgan.losses.regularizers import r1
-from scgan.nn.discriminators import DiscriminatorName, build_discriminator
-from scgan.nn.eigengan import ImageGenerator, UpsamplingName
+from scgan.nn.discriminators import build_discriminator
+from scgan.nn.eigengan import ImageGenerator
 from scgan.stages.images.attributes import Attributes, load_attributes
 from scgan.stages.images.encode import load_image_encoder
+from scgan.stages.images.generator_settings import ConditionalSettings, GeneratorSettings
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import (
-    BatchSize,
-    LearningRate,
-    NumSamples,
-    Precision,
-    Schedule,
-    TrainingSettings,
-)
+from scgan.training.settings import SCHEDULES
 from scgan.training.state import Average, TrainState, named_weights
-
-
-class GeneratorSettings(TrainingSettings):
-    """The generator, for 28 and 32 pixels on a CPU; the preset "paper" is the authors'."""
-
-    code_dim: int = Field(
-        128, ge=1, le=8192, description="dimension of eps; the paper's code's 512"
-    )
-    noise_dim: int = Field(6, ge=1, le=1024, description="noise dimensions a layer; the paper's 6")
-    noise_scale: float = Field(
-        18.0, ge=0, description="largest initial importance of the noise; EigenGAN's code's"
-    )
-    width: int = Field(
-        16, ge=1, le=1024, description="channels of the last layer, doubled at each before"
-    )
-    max_width: int = Field(
-        128, ge=8, le=8192, description="most channels of a layer, of the discriminator too"
-    )
-    upsampling: UpsamplingName = Field(
-        "transposed",
-        description="transposed: convolutions, the papers'; resize: pixels repeated, then "
-        "convolved: no checkerboards, for more time",
-    )
-    discriminator: DiscriminatorName = Field(
-        "global", description="global: a logit an image; patch: a logit a patch"
-    )
-    spectral: bool = Field(
-        False, description="spectral normalisation of the discriminator, in place of any other"
-    )
-    d_width: int = Field(
-        16, ge=8, le=1024, description="channels of the discriminator's first layer"
-    )
-    adversarial: AdversarialName = Field(
-        "hinge_clipped", description="loss of generator and discriminator; Eqs. (8) and (9)"
-    )
-    r1_weight: float = Field(
-        10.0, ge=0, description="gradient penalty of the discriminator; 0 leaves it out"
-    )
-    r1_every: int = Field(
-        16, ge=1, description="steps between the penalty, which has a step of its own"
-    )
-    orthogonality_weight: float = Field(
-        1.0, ge=0, description="of how far the bases of the noise are from orthonormal"
-    )
-    diff_augment: tuple[AugmentName, ...] = Field(
-        (), description="what the discriminator sees is augmented by: color, translation, cutout"
-    )
-    augment_probability: float = Field(
-        0.6, ge=0, le=1, description="of each augmentation, in a batch"
-    )
-    ema_half_life: float = Field(
-        2_000, gt=0, description="images after which a weight counts half in the stored average"
-    )
-    batch_size: BatchSize = Field(32, description="images a step, over all workers")
-    num_samples: NumSamples = Field(128_000, description="images seen, over all workers")
-    learning_rate: LearningRate = Field(
-        5e-4, description="of Adam, of the generator, before the schedule"
-    )
-    d_learning_rate: LearningRate = Field(
-        5e-4, description="of Adam, of the discriminator, before the schedule"
-    )
-    schedule: Schedule = "late_linear"
-    precision: Precision = "fp32"
-
-
-class ConditionalSettings(GeneratorSettings):
-    """The generator, held to its attributes."""
-
-    balanced_mapper: bool = Field(
-        True,
-        description="attributes start with as much weight as all of eps; the paper's code's start "
-        "with a hundredth",
-    )
-    discriminator: DiscriminatorName = Field(
-        "multiclass",
-        description="multiclass: a logit an attribute; attributes: a network each; "
-        "global, patch: attributes left aside",
-    )
-    n: int = Field(2, ge=1, description="classification regularisation every n-th iteration")
-    classification_weight: float = Field(
-        3.0, ge=0, description="of that; the paper's 1 controls less well"
-    )
-    d_learning_rate: LearningRate = Field(
-        1e-3,
-        description="of Adam, of the discriminator: it keeps up with the generator's further steps",
-    )
 
 
 def build_generator(
@@ -159,22 +66,27 @@ class Conditions:
     Args:
         attributes: Of the training images, with their linear classifier.
         backbone: The frozen encoder, from images to features h.
-        every: n, iterations between two steps towards the attributes.
-        weight: Of their loss, 1 in the paper.
+        c: Settings: every how many steps, with what weight, and how far.
     """
 
     attributes: Attributes
     backbone: nn.Module
-    every: int
-    weight: float
+    c: ConditionalSettings
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         """How far attributes read off images ``[B, C, H, W]`` are from ``y`` ``[B, A]``, in nats.
 
         Source: [INFOSCC-GAN] Eq. (5).
         """
-        logits = self.attributes.classifier(self.backbone(x)).float()
-        return attribute_loss(logits, y, self.attributes.kind)
+        found = self.attributes
+        logits = found.classifier(self.backbone(x)).float()
+        if self.c.certainty == "as_real":
+            return limited_attribute_loss(logits, y, found.kind, found.real_loss.to(logits.device))
+        return attribute_loss(logits, y, found.kind)
+
+    def weight(self, done: float) -> float:
+        """Of that loss, a share ``done`` of the training being over."""
+        return self.c.classification_weight * SCHEDULES[self.c.classification_schedule](done)
 
 
 def generate(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
@@ -195,7 +107,7 @@ def generate_conditionally(config: Any, units: Units, inputs: Inputs, runtime: R
     backbone = load_image_encoder(config.encoder, inputs.artifacts["encode"]).backbone
     runtime.place(backbone)
     c: ConditionalSettings = config.generator
-    return _fit(c, Conditions(found, backbone, c.n, c.classification_weight), inputs, runtime)
+    return _fit(c, Conditions(found, backbone, c), inputs, runtime)
 
 
 def _fit(
@@ -273,14 +185,14 @@ class GeneratorTraining:
         losses: dict[str, Tensor] = {}
         rows = self._rows()
         y_real = self._attributes(rows)
-        if self.conditions is not None and number % self.conditions.every == 0:
+        if self.conditions is not None and number % self.conditions.c.n == 0:
             losses["classification"] = self._regularise(self.conditions, y_real)
 
         x = to_float(self.runtime.copy(self.images[rows]))
         if self.c.r1_weight > 0 and number % self.c.r1_every == 0:
             losses["r1"] = self._penalise(x, y_real)
 
-        y = y_real if self.conditions is None else self._attributes(self._rows())
+        y = y_real if self.conditions is None else self._asked(self.conditions)
         losses |= self._play(x, y_real, y)
         self.average.update(self.generator)
         return losses
@@ -297,6 +209,13 @@ class GeneratorTraining:
         attributes = self.conditions.attributes
         return self.runtime.copy(attributes.rows(attributes.y[rows]))
 
+    def _asked(self, conditions: Conditions) -> Tensor:
+        """Attributes of this worker's share of a batch of generated images, ``[b, A]``."""
+        if conditions.c.attribute_law == "frequency":
+            return self._attributes(self._rows())
+        y = conditions.attributes.sample(self.c.batch_size, self.batches, law="uniform")
+        return self.runtime.share(y).to(self.runtime.device)
+
     def _generate(self, y: Tensor) -> Tensor:
         """Images with attributes ``y`` ``[b, A]``, of this worker's share of a batch of latents."""
         latents = self.generator.latents(self.c.batch_size, self.noise)
@@ -307,7 +226,8 @@ class GeneratorTraining:
     def _regularise(self, conditions: Conditions, y: Tensor) -> Tensor:
         with self.runtime.autocast(self.c.precision):
             loss = conditions.loss(self._generate(y), y)
-        descend(self.g_optimizer, conditions.weight * loss)
+        done = self.state.samples / self.c.num_samples
+        descend(self.g_optimizer, conditions.weight(done) * loss)
         return loss
 
     def _penalise(self, x: Tensor, y: Tensor) -> Tensor:

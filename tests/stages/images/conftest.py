@@ -143,6 +143,7 @@ def recorded(monkeypatch):
 
 
 NAMES = ("red", "green", "blue")
+REAL_LOSS = torch.tensor([[0.3, 0.9, 1.2], [0.8, 0.2, 0.5]])
 ENCODER = ImageEncoderSettings(projection_dim=8)
 
 
@@ -187,7 +188,9 @@ def world():
         y = one if kind == "one" else many
         rows = torch.nn.functional.one_hot(one, 3) if kind == "one" else many
         combinations, counts = torch.unique(rows, dim=0, return_counts=True)
-        tensors = {"y": y, "combinations": combinations.byte(), "counts": counts, **linear}
+        allowed = REAL_LOSS[0] if kind == "one" else REAL_LOSS
+        found = {"y": y, "combinations": combinations.byte(), "counts": counts}
+        tensors = {**found, **linear, "real_loss": allowed}
         found = Artifact(tensors, {"kind": kind, "names": list(NAMES), "space": "features"})
         data = SimpleNamespace(
             train=images, train_labels=y.numpy(), schema=ImageSchema(1, 28, NAMES, kind)

@@ -242,6 +242,7 @@ def attributes(counts):
         "counts": torch.tensor(counts),
         "classifier.weight": torch.zeros(3, 2),
         "classifier.bias": torch.zeros(3),
+        "real_loss": torch.zeros(2, 3),
     }
     meta = {"kind": "many", "names": list(NAMES), "space": "features"}
     return load_attributes(Artifact(tensors, meta))
@@ -260,6 +261,16 @@ def test_attributes_are_sampled_by_their_frequency(attribute, shares):
     found: Attributes = attributes([10, 70, 20])
     drawn = found.sample(20_000, torch.Generator().manual_seed(0), attribute)
     assert drawn.shape == (20_000, 3) and drawn.dtype == torch.float32
+    seen = [float((drawn == row).all(1).double().mean()) for row in COMBINATIONS]
+    assert seen == pytest.approx(shares, abs=0.015)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "shares"), [(None, [1 / 3, 1 / 3, 1 / 3]), ("red", [1 / 2, 0, 1 / 2])]
+)
+def test_combinations_are_drawn_alike_where_that_is_wanted(attribute, shares):
+    random = torch.Generator().manual_seed(0)
+    drawn = attributes([10, 70, 20]).sample(20_000, random, attribute, "uniform")
     seen = [float((drawn == row).all(1).double().mean()) for row in COMBINATIONS]
     assert seen == pytest.approx(shares, abs=0.015)
 

@@ -63,6 +63,18 @@ def test_the_networks_are_of_the_widths_that_are_set(train_generator):
     assert critic.trunk.layers[-1].out_features == 3 + 1
 
 
+def test_upsampling_the_mapper_and_spectral_normalisation_are_as_set(train_generator):
+    settings = {"upsampling": "resize", "spectral": True, "balanced_mapper": False}
+    modules = train_generator(code_dim=64, learning_rate=1e-9, **settings).record.modules
+    assert isinstance(modules["generator"].blocks[0].up, torch.nn.Sequential)
+    assert modules["generator"].mapper.attributes.weight.abs().max() < 1
+    layer = modules["discriminator"].trunk.layers[0]
+    assert torch.nn.utils.parametrize.is_parametrized(layer, "weight")
+    plain = train_generator(code_dim=64).record.modules
+    assert isinstance(plain["generator"].blocks[0].up, torch.nn.ConvTranspose2d)
+    assert plain["generator"].mapper.attributes.weight.max() > 7
+
+
 def test_importances_start_at_the_scale_that_is_set(train_generator):
     record = train_generator(noise_scale=9.0, learning_rate=1e-9).record
     for block in record.modules["generator"].blocks:
@@ -83,6 +95,48 @@ def test_attributes_are_drawn_by_their_frequency_apart_from_the_real_batch(
     rows = torch.unique(world.y[kind], dim=0, return_counts=True)[1] / len(world.images)
     agree = (asked == real).all(1).double().mean().item()
     assert agree == pytest.approx(rows.square().sum().item(), abs=0.08)
+
+
+@pytest.mark.parametrize("kind", ["one", "many"])
+def test_combinations_are_asked_for_alike_where_that_is_set(world, train_generator, kind):
+    settings = {"batch_size": 100, "num_samples": 600, "n": 100, "r1_weight": 0.0}
+    record = train_generator(kind, attribute_law="uniform", **settings).record
+    asked = torch.cat([step.calls("generator")[-1].inputs[2] for step in record.steps])
+    real = torch.cat([step.calls("discriminator")[0].inputs[1][:100] for step in record.steps])
+    combinations = torch.unique(world.y[kind], dim=0)
+    shares = [(asked == row).all(1).double().mean().item() for row in combinations]
+    assert shares == pytest.approx([1 / len(combinations)] * len(combinations), abs=0.06)
+    assert_close(real.mean(0), world.y[kind].mean(0), rtol=0, atol=0.08)
+    first = record.steps[0].calls("generator")[0].inputs[2]  # towards the attributes: the real's
+    assert_close(first, record.steps[0].calls("discriminator")[0].inputs[1][:100])
+
+
+def test_the_weight_of_the_attributes_follows_its_schedule(train_generator):
+    settings = {"n": 1, "learning_rate": 1e-9, "classification_weight": 2.0}
+    whole, falling = (
+        train_generator(classification_schedule=name, **settings).record
+        for name in ("constant", "linear")
+    )
+    for number, pair in enumerate(zip(whole.steps, falling.steps, strict=True)):
+        for name, gradient in pair[0].updates("generator")[0].gradients.items():
+            found = pair[1].updates("generator")[0].gradients[name]
+            assert_close(found, gradient * (1 - number / 4), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["one", "many"])
+def test_samples_are_made_no_surer_than_real_images_where_that_is_set(world, train_generator, kind):
+    from scgan.losses.classification import limited_attribute_loss
+
+    record = train_generator(kind, certainty="as_real", n=1).record
+    allowed = torch.tensor([[0.3, 0.9, 1.2], [0.8, 0.2, 0.5]])
+    for step, losses in zip(record.steps, record.losses, strict=True):
+        call = step.calls("generator")[0]
+        with torch.no_grad():
+            h = world.encoder.backbone(call.output)
+            logits = h @ world.linear["classifier.weight"].T + world.linear["classifier.bias"]
+        limits = allowed[0] if kind == "one" else allowed
+        expected = limited_attribute_loss(logits, call.inputs[2], kind, limits)
+        assert_close(losses["classification"], expected.item(), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["one", None])

@@ -125,7 +125,7 @@ def test_the_step_is_the_papers_written_plainly(data, artifacts):
     found = load_attributes(artifacts["attributes"])
     backbone = image_encode.load_image_encoder(settings().encoder, artifacts["encode"]).backbone
     inputs = Inputs(data, artifacts, 0)
-    conditions = generate.Conditions(found, backbone, c.n, c.classification_weight)
+    conditions = generate.Conditions(found, backbone, c)
     training = GeneratorTraining(c, conditions, inputs, Runtime())
     twin, critic = copy.deepcopy(training.generator), copy.deepcopy(training.discriminator)
     draws = [inputs.generator("generate", name) for name in ("batches", "noise")]
@@ -153,7 +153,7 @@ def test_encoder_and_classifier_stay_as_they_are(data, artifacts):
     }
     found = load_attributes(artifacts["attributes"])
     backbone = image_encode.load_image_encoder(settings().encoder, artifacts["encode"]).backbone
-    conditions = generate.Conditions(found, backbone, 1, 1.0)
+    conditions = generate.Conditions(found, backbone, settings().generator)
     training = GeneratorTraining(
         settings(n=1).generator, conditions, Inputs(data, artifacts, 0), Runtime()
     )

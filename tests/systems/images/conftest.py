@@ -53,6 +53,7 @@ def artifacts_of(c, kind, centres, num_attributes):
         "counts": torch.tensor([60, 30, 10]),
         "classifier.weight": torch.randn(3, encoder.num_features, generator=random),
         "classifier.bias": torch.randn(3, generator=random),
+        "real_loss": torch.zeros(3),
     }
     if centres:
         h, _ = encoder.eval().embed(data_of().test[:3])

@@ -13,6 +13,7 @@ from sklearn.metrics import normalized_mutual_info_score
 from torch.testing import assert_close
 
 from scgan.capabilities import Clustering, SoftClustering, cluster_table
+from scgan.config import override
 from scgan.metrics import image_scores
 from scgan.metrics.images import Chamfer
 from scgan.systems import eigengan, infoscc_gan
@@ -208,6 +209,21 @@ def test_inner_attributes_are_clusters_and_others_are_not(imaging):
     assert torch.allclose(p, (-squared / (2 * variance)).softmax(1), atol=1e-4)
 
 
+def test_chamfer_distances_are_by_the_networks_and_points_that_are_set(imaging, monkeypatch):
+    monkeypatch.setattr(image_scores, "chamfer_tsne", lambda a, b, seed, num: Chamfer(1, 2, num))
+    changes = {"evaluation.chamfer": ("judge",), "evaluation.chamfer_points": 15}
+    for system, model in (
+        (infoscc_gan.SYSTEM, imaging.model_of()),
+        (eigengan.SYSTEM, imaging.unconditional()),
+    ):
+        model.config = override(model.config, changes)
+        scores = dict(system.evaluate(model, imaging.data_of(), 0))
+        assert {name for name in scores if "chamfer" in name} == {
+            "chamfer_sum_judge_15",
+            "chamfer_mean_judge_15",
+        }
+
+
 def test_scores_are_of_no_more_images_than_are_set(imaging, compared):
     model, data = imaging.model_of(), imaging.data_of()
     data.train, data.test = data.train.repeat(4, 1, 1, 1), data.test.repeat(4, 1, 1, 1)
@@ -216,7 +232,7 @@ def test_scores_are_of_no_more_images_than_are_set(imaging, compared):
     assert "fid_encoder_100" in scores and len(imaging.asked(model)[0]) == 100
     model = imaging.unconditional()
     scores = dict(eigengan.SYSTEM.evaluate(model, data, 0))
-    assert "fid_encoder_100" in scores and "fid_judge_100" not in scores
+    assert "fid_encoder_100" in scores and "fid_judge_100" in scores
 
 
 def test_networks_that_the_user_names_are_measured_in(imaging, compared, monkeypatch):
@@ -237,15 +253,24 @@ def test_networks_that_the_user_names_are_measured_in(imaging, compared, monkeyp
         check(scores["fid_mean_40"], fid(train, Mean()(fake)), fid(train, test))
 
 
-def test_the_unconditional_is_scored_in_the_encoders_features(imaging):
+def test_the_unconditional_is_scored_by_the_same_networks(imaging, compared):
     model, data = imaging.unconditional(), imaging.data_of()
-    scores = dict(eigengan.SYSTEM.evaluate(model, data, 0))
-    fake, backbone = torch.cat([call[3] for call in model.generator.calls]), model.encoder.backbone
+    scores, fake, _ = evaluated(model, data, eigengan.SYSTEM)
+    for name in ("encoder", "judge"):
+        backbone = getattr(model, name).backbone
+        with torch.no_grad():
+            made, real, others = (
+                backbone(x) for x in (fake, imaging.floats(data.train), imaging.floats(data.test))
+            )
+        check(scores[f"fid_{name}_40"], fid(real, made), fid(real, others))
+    check(
+        scores["is_judge_40"],
+        inception_score(imaging.read_by_judge(model, fake)),
+        inception_score(imaging.read_by_judge(model, imaging.floats(data.train))),
+    )
+    (real, made), _ = compared
     with torch.no_grad():
-        made, real, others = (
-            backbone(x) for x in (fake, imaging.floats(data.train), imaging.floats(data.test))
-        )
-    check(scores["fid_encoder_40"], fid(real, made), fid(real, others))
+        same_rows(made, model.encoder.backbone(fake))
 
 
 def test_objectives_are_on_the_held_out_images(imaging):
@@ -272,8 +297,11 @@ def test_objectives_are_on_the_held_out_images(imaging):
     assert values.pop("diversity_error") == pytest.approx(abs(ratio - 1), rel=1e-3)
     assert values == {}
     model = imaging.unconditional()
-    (objective,) = eigengan.SYSTEM.objectives(data).values()
-    value = objective(model, data, 3)
-    with torch.no_grad():
-        made = model.encoder.backbone(model.generator.calls[-1][3])
-        assert value == pytest.approx(fid(model.encoder.backbone(test), made), rel=2e-3)
+    objectives = eigengan.SYSTEM.objectives(data)
+    assert list(objectives) == ["fid_encoder", "fid_judge"]
+    for name, objective in objectives.items():
+        value = objective(model, data, 3)
+        backbone = getattr(model, name.removeprefix("fid_")).backbone
+        with torch.no_grad():
+            made = backbone(model.generator.calls[-1][3])
+            assert value == pytest.approx(fid(backbone(test), made), rel=2e-3)

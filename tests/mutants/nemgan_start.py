@@ -1,0 +1,45 @@
+"""Mutants of NEMGAN's start by a mixture, its even modes and its balanced lessons."""
+
+from __future__ import annotations
+
+_STAGE, _WEIGHTED = "scgan/stages/noise_gan.py", "scgan/clustering/weighted.py"
+_LOSSES, _SYSTEM_TESTS = "scgan/losses/nemgan.py", "tests/systems/test_nemgan.py::"
+_EVEN = _SYSTEM_TESTS + "test_modes_are_drawn_evenly_and_the_discriminator_weighs_them"
+_GROUPS = _SYSTEM_TESTS + "test_a_mixtures_groups_teach_the_inversion_before_the_first_step"
+_GROUPS += "_and_for_a_while"
+
+_CHANGES = {
+    (_STAGE, _EVEN): [
+        ("self._evenly(noise) if even else", "self._evenly(noise) if not even else"),
+        ("(self.num_modes * self.prior.weights)[y] if even", "(self.prior.weights)[y] if even"),
+    ],
+    (_STAGE, _GROUPS): [
+        ("range(START_LESSONS)", "range(1)"),
+        ("done >= c.start_share * c.num_samples", "done >= c.num_samples"),
+        ("return shares.argmax(1), torch", "return shares.argmin(1), torch"),
+    ],
+    (_STAGE, _SYSTEM_TESTS + "test_each_term_has_a_switch"): [
+        ('c.start == "mixture" and done == 0', "done == 0"),
+    ],
+    (_STAGE, _SYSTEM_TESTS + "test_lessons_have_all_labels_alike_often"): [
+        ("1 / torch.bincount(self.y", "torch.bincount(self.y"),
+    ],
+    (_LOSSES, "tests/losses/test_nemgan.py"): [
+        ("weights * pair(zero, fake_logits)", "pair(zero, fake_logits)"),
+        ("(both - weights * pair(zero, zero))", "both"),
+    ],
+    (_WEIGHTED, "tests/clustering/test_weighted.py"): [
+        ("bias = bias + log_w - (density", "bias = log_w - 0 * (density"),
+        ("if fit.likelihood > best:", "if best == -math.inf:"),
+        ("generator=generator)[: len(weights)]", "generator=None)[: len(weights)]"),
+        ("rows @ axes.flip(1)[:, :num]", "rows @ axes[:, :num]"),
+        ("rows = rows - rows.mean(0)", "rows = rows * 1"),
+        ("return (weights[:, None] * gaps).T @ gaps", "return gaps.T @ gaps / len(gaps)"),
+    ],
+}
+
+MUTANTS = [
+    (path, old, new, (tests,))
+    for (path, tests), changes in _CHANGES.items()
+    for old, new in changes
+]
