@@ -222,7 +222,7 @@ class Estimator(BaseEstimator):
         self.n_features_in_ = len(schema.names)
         self.n_clusters_ = len(model.counts)
         for name in ("classes_", "feature_names_in_"):
-            vars(self).pop(name, None)  # of an earlier fit
+            self.__dict__.pop(name, None)  # of an earlier fit
         if labels is not None:
             self.classes_ = known_labels(labels)
         if layout.labels and all(isinstance(label, str) for label in layout.labels):
