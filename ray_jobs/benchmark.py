@@ -1,9 +1,9 @@
 """What Ray and the search cost and bring, as ratios, and races of SC-GAN against other models.
 
 ``python ray_jobs/benchmark.py overhead``, ``packing``, ``nodes``, ``step``, ``loading``, ``scale``,
-``search``, ``stopping``, ``gain``, ``stream``, ``gpu`` (of parts); the races ``tables``,
-``toy2d``, ``mixtures`` and ``magic``; ``clusters`` of labelled tables; each is in
-``ray_jobs/benchmarks``.
+``search``, ``stopping``, ``gain``, ``stream``, ``serving``; ``gpu``, of parts; ``encoders``, of
+images; the races ``tables``, ``toy2d``, ``mixtures`` and ``magic``; ``clusters``, of labelled
+tables; each is in ``ray_jobs/benchmarks``.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ def main() -> None:
     try:
         from ray_jobs.benchmarks import (
             clusters,
+            encoders,
             gains,
             gpu,
             loading,
             race,
             running,
             scale,
+            serving,
             streaming,
         )
     except ModuleNotFoundError as error:
@@ -43,12 +45,14 @@ def main() -> None:
         running.nodes,
         running.step,
         loading.command,
+        encoders.command,
         scale.command,
         gains.search,
         gains.stopping,
         gains.gain,
         gpu.command,
         streaming.stream,
+        serving.serving,
         race.tables,
         race.toy2d,
         race.mixtures,

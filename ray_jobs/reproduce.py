@@ -6,6 +6,7 @@ and the figures.
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -99,15 +100,19 @@ def main(
 
 def _some(rounds: list[list[list[Cell]]], only: str) -> list[list[list[Cell]]]:
     """The cells of tables whose title holds some words, and those that stand in no table."""
-
-    def wanted(cell: Cell) -> bool:
-        return not cell.column or only.lower() in cell.column.lower()
-
-    titles = {cell.column for groups in rounds for group in groups for cell in group}
-    if not any(only.lower() in title.lower() for title in titles if title):
+    groups = itertools.chain.from_iterable(rounds)
+    titles = {cell.column for cell in itertools.chain.from_iterable(groups)}
+    wanted = {title for title in titles if only.lower() in title.lower()}
+    if not wanted - {""}:
         raise ValueError(f"--only {only!r} is in no title; they are: {'; '.join(sorted(titles))}")
-    kept = [[[cell for cell in group if wanted(cell)] for group in groups] for groups in rounds]
-    return [[group for group in groups if group] for groups in kept]
+
+    def kept(groups: list[list[Cell]]) -> list[list[Cell]]:
+        some = []
+        for group in groups:
+            some.append([cell for cell in group if not cell.column or cell.column in wanted])
+        return [group for group in some if group]
+
+    return [kept(groups) for groups in rounds]
 
 
 def _trained(rounds: list[list[list[Cell]]], store: str, label: str) -> list[Result]:

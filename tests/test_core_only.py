@@ -15,15 +15,23 @@ from scgan.cli.extras import EXTRAS
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+GONE = {*EXTRAS, "sqlalchemy", "alembic", "botocore", "s3transfer"}  # and what these bring
 BLOCKED = f"""
 import sys
 
-class Block:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {set(EXTRAS)}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
 
-sys.meta_path.insert(0, Block())
+    def find_spec(self, name, *args):
+        gone = name.partition(".")[0] in {GONE}
+        return None if gone else self.finder.find_spec(name, *args)
+
+    def find_distributions(self, context):
+        find = getattr(self.finder, "find_distributions", None)
+        return () if find is None or (context.name or "").lower() in {GONE} else find(context)
+
+sys.meta_path[:] = map(Without, sys.meta_path)
 """
 PYTHON = """
 import numpy as np

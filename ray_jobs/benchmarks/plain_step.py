@@ -21,7 +21,8 @@ from scgan.pipeline.run import prepare
 from scgan.pipeline.spec import Spec
 from scgan.stages.images.attributes import Attributes
 from scgan.stages.images.encode import build_image_encoder
-from scgan.stages.images.generate import ConditionalSettings, Conditions, GeneratorTraining
+from scgan.stages.images.generate import Conditions, GeneratorTraining
+from scgan.stages.images.generator_settings import ConditionalSettings
 from scgan.systems.infoscc_gan import SYSTEM
 from scgan.training.loop import train
 from scgan.training.runtime import Runtime

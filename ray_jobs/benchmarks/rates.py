@@ -16,7 +16,8 @@ from scgan.config import leaves, override
 from scgan.contract import Inputs, Stage
 from scgan.pipeline.run import prepare
 from scgan.pipeline.spec import Spec
-from scgan.stages.images.generate import GeneratorSettings, GeneratorTraining
+from scgan.stages.images.generate import GeneratorTraining
+from scgan.stages.images.generator_settings import GeneratorSettings
 from scgan.stages.tables.cluster import ClusteredCodes
 from scgan.stages.tables.map import map_clusters
 from scgan.stages.tables.mapper_settings import MapperSettings
@@ -186,7 +187,7 @@ def _compiled_rate(
     steps: int,
     how: Mapping[str, Any] | None,
 ) -> float:
-    training = GeneratorTraining(c, None, inputs, Runtime(device))
+    training: Any = GeneratorTraining(c, None, inputs, Runtime(device))
     if how is not None:
         training.network = torch.compile(training.network, **how)
         training.critic = training.discriminator = torch.compile(training.discriminator, **how)

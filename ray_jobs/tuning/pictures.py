@@ -70,7 +70,7 @@ def _history(study: optuna.Study, metric: str) -> Figure:
         places = [trial.number for trial in early], [trial.values[0] for trial in early]
         ax.plot(*places, "x", color="#999999", markersize=4, label="stopped early (its last value)")
 
-    _sparse_ticks(ax, [value for trial in study.get_trials() for value in (trial.values or [])[:1]])
+    _sparse_ticks(ax, [trial.values[0] for trial in study.get_trials() if trial.values])
     ax.legend(loc="upper right", frameon=False)
 
     return _in_our_style(ax, (6.5, 3.2))

@@ -250,7 +250,7 @@ class SearchRecord:
         return number
 
     def _link_version(self, model_id: str, version: dict[str, Any]) -> None:
-        """Show a registered version on the model's page, as MLflow's own ``register_model`` does."""
+        """Show a version on the model's page, as MLflow's own ``register_model`` does."""
         tags = self.client.get_logged_model(model_id).tags
         linked = json.loads(tags.get(VERSIONS, "[]"))
         if version not in linked:
@@ -288,8 +288,7 @@ def _note(search: Search) -> str:
     return (
         f"**Search** of {spec.system} on {search.whole.name}: {settings.trials} trials, least "
         f"{' and '.join(search.metrics)} on {settings.validation:.0%} of the training rows "
-        f"(`{VALIDATION}…`); the best is trained on all of them and scored on the held-out part."
-        "\n\n"
+        f"(`{VALIDATION}…`); the best is trained on all and scored on the held-out part.\n\n"
         f"Searched: {space}."
     )
 

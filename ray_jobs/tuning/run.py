@@ -190,7 +190,8 @@ def run_missing_trials(search: Search, plan: TrialPlan, callback: SearchCallback
     resources, bundles = search.executor.resources, search.settings.bundles
     waiting = StageTimeout("the first trial", resources, search.executor.started, bundles)
     waiting.await_room(lambda: None)
-    most = max(1, int(num_places(bundles[0], resources) // len(bundles)))
+    places = num_places(bundles[0], resources) // len(bundles)
+    most = int(places) + 1  # one waits, so that no place does
 
     # Trials in flight when Ray killed a worker for memory are tried again one at a time.
     suspects = 0

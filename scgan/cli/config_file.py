@@ -91,15 +91,15 @@ def _said(path: str) -> Iterator[tuple[str, str | list[str]]]:
 
     try:
         with open(path, encoding="utf-8") as file:
-            tree = yaml.load(file, _loader())
+            tree = _loader()(file).get_single_data()
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no YAML: {error}") from None
 
-    if not isinstance(tree, dict):
+    if tree is not None and not isinstance(tree, dict):
         raise ValueError(f"{path}: a file of settings has lines such as 'seed: 1'")
-    yield from _flat(path, tree, "")
+    yield from _flat(path, tree or {}, "")
 
 
 def _flat(path: str, tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

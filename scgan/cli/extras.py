@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,15 +33,12 @@ def open_tracker(folder: Path) -> MLflowTracker | None:
     Raises:
         ValueError: If an address is set that can't be used.
     """
-    from scgan.store.opening import sqlite_uri
-    from scgan.tracking.tracker import MLflowTracker
-
     own = os.environ.get("MLFLOW_TRACKING_URI")
-    try:
+    if find_spec("mlflow") is not None:
+        from scgan.store.opening import sqlite_uri
+        from scgan.tracking.tracker import MLflowTracker
+
         return MLflowTracker.open(own or sqlite_uri(folder.absolute() / "mlflow.db"))
-    except ModuleNotFoundError as error:
-        if error.name != "mlflow":
-            raise
 
     missing = f"MLflow is not installed: {install('mlflow')}"
     if own:

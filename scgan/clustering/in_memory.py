@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scgan.clustering.lloyd import k_means
+
 
 @dataclass(frozen=True)
 class Partition:
@@ -80,47 +82,29 @@ def fit_clusters(
     """Partition codes by K-means (k-means++ start), in mini-batches where there are many rows.
 
     Args:
-        eps: Codes, ``[N, d]``.
+        eps: Codes, ``[N, d]``, clustered where they lie.
         num_clusters: K asked for; fewer come back where the codes have fewer distinct values or
             clusters are small.
         min_rows: Clusters with fewer rows are dissolved into the nearest of the others.
         max_iter: Most iterations.
-        mini_batch_above: More rows than this are clustered in mini-batches.
+        mini_batch_above: More rows than this are clustered in mini-batches, on a CPU.
         seed: Of the start.
         num_starts: Starts, of which the tightest partition is kept.
 
     Returns:
-        The partition; each cluster has at least ``min_rows`` rows, or there is one cluster.
+        The partition, on the CPU; each cluster has at least ``min_rows`` rows, or there is one.
 
     Source: [SCGAN] Sec. 2.2, [LLOYD].
     """
-    from sklearn.cluster import KMeans, MiniBatchKMeans
-    from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits
-
-    common = {
-        "n_clusters": min(num_clusters, len(eps)),
-        "n_init": num_starts,
-        "max_iter": max_iter,
-        "random_state": seed,
-    }
-
-    if len(eps) > mini_batch_above:
-        kmeans = MiniBatchKMeans(**common, batch_size=max(4096, 16 * num_clusters))
+    how = {"max_iter": max_iter, "seed": seed, "num_starts": num_starts}
+    num = min(num_clusters, len(eps))
+    if eps.device.type == "cpu":
+        k, centres = _scikit_means(eps, num, mini_batch_above, **how)
     else:
-        kmeans = KMeans(**common)
+        k, centres = (part.cpu() for part in k_means(eps, num, **how))
+        eps = eps.cpu()
 
-    with (
-        warnings.catch_warnings(),
-        threadpool_limits(1),
-    ):  # the order of sums, and so the result, depends on threads
-        warnings.simplefilter(
-            "ignore", ConvergenceWarning
-        )  # fewer distinct codes than clusters: dissolved below
-        labels = kmeans.fit_predict(eps.numpy().astype(np.float64))
-
-    k = torch.from_numpy(labels.astype(np.int64))
-    centres = torch.from_numpy(kmeans.cluster_centers_).float()
+    # Clusters that are too small go to the nearest of the others.
     counts = torch.bincount(k, minlength=len(centres))
     keep = counts >= min_rows
     if not keep.any():
@@ -138,3 +122,39 @@ def fit_clusters(
     ).sqrt()
 
     return Clusters(centres, counts, spread.float(), int((~keep).sum()), k)
+
+
+def _scikit_means(
+    eps: Tensor,
+    num_clusters: int,
+    mini_batch_above: int,
+    *,
+    max_iter: int,
+    seed: int,
+    num_starts: int,
+) -> tuple[Tensor, Tensor]:
+    """scikit-learn's K-means on a CPU: the cluster of each code ``[N]``, and centres ``[K, d]``."""
+    from sklearn.cluster import KMeans, MiniBatchKMeans
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
+    common = {
+        "n_clusters": num_clusters,
+        "n_init": num_starts,
+        "max_iter": max_iter,
+        "random_state": seed,
+    }
+
+    if len(eps) > mini_batch_above:
+        kmeans = MiniBatchKMeans(**common, batch_size=max(4096, 16 * num_clusters))
+    else:
+        kmeans = KMeans(**common)
+
+    # The order of sums, and so the result, depends on threads; clusters without codes, of fewer
+    # distinct codes than clusters, are dissolved later.
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        labels = kmeans.fit_predict(eps.numpy().astype(np.float64))
+
+    centres = torch.from_numpy(kmeans.cluster_centers_).float()
+    return torch.from_numpy(labels.astype(np.int64)), centres

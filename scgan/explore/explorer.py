@@ -17,6 +17,7 @@ from scgan.data.dataset import Dataset
 from scgan.data.images.decoding import Encoded, decode
 from scgan.data.images.schema import ImageSchema
 from scgan.data.images.writing import Sampled, png, tiled
+from scgan.explore.picture import Picture
 from scgan.metrics.default_scores import extractors_of
 from scgan.metrics.image_scores import PIXELS
 from scgan.metrics.images import features
@@ -74,6 +75,7 @@ class Explorer:
         self.stored, self.store_url = stored, store_url
         self.options: tuple[Option, ...] = tuple(stored.model.options)
         self._pool: tuple[View, Sampled] | None = None
+        self._picture: Picture | None = None
 
     @property
     def takes_images(self) -> bool:
@@ -120,6 +122,12 @@ class Explorer:
         """Some held-out rows, in the units of the data; no columns where there are none."""
         data = self.data
         return {} if data is None else data.table_schema.decode(data.test[:NUM_REAL])
+
+    def picture(self, rows: dict[str, np.ndarray], across: str, up: str) -> bytes:
+        """Samples over held-out rows in two columns, a PNG file."""
+        if self._picture is None or (self._picture.across, self._picture.up) != (across, up):
+            self._picture = Picture(self.real_rows, across, up)
+        return self._picture.png(rows)
 
     def find(self, content: bytes, view: View, num: int = 8) -> Found:
         """Read a real image's attributes and find the samples nearest to it.

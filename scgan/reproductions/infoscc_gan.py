@@ -126,8 +126,8 @@ def _baseline(base: Settings, data: DataConfig, schema: ImageSchema, seed: int) 
     critic EigenGAN's, then by its own critic, too. Encoder and judge are the same networks.
     """
     cells = []
-    sources = ("inner", "external") if schema.labels == "one" else ("external",)
-    for source in sources:
+    kinds = {"one": ("inner", "external"), "many": ("external",)}
+    for source in kinds.get(schema.labels, ("inner",)):
         own = override(base, {"attributes.source": source})
         same = override(own, {"generator.discriminator": "global"})
         for row, system, config in (
@@ -182,9 +182,8 @@ def render(results: Sequence[Result]) -> Pages:
     results = [result for result in results if result.cell.column]
     tables = list(dict.fromkeys(result.cell.column for result in results))
     markdown = "\n\n".join(f"### {table}\n\n{_table(results, table)}" for table in tables)
-    for table, more in ((BASELINE, _ratios), (MANY, _by_attribute)):
-        if mine := [result for result in results if result.cell.column == table]:
-            markdown += f"\n\n### {table}, further\n\n{more(mine)}"
+    if baseline := [result for result in results if result.cell.column == BASELINE]:
+        markdown += f"\n\n### {BASELINE}, ratios\n\n{_ratios(baseline)}"
 
     rows = [
         {"table": result.cell.column, "row": result.cell.row, **plain_values(result)}
@@ -226,24 +225,6 @@ def _found(results: Sequence[Mapping[str, Score]], prefix: str) -> list[Score]:
     return found
 
 
-def _by_attribute(results: Sequence[Result]) -> str:
-    """Recall of each attribute by the pipeline's classifier and the judge, ceilings beside them."""
-    lines: dict[str, list[str]] = {}
-    for row in dict.fromkeys(result.cell.row for result in results):
-        scores = [result.scores for result in results if result.cell.row == row]
-        of = "control_of_"
-        names = [name.removeprefix(of) for name in scores[0] if name.startswith(of)]
-        for name in names:
-            line = lines.setdefault(f"{row}: {name}", [])
-            for by in ("", "judge_"):
-                found = [each[f"{by}{of}{name}"] for each in scores if f"{by}{of}{name}" in each]
-                line.append(mean_and_std([score.value for score in found], 3))
-                ceilings = [score.floor for score in found if score.floor is not None]
-                line.append(mean_and_std(ceilings, 3))
-    titles = ["", "recall", "ceiling", "recall by the judge", "ceiling"]
-    return markdown_table(titles, lines)
-
-
 def _ratios(results: Sequence[Result]) -> str:
     """Distances of InfoSCC-GAN over EigenGAN's, seed by seed."""
     of: dict[tuple[str, int], Mapping[str, Score]] = {
@@ -255,10 +236,12 @@ def _ratios(results: Sequence[Result]) -> str:
         base = f"eigengan, {row.rpartition(', ')[2]}"
         seeds = [seed for name, seed in of if name == row and (base, seed) in of]
         lines[row] = []
+
         for prefix in prefixes:
             pairs = [_found([of[row, seed], of[base, seed]], prefix) for seed in seeds]
             ratios = [pair[0].value / pair[1].value for pair in pairs if len(pair) == 2]
             lines[row].append(mean_and_std(ratios, 3))
+
     titles = ["over EigenGAN's", *(COLUMNS[prefix] for prefix in prefixes)]
     return markdown_table(titles, lines)
 

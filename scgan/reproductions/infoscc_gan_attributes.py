@@ -7,6 +7,7 @@ held-out real images.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,17 +77,11 @@ def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list
     if schema.size > SMALL:
         changes["encoder.backbone"] = "resnet18"
     config = override(shortened(SYSTEM.presets["default"], budget), changes)
-    cells = [
-        Cell(
-            number,
-            MANY,
-            Spec("infoscc_gan", override(data, {"attributes": names}), config, seed),
-            strengths,
-        )
-        for seed in seeds
-        for number, names in sets.items()
-    ]
-    return [[[cell] for cell in cells]]
+    groups = []
+    for seed, (number, names) in itertools.product(seeds, sets.items()):
+        spec = Spec("infoscc_gan", override(data, {"attributes": names}), config, seed)
+        groups.append([Cell(number, MANY, spec, strengths)])
+    return [groups]
 
 
 def strengths(outcome: Outcome, store: ArtifactStore) -> dict[str, Score]:

@@ -22,7 +22,7 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -113,7 +113,7 @@ class Front:
         if len(body) > MAX_BYTES:
             raise Refused(413, f"a request's body is at most {MAX_BYTES:,} bytes")
 
-        asked = self._read(cast(Kind, path), headers, body)
+        asked = self._read(path, headers, body)
         return await asyncio.to_thread(self._write, await self.run(asked), headers)
 
     def _read(self, kind: Kind, headers: Mapping[str, str], body: bytes) -> Asked:
@@ -188,10 +188,11 @@ def from_arrow(body: bytes) -> dict[str, np.ndarray]:
         raw = read(pa.ipc.open_stream(body).read_all())
     except (pa.ArrowException, OSError) as error:
         raise Refused(400, f"the body is no Arrow stream: {error}") from None
-    return {
-        name: gapped(values, raw.missing[name]) if name in raw.missing else values
-        for name, values in raw.columns.items()
-    }
+    columns = {}
+    for name, values in raw.columns.items():
+        texts = values.astype(str) if values.dtype == object else values
+        columns[name] = gapped(texts, raw.missing[name]) if name in raw.missing else texts
+    return columns
 
 
 def to_arrow_stream(columns: Columns, meanings: Mapping[str, Any]) -> bytes:
@@ -200,15 +201,19 @@ def to_arrow_stream(columns: Columns, meanings: Mapping[str, Any]) -> bytes:
 
     from scgan.data.tables.arrow import to_arrow
 
-    flat = {name: values for name, values in columns.items() if values.ndim == 1}
-    table = to_arrow(flat, meanings)
+    fields, arrays = [], []
     for name, values in columns.items():
-        if values.ndim > 1:
+        if values.ndim == 1:
+            table = to_arrow({name: values}, {n: m for n, m in meanings.items() if n == name})
+            fields.append(table.schema.field(name))
+            arrays.append(table.column(name).combine_chunks())
+        else:
             length = int(np.prod(values.shape[1:]))
-            lists = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), length)
+            arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), length))
             shape = {"shape": json.dumps(values.shape[1:])}
-            table = table.append_column(pa.field(name, lists.type, metadata=shape), lists)
+            fields.append(pa.field(name, arrays[-1].type, metadata=shape))
 
+    table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -64,7 +64,7 @@ class Counts:
     def text(self) -> str:
         """In the text format of Prometheus."""
         lines = []
-        for name, of_kind in asdict(self).items():
+        for name, of_kind in vars(self).items():
             lines.append(f"# TYPE scgan_{name}_total counter")
             lines += [f'scgan_{name}_total{{kind="{k}"}} {v:g}' for k, v in of_kind.items()]
         return "\n".join(lines) + "\n"
@@ -171,7 +171,8 @@ class Service:
 
     def _groups(self, asked: Sequence[Asked]) -> list[list[int]]:
         """Places of requests that are answered together, no more rows than one may ask for."""
-        groups, rows = defaultdict(list), defaultdict(int)
+        groups: dict[Any, list[int]] = defaultdict(list)
+        rows: dict[Any, int] = defaultdict(int)
         for place, one in enumerate(asked):
             alone = place if one.seed is not None or one.kind == "evaluate" else -1
             alike = one.kind, one.options, alone
@@ -248,7 +249,8 @@ def _is_whole(value: Any) -> bool:
 
 def _split(columns: Columns, sizes: Iterable[int]) -> list[Columns]:
     """Columns in parts of these sizes."""
-    parts, start = [], 0
+    parts: list[Columns] = []
+    start = 0
     for size in sizes:
         rows = slice(start, start + size)
         parts.append({name: values[rows] for name, values in columns.items()})

@@ -36,6 +36,8 @@ from scgan.space import Choice, Float, Space
 from scgan.stages.images import encode as image_encode
 from scgan.stages.images import generate
 from scgan.stages.images.attributes import AttributeSettings, attributes, check_attributes
+from scgan.stages.images.encoder_settings import ImageEncoderSettings
+from scgan.stages.images.generator_settings import GeneratorSettings
 from scgan.stages.images.judge import JudgeSettings, judge, load_judge
 from scgan.stages.images.measures import EvaluationSettings, FrozenEncoder, named_networks
 from scgan.store.artifacts import Artifact
@@ -51,10 +53,10 @@ NOISE = "images whose noise has these coordinates, LAYER.DIMENSION=...; all are 
 class EigenGANConfig(Settings):
     """All of EigenGAN's settings."""
 
-    encoder: image_encode.ImageEncoderSettings = image_encode.ImageEncoderSettings()
+    encoder: ImageEncoderSettings = ImageEncoderSettings()
     attributes: AttributeSettings = AttributeSettings()
     judge: JudgeSettings = JudgeSettings()
-    generator: generate.GeneratorSettings = generate.GeneratorSettings()
+    generator: GeneratorSettings = GeneratorSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
 
 
@@ -239,6 +241,7 @@ class EigenGANSystem(System):
         num = compared(data, c.num_images)
         fake = model.sample(num, torch.Generator(model.device).manual_seed(seed)).cpu()
         networks = [*extractors_of(model), *named_networks(c, model.device)]
+
         yield from compare_images(
             data.train,
             fake,

@@ -35,6 +35,8 @@ from scgan.space import Choice, Float, Space
 from scgan.stages.images import encode as image_encode
 from scgan.stages.images import generate
 from scgan.stages.images.attributes import AttributeSettings, check_attributes, load_attributes
+from scgan.stages.images.encoder_settings import ImageEncoderSettings
+from scgan.stages.images.generator_settings import ConditionalSettings
 from scgan.stages.images.judge import JudgeSettings, load_judge
 from scgan.stages.images.measures import EvaluationSettings, FrozenEncoder, named_networks
 from scgan.store.artifacts import Artifact
@@ -47,10 +49,10 @@ if TYPE_CHECKING:
 class InfoSCCGANConfig(Settings):
     """All of InfoSCC-GAN's settings, a section a stage."""
 
-    encoder: image_encode.ImageEncoderSettings = image_encode.ImageEncoderSettings()
+    encoder: ImageEncoderSettings = ImageEncoderSettings()
     attributes: AttributeSettings = AttributeSettings()
     judge: JudgeSettings = JudgeSettings()
-    generator: generate.ConditionalSettings = generate.ConditionalSettings()
+    generator: ConditionalSettings = ConditionalSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
 
 
@@ -292,9 +294,15 @@ class InfoSCCGANSystem(System):
         yield from diversity_scores(fake, asked, data.test, real_y, seed, encoder).items()
 
         networks = [*extractors_of(model), *named_networks(c, model.device)]
-        chamfer = {"chamfer": c.chamfer, "chamfer_points": c.chamfer_points}
         yield from compare_images(
-            data.train, fake, networks, seed, held_out=data.test, num_max=num, **chamfer
+            data.train,
+            fake,
+            networks,
+            seed,
+            held_out=data.test,
+            num_max=num,
+            chamfer=c.chamfer,
+            chamfer_points=c.chamfer_points,
         )
 
         if model.attributes.centres is not None and labels is not None and labels.ndim == 1:

@@ -76,6 +76,9 @@ class SCGANModel:
             name: latents.latent_model(name, config, artifacts, device) for name in LATENTS
         }
         self.trained_latent = config.decoder.latent
+        self.margins = {
+            name: decode.load_margins(artifacts["decode"], name).to(device) for name in LATENTS
+        }
 
         mapped = artifacts["map"].meta
         self.mapper_distances: list[float] = mapped["quality"]
@@ -86,9 +89,7 @@ class SCGANModel:
         }
 
         self.options = (
-            WholeNumber(
-                "cluster", "rows of this cluster only; of all by their weights", len(self.counts)
-            ),
+            WholeNumber("cluster", "of this one only; of all by their weights", len(self.counts)),
             OneOf("latent", "where codes come from; as the decoder was trained", LATENTS),
         )
 
@@ -114,11 +115,12 @@ class SCGANModel:
         Returns:
             Samples, ``[num, D]``.
         """
-        source = self.latents[latent or self.trained_latent]
-        rows = []
+        name = latent or self.trained_latent
+        source, margins, rows = self.latents[name], self.margins[name], list[Tensor]()
         for start in range(0, num, chunk):
             eps = source.sample(min(chunk, num - start), generator, cluster)
-            rows.append(by_rows(self.decoder, eps, self.decoder.noise(len(eps), generator)))
+            x = by_rows(self.decoder, eps, self.decoder.noise(len(eps), generator))
+            rows.append(margins(x))
         return torch.cat(rows) if rows else torch.empty(0, self.decoder.output.out_features)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -172,9 +174,8 @@ DECODE = Stage(
     ("cluster", "map"),
     decode.decode,
     data_parallel=True,
-    version=2,
+    version=3,
 )
-
 
 IN_MEMORY = (
     ENCODE,
@@ -264,6 +265,7 @@ class SCGANSystem(System):
                 "decoder.reconstruction_critic": True,  # Eq. (4)
                 "decoder.lambda_x": 1.0,  # Eq. (4), both divergences alike
                 "decoder.whitened": False,  # ours
+                "decoder.match_margins": False,  # ours
                 "decoder.noise_scale": 18.0,  # [EIGENGAN] code: 3 a dimension, of 6
                 "decoder.r1_weight": 10.0,  # [INFOSCC-GAN] code: every 16 steps, not multiplied
                 "decoder.learning_rate": 1e-4,  # [EIGENGAN] code

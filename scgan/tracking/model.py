@@ -208,9 +208,9 @@ def answer_quickly() -> None:
         if metadata or not isinstance(raw_predictions, pd.DataFrame | np.ndarray):
             return usual(raw_predictions, output, metadata)
         if isinstance(raw_predictions, pd.DataFrame):
-            columns = [raw_predictions[name].tolist() for name in raw_predictions]
-            rows = zip(*columns, strict=True)
-            told = [dict(zip(raw_predictions, row, strict=True)) for row in rows]
+            names = list(raw_predictions)
+            rows = zip(*(raw_predictions[name].tolist() for name in names), strict=True)
+            told = [dict(zip(names, row, strict=True)) for row in rows]
         else:
             told = raw_predictions.tolist()
         return output.write(json.dumps({"predictions": told}, cls=server.NumpyEncoder))
@@ -268,7 +268,7 @@ def _signature(schema: Schema | ImageSchema, options: Sequence[Option]) -> Any:
         shape = (-1, schema.size, schema.size, schema.channels)
         outputs = MLflowSchema([TensorSpec(np.dtype("uint8"), shape)])
 
-    chosen = [("seed", "long", ABSENT_SEED)]
+    chosen: list[tuple[str, str, int | str]] = [("seed", "long", ABSENT_SEED)]
     chosen += [(option.name, option.scalar, option.absent) for option in options]
     own = [ColSpec(kind, name, required=False) for name, kind, _ in chosen]
     params = ParamSchema([ParamSpec(*each) for each in chosen])
@@ -293,7 +293,7 @@ def mlflow_type(dtype: str) -> str:
 
 
 def requirements() -> list[str]:
-    """What a model needs where it is served beside its own code, at the versions it was made with."""
+    """What a model needs beside its own code where it is served, at the versions of now."""
     from importlib.metadata import version
 
     packages = (

@@ -6,6 +6,7 @@ tag opens with it.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -32,8 +33,10 @@ def refresh(client: Any, experiment_id: str) -> None:
     runs = _tagged(client, experiment_id, "scgan.run_id")
     searches = _tagged(client, experiment_id, "scgan.search")
     settings = differing([run.data.params for run in runs])
-    searched = [key for run in searches for key in run.data.params if key.startswith(SPACE)]
-    settings += [key.removeprefix(SPACE) for key in searched]
+    for search in searches:
+        searched = filter(lambda key: key.startswith(SPACE), search.data.params)
+        settings += [key.removeprefix(SPACE) for key in searched]
+
     scores = score_columns([run.data.metrics for run in (*searches, *runs)])
     shown = json.dumps(view(list(dict.fromkeys(settings))[:MAX_SETTINGS], scores))
     client.set_experiment_tag(experiment_id, TAG, shown)
@@ -46,21 +49,29 @@ def _tagged(client: Any, experiment_id: str, tag: str) -> list[Any]:
 
 def differing(runs: Sequence[Mapping[str, str]]) -> list[str]:
     """Parameters that differ between runs, those of one system among its own runs."""
-    found = [key for key in FIRST if len({params.get(key) for params in runs}) > 1]
+    found = [key for key in FIRST if _differs(key, runs)]
     for system in dict.fromkeys(params.get("system") for params in runs):
         own = [params for params in runs if params.get("system") == system]
-        keys = dict.fromkeys(key for params in own for key in params)
-        found += [key for key in keys if len({params.get(key) for params in own}) > 1]
+        found += [key for key in _keys(own) if _differs(key, own)]
 
     return [key for key in dict.fromkeys(found) if key in FIRST or not key.startswith("data.")]
 
 
 def score_columns(runs: Iterable[Mapping[str, float]]) -> list[str]:
     """What trials are compared by, then final scores: no stage's metrics, and no floors."""
-    keys = dict.fromkeys(key for metrics in runs for key in metrics)
+    keys = _keys(runs)
     trials = [key for key in keys if key.startswith(VALIDATION)]
     scores = [key for key in keys if "/" not in key and not key.endswith((FLOOR, RATIO))]
     return trials[:MAX_SCORES] + scores[:MAX_SCORES]
+
+
+def _differs(key: str, runs: Sequence[Mapping[str, str]]) -> bool:
+    return len({params.get(key) for params in runs}) > 1
+
+
+def _keys(runs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The keys of all, each once, in their order."""
+    return list(dict.fromkeys(itertools.chain.from_iterable(runs)))
 
 
 def view(settings: Sequence[str], scores: Sequence[str]) -> dict[str, Any]:

@@ -174,7 +174,8 @@ class Average(nn.Module):
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Take in the weights of the network after a step."""
-        weights, averages = list(network.parameters()), list(self.module.parameters())
+        weights: list[Tensor] = list(network.parameters())
+        averages: list[Tensor] = list(self.module.parameters())
         half_life = min(self.half_life, EMA_RAMP * int(self.num_updates) * self.batch_size)
         share = 1 - 0.5 ** (self.batch_size / half_life) if half_life else 1.0
 

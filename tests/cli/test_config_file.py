@@ -90,7 +90,7 @@ def test_flags_and_set_win_over_the_file_and_the_file_over_the_preset(
 
 def test_the_main_job_takes_it_and_its_resources(written, scgan_command, monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr(full_pipeline, "results_folder", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
         commands, "run_and_show", lambda spec, store, executor, **how: asked.append(executor)
     )
@@ -106,7 +106,7 @@ def test_the_main_job_takes_it_and_its_resources(written, scgan_command, monkeyp
 
 def test_the_search_takes_it_and_its_options(written, scgan_command, monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr(search, "results_folder", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
         search,
         "search",

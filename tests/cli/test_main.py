@@ -147,7 +147,8 @@ def test_the_same_command_again_trains_nothing_and_says_how_to_go_on(
     assert [line.split()[0] for line in lines[2:4]] == ["--cluster:", "--latent:"]
     new = f"--store '{store}' --data new.parquet --out clusters.parquet"
     assert lines[4] == f"cluster: scgan cluster {fit[1]} {new}"
-    assert shlex.split(lines[5])[:-1] == ["compare:", "mlflow", "ui", "--backend-store-uri"]
+    words = shlex.split(lines[5], comments=True)
+    assert words[:-1] == ["compare:", "mlflow", "ui", "--backend-store-uri"]
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".npz"])

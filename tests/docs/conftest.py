@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 import subprocess
@@ -30,8 +31,8 @@ def commands(text):
 class Newcomer:
     """Types commands and Python into one folder, and expects each to end well."""
 
-    def __init__(self, folder, scgan_command, head):
-        self.folder, self.scgan_command, self.head = folder, scgan_command, head
+    def __init__(self, folder, scgan_command, ray):
+        self.folder, self.scgan_command, self.ray = folder, scgan_command, ray
         self.names = {"X": table(ROWS, np.random.default_rng(1)).drop(columns="jet1ID")}
         self.typed = 0
 
@@ -39,8 +40,9 @@ class Newcomer:
         """Type every block of a page, in order."""
         for language, text in blocks(page):
             if language == "python":
-                exec(compile(text, str(page), "exec"), self.names)
+                exec(compile(small(text), str(page), "exec"), self.names)
                 self.typed += 1
+
             for words in commands(text) if language == "sh" else ():
                 self.type(words)
                 self.typed += 1
@@ -50,58 +52,85 @@ class Newcomer:
         words = [word.replace("s3://bucket/", "bucket/") for word in words]
         words = [word.replace("RUN", self.last_run()) for word in words]
         match words:
+            case ["scgan", *rest, ">", file]:
+                Path(file).write_text(self.said(rest))
             case ["scgan", *rest]:
                 self.said(rest)
             case ["python", script, *rest] if script.startswith("ray_jobs/"):
-                self.said(rest, command=script)
+                self.said(rest, script)
             case ["make", *targets]:
                 done = subprocess.run(["make", "-n", *targets], cwd=ROOT, capture_output=True)
                 assert done.returncode == 0 and targets, done.stderr
-            case ["ray", "up", *rest]:
-                is_a_cluster(*rest)
+            case ["ray", "up", name]:
+                check_cluster(ROOT / name)
             case ["ray", "job", "submit", *rest]:
-                self.is_a_job(rest)
+                self.check_job(rest)
             case ["export", assignment]:
                 assert re.fullmatch(r"[A-Z_]+=\S+", assignment)
             case _:
                 raise AssertionError(f"nobody knows how to try {shlex.join(words)}")
 
-    def said(self, words, command=None):
-        """Run one of the project's commands, a training at small size."""
-        if command is not None or words[0] == "fit":
-            words = [*words, *smallest(words, searches=command == "ray_jobs/search.py")]
+    def said(self, words, script=None):
+        """Run one of the project's commands, a training at small size; what it says on stdout."""
+        how = {}
+        if script is not None:
+            self.ray()
+            how["command"] = main_of(script)
+        if script is not None or words[0] == "fit":
+            words = [*words, *smallest(words, searches=script == "ray_jobs/search.py")]
 
-        how = {} if command is None else {"command": main_of(command)}
         said = self.scgan_command(*words, **how)
-        assert said.code == 0, f"{shlex.join(map(str, words))}\n{said.err}"
+        assert said.code == 0, f"{shlex.join(words)}\n{said.err}"
+        return said.out
 
     def last_run(self):
         """The run that was stored last, for ``RUN``."""
-        runs = sorted(self.folder.glob("*/*/run.json"), key=lambda path: path.stat().st_mtime)
+        runs = sorted(self.folder.glob("**/run.json"), key=lambda path: path.stat().st_mtime)
         return runs[-1].parent.name if runs else "RUN"
 
-    def is_a_job(self, words):
-        """Ray's own command takes the flags, and the job is a command of ours that it can run."""
+    def check_job(self, words):
+        """Ray's own command takes the flags, and the job is a command of ours that runs."""
         from ray.dashboard.modules.job.cli import submit
 
-        given = submit.make_context("submit", list(words), resilient_parsing=True)
-        python, script, *rest = given.params["entrypoint"]
-        assert python == "python" and given.params["working_dir"] == "."
-        self.said(rest, command=script)
+        given = submit.make_context("submit", list(words), resilient_parsing=True).params
+        python, script, *rest = given["entrypoint"]
+        assert python == "python" and given["working_dir"] == "."
+        self.said(rest, script)
+
+    def check(self, page):
+        """Read a page's commands without running one: each is known, and so are its flags."""
+        self.said = parse
+        for language, text in blocks(page):
+            for words in commands(text) if language == "sh" else ():
+                self.type(words)
+                self.typed += 1
 
 
-def is_a_cluster(name):
-    import yaml
-    from ray.autoscaler._private.util import prepare_config, validate_config
+def parse(words, script=None):
+    """Have click take a command's words, and a training's settings be found."""
+    from scgan.cli import commands as shared
+    from scgan.cli.main import cli
 
-    validate_config(prepare_config(yaml.safe_load((ROOT / name).read_text())))
+    command = cli.commands.get(words[0]) if script is None else main_of(script)
+    context = command.make_context(words[0], list(words[script is None :]))
+    if script is not None or words[0] == "fit":
+        names = ("system", "data", "preset", "changes")
+        given = [context.params[name] for name in names]
+        extra = [word for word in context.args if "(" not in word]  # a search's domains
+        shared.build_spec(*given, extra, context.params["seed"])
+    return ""
 
 
 def main_of(script):
     """The click command of a file of ray_jobs."""
-    import importlib
-
     return importlib.import_module(script.removesuffix(".py").replace("/", ".")).main
+
+
+def check_cluster(path):
+    import yaml
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    validate_config(prepare_config(yaml.safe_load(path.read_text())))
 
 
 def smallest(words, *, searches):
@@ -110,37 +139,62 @@ def smallest(words, *, searches):
     from scgan.config import leaves
 
     system = systems.load(words[words.index("--system") + 1] if "--system" in words else "scgan")
-    preset = system.presets["smoke" if "smoke" in system.presets else "default"]
-    lengths = [key for key, _ in leaves(preset) if key.endswith(".num_samples")]
-    flags = [text for key in lengths for text in (f"--{key}", "512")]
-    return [*flags, *(["--trials", "2", "--cpus", "1"] if searches else [])]
+    images = "table" not in system.examples
+    sizes = {"num_samples": "64", "batch_size": "32"} if images else {"num_samples": "512"}
+    flags = []
+    for key, _ in leaves(system.presets["default"]):
+        size = sizes.get(key.rpartition(".")[2])
+        flags += [] if size is None else [f"--{key}", size]
+
+    data = words[words.index("--data") + 1] if "--data" in words else ""
+    toy = ["--data.num_train", "600", "--data.num_test", "400"] if data == "ring" else []
+    return [*flags, *toy, *(["--trials", "2"] if searches else [])]
+
+
+def small(text):
+    """Python of a page whose trainings end in seconds."""
+    return re.sub(r"(\w*GAN\()(\w+=\d+\)\.fit)", r'\1preset="smoke", \2', text)
 
 
 def table(num_rows, rng):
-    """Jets: a label, an integer, three clusters of numbers."""
+    """Jets: a label, an integer, three kinds of them."""
     k = rng.integers(0, 3, num_rows)
-    numbers = rng.normal(k[:, None] * 4.0, 0.5, (num_rows, 3))
-    columns = {
-        "jet1ID": k,
-        "tracks": rng.poisson(5 + k),
-        "mass": numbers[:, 0],
-        "pt": numbers[:, 1],
-    }
-    return pd.DataFrame({**columns, "eta": numbers[:, 2]})
+    mass, pt, eta = rng.normal(k * 4.0, 0.5, (3, num_rows))
+    columns = {"tracks": rng.poisson(5 + k), "mass": mass, "pt": pt, "eta": eta}
+    return pd.DataFrame({"jet1ID": k, **columns})
+
+
+def images(folder, rng):
+    """Images of two kinds, as .npz and as a folder a kind."""
+    from PIL import Image
+
+    y = rng.integers(0, 10, 300)
+    pixels = rng.integers(0, 50, (300, 28, 28)) + 20 * y[:, None, None]
+    np.savez(folder / "mnist.npz", images=pixels.astype(np.uint8), y=y)
+    for kind in ("cat", "dog"):
+        (folder / "afhq" / kind).mkdir(parents=True)
+        for number in range(150):
+            picture = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
+            Image.fromarray(picture).save(folder / "afhq" / kind / f"{number}.png")
 
 
 @pytest.fixture
-def newcomer(tmp_path, monkeypatch, scgan_command, ray_head):
-    """Somebody in a folder with the files that the pages name."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RAY_ADDRESS", ray_head.address)
+def newcomer(tmp_path, monkeypatch, scgan_command, request):
+    """Somebody in a folder with the files that the pages name; Ray is there once it is needed."""
     rng = np.random.default_rng(0)
     jets = table(ROWS, rng)
-    jets.to_csv("jets.csv", index=False)
-    table(ROWS, rng).to_csv("theirs.csv", index=False)
-    jets.drop(columns="jet1ID").to_parquet("new.parquet")
+    jets.to_csv(tmp_path / "jets.csv", index=False)
+    table(ROWS, rng).to_csv(tmp_path / "theirs.csv", index=False)
+    jets.drop(columns="jet1ID").to_parquet(tmp_path / "new.parquet")
     angles = rng.integers(0, 8, 2500) * np.pi / 4
-    np.savez("theirs.npz", np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32))
+    circle = np.stack([np.cos(angles), np.sin(angles)], 1)
+    np.savez(tmp_path / "theirs.npz", circle.astype(np.float32))
     (tmp_path / "bucket").mkdir()
-    jets.to_parquet("bucket/table.parquet")
-    return Newcomer(tmp_path, scgan_command, ray_head)
+    jets.to_parquet(tmp_path / "bucket" / "table.parquet")
+    images(tmp_path, rng)
+    monkeypatch.chdir(tmp_path)
+
+    def ray():
+        monkeypatch.setenv("RAY_ADDRESS", request.getfixturevalue("ray_head").address)
+
+    return Newcomer(tmp_path, scgan_command, ray)

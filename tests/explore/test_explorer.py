@@ -13,7 +13,7 @@ from PIL import Image
 
 from scgan.data.images.schema import to_float
 from scgan.explore.explorer import POOL, Explorer, View, enlarged, opened
-from scgan.explore.picture import samples_over_data
+from scgan.explore.picture import Picture
 from scgan.pipeline.stored import open_run
 from scgan.store.artifacts import ArtifactStore
 
@@ -123,16 +123,19 @@ def test_rows_of_any_kind_are_drawn_over_data():
         "gaps": np.ma.masked_less(rng.normal(size=50), 0),
         "some words": np.ma.MaskedArray(rng.choice(["a", "b"], 50), mask=rng.random(50) < 0.3),
     }
-    drawn = {samples_over_data(columns, columns, a, b) for a in columns for b in columns}
+    drawn = {Picture(columns, a, b).png(columns) for a in columns for b in columns}
     assert len(drawn) == 36 and all(content.startswith(b"\x89PNG") for content in drawn)
-    alone = samples_over_data(columns, {}, "number", "whole")
+    alone = Picture({}, "number", "whole").png(columns)
     assert alone.startswith(b"\x89PNG") and alone not in drawn
 
 
 def test_samples_and_data_are_where_their_rows_are():
     real = {"a": np.array([0.0, 1.0]), "b": np.array([0.0, 1.0])}
     samples = {"a": np.array([0.0, 1.0]), "b": np.array([1.0, 0.0])}
-    image = pixels(samples_over_data(samples, real, "a", "b"))[70:-70, 100:, :3].astype(int)
+    picture = Picture(real, "a", "b")
+    first = picture.png(real)
+    image = pixels(picture.png(samples))[70:-70, 100:].astype(int)
+    assert picture.png(real) == first  # nothing is left of what was drawn between
     middle = np.array(image.shape[:2]) / 2
     for colour, left_is_low in (((0xBB,) * 3, True), ((0x00, 0x72, 0xB2), False)):
         down, across = (np.abs(image - colour).max(-1) < 8).nonzero()

@@ -19,8 +19,8 @@ MUTANTS = [
     (_SCALES, "np.sqrt(1 + shares @", "np.sqrt(shares @", _TESTS),
     (
         _SCALES,
-        "arrays = (self.lower, self.upper, self.breaks)\n        lower, upper, breaks = (share",
-        "breaks = self.breaks\n        arrays = (self.lower, self.upper)\n        lower, upper = (share",
+        "raised = Ranks(self.d, lower, upper, breaks)",
+        "raised = Ranks(self.d, lower, upper, self.breaks)",
         _TESTS,
     ),
     (

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 _STATE, _RUNTIME = "scgan/training/state.py", "scgan/training/runtime.py"
 _BACKEND, _AUGMENT = "ray_jobs/cluster/backend.py", "scgan/data/images/augment.py"
+_LLOYD = "scgan/clustering/lloyd.py"
 _GPU, _RATES = "ray_jobs/benchmarks/gpu.py", "ray_jobs/benchmarks/rates.py"
 
 _DEVICES = ("tests/training/test_devices.py",)
+_ROUNDS = ("tests/clustering/test_lloyd.py",)
 _CHOICE = ("tests/ray_jobs/cluster/test_backend.py",)
 _PARTS = ("tests/ray_jobs/benchmarks/test_gpu.py",)
 _BF16 = ("tests/gpu/test_device.py::test_bf16_is_another_artifact_near_the_first",)
@@ -43,9 +45,9 @@ MUTANTS = [
         _BF16,
     ),
     (
-        "scgan/stages/images/encode.py",
-        "runtime.autocast(c.precision)",
-        'runtime.autocast("fp32")',
+        "scgan/stages/images/siamese.py",
+        "        with self.runtime.autocast(self.c.precision):",
+        '        with self.runtime.autocast("fp32"):',
         _BF16,
     ),
     (
@@ -53,6 +55,22 @@ MUTANTS = [
         "runtime.autocast(c.precision)",
         'runtime.autocast("fp32")',
         _BF16,
+    ),
+    (
+        "scgan/stages/tables/decode.py",
+        "runtime.mixed(runtime.parallel(decoder), c.precision)",
+        'runtime.mixed(runtime.parallel(decoder), "fp32")',
+        ("tests/stages/tables/test_wiring.py",),
+    ),
+    (_LLOYD, "if torch.equal(moved, centres):", "if True:", _ROUNDS),
+    (_LLOYD, "torch.where(counts > 0, sums / counts, centres.double())", "sums / counts", _ROUNDS),
+    (_LLOYD, "seed + start)\n        rows", "seed)\n        rows", _ROUNDS),
+    (_LLOYD, "min(found, key", "max(found, key", _ROUNDS),
+    (
+        "scgan/clustering/in_memory.py",
+        'if eps.device.type == "cpu":',
+        "if True:",
+        _ROUNDS,
     ),
     (_GPU, "training = stage != EVALUATE and", "training =", _DEADLINE),
     (_GPU, "threading.current_thread() is threading.main_thread()", "True", _DEADLINE),

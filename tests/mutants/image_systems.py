@@ -20,8 +20,8 @@ _CHANGES = {
             ("y = y.to(self.device)\n", "y = y.to(self.device).roll(1, 1)\n"),
             ("self.generator(eps, z, rows)", "self.generator(eps, z, rows.roll(1, 1))"),
             (
-                "self.attributes.sample(num, generator, attribute)",
-                "self.attributes.sample(num, generator)",
+                "self.attributes.sample(num, generator, attribute, law)",
+                "self.attributes.sample(num, generator, None, law)",
             ),
         ],
         _IMAGE_DRAWING
@@ -35,8 +35,8 @@ _CHANGES = {
         _IMAGE_DRAWING + "test_attributes_are_read_by_two_networks[one]": [
             ("self.attributes.classifier(self.encoder.backbone(x))", "self.judge.classify(x)"),
             (
-                "self.judge.classify(x) for x",
-                "self.attributes.classifier(self.encoder.backbone(x)) for x",
+                "self._decide(images, self.judge.classify)",
+                "self.read(images)",
             ),
             ("(y.argmax(1) if", "(y.argmin(1) if"),
             ("(logits.argmax(1) if", "(logits.argmin(1) if"),
@@ -53,12 +53,14 @@ _CHANGES = {
         _IMAGE_SCORING
         + "test_distances_are_of_generated_to_real_images_and_their_floors_of_real_to_held_out": [
             (
-                "data.train, fake, networks",
-                "data.train, data.train, networks",
+                "            data.train,\n            fake,\n",
+                "            data.train,\n            data.train,\n",
             ),
-            ("data.train, fake, networks", "data.test, fake, networks"),
+            (
+                "            data.train,\n            fake,\n",
+                "            data.test,\n            fake,\n",
+            ),
             ("held_out=data.test", "held_out=None"),
-            ('chamfer=["encoder"]', 'chamfer=["judge"]'),
         ],
         _IMAGE_SCORING + "test_scores_are_of_no_more_images_than_are_set": [
             ("compared(data, c.num_images)", "compared(data, 10_000)"),
@@ -67,21 +69,26 @@ _CHANGES = {
             ("*named_networks(c, model.device)]", "]"),
         ],
         _IMAGE_SCORING + "test_control_is_of_what_was_asked_for_and_diversity_within_it[one]": [
-            ("model.read(fake), model.judged(fake)", "model.judged(fake), model.read(fake)"),
-            ("model.read(fake), model.judged(fake)", "model.read(fake), model.read(fake)"),
+            ('(("", model.read), ("judge_", model.judged))', '(("judge_", model.read),)'),
             (
-                "model.read(fake), model.judged(fake)",
-                "model.read(to_float(data.test)), model.judged(fake)",
+                '(("", model.read), ("judge_", model.judged))',
+                '(("", model.read), ("judge_", model.read))',
             ),
-            ("fake, asked, read, data.test,", "fake, read, read, data.test,"),
-            ("fake, asked, read, data.test,", "fake, read, asked, data.test,"),
-            ("fake, asked, read, data.test,", "fake, asked, read, data.train,"),
-            ("fake, asked, judged, data.test,", "fake, judged, judged, data.test,"),
+            ("control_scores(read(fake), asked,", "control_scores(asked, asked,"),
+            ("control_scores(read(fake), asked,", "control_scores(read(data.test), asked,"),
+            ("read(data.test), real_y, names", "read(data.train), real_y, names"),
+            (
+                "diversity_scores(fake, asked, data.test,",
+                "diversity_scores(fake, asked, data.train,",
+            ),
+            (
+                "diversity_scores(fake, asked, data.test,",
+                "diversity_scores(fake, real_y, data.test,",
+            ),
             (
                 "fake, asked = fake.cpu(), model.asked(y)",
                 "fake, asked = fake.cpu(), model.asked(y.flip(0))",
             ),
-            ('if name.startswith("control"):', "if True:"),
         ],
         _IMAGE_SCORING + "test_clusters_are_laid_beside_the_labels_of_the_held_out_images": [
             ("model.attributes_of(data.test, labels)", "model.attributes_of(data.train, labels)"),
@@ -144,10 +151,10 @@ _CHANGES = {
             ),
         ],
         _IMAGE_SCORING + "test_scores_are_of_no_more_images_than_are_set": [
-            ("num=c.num_images", "num=10_000"),
+            ("compared(data, c.num_images)", "compared(data, 10_000)"),
         ],
         _IMAGE_SCORING + "test_networks_that_the_user_names_are_measured_in": [
-            ("more=more", "more=()"),
+            ("*named_networks(c, model.device)]", "]"),
         ],
         _IMAGE_PICTURES + "test_the_unconditionals_samples_and_subspaces_are_drawn": [
             ("        yield from super().figures(model, data, seed)\n", ""),
@@ -172,7 +179,7 @@ _CHANGES = {
     },
     "scgan/losses/classification.py": {
         _CLASSIFICATION_LOSS + "test_equals_the_slow_loops": [
-            ('if kind == "one":', 'if kind == "many":'),
+            ('"one":\n        return F.cross', '"many":\n        return F.cross'),
             (
                 "return F.cross_entropy(logits, y)",
                 'return F.cross_entropy(logits, y, reduction="sum")',

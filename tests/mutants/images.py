@@ -151,19 +151,19 @@ _CHANGES = {
     },
     "scgan/stages/images/judge.py": {
         _ATTRIBUTE_TRAINING + "test_the_judge_learns_the_attributes_of_real_images[one]": [
-            ("found.rows(found.y[rows])", "found.rows(found.y[rows.flip(0)])"),
-            ("found.rows(found.y[rows])", "found.rows(found.y[rows]).roll(1, 1)"),
+            ("runtime.copy(y[rows])", "runtime.copy(y[rows.flip(0)])"),
+            ("runtime.copy(y[rows])", "runtime.copy(y[rows]).roll(1, 1)"),
             ("        descend(optimizer, loss)\n", ""),
             ("to_float(runtime.copy(images[rows]))", "images[rows].float()"),
         ],
         _ATTRIBUTE_TRAINING + "test_the_judge_learns_the_attributes_of_real_images[many]": [
-            ("attribute_loss(logits, y, found.kind)", 'attribute_loss(logits, y, "one")'),
+            ("attribute_loss(logits, target, kind)", 'attribute_loss(logits, target, "one")'),
         ],
         _ATTRIBUTE_TRAINING + "test_adam_has_the_rate_and_the_schedule_that_are_set[fit_judge]": [
             ("adam(network, c.learning_rate)", "adam(network, 1e-3)"),
         ],
         _ATTRIBUTE_TRAINING + "test_images_are_drawn_evenly[fit_judge]": [
-            ("images, found = inputs.data.train,", "images, found = inputs.data.train[:3],"),
+            ("images = inputs.data.train\n", "images = inputs.data.train[:3]\n"),
         ],
         _ATTRIBUTE_TRAINING + "test_the_judge_is_stored_and_taken_up_frozen": [
             ("judge.eval().requires_grad_(False)", "judge.requires_grad_(False)"),
@@ -175,14 +175,13 @@ _CHANGES = {
     },
     "scgan/stages/images/generate.py": {
         _GENERATOR_STEP + "test_every_update_is_the_papers[multiclass-hinge_clipped]": [
-            ("conditions.weight * loss", "loss"),
-            ("c.n, c.classification_weight", "c.n, 1.0"),
-            ("c.n, c.classification_weight", "1, c.classification_weight"),
+            ("conditions.weight(done) * loss", "loss"),
+            ("self.c.classification_weight * SCHEDULES", "1.0 * SCHEDULES"),
             ("self._generate(y), y)", "self._generate(y), y.flip(0))"),
             ("self._generate(y), y)", "self._generate(y), y.roll(1, 1))"),
             (
-                "self.attributes.classifier(self.backbone(x))",
-                "self.attributes.classifier(nn.functional.normalize(self.backbone(x)))",
+                "found.classifier(self.backbone(x))",
+                "found.classifier(nn.functional.normalize(self.backbone(x)))",
             ),
             (
                 'inputs.artifacts["encode"]).backbone',
@@ -212,11 +211,11 @@ _CHANGES = {
             ),
         ],
         _GENERATOR_STEP + "test_weights_and_periods_are_the_settings[changes1]": [
-            ("number % self.conditions.every == 0", "number % self.conditions.every == 1"),
+            ("number % self.conditions.c.n == 0", "number % self.conditions.c.n == 1"),
         ],
         _GENERATOR_STEP + "test_images_have_none_one_or_many_attributes[multiclass]": [
             (
-                "return attribute_loss(logits, y, self.attributes.kind)",
+                "return attribute_loss(logits, y, found.kind)",
                 'return attribute_loss(logits, y, "one")',
             ),
         ],

@@ -325,8 +325,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _DECODE,
-        "adam(network, c.learning_rate, betas",
-        "adam(network, c.d_learning_rate, betas",
+        "adam(decoder, c.learning_rate, betas",
+        "adam(decoder, c.d_learning_rate, betas",
         _EQ4,
     ),
     (
@@ -337,8 +337,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _DECODE,
-        "adam(network, c.learning_rate, betas=GAN_BETAS)",
-        "adam(network, c.learning_rate)",
+        "adam(decoder, c.learning_rate, betas=GAN_BETAS)",
+        "adam(decoder, c.learning_rate)",
         _EQ4,
     ),
     (
@@ -362,7 +362,12 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_DECODE, "        average.update(decoder)\n", "", _EQ4),
     (_DECODE, "noise_scale=c.noise_scale", "noise_scale=0.01", f"{_SETTING}[decoder-noise_scale]"),
     (_DECODE, "noise_dim=c.noise_dim", "noise_dim=6", f"{_SETTING}[decoder-noise_dim]"),
-    (_SYSTEM, "eps, self.decoder.noise(len(eps), generator)))", "eps))", None),
+    (
+        _SYSTEM,
+        "eps, self.decoder.noise(len(eps), generator))\n            rows",
+        "eps)\n            rows",
+        None,
+    ),
     (
         _SYSTEM,
         "by_rows(self.decoder, self.encode(x))",
@@ -371,17 +376,17 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _SYSTEM,
-        "self.latents[latent or self.trained_latent]",
-        "self.latents[self.trained_latent]",
+        "name = latent or self.trained_latent",
+        "name = self.trained_latent",
         None,
     ),
     (
         _SYSTEM,
-        "self.latents[latent or self.trained_latent]",
-        'self.latents[latent or "mapping"]',
+        "name = latent or self.trained_latent",
+        'name = latent or "mapping"',
         None,
     ),
-    (_SYSTEM, "generator, cluster)\n            rows", "generator, None)\n            rows", None),
+    (_SYSTEM, "generator, cluster)\n            x", "generator, None)\n            x", None),
     (_SYSTEM, "range(0, num, chunk)", "range(0, num, chunk + 1)", None),
     (
         _SYSTEM,

@@ -117,13 +117,18 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         None,
     ),
     (_RUNTIME, "batch[self.rank * rows : (self.rank + 1) * rows]", "batch[:rows]", None),
-    (_RUNTIME, 'if precision == "fp32":', 'if precision == "bf16":', None),
+    (
+        _RUNTIME,
+        'if precision == "fp32":\n            return contextlib',
+        'if precision == "bf16":\n            return contextlib',
+        None,
+    ),
     (_BLOCKS, "(seed + 0x9E3779B97F4A7C15 * number)", "(seed)", None),
     (_BLOCKS, "generator.manual_seed((seed +", "generator.manual_seed((self.seeds[0] +", None),
     (_MEMORY, "keep = counts >= min_rows", "keep = counts > min_rows", None),
     (_MEMORY, "keep = counts >= min_rows", "keep = counts >= 1", None),
     (_MEMORY, '"random_state": seed', '"random_state": 0', None),
-    (_MEMORY, '"max_iter": max_iter', '"max_iter": 300', None),
+    (_MEMORY, '"max_iter": max_iter,\n', '"max_iter": 300,\n', None),
     (_MEMORY, '"n_init": num_starts', '"n_init": 1', None),
     (_MEMORY, "if len(eps) > mini_batch_above:", "if len(eps) < mini_batch_above:", None),
     (
@@ -218,7 +223,7 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_REGULARIZERS, "gradient.square().sum(-1)", "gradient.square().mean(-1)", None),
     (_REGULARIZERS, "grams = [U @ U.T for U in bases]", "grams = [U.T @ U for U in bases]", None),
     (_INFOSCC_LOSS, "g_loss + orthogonality_weight * penalty", "g_loss + penalty", None),
-    (_CLASSIFICATION, 'if kind == "one":', 'if kind == "many":', None),
+    (_CLASSIFICATION, '"one":\n        return F.cross', '"many":\n        return F.cross', None),
 ]
 
 MUTANTS = [(path, old, new, (test or _TESTS[path],)) for path, old, new, test in _CHANGES]

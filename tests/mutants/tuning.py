@@ -98,10 +98,10 @@ MUTANTS = [
     (_RECORD, "if child.complete:\n            return", "if False:\n            return", _OF_STUDY),
     (_RECORD, "if trial.state not in FINISHED:", "if False:", _OF_STUDY),
     (_RECORD, "if name not in self.metrics:", "if True:", _OF_STUDY),
-    (_RECORD, '"FAILED" if trial.state == TrialState.FAIL', '"FAILED" if False', _OF_STUDY),
-    (_RECORD, "yield metrics[0], value, step", "yield metrics[0], value, 0", _OF_STUDY),
+    (_RECORD, 'TrialState.FAIL: "FAILED"', 'TrialState.FAIL: "FINISHED"', _OF_STUDY),
+    (_RECORD, '{metrics[0]}", value, step', '{metrics[0]}", value, 0', _OF_STUDY),
     (_RECORD, "trial.number in front, cause]", "False, cause]", _OF_STUDY),
-    (_RECORD, "known[0] if known else", "known[0] if False else", _OF_STUDY),
+    (_RECORD, "if not known:", "if True:", _OF_STUDY),
     (_PROGRESS, "now = finished - self.before", "now = finished", _OF_PROGRESS),
     (_PROGRESS, "if not at_once and time", "if time", _OF_PROGRESS),
     (

@@ -33,3 +33,12 @@ def test_results_are_in_the_cells_order(monkeypatch):
 def test_seeds_that_are_no_numbers_are_refused(seeds):
     with pytest.raises(ValueError, match="--seeds takes whole numbers"):
         reproduce.main.main(["scgan", "--seeds", seeds], standalone_mode=False)
+
+
+def test_some_tables_only():
+    cells = {title: SimpleNamespace(column=title) for title in ("", "Table 1: loss", "Table 2")}
+    rounds = [[[cells[""]]], [[cells["Table 1: loss"]], [cells["Table 2"]]]]
+    assert reproduce._some(rounds, "") == rounds
+    assert reproduce._some(rounds, "LOSS") == [[[cells[""]]], [[cells["Table 1: loss"]]]]
+    with pytest.raises(ValueError, match="is in no title; they are: .*Table 1: loss; Table 2"):
+        reproduce._some(rounds, "baseline")

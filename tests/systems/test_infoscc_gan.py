@@ -10,10 +10,11 @@ import torch
 from scgan import reproductions, systems
 from scgan.config import leaves, override
 from scgan.data.dataset import DataConfig
+from scgan.metrics.scores import Score
 from scgan.pipeline import run as pipeline
 from scgan.pipeline.executor import LocalExecutor
 from scgan.pipeline.spec import Spec
-from scgan.reproductions import Result
+from scgan.reproductions import Cell, Result
 from scgan.store.artifacts import ArtifactStore
 
 
@@ -26,8 +27,12 @@ def spec():
 
 
 @pytest.fixture(scope="module")
-def outcome(spec, tmp_path_factory):
-    store = ArtifactStore(str(tmp_path_factory.mktemp("infoscc")))
+def store(tmp_path_factory):
+    return ArtifactStore(str(tmp_path_factory.mktemp("infoscc")))
+
+
+@pytest.fixture(scope="module")
+def outcome(spec, store):
     return pipeline.run(spec, pipeline.prepare(spec), store, LocalExecutor())
 
 
@@ -100,7 +105,7 @@ def test_the_papers_tables_are_laid_beside_what_was_published(outcome):
     module = reproductions.load("infoscc_gan")
     first, others = module.rounds([0], 0.01, None)
     cells = [cell for group in others for cell in group]
-    assert len(cells) == 12 + 2 + 5 + 1
+    assert len(cells) == 12 + 2 + 5 + 6
     rows = {cell.row for cell in cells}
     assert {
         "global, hinge_clipped",
@@ -109,7 +114,7 @@ def test_the_papers_tables_are_laid_beside_what_was_published(outcome):
         "external",
         "3",
         "15",
-        "eigengan",
+        "eigengan, inner",
     } <= rows
     images = torch.zeros(12, 1, 28, 28)
     pages = module.render(
@@ -124,6 +129,66 @@ def test_the_papers_tables_are_laid_beside_what_was_published(outcome):
         0,
     )
     assert [cell.row for cell in many] == ["5"]
+
+
+def fake_scores(**values):
+    return {name: Score.of(name, *pair) for name, pair in values.items()}
+
+
+def test_the_baseline_differs_in_its_conditioning_alone():
+    module = reproductions.load("infoscc_gan")
+    _, others = module.rounds([3], 0.01, None)
+    cells = [group[0] for group in others if group[0].column == module.BASELINE]
+    assert len(cells) == 6
+    for vanilla, same, own in (cells[:3], cells[3:]):
+        theirs, ours = dict(leaves(vanilla.spec.config)), dict(leaves(same.spec.config))
+        assert {key: ours[key] for key in theirs} == theirs
+        assert set(ours) - set(theirs) == {
+            f"generator.{name}"
+            for name in (
+                "n",
+                "classification_weight",
+                "classification_schedule",
+                "certainty",
+                "attribute_law",
+                "balanced_mapper",
+            )
+        }
+        differing = {k for k, v in leaves(own.spec.config) if ours[k] != v}
+        assert differing == {"generator.discriminator"}
+        assert {cell.spec.seed for cell in (vanilla, same, own)} == {3}
+        assert vanilla.spec.system == "eigengan" and same.spec.system == "infoscc_gan"
+
+
+def test_the_baseline_shares_encoder_attributes_and_judge_through_the_store(outcome, store):
+    """By their keys: EigenGAN's run trains its generator only."""
+    made = set(store.keys())
+    same = override(outcome.spec.config, {"generator.discriminator": "global"})
+    config = reproductions.load("infoscc_gan").unconditional(same)
+    vanilla = Spec("eigengan", outcome.spec.data, config)
+    pipeline.run(vanilla, pipeline.prepare(vanilla), store, LocalExecutor())
+    new = {key.partition("-")[0] for key in set(store.keys()) - made}
+    assert new == {"generate", "evaluate"}
+
+
+def test_ratios_are_of_pairs_of_a_seed_and_ceilings_stand_in_brackets():
+    module = reproductions.load("infoscc_gan")
+    images = torch.zeros(12, 1, 28, 28)
+
+    def result(row, system, seed, fid):
+        cell = Cell(row, module.BASELINE, Spec(system, DataConfig(source="digits"), None, seed))
+        scores = fake_scores(fid_encoder_4k=(fid,), control_accuracy=(0.9, 0.95))
+        return Result(cell, scores, images, images)
+
+    results = [
+        result("eigengan, inner", "eigengan", 0, 2.0),
+        result("eigengan, inner", "eigengan", 1, 4.0),
+        result("infoscc_gan, global, inner", "infoscc_gan", 0, 1.0),
+        result("infoscc_gan, global, inner", "infoscc_gan", 1, 3.0),
+    ]
+    text = module.render(results).markdown
+    assert "| infoscc_gan, global, inner | 0.625 ± 0.2 | - |" in text
+    assert "0.9 ± 0 (0.95)" in text
 
 
 def test_eigengan_takes_no_attributes(spec):

@@ -8,9 +8,11 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from scipy import stats
 from torch.testing import assert_close
 
 from scgan.config import override
+from scgan.nn.margins import Margins
 from scgan.nn.subspace import SubspaceDecoder
 from scgan.stages.tables import decode, encode
 from scgan.stages.tables import map as mapping
@@ -207,3 +209,21 @@ def test_each_latent_model_is_drawn_under_its_own_name(monkeypatch):
         name: float(place) for place, name in enumerate(titles)
     }
     plt.close("all")
+
+
+def test_samples_are_brought_to_their_own_latents_margins():
+    model, artifacts = model_of()
+    plain = {name: model.sample(3000, seeded(), latent=name) for name in LATENTS}
+    tensors = dict(artifacts["decode"].tensors)
+    for name in LATENTS:
+        margins = Margins.fit(plain[name], torch.tensor([True, False]))
+        tensors |= named_weights(f"margins_{name}", margins)
+
+    config = override(scgan.SCGANConfig(), {"mappers.kind": "adversarial", "encoder.code_dim": 4})
+    matched = scgan.SCGANModel(config, artifacts | {"decode": Artifact(tensors)}, CPU)
+    for name in LATENTS:
+        x = matched.sample(3000, seeded(), latent=name)
+        assert torch.equal(x[:, 1], plain[name][:, 1])
+        assert stats.kstest(x[:, 0], "norm").statistic < 0.01
+        assert stats.kstest(plain[name][:, 0], "norm").statistic > 0.1
+    assert torch.equal(matched.sample(9, seeded()), matched.sample(9, seeded(), latent="mapping"))

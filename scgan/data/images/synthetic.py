@@ -117,7 +117,7 @@ def paint(strengths: np.ndarray, scenes: Scenes) -> np.ndarray:
     Returns:
         uint8, ``[N, S, S, 3]``.
     """
-    strength = dict(zip(NAMES, np.float32(strengths).T, strict=True))
+    strength = dict(zip(NAMES, strengths.astype(np.float32).T, strict=True))
     radius = scenes.radius + 0.16 * strength[LARGE]
     x = np.broadcast_to(scenes.background[:, None, None], scenes.grain.shape).astype(np.float32)
 
@@ -128,14 +128,14 @@ def paint(strengths: np.ndarray, scenes: Scenes) -> np.ndarray:
             place, part = _place(rows, layer.box, scenes, radius, strength[SQUARE])
             cover = layer.cover(place) * s[rows, None, None]
             below = x[rows, *part]
-            x[rows, *part] = below + cover[..., None] * (np.float32(layer.colour) - below)
+            x[rows, *part] = below + cover[..., None] * (np.array(layer.colour, np.float32) - below)
 
     for layer in BACKGROUND:
         lay(layer)
 
     place, part = _place(np.arange(len(x)), BODY, scenes, radius, strength[SQUARE])
     body = place.body()[..., None]
-    x[:, *part] += body * (np.float32(scenes.grey)[:, None, None, None] - x[:, *part])
+    x[:, *part] += body * (scenes.grey.astype(np.float32)[:, None, None, None] - x[:, *part])
 
     for layer in LAYERS[len(BACKGROUND) :]:
         lay(layer)

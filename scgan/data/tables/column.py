@@ -88,6 +88,11 @@ class Column:
         return "linear" if self.ranks is None else "ranks"
 
     @property
+    def is_normal(self) -> bool:
+        """Whether z is standard normal over the training rows: by ranks, with no wide gap."""
+        return self.ranks is not None and not len(self.ranks.breaks)
+
+    @property
     def mean(self) -> float:
         """Mean on the training rows, in the user's units."""
         return math.ldexp(

@@ -156,14 +156,18 @@ class Ranks:
         arrays = (self.lower, self.upper, self.breaks)
         lower, upper, breaks = (share + (1 - share) * rank for rank in arrays)
         lower[0] = share
-        below = ((self.d, d), (lower, 0), (upper, share))
-        return Ranks(*(np.insert(array, 0, value) for array, value in below), breaks)
+        raised = Ranks(self.d, lower, upper, breaks)
+        return raised._inserted(0, (d, 0.0, share))
 
     def _with(self, place: int, d: float, rank: float) -> Ranks:
         """The same with one more value at a place."""
-        arrays = zip((self.d, self.lower, self.upper), (d, rank, rank), strict=True)
-        longer = (np.insert(array, place, value) for array, value in arrays)
-        return Ranks(*longer, self.breaks)
+        return self._inserted(place, (d, rank, rank))
+
+    def _inserted(self, place: int, values: tuple[float, float, float]) -> Ranks:
+        """The same with a value, F below it and F at it at a place."""
+        arrays = zip((self.d, self.lower, self.upper), values, strict=True)
+        d, lower, upper = (np.insert(array, place, value) for array, value in arrays)
+        return Ranks(d, lower, upper, self.breaks)
 
     def forward(self, d: np.ndarray, place: np.ndarray | float, spread: float) -> np.ndarray:
         """Distances to z.

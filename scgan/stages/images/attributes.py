@@ -156,7 +156,7 @@ def attributes(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> A
     else:
         start = inputs.generator("attributes", "start")
         clusters = fit_clusters(
-            _space(c.space, h, u),
+            _space(c.space, h, u).to(runtime.device),
             c.num_clusters,
             min_rows=2,
             max_iter=c.max_iter,

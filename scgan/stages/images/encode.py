@@ -3,63 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from scgan.contract import Inputs, Units
 from scgan.data.dataset import Dataset
 from scgan.data.images.augment import ViewName, Views
 from scgan.data.images.schema import to_float
-from scgan.nn.image_encoder import BackboneName, ImageEncoder
-from scgan.stages.images.siamese import SIAMESE, SiameseName
+from scgan.nn.image_encoder import ImageEncoder
+from scgan.stages.images.encoder_settings import ImageEncoderSettings
+from scgan.stages.images.siamese import SIAMESE
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import adam, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import (
-    LearningRate,
-    NumSamples,
-    Precision,
-    Schedule,
-    TrainingSettings,
-)
 from scgan.training.state import TrainState, named_weights
-
-
-class ImageEncoderSettings(TrainingSettings):
-    """Stage 1, for images of 28 and 32 pixels on a CPU; the preset "paper" is the authors'."""
-
-    backbone: BackboneName = Field(
-        "small", description="network of the features h; small is for 28 and 32 pixels"
-    )
-    projection_dim: int = Field(
-        64, ge=1, le=8192, description="dimension of u, in which views are compared"
-    )
-    views: ViewName | Literal["auto"] = Field(
-        "auto", description="auto: simclr for colour, affine for grey"
-    )
-    contrastive: SiameseName = Field(
-        "simclr", description="what holds two views together: simclr is the paper's"
-    )
-    temperature: float = Field(
-        0.5, gt=0, le=100, description="simclr: divides the cosines; 0.5 is the paper's code's"
-    )
-    target_momentum: float = Field(
-        0.99, ge=0, le=1, description="byol: share of itself that the target keeps in a first step"
-    )
-    redundancy_weight: float = Field(
-        5e-3, ge=0, description="barlow_twins: lambda, of correlations between dimensions"
-    )
-    batch_size: int = Field(
-        256, ge=2, description="images a step, over all workers; simclr's negatives are among them"
-    )
-    num_samples: NumSamples = Field(380_000, description="images seen, over all workers")
-    learning_rate: LearningRate = 1e-3
-    weight_decay: float = Field(1e-6, ge=0, description="of Adam, on all weights; SimCLR's")
-    schedule: Schedule = "cosine"
-    precision: Precision = "fp32"
 
 
 def build_image_encoder(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +11,8 @@ from typing_extensions import override
 
 from scgan.losses.contrastive import barlow_twins, byol, byol_momentum, nt_xent
 from scgan.nn.image_encoder import ImageEncoder, build_predictor
+from scgan.stages.images.encoder_settings import ImageEncoderSettings, SiameseName
 from scgan.training.runtime import Runtime
-
-if TYPE_CHECKING:
-    from scgan.stages.images.encode import ImageEncoderSettings
-
-SiameseName = Literal["simclr", "byol", "barlow_twins"]
 
 
 class Siamese:
@@ -109,8 +104,9 @@ class BYOL(Siamese):
     @torch.no_grad()
     def follow(self, done: float) -> None:
         keep = byol_momentum(self.c.target_momentum, done)
-        ours, theirs = list(self.target.parameters()), list(self.encoder.parameters())
-        torch._foreach_lerp_(ours, theirs, 1 - keep)
+        pairs = zip(self.target.parameters(), self.encoder.parameters(), strict=True)
+        for theirs, ours in pairs:
+            theirs.lerp_(ours, 1 - keep)
 
 
 SIAMESE: Mapping[SiameseName, type[Siamese]] = {

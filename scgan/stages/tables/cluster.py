@@ -110,11 +110,12 @@ def cluster(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Arti
     """Stage 2, the partition of the codes into K subsets."""
     c: ClusterSettings = config.clusters
     encoder = load_encoder(config.encoder, inputs.artifacts["encode"]).to(runtime.device)
-    eps = encoder.embed(inputs.data.train.to(runtime.device)).cpu()
+    on_device = encoder.embed(inputs.data.train.to(runtime.device))
+    eps = on_device.cpu()
     num, why = num_clusters(c, eps, _seed(inputs))
 
     found = fit_clusters(
-        eps,
+        on_device,
         num,
         min_rows=c.min_rows,
         max_iter=c.max_iter,

@@ -15,9 +15,11 @@ from scgan.losses.regularizers import orthogonality
 from scgan.losses.scgan import decoder_loss, discriminator_loss
 from scgan.nn.critics import Critic, CriticNormalisation
 from scgan.nn.mappers import Whitening
+from scgan.nn.margins import Margins
+from scgan.nn.mlp import by_rows
 from scgan.nn.subspace import SubspaceDecoder
 from scgan.stages.tables.cluster import ClusteredCodes
-from scgan.stages.tables.latents import LatentName, latent_model
+from scgan.stages.tables.latents import LATENTS, LatentName, latent_model
 from scgan.stages.tables.rows import training_codes, training_rows
 from scgan.store.artifacts import Artifact
 from scgan.training.blocks import Blocks
@@ -33,6 +35,7 @@ from scgan.training.settings import (
 )
 from scgan.training.state import Average, TrainState, named_weights
 
+NUM_MARGIN_SAMPLES = 65_536  # rows of each latent model that the margins are taken from
 AXIS_FLOOR = 0.01  # least scale of a principal axis, as a share of the largest
 
 
@@ -92,6 +95,11 @@ class DecoderSettings(TrainingSettings):
     )
     r1_every: int = Field(
         16, ge=1, description="steps from one with the penalty to the next, to save time"
+    )
+    match_margins: bool = Field(
+        True,
+        description="whether samples of columns that are modelled by ranks are brought to the "
+        "data's distribution, column by column, once the decoder is trained; ours",
     )
     orthogonality_weight: float = Field(
         1.0, ge=0, description="of how far the bases of the noise are from orthonormal"
@@ -170,6 +178,14 @@ def load_decoder(c: DecoderSettings, artifact: Artifact) -> SubspaceDecoder:
     return decoder
 
 
+def load_margins(artifact: Artifact, latent: LatentName) -> Margins:
+    """What brings samples of a latent model to the data's margins."""
+    margins = Margins(len(artifact.tensors["decoder.output.bias"]))
+    if section := artifact.section(f"margins_{latent}"):
+        margins.load_state_dict(section)
+    return margins
+
+
 def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 3: reconstruct x from its code with fixed noise, generate from latents with random.
 
@@ -219,7 +235,29 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         return losses
 
     curve = train(state, step, c, name="decode", runtime=runtime)
-    return Artifact(named_weights("decoder", average.module), {"curve": curve})
+    tensors = named_weights("decoder", average.module)
+    tensors |= _margins(config, average.module, inputs, device)
+    return Artifact(tensors, {"curve": curve})
+
+
+@torch.no_grad()
+def _margins(
+    config: Any, decoder: SubspaceDecoder, inputs: Inputs, device: torch.device
+) -> dict[str, Tensor]:
+    """Margins of each latent model, from samples of it, as an artifact holds them."""
+    columns = inputs.data.table_schema.modelled
+    matched = torch.tensor([column.is_normal for column in columns], device=device)
+    if not config.decoder.match_margins or not matched.any():
+        return {}
+
+    tensors: dict[str, Tensor] = {}
+    for name in LATENTS:
+        generator = inputs.generator("decode", f"margins {name}", device)
+        latents = latent_model(name, config, inputs.artifacts, device)
+        eps = latents.sample(NUM_MARGIN_SAMPLES, generator)
+        x = by_rows(decoder, eps, decoder.noise(len(eps), generator))
+        tensors |= named_weights(f"margins_{name}", Margins.fit(x, matched))
+    return tensors
 
 
 def _first_rows(inputs: Inputs, eps: Tensor, runtime: Runtime) -> tuple[Tensor, Tensor]:

@@ -237,7 +237,7 @@ def mapper_batches(
     def draw(generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
         index, prior = [], []
         for start, length, generator in zip(starts, lengths, generators, strict=False):
-            on = {"generator": generator, "device": device}
+            on: dict[str, Any] = {"generator": generator, "device": device}
             index.append(start + torch.randint(length, (steps, c.batch_size), **on))
             prior.append(torch.randn(steps, c.batch_size, mappers.code_dim, **on))
         return eps[torch.stack(index)], torch.stack(prior)

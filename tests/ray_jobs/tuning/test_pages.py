@@ -31,7 +31,6 @@ from scgan.data.dataset import DataConfig
 from scgan.pipeline.executor import LocalExecutor
 from scgan.pipeline.spec import Spec
 from scgan.tracking import view
-from scgan.tracking.naming import run_name
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
@@ -162,10 +161,52 @@ def keep(page: Any, tmp_path: Path, name: str) -> None:
 def test_the_address_opens_the_runs_with_what_tells_them_apart(shown, browser, tmp_path):
     text = visit(browser, shown.url + view.page(shown.experiment_id), "search spirals")
     keep(browser, tmp_path, "runs")
-    for change in CHANGES:
-        assert run_name(replace(SPEC, config=override(CONFIG, change)))[:12] in text
-    for column in ("decoder.lambda_x", "clusters.num_clusters", "sliced_wasserstein"):
+    for change in CHANGES[1:]:
+        ((key, value),) = change.items()
+        assert f"{key.rpartition('.')[2]}={value:g}" in text
+    for column in ("clusters.num_clusters", "decoder.lambda_x", "sliced_wasserstein"):
         assert column in text
-    assert "Traces" not in browser.title() and "encoder.num_samples" not in text
+    assert "num_samples" not in text  # which all have alike
     rows = browser.locator(".ag-center-cols-container .ag-row").count()
     assert rows == len(CHANGES) + 1  # stages, trials and the best run lie under these
+
+
+def test_runs_are_compared_by_what_differs(shown, browser, tmp_path):
+    runs = [run.info.run_id for run in shown.runs("scgan.run_id")]
+    query = f"runs={quote(json.dumps(runs))}&experiments={quote(json.dumps([shown.experiment_id]))}"
+    text = visit(browser, f"{shown.url}/#/compare-runs?{query}", "Run details")
+    keep(browser, tmp_path, "compare")
+    assert f"Comparing {len(runs)} Runs from 1 Experiment" in text
+    assert "lambda_x=0.1" in text and "num_clusters=12" in text
+
+
+def test_the_models_page_shows_scores_settings_and_data(shown, browser, tmp_path):
+    (best,) = (r for r in shown.runs("scgan.run_id") if "mlflow.parentRunId" in r.data.tags)
+    model_id = best.data.tags["scgan.model_uri"].rpartition("/")[2]
+    address = f"{shown.url}/#/experiments/{shown.experiment_id}/models/{model_id}"
+    text = visit(browser, f"{address}?workflowType=machine_learning", "Datasets used")
+    browser.get_by_text("sliced_wasserstein").first.wait_for()
+    keep(browser, tmp_path, "model")
+    assert best.data.tags["scgan.run_id"] in text and "Parameters" in text
+    for told in ("sliced_wasserstein", "two_spirals (#", "spirals", "Registered"):
+        assert told in browser.inner_text("body")
+    assert "Not registered" not in text
+
+
+def test_the_searchs_page_links_the_best_run_and_its_trials(shown, browser, tmp_path):
+    (search_run,) = shown.runs("scgan.search")
+    (best,) = (r for r in shown.runs("scgan.run_id") if "mlflow.parentRunId" in r.data.tags)
+    assert best.data.tags["mlflow.parentRunId"] == search_run.info.run_id
+    address = f"{shown.url}/#/experiments/{shown.experiment_id}/runs/{search_run.info.run_id}"
+    text = visit(browser, f"{address}?workflowType=machine_learning", "About this run")
+    keep(browser, tmp_path, "search")
+    assert "stopped early" in text and "search.py" in text and "Created by" in text
+    browser.get_by_text(best.data.tags["scgan.run_id"]).first.click()
+    browser.wait_for_url(f"**/runs/{best.info.run_id}**")
+
+    text = visit(browser, f"{address}/artifacts?workflowType=machine_learning", "trials.json")
+    browser.get_by_text("trials.json").first.click()
+    browser.get_by_text("decoder/lambda_x").first.wait_for()
+    browser.wait_for_timeout(1500)
+    trial = shown.runs("scgan.trial")[0]
+    assert trial.data.params["decoder.lambda_x"][:6] in browser.inner_text("body")

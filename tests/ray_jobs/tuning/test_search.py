@@ -110,16 +110,16 @@ def test_mlflow_shows_the_search_and_each_trial_once(searched, mlflow_runs):
     study = study_of(searched)
     assert sorted(children) == list(range(6)) and parent.info.status == "FINISHED"
     for trial in study.trials:
-        run = children[trial.number]
-        assert (
-            run.info.status == "FINISHED"
-            and run.data.tags["mlflow.parentRunId"] == parent.info.run_id
-        )
+        run, stopped = children[trial.number], trial.state == TrialState.PRUNED
+        assert run.info.status == ("KILLED" if stopped else "FINISHED")
+        assert run.info.run_name.endswith("stopped early") == stopped
+        assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
         assert run.data.params == {key: str(value) for key, value in trial.params.items()}
-        curve = client.get_metric_history(run.info.run_id, "sliced_wasserstein")
+        curve = client.get_metric_history(run.info.run_id, "val/sliced_wasserstein")
         assert {point.step: point.value for point in curve} == trial.intermediate_values
-        assert ("reconstruction_mse" in run.data.metrics) == (trial.state == TrialState.COMPLETE)
-    assert parent.data.metrics["best/sliced_wasserstein"] == study.best_value
+        whole = "val/reconstruction_mse" in run.data.metrics
+        assert whole == (trial.state == TrialState.COMPLETE)
+    assert parent.data.metrics["val/sliced_wasserstein"] == study.best_value
     assert {"history.png", "parallel-coordinates.png"} <= {
         Path(file.path).name for file in client.list_artifacts(parent.info.run_id, "pictures")
     }
@@ -131,13 +131,20 @@ def test_the_best_is_trained_on_all_rows_scored_on_the_held_out_ones_and_registe
 ):
     client, parent, _ = mlflow_runs(searched)
     version = client.get_model_version_by_alias("tiny", "best")
-    name = client.get_run(version.run_id).data.tags["scgan.run_id"]
+    tags = client.get_run(version.run_id).data.tags
+    name = tags["scgan.run_id"]
+    assert tags["mlflow.parentRunId"] == parent.info.run_id
+    assert f"runs/{version.run_id}" in parent.data.tags["mlflow.note.content"]
+    model = client.get_logged_model(tags["scgan.model_uri"].removeprefix("models:/"))
+    linked = json.loads(model.tags["mlflow.modelVersions"])
+    assert linked == [{"name": "tiny", "version": int(version.version)}]
     stored = open_run(name, ArtifactStore(str(searched)))
     assert stored.spec.config == override(CONFIG, study_of(searched).best_trial.params)
-    assert (
-        parent.data.metrics["held_out/sliced_wasserstein"]
-        == stored.scores["sliced_wasserstein"].value
-    )
+    scored = stored.scores["sliced_wasserstein"].value
+    assert parent.data.metrics["sliced_wasserstein"] == scored
+    (told,) = (metric for metric in model.metrics if metric.key == "sliced_wasserstein")
+    assert told.value == scored and told.dataset_name == "two_spirals"
+    assert model.params["data.source"] == "two_spirals"
     assert len(stored.outcome().data.train) == 1500
 
 

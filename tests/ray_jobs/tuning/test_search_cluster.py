@@ -127,4 +127,4 @@ def test_two_metrics_have_a_front(ray_head, tmp_path, monkeypatch):
     for run in runs:
         if "scgan.trial" in run.data.tags:
             values = study.trials[int(run.data.tags["scgan.trial"])].values
-            assert [run.data.metrics[name] for name in metrics[1::2]] == values
+            assert [run.data.metrics[f"val/{name}"] for name in metrics[1::2]] == values

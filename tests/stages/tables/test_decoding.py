@@ -23,6 +23,8 @@ from scgan.systems.scgan import SCGANConfig
 from scgan.training.loop import descend
 from scgan.training.runtime import Runtime
 
+LINEAR = SimpleNamespace(modelled=[SimpleNamespace(is_normal=False)] * 2)
+
 
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
@@ -48,7 +50,7 @@ def inputs():
     mappers = mapping.build_mappers(config_of().mappers, 4, 2, [seeded(3)])
     mappers.whitening.fit([codes], 1e-3)
     mapped = Artifact(dict(mappers.state_dict()), {"data_dim": 2})
-    data = SimpleNamespace(train=x, stream=None, num_train=len(x))
+    data = SimpleNamespace(train=x, stream=None, num_train=len(x), table_schema=LINEAR)
     return Inputs(data, {"cluster": found.to_artifact(), "map": mapped}, 0)
 
 

@@ -27,6 +27,7 @@ from scgan.systems.scgan import SCGANConfig
 from scgan.training.runtime import Runtime
 
 CPU = torch.device("cpu")
+LINEAR = SimpleNamespace(modelled=[SimpleNamespace(is_normal=False)] * 2)
 
 
 def seeded(seed=0):
@@ -63,7 +64,7 @@ def inputs():
     found = ClusteredCodes(centres, torch.bincount(k), spread, 3, k, codes)
     mappers = mapping.build_mappers(config_of().mappers, 4, 2, [seeded(3), seeded(4)])
     mapped = Artifact(dict(mappers.state_dict()), {"data_dim": 2})
-    data = SimpleNamespace(train=x, stream=None, num_train=len(x))
+    data = SimpleNamespace(train=x, stream=None, num_train=len(x), table_schema=LINEAR)
     return Inputs(data, {"cluster": found.to_artifact(), "map": mapped}, 0)
 
 

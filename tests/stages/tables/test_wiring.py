@@ -32,6 +32,7 @@ LENGTHS = {
     "decoder.num_samples": 4096,
     "decoder.batch_size": 512,
 }
+LINEAR = SimpleNamespace(modelled=[SimpleNamespace(is_normal=False)] * 2)
 
 
 def seeded(seed=0):
@@ -61,7 +62,7 @@ def map_artifact():
 @pytest.fixture
 def inputs():
     x = torch.randn(400, 2, generator=seeded(4))
-    data = SimpleNamespace(train=x, stream=None, num_train=400)
+    data = SimpleNamespace(train=x, stream=None, num_train=400, table_schema=LINEAR)
     return Inputs(data, {"cluster": cluster_artifact(), "map": map_artifact()}, 0)
 
 
@@ -316,6 +317,7 @@ OTHER = {
         "d_pack": 2,
         "r1_weight": 3.0,
         "r1_every": 2,
+        "match_margins": False,
         "orthogonality_weight": 30.0,
         "ema_half_life": 1.0,
         "batch_size": 256,
@@ -341,7 +343,8 @@ def fit():
     """Fits the stage of a section, on rows of which the encoder and the clusters are trained."""
     angle = 6.3 * torch.rand(400, generator=seeded(5))
     x = torch.stack([angle.cos(), angle.sin()], 1) + 0.05 * torch.randn(400, 2, generator=seeded(6))
-    data = SimpleNamespace(train=x, stream=None, num_train=400)
+    ranked = SimpleNamespace(modelled=[SimpleNamespace(is_normal=True)] * 2)
+    data = SimpleNamespace(train=x, stream=None, num_train=400, table_schema=ranked)
     codes = {"cluster": cluster_artifact(), "map": map_artifact()}
     codes["encode"] = encode.encode(config_of(), ("all",), Inputs(data, {}, 0), Runtime())
 

@@ -14,7 +14,7 @@ from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import ArtifactStore
 
 SMALL = {
-    "encoder.backbone": "resnet18",
+    "encoder.backbone": "small",  # of 28 pixels
     "encoder.views": "affine",  # the digits are grey
     "generator.max_width": 16,
     "generator.code_dim": 16,

@@ -1,0 +1,38 @@
+"""Of what samples' columns are brought to."""
+
+_NN, _DECODE, _SCGAN = (
+    "scgan/nn/margins.py",
+    "scgan/stages/tables/decode.py",
+    "scgan/systems/scgan.py",
+)
+_ALONE = ("tests/nn/test_margins.py",)
+_STAGE = ("tests/stages/tables/test_margins.py",)
+_MODEL = ("tests/systems/test_scgan.py",)
+
+MUTANTS = [
+    (
+        _NN,
+        "return torch.where(self.matched[:, None], z + beyond, columns).T",
+        "return (z + beyond).T",
+        _ALONE,
+    ),
+    (_NN, "z + beyond, columns", "z, columns", _ALONE),
+    (_NN, "* len(x) - 0.5", "* len(x) * 0.9", _ALONE),
+    (_NN, "margins.matched.copy_(matched)", "margins.matched.fill_(True)", _ALONE),
+    (_NN, "share * (self.levels[right] - self.levels[right - 1])", "0.5 * 0.0125", _ALONE),
+    (_DECODE, "column.is_normal for column", "True for column", _STAGE),
+    (_DECODE, "not config.decoder.match_margins or", "", _STAGE),
+    (
+        _DECODE,
+        "latents = latent_model(name, config, inputs.artifacts, device)\n        eps",
+        'latents = latent_model("real", config, inputs.artifacts, device)\n        eps',
+        _STAGE,
+    ),
+    (_SCGAN, "rows.append(margins(x))", "rows.append(x)", _MODEL),
+    (
+        _SCGAN,
+        "self.margins[name], list[Tensor]()",
+        "self.margins[self.trained_latent], list[Tensor]()",
+        _MODEL,
+    ),
+]
