@@ -80,8 +80,8 @@ class Picture:
             axis.set_label_text(short(name), parse_math=False)
             _ticks(axis, words[place], kinds[place])
 
-        place = {"loc": "lower right", "bbox_to_anchor": (1.02, 0.99)}
-        self._axes.legend(**place, ncols=2, markerscale=2.5)
+        corner = (1.02, 0.99)
+        self._axes.legend(loc="lower right", bbox_to_anchor=corner, ncols=2, markerscale=2.5)
         self._canvas.draw()
         self._below, self._drawn_for = self._canvas.copy_from_bbox(figure.bbox), words
 
