@@ -77,9 +77,8 @@ class SCGANModel:
             name: latents.latent_model(name, config, artifacts, device) for name in LATENTS
         }
         self.trained_latent = config.decoder.latent
-        self.margins = {
-            name: decode.load_margins(artifacts["decode"], name).to(device) for name in LATENTS
-        }
+        stored = artifacts["decode"]
+        self.margins = {name: decode.load_margins(stored, name).to(device) for name in LATENTS}
 
         mapped = artifacts["map"].meta
         self.mapper_distances: list[float] = mapped["quality"]
