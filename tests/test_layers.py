@@ -26,6 +26,7 @@ ORDER = (  # what stands on one line may be imported by those on the same line a
     "ray_jobs.cluster",
     "ray_jobs.tuning",
     "ray_jobs.full_pipeline ray_jobs.search ray_jobs.reproduce ray_jobs.serve",
+    "ray_jobs.scripts",
     "ray_jobs.benchmarks",
     "ray_jobs.benchmark",
 )

@@ -40,5 +40,8 @@ def serve(run: str, store_url: str, *, host: str, port: int | None, browser: boo
 
     from streamlit.web.cli import main
 
-    words = [word for name, value in settings.items() for word in (f"--{name}", value)]
+    words: list[str] = []
+    for name, value in settings.items():
+        words += [f"--{name}", value]
+
     main.main(["run", str(PAGE), *words, "--", run, store_url], standalone_mode=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -94,11 +95,8 @@ def traversals(
     Source: [EIGENGAN] Fig. 4; [INFOSCC-GAN] Figs. 6 and 7.
     """
     across = min(len(strips), 3 if strips[0].shape[-1] <= 32 else 2)  # larger images are to be seen
-    figure, axes = panels(
-        len(strips),
-        across,
-        _size(strips[0], WIDTH / across, [label for each in labels for label in each]),
-    )
+    size = _size(strips[0], WIDTH / across, list(itertools.chain.from_iterable(labels)))
+    figure, axes = panels(len(strips), across, size)
     for i, (ax, rows) in enumerate(zip(axes, strips, strict=True)):
         ends = {0: ", coarsest", len(strips) - 1: ", finest"} if len(strips) > 1 else {}
         names = [str(number + 1) for number in range(len(rows))]

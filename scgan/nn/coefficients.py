@@ -23,7 +23,10 @@ def dimension_names(importances: Sequence[Tensor]) -> tuple[str, ...]:
 def places(importances: Sequence[Tensor]) -> list[tuple[int, int]]:
     """Layer and coordinate of each name, counted from 0."""
     orders = [layer.abs().argsort(descending=True, stable=True).tolist() for layer in importances]
-    return [(layer, place) for layer, order in enumerate(orders) for place in order]
+    found: list[tuple[int, int]] = []
+    for layer, order in enumerate(orders):
+        found += [(layer, place) for place in order]
+    return found
 
 
 def with_coefficients(z: Tensor, importances: Sequence[Tensor], chosen: Tensor | None) -> Tensor:

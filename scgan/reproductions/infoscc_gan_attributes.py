@@ -7,6 +7,7 @@ held-out real images.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -69,24 +70,18 @@ def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list
     schema = load(data, 0).schema
     known = set(schema.attributes) if isinstance(schema, ImageSchema) else set()
     sets = next((s for s in (CELEBA, STAND_IN) if set(s["15"].split(",")) <= known), None)
-    if sets is None:
+    if sets is None or not isinstance(schema, ImageSchema):
         raise ValueError(f"{data.source} has not the attributes of Tables 4 to 6: {CELEBA['15']}")
 
     changes = {"attributes.source": "external"}
     if schema.size > SMALL:
         changes["encoder.backbone"] = "resnet18"
     config = override(shortened(SYSTEM.presets["default"], budget), changes)
-    cells = [
-        Cell(
-            number,
-            MANY,
-            Spec("infoscc_gan", override(data, {"attributes": names}), config, seed),
-            strengths,
-        )
-        for seed in seeds
-        for number, names in sets.items()
-    ]
-    return [[[cell] for cell in cells]]
+    groups = []
+    for seed, (number, names) in itertools.product(seeds, sets.items()):
+        spec = Spec("infoscc_gan", override(data, {"attributes": names}), config, seed)
+        groups.append([Cell(number, MANY, spec, strengths)])
+    return [groups]
 
 
 def strengths(outcome: Outcome, store: ArtifactStore) -> dict[str, Score]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -81,7 +81,7 @@ class Conditions:
         found = self.attributes
         logits = found.classifier(self.backbone(x)).float()
         if self.c.certainty == "as_real":
-            return limited_attribute_loss(logits, y, found.kind, found.real_loss.to(logits.device))
+            return limited_attribute_loss(logits, y, found.kind, found.real_loss)
         return attribute_loss(logits, y, found.kind)
 
     def weight(self, done: float) -> float:
@@ -104,6 +104,7 @@ def generate_conditionally(config: Any, units: Units, inputs: Inputs, runtime: R
     """
     found = load_attributes(inputs.artifacts["attributes"])
     found.classifier.to(runtime.device)
+    found = replace(found, real_loss=found.real_loss.to(runtime.device))
     backbone = load_image_encoder(config.encoder, inputs.artifacts["encode"]).backbone
     runtime.place(backbone)
     c: ConditionalSettings = config.generator
@@ -214,7 +215,7 @@ class GeneratorTraining:
         if conditions.c.attribute_law == "frequency":
             return self._attributes(self._rows())
         y = conditions.attributes.sample(self.c.batch_size, self.batches, law="uniform")
-        return self.runtime.share(y).to(self.runtime.device)
+        return self.runtime.copy(self.runtime.share(y))
 
     def _generate(self, y: Tensor) -> Tensor:
         """Images with attributes ``y`` ``[b, A]``, of this worker's share of a batch of latents."""
