@@ -46,7 +46,8 @@ def test_a_run_is_named_by_what_was_changed():
 
 def test_settings_of_one_last_word_have_their_whole_keys_and_sizes_are_named_alone():
     name = name_of(encoder__num_samples=8192, decoder__width=64, mappers__lambda_eps=2.0)
-    assert name == ("lambda_eps=2 decoder.width=64 encoder.num_samples=8192 · scgan checkerboard")
+    assert name == "lambda_eps=2 decoder.width=64 +1 more · scgan checkerboard"
+    assert name_of(encoder__num_samples=8192) == "encoder.num_samples=8192 · scgan checkerboard"
 
 
 def test_a_name_holds_a_few_settings_and_counts_the_others():
