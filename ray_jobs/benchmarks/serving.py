@@ -27,7 +27,7 @@ from scgan.pipeline.executor import LocalExecutor
 from scgan.store.artifacts import ArtifactStore
 from scgan.tracking.model import save_model
 
-HOST, START_SECONDS = "127.0.0.1", 300.0
+HOST, START_SECONDS = "127.0.0.1", 600.0
 JSON = {"Content-Type": "application/json"}
 SIZES = {"encoder.num_samples": 20_480, "mappers.num_samples": 2560, "decoder.num_samples": 10_240}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +46,7 @@ class Picture:
 
         names = (self.across, self.up)
         clouds = [self.real, samples] if self.real else [samples]
-        words = [_words([rows[name] for rows in clouds]) for name in names]
+        words = [_words(name, clouds) for name in names]
         points = [_points(rows, names, words) for rows in clouds]
 
         with style():
@@ -80,8 +80,8 @@ class Picture:
             axis.set_label_text(short(name), parse_math=False)
             _ticks(axis, words[place], kinds[place])
 
-        place = {"loc": "lower right", "bbox_to_anchor": (1.02, 0.99)}
-        self._axes.legend(**place, ncols=2, markerscale=2.5)
+        corner = (1.02, 0.99)
+        self._axes.legend(loc="lower right", bbox_to_anchor=corner, ncols=2, markerscale=2.5)
         self._canvas.draw()
         self._below, self._drawn_for = self._canvas.copy_from_bbox(figure.bbox), words
 
@@ -109,9 +109,9 @@ def _points(rows: Columns, names: tuple[str, str], words: list[list[str]]) -> np
     return points[np.isfinite(points).all(1)]
 
 
-def _words(columns: list[np.ndarray]) -> list[str]:
+def _words(name: str, clouds: Sequence[Columns]) -> list[str]:
     """The words of a column, in order; none for a column of numbers or times."""
-    there = [column[~mask_of(column)] for column in columns]
+    there = [rows[name][~mask_of(rows[name])] for rows in clouds]
     if there[0].dtype.kind in "iufbMm":
         return []
     return np.unique(np.concatenate([part.astype(str) for part in there])).tolist()

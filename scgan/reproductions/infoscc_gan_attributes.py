@@ -70,7 +70,7 @@ def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list
     schema = load(data, 0).schema
     known = set(schema.attributes) if isinstance(schema, ImageSchema) else set()
     sets = next((s for s in (CELEBA, STAND_IN) if set(s["15"].split(",")) <= known), None)
-    if sets is None:
+    if sets is None or not isinstance(schema, ImageSchema):
         raise ValueError(f"{data.source} has not the attributes of Tables 4 to 6: {CELEBA['15']}")
 
     changes = {"attributes.source": "external"}

@@ -151,9 +151,10 @@ class Training:
         seen = self._blurred(fake if c.teaches else fake.detach())
 
         def d_loss() -> Tensor:
-            logits = self.judge(torch.cat([real, fake.detach()]))[:, 0].split(len(real))
+            logits = self.judge(torch.cat([real, fake.detach()]))[:, 0]
+            found, made = logits.split(len(real))
             weights = (self.num_modes * self.prior.weights)[y] if even else None
-            losses["d_loss"] = discriminator_loss(*logits, c.adversarial, weights)
+            losses["d_loss"] = discriminator_loss(found, made, c.adversarial, weights)
             return losses["d_loss"]
 
         def g_loss() -> Tensor:

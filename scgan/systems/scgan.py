@@ -34,6 +34,7 @@ from scgan.nn.mlp import by_rows
 from scgan.space import Choice, Float, Space, When
 from scgan.stages.tables import cluster, decode, encode, latents, shards
 from scgan.stages.tables import map as mapping
+from scgan.stages.tables.decoder_settings import DecoderSettings
 from scgan.stages.tables.latents import LATENT_TITLES, LATENTS, LatentName
 from scgan.stages.tables.mapper_settings import MapperSettings
 from scgan.store.artifacts import Artifact
@@ -48,7 +49,7 @@ class SCGANConfig(Settings):
     encoder: encode.EncoderSettings = encode.EncoderSettings()
     clusters: cluster.ClusterSettings = cluster.ClusterSettings()
     mappers: MapperSettings = MapperSettings()
-    decoder: decode.DecoderSettings = decode.DecoderSettings()
+    decoder: DecoderSettings = DecoderSettings()
 
 
 class SCGANModel:
@@ -76,9 +77,8 @@ class SCGANModel:
             name: latents.latent_model(name, config, artifacts, device) for name in LATENTS
         }
         self.trained_latent = config.decoder.latent
-        self.margins = {
-            name: decode.load_margins(artifacts["decode"], name).to(device) for name in LATENTS
-        }
+        stored = artifacts["decode"]
+        self.margins = {name: decode.load_margins(stored, name).to(device) for name in LATENTS}
 
         mapped = artifacts["map"].meta
         self.mapper_distances: list[float] = mapped["quality"]

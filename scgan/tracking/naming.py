@@ -22,10 +22,11 @@ MAX_VALUE = 24  # letters of a value in a name
 def run_name(spec: Spec) -> str:
     """A run's name: what was changed, on what, and the hash that tells it from all others last."""
     preset, changed = changes(spec)
-    words = " ".join(listed(changed, dict(leaves(spec.config)))) or "default"
+    how = sum(not _is_size(key) for key in changed)  # they come first
+    words = " ".join(listed(changed, dict(leaves(spec.config)), min(how, NUM_NAMED) or NUM_NAMED))
     base = [preset] if preset != "default" else []
     what, _, number = spec.run_id.rpartition("-")
-    return " · ".join([words, *base, what.replace("-", " ", 1), number])
+    return " · ".join([words or "default", *base, what.replace("-", " ", 1), number])
 
 
 def changes(spec: Spec) -> tuple[str, dict[str, Any]]:

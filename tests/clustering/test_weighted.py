@@ -57,6 +57,14 @@ def test_all_rows_are_assigned_by_what_some_tell(monkeypatch):
     assert (shares.argmax(1) == (torch.arange(1000) >= 20)).double().mean() > 0.99
 
 
+def test_a_rows_gap_counts_as_its_weight():
+    gaps = torch.tensor([[1.0, 0.0], [0.0, 2.0]], dtype=torch.float64)
+    weights = torch.tensor([0.75, 0.25], dtype=torch.float64)
+    assert torch.equal(
+        weighted._spread(gaps, weights), torch.diag(torch.tensor([0.75, 1.0])).double()
+    )
+
+
 def test_densities_are_of_normals():
     x = torch.randn(7, 3, generator=seeded(), dtype=torch.float64)
     factor = torch.randn(2, 3, 3, generator=seeded(1), dtype=torch.float64)

@@ -77,7 +77,7 @@ _CHANGES = {
             ("p=c.norm", "p=1"),
         ],
         _SYSTEM_TESTS + "test_the_adversarial_loss_is_the_one_that_is_set": [
-            ("*logits, c.adversarial, weights)", '*logits, "non_saturating", weights)'),
+            ("made, c.adversarial, weights)", 'made, "non_saturating", weights)'),
         ],
         _SYSTEM_TESTS + "test_a_margin_makes_the_modes_harder_in_training": [
             ("self.invert(seen, y)", "self.invert(seen)"),

@@ -14,7 +14,7 @@ import torch
 from scgan.capabilities import WholeNumber
 from scgan.data.images.schema import ImageSchema
 from scgan.data.tables.schema import Schema
-from scgan.serving.http import ARROW, Front, from_arrow, to_arrow_stream
+from scgan.serving.http import ARROW, Front, from_arrow, plain, to_arrow_stream
 from scgan.serving.service import Service
 from scgan.tracking.model import TrainedSystem
 
@@ -151,8 +151,8 @@ def test_rows_come_and_go_in_arrow(service):
     codes = np.stack(table["code"].to_numpy())
     assert status == 200 and json.loads(table.schema.field("code").metadata[b"shape"]) == [2]
     np.testing.assert_allclose(codes, 2 * SCHEMA.encode(ROWS)[:, :2].numpy())
-    _, plain = ask(service, "/encode", {"columns": {n: v.tolist() for n, v in ROWS.items()}})
-    np.testing.assert_allclose(plain["columns"]["code"], codes, rtol=1e-6)
+    _, as_json = ask(service, "/encode", {"columns": {n: v.tolist() for n, v in ROWS.items()}})
+    np.testing.assert_allclose(as_json["columns"]["code"], codes, rtol=1e-6)
     _, samples = ask(service, "/sample", {"num": 9, "seed": 1}, accept=ARROW)
     _, wanted = ask(service, "/sample", {"num": 9, "seed": 1})
     assert pa.ipc.open_stream(samples).read_all().to_pydict() == wanted["columns"]
@@ -168,6 +168,8 @@ def test_gaps_pass_through_arrow_and_json():
     assert np.ma.getmaskarray(read["a"]).tolist() == [False, True, False]
     back = pa.ipc.open_stream(to_arrow_stream(read, {})).read_all().to_pydict()
     assert back == {"a": [1, None, 3], "b": ["x", None, "z"]}
+    assert plain(read) == back  # and NaN, which JSON has not
+    assert plain({"c": np.array([1.5, np.nan])}) == {"c": [1.5, None]}
 
 
 def test_clusters_and_their_probabilities(service):

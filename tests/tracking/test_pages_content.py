@@ -44,7 +44,7 @@ def test_a_run_is_named_by_what_was_changed():
     assert name_of(data=data) == "missing=drop · scgan stars"
 
 
-def test_settings_of_one_last_word_have_their_whole_keys_and_sizes_come_last():
+def test_settings_of_one_last_word_have_their_whole_keys_and_sizes_are_named_alone():
     name = name_of(encoder__num_samples=8192, decoder__width=64, mappers__lambda_eps=2.0)
     assert name == ("lambda_eps=2 decoder.width=64 encoder.num_samples=8192 · scgan checkerboard")
 

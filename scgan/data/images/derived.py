@@ -10,6 +10,7 @@ import numpy as np
 from scgan.data.atomic import written_whole
 from scgan.data.dataset import DataConfig, Dataset
 from scgan.data.loading import load
+from scgan.data.tables.writing import write_npz
 
 NUM_TEST = 10_000  # stacked images that are held out
 
@@ -106,6 +107,6 @@ def _beside(source: str, what: str) -> Path:
 
 
 def _write(path: Path, parts: dict[str, np.ndarray]) -> Path:
-    with written_whole(path) as place, place.open("wb") as file:
-        np.savez(file, allow_pickle=False, **parts)
+    with written_whole(path) as place:
+        write_npz(place, parts)
     return path

@@ -6,119 +6,28 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from scgan.contract import Inputs, Units
-from scgan.losses.adversarial import AdversarialName
 from scgan.losses.regularizers import orthogonality
 from scgan.losses.scgan import decoder_loss, discriminator_loss
-from scgan.nn.critics import Critic, CriticNormalisation
+from scgan.nn.critics import Critic
 from scgan.nn.mappers import Whitening
 from scgan.nn.margins import Margins
 from scgan.nn.mlp import by_rows
 from scgan.nn.subspace import SubspaceDecoder
 from scgan.stages.tables.cluster import ClusteredCodes
+from scgan.stages.tables.decoder_settings import DecoderSettings
 from scgan.stages.tables.latents import LATENTS, LatentName, latent_model
 from scgan.stages.tables.rows import training_codes, training_rows
 from scgan.store.artifacts import Artifact
 from scgan.training.blocks import Blocks
 from scgan.training.loop import GAN_BETAS, adam, descend, frozen, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import (
-    BatchSize,
-    LearningRate,
-    NumSamples,
-    Precision,
-    Schedule,
-    TrainingSettings,
-)
 from scgan.training.state import Average, TrainState, named_weights
 
 NUM_MARGIN_SAMPLES = 65_536  # rows of each latent model that the margins are taken from
 AXIS_FLOOR = 0.01  # least scale of a principal axis, as a share of the largest
-
-
-class DecoderSettings(TrainingSettings):
-    """Stage 3. No number of it is published: the defaults are ours, from the paper's 2-D sets."""
-
-    latent: LatentName = Field("mapping", description="where codes come from in training")
-    width: int = Field(128, ge=1, le=8192, description="units of a hidden layer of the decoder")
-    num_layers: int = Field(3, ge=1, le=32, description="its hidden layers, each with its noise")
-    noise_dim: int = Field(6, ge=1, description="noise dimensions a layer; EigenGAN's 6")
-    noise_scale: float = Field(
-        0.01,
-        ge=0,
-        description="largest initial importance of the noise; little by default, as codes of the "
-        "data's dimension leave hardly anything open; more for codes of fewer",
-    )
-    whitened: bool = Field(
-        True,
-        description="whether the error and the critics see rows in the data's principal axes, each "
-        "scaled to unit variance: directions in which it hardly varies count as much as others",
-    )
-    reconstruction_weight: float = Field(
-        100.0, gt=0, description="of the mean square error: D / (2 sigma^2)"
-    )
-    reconstruction_critic: bool = Field(
-        False,
-        description="whether a critic judges reconstructions, too, Eq. (4): half of a step's time; "
-        "off, as no score was better for it",
-    )
-    lambda_x: float = Field(
-        30.0,
-        ge=0,
-        description="weight of generation against reconstruction, Eq. (4); 0 leaves it out",
-    )
-    adversarial: AdversarialName = Field(
-        "non_saturating", description="loss of the decoder and both critics"
-    )
-    d_width: int = Field(256, ge=1, le=8192, description="units of a hidden layer of each critic")
-    d_num_layers: int = Field(3, ge=1, le=32, description="hidden layers of each critic")
-    d_normalisation: CriticNormalisation = Field(
-        "none",
-        description="of the critics: layer normalises each row's hidden units, spectral bounds the "
-        "weights, none leaves the slope to the gradient penalty",
-    )
-    d_pack: int = Field(
-        1,
-        ge=1,
-        le=16,
-        description="rows that a critic judges at once, a divisor of the batch; with 2 or more it "
-        "sees whether samples are too alike",
-    )
-    r1_weight: float = Field(
-        0.05,
-        ge=0,
-        description="gradient penalty of the critics, as it is at the steps that have it; 0 leaves "
-        "it out. Weights that are usual for images cut the critics' signal tenfold",
-    )
-    r1_every: int = Field(
-        16, ge=1, description="steps from one with the penalty to the next, to save time"
-    )
-    match_margins: bool = Field(
-        True,
-        description="whether samples of columns that are modelled by ranks are brought to the "
-        "data's distribution, column by column, once the decoder is trained; ours",
-    )
-    orthogonality_weight: float = Field(
-        1.0, ge=0, description="of how far the bases of the noise are from orthonormal"
-    )
-    ema_half_life: float = Field(
-        50_000, gt=0, description="samples after which a weight counts half in the stored average"
-    )
-    batch_size: BatchSize = 512
-    num_samples: NumSamples = Field(
-        1_024_000, description="rows seen, over all workers: 2,000 steps of the default batch"
-    )
-    learning_rate: LearningRate = Field(
-        1e-3, description="of Adam, of the decoder, before the schedule"
-    )
-    d_learning_rate: LearningRate = Field(
-        1e-3, description="of Adam, of the critics, before the schedule"
-    )
-    schedule: Schedule = "late_linear"
-    precision: Precision = "fp32"
 
 
 def build_decoder(
