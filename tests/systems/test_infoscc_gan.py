@@ -74,7 +74,7 @@ def test_the_two_judges_are_two(outcome):
 
 def test_every_figure_is_drawn(outcome):
     figures = dict(systems.load("infoscc_gan").figures(outcome.model, outcome.data, 0))
-    assert len(figures) == 4
+    assert len(figures) == 6
 
 
 @pytest.mark.parametrize(
