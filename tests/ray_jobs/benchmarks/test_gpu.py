@@ -26,8 +26,8 @@ def rows(*words):
 @pytest.mark.parametrize(
     ("system", "stages"),
     [
-        ("scgan", {"encode": 2, "map": 1, "decode": 1}),
-        ("eigengan", {"encode": 2, "generate": 2}),
+        ("scgan", {"encode": 2, "map": 1, "decode": 2}),
+        ("eigengan", {"encode": 2, "attributes": 1, "judge": 2, "generate": 2}),
         ("mmgan", {"gan": 1}),
     ],
 )
