@@ -50,8 +50,11 @@ class ServeSettings(Settings):
     )
     cpus: float = Field(1.0, ge=0, description="Of a replica, which computes on one thread.")
     gpus: float = Field(0.0, ge=0, description="Of a replica; 0.25 shares one.")
-    max_rows: int = Field(
-        1_000_000, ge=1, description="Rows or images that a request may ask for: a 400 beyond."
+    max_rows: int | None = Field(
+        None,
+        ge=1,
+        description="Rows or images that a request may ask for, a 400 beyond; none: 1,000,000 rows "
+        "or 10,000 images.",
     )
 
 
@@ -88,11 +91,11 @@ class Replica:
 
     Args:
         model: The model's address.
-        max_rows: Of a request.
+        max_rows: Of a request; None: what the model's kind of data bears.
         token: That callers must send; empty for none.
     """
 
-    def __init__(self, model: str, max_rows: int, token: str) -> None:
+    def __init__(self, model: str, max_rows: int | None, token: str) -> None:
         torch.set_num_threads(1)
         self.front = Front(Service(load_system(model), max_rows), token, self.run)
 
@@ -141,8 +144,12 @@ def app(args: Mapping[str, Any]) -> serve.Application:
 @click.option("--max-replicas", default=4, show_default=True, type=click.IntRange(1))
 @click.option("--cpus", default=1.0, show_default=True, help="Of a replica.")
 @click.option("--gpus", default=0.0, show_default=True, help="Of a replica.")
-@click.option("--max-rows", default=1_000_000, show_default=True, help="Of a request.")
-def main(model: str, *, host: str, port: int, **settings: Any) -> None:
+@click.option(
+    "--max-rows",
+    type=click.IntRange(1),
+    help="Of a request; 1,000,000 rows or 10,000 images if not given.",
+)
+def main(model: str, *, host: str, port: int, max_rows: int | None, **settings: Any) -> None:
     """Serve MODEL, a folder or MLflow's address of one, until it is stopped.
 
     Callers must send the token of SCGAN_SERVE_TOKEN, where that is set.
@@ -150,7 +157,8 @@ def main(model: str, *, host: str, port: int, **settings: Any) -> None:
     if host not in LOOPBACK and not os.environ.get(TOKEN):
         raise ValueError(f"--host {host} is open to the network: set {TOKEN} to a secret first")
 
-    asked = build(ServeSettings, {"model": model, **settings})
+    limit = {} if max_rows is None else {"max_rows": max_rows}
+    asked = build(ServeSettings, {"model": model, **settings, **limit})
     if Path(model).expanduser().is_dir():
         asked = asked.model_copy(update={"model": str(Path(model).expanduser().absolute())})
     load_system(asked.model)  # what is wrong with it is said here, in one line

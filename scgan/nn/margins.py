@@ -17,7 +17,6 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from typing_extensions import override
 
 HIGHEST, NUM_KNOTS = 3.5, 561
 """Standard deviations up to which F is followed, beyond which 15 of 65,536 rows lie a side."""
@@ -59,7 +58,6 @@ class Margins(nn.Module):
         margins.matched.copy_(matched)
         return margins
 
-    @override
     def forward(self, x: Tensor) -> Tensor:
         """Bring samples ``[N, D]`` to the data's margins."""
         columns = x.T.contiguous()

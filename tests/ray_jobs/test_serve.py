@@ -68,6 +68,12 @@ def test_settings_reach_ray():
     assert deployment.ray_actor_options["num_gpus"] == 0.25
 
 
+@pytest.mark.parametrize(("given", "most"), [({}, None), ({"max_rows": 5}, 5)])
+def test_the_most_rows_are_the_kind_of_datas_unless_set(given, most):
+    deployment = jobs.application(build(jobs.ServeSettings, {"model": "m", **given}))
+    assert deployment._bound_deployment.init_args[1] == most
+
+
 @pytest.mark.ray
 @pytest.mark.slow
 def test_it_answers_over_http(ray_head, model, monkeypatch):
