@@ -120,9 +120,10 @@ def _note(column: Column) -> str:
     if column.kind == "derived":
         return f"computed as {column.relation}, not modelled"
 
+    what = "" if column.rest is None else f"what {column.relation} leaves of it "
     why = "" if column.gain is None else f", which saves {column.gain:.2f} nats a row"
-    scale = "by its ranks" if column.ranks is not None else "on its own scale"
+    scale = "by its ranks" if column.scale == "ranks" else "on its own scale"
     grid = "" if column.decimals is None else f"; {column.decimals} decimals"
     kinds = "" if column.categories is None else f"; {len(column.categories)} categories"
     gaps = "" if column.gaps is None else f"; missing in {100 * column.gaps:.3g} % of the rows"
-    return f"modelled {scale}{why}{grid}{kinds}{gaps}"
+    return f"modelled {what}{scale}{why}{grid}{kinds}{gaps}"

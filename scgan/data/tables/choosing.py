@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from scgan.data.tables.scales import Scale
+from scgan.data.tables.column import Column
+from scgan.data.tables.scales import Scale, largest_atom
 
 MAX_ATOM = 0.02
 """A value that more rows share can't be modelled on the column's own scale."""
@@ -17,6 +18,29 @@ EVIDENCE_ROWS = 20_000
 
 EVIDENCE_CLUSTERS = 32
 MIN_GAIN = 0.02  # nats a row; less is within the noise of so many rows
+
+
+def scales_of(
+    columns: Sequence[Column],
+    ranked: Mapping[str, Column],
+    values: Mapping[str, np.ndarray],
+    seed: int,
+) -> dict[str, tuple[Scale, float | None]]:
+    """The better scale of each of these columns, and the nats a row that it saves.
+
+    Args:
+        columns: At least one, on their own scales.
+        ranked: The same by their ranks, by name.
+        values: What is seen of them, ``[N]``, by name.
+        seed: Of the rows that are looked at.
+    """
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(len(values[columns[0].name]))[:EVIDENCE_ROWS]
+    linear = [c.encode(values[c.name][rows], rng) for c in columns]
+    ranks = [ranked[c.name].encode(values[c.name][rows], rng) for c in columns]
+    atoms = [largest_atom(np.asarray(values[c.name])) for c in columns]
+    found = choose_scales(np.stack(linear, axis=1), np.stack(ranks, axis=1), atoms, rng)
+    return dict(zip([c.name for c in columns], found, strict=True))
 
 
 def choose_scales(

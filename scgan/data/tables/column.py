@@ -35,7 +35,8 @@ class Column:
     lies within the observed range, on the column's grid where it has one. A category is a whole
     number, its place among ``categories``; a time counts its unit; a missing value is at d = -1.
     Columns with categories or gaps are modelled by their ranks, at whose steps nothing lies between
-    two values.
+    two values. Of a column that others nearly determine, what they leave of it is modelled, a
+    column in itself.
 
     Attributes:
         name: As in the user's table.
@@ -53,7 +54,8 @@ class Column:
         decimals: Digits after the point that write every value of a float column; None where they
             are many.
         ranks: F, of a column that is modelled by its ranks; None for its own scale.
-        relation: How a derived column is computed, else None.
+        relation: How a derived column is computed, or a modelled one but for its rest; else None.
+        rest: What others leave of the column, where that is modelled in its place; else None.
         gain: Nats a row that its scale saves against the other, None where it was not chosen by
             that.
         categories: All values of a column of categories, neighbours alike; None for others.
@@ -75,6 +77,7 @@ class Column:
     decimals: int | None = None
     ranks: Ranks | None = None
     relation: Relation | None = None
+    rest: Column | None = None
     gain: float | None = None
     categories: tuple[Level, ...] | None = None
     grid: int = 1
@@ -85,12 +88,18 @@ class Column:
     @property
     def scale(self) -> Scale:
         """What it is modelled on."""
-        return "linear" if self.ranks is None else "ranks"
+        return "linear" if self.seen.ranks is None else "ranks"
+
+    @property
+    def seen(self) -> Column:
+        """What a model sees of it: the column itself, or what others leave of it."""
+        return self if self.rest is None else self.rest
 
     @property
     def is_normal(self) -> bool:
         """Whether z is standard normal over the training rows: by ranks, with no wide gap."""
-        return self.ranks is not None and not len(self.ranks.breaks)
+        ranks = self.seen.ranks
+        return ranks is not None and not len(ranks.breaks)
 
     @property
     def mean(self) -> float:
@@ -250,17 +259,19 @@ class Column:
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         ranks = None if self.ranks is None else self.ranks.to_plain()
         relation = None if self.relation is None else asdict(self.relation)
+        rest = None if self.rest is None else self.rest.to_plain()
         meaning = None if self.meaning is None else asdict(self.meaning)
-        return plain | {"ranks": ranks, "relation": relation, "meaning": meaning}
+        return plain | {"ranks": ranks, "relation": relation, "rest": rest, "meaning": meaning}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Column:
         """Read what :meth:`to_plain` wrote."""
-        ranks, relation, meaning = map(plain.get, ("ranks", "relation", "meaning"))
+        ranks, relation, rest, meaning = map(plain.get, ("ranks", "relation", "rest", "meaning"))
         categories = plain.get("categories")
         objects = {
             "ranks": None if ranks is None else Ranks.from_plain(ranks),
             "relation": None if relation is None else Relation.from_plain(relation),
+            "rest": None if rest is None else cls.from_plain(rest),
             "meaning": None if meaning is None else Meaning.from_plain(meaning),
             "categories": None if categories is None else tuple(categories),
         }

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scgan.data.tables.choosing import EVIDENCE_ROWS, choose_scales
+from scgan.data.tables.choosing import scales_of
 from scgan.data.tables.column import Column
 from scgan.data.tables.measuring import first_component, in_order_of, measure_column
-from scgan.data.tables.relations import find_relations
-from scgan.data.tables.scales import Scale, Scaling, largest_atom
+from scgan.data.tables.relating import find_relations
+from scgan.data.tables.scales import Scaling
 from scgan.data.tables.values import Meaning, Meanings, are_nan, equal, present
 
 
@@ -82,11 +82,13 @@ class Schema:
     def related(self, values: Mapping[str, np.ndarray]) -> Schema:
         """The schema whose columns that others determine are computed, not modelled.
 
+        Of those that others nearly determine, what they leave is modelled.
+
         Args:
             values: Training rows, or a random sample of them: name to values ``[N]``.
 
         Returns:
-            The same columns, some derived.
+            The same columns, some derived, some modelled by their rest.
         """
         numbers = [c for c in self.modelled if c.is_number]
         arrays = {c.name: np.asarray(values[c.name]) for c in numbers}
@@ -95,11 +97,36 @@ class Schema:
 
         columns = []
         for c in self.columns:
-            relation = found.get(c.name)
-            derived = replace(c, kind="derived", relation=relation) if relation else c
-            columns.append(derived)
+            if relation := found.exact.get(c.name):
+                c = replace(c, kind="derived", relation=relation)
+            elif relation := found.close.get(c.name):
+                rest = measure_column(c.name, relation.rest(values[c.name], values))
+                c = replace(c, relation=relation, rest=rest)
+            columns.append(c)
 
         return Schema(tuple(columns))
+
+    def seen(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The modelled columns' values ``[N]`` as a model sees them, what others leave for some."""
+        there = dict(columns)
+        if any(c.rest for c in self.columns):
+            self._compute(there, {})
+        seen = {}
+        for c in self.modelled:
+            left = c.relation.rest(there[c.name], there) if c.relation else there[c.name]
+            seen[c.name] = left
+        return seen
+
+    def _compute(self, there: dict[str, np.ndarray], rests: Mapping[str, np.ndarray]) -> None:
+        """Add to columns ``[N]`` those that are computed of them and of what they leave."""
+        waiting = [c for c in self.columns if c.relation is not None and c.name not in there]
+        while waiting:
+            for column in list(waiting):
+                relation = column.relation
+                if relation is not None and all(name in there for name in relation.sources):
+                    computed = relation.compute(there, rests.get(column.name, 0.0))
+                    there[column.name] = column.fitted(computed)
+                    waiting.remove(column)
 
     def adapted(self, values: Mapping[str, np.ndarray], scaling: Scaling, seed: int) -> Schema:
         """The schema with relations between its columns, and the columns' scales, as is asked for.
@@ -116,7 +143,8 @@ class Schema:
             ValueError: If an unknown column or scale is named.
         """
         schema = self.related(values) if scaling.relations else self
-        return schema.ordered(values).scaled(values, scaling, seed)
+        seen = schema.seen(values)
+        return schema.ordered(seen).scaled(seen, scaling, seed)
 
     def ordered(self, values: Mapping[str, np.ndarray]) -> Schema:
         """The schema with categories in the order of what the columns of numbers mostly say.
@@ -124,9 +152,9 @@ class Schema:
         Neighbours are alike then, by their means of the first principal component.
 
         Args:
-            values: Training rows, or a random sample of them: name to values ``[N]``.
+            values: Of training rows what is seen of the modelled columns, by name, ``[N]``.
         """
-        numbers = [c for c in self.modelled if c.is_number]
+        numbers = [c.seen for c in self.modelled if c.is_number]
         if not numbers or all(c.categories is None for c in self.modelled):
             return self
 
@@ -144,7 +172,7 @@ class Schema:
         """The schema with each modelled column on the scale that is asked for, or the better one.
 
         Args:
-            values: Training rows, or a random sample of them: name to values ``[N]``.
+            values: Of training rows what is seen of the modelled columns, by name, ``[N]``.
             scaling: What is asked for.
             seed: Of the rows that a choice looks at.
 
@@ -155,8 +183,10 @@ class Schema:
             ValueError: If it names an unknown column or scale.
         """
         asked = scaling.by_column(self.names)
-        ranked = {c.name: c.ranked(values[c.name]) for c in self.modelled}
-        found = self._evidence(values, ranked, seed) if "auto" in asked.values() else {}
+        ranked = {c.name: c.seen.ranked(values[c.name]) for c in self.modelled}
+        either = [c.seen for c in self.modelled if not c.needs_ranks]
+        chosen = either and "auto" in asked.values()
+        found = scales_of(either, ranked, values, seed) if chosen else {}
 
         columns = []
         for c in self.columns:
@@ -168,25 +198,10 @@ class Schema:
                 scale = "ranks"
             elif scale == "auto":
                 scale, gain = found[c.name]
-            columns.append(replace(ranked[c.name] if scale == "ranks" else c, gain=gain))
+            better = replace(ranked[c.name] if scale == "ranks" else c.seen, gain=gain)
+            columns.append(better if c.rest is None else replace(c, rest=better, gain=gain))
 
         return Schema(tuple(columns))
-
-    def _evidence(
-        self, values: Mapping[str, np.ndarray], ranked: Mapping[str, Column], seed: int
-    ) -> dict[str, tuple[Scale, float | None]]:
-        """The better scale of each column that may have either, and the nats that it saves."""
-        rng = np.random.default_rng(seed)
-        either = [column for column in self.modelled if not column.needs_ranks]
-        if not either:
-            return {}
-
-        rows = rng.permutation(len(values[either[0].name]))[:EVIDENCE_ROWS]
-        linear = [column.encode(values[column.name][rows], rng) for column in either]
-        ranks = [ranked[column.name].encode(values[column.name][rows], rng) for column in either]
-        atoms = [largest_atom(np.asarray(values[column.name])) for column in either]
-        found = choose_scales(np.stack(linear, axis=1), np.stack(ranks, axis=1), atoms, rng)
-        return dict(zip([column.name for column in either], found, strict=True))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -253,8 +268,9 @@ class Schema:
 
         rows = len(next(iter(columns.values()))) if columns else 0
         encoded = np.empty((rows, self.dim), dtype=np.float32)
+        seen = self.seen(columns)
         for i, column in enumerate(self.modelled):
-            encoded[:, i] = column.encode(np.asanyarray(columns[column.name]), rng)
+            encoded[:, i] = column.seen.encode(np.asanyarray(seen[column.name]), rng)
 
         return torch.from_numpy(encoded)
 
@@ -282,12 +298,13 @@ class Schema:
                 f"{int((~np.isfinite(z)).any(1).sum())} of {len(z)} samples are not finite"
             )
 
-        restored = {c.name: c.restore(z[:, i]) for i, c in enumerate(self.modelled)}
+        restored = {c.name: c.seen.restore(z[:, i]) for i, c in enumerate(self.modelled)}
+        rests = {c.name: restored.pop(c.name) for c in self.modelled if c.rest is not None}
         for column in self.columns:
             if column.kind == "constant":
                 restored[column.name] = column.constant(len(z))
-            elif column.relation is not None:
-                restored[column.name] = column.fitted(column.relation.compute(restored))
+
+        self._compute(restored, rests)
         for column in self.columns:
             if column.source is not None:
                 restored[column.name] = restored[column.source].copy()
@@ -307,9 +324,12 @@ class Schema:
             "constant_columns": [c.name for c in self.columns if c.kind == "constant"],
             "duplicate_columns": [c.name for c in self.columns if c.kind == "duplicate"],
             "derived_columns": {
-                c.name: str(c.relation) for c in self.columns if c.relation is not None
+                c.name: str(c.relation) for c in self.columns if c.kind == "derived"
             },
-            "ranked_columns": [c.name for c in self.columns if c.ranks is not None],
+            "nearly_derived_columns": {
+                c.name: str(c.relation) for c in self.modelled if c.relation is not None
+            },
+            "ranked_columns": [c.name for c in self.columns if c.scale == "ranks"],
             "categorical_columns": [c.name for c in self.columns if c.categories is not None],
             "columns_with_gaps": [c.name for c in self.columns if c.gaps is not None],
         }
