@@ -5,7 +5,6 @@ from __future__ import annotations
 TABLES, PICTURES = "scgan/data/tables/", "scgan/data/images/"
 SCHEMA = ("tests/data/tables/test_schema.py",)
 SCALES = ("tests/data/tables/test_scales.py",)
-RELATIONS = ("tests/data/tables/test_relations.py",)
 READING = ("tests/data/tables/test_reading.py",)
 STREAMING = ("tests/data/tables/test_streaming.py",)
 WRITING = ("tests/data/tables/test_writing.py",)
@@ -108,39 +107,6 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ),
     (TABLES + "choosing.py", "np.log(num / (2 * m) * np", "np.log(num / m * np", SCALES),
     (TABLES + "scales.py", "range(7)", "range(4)", SCALES),
-    # Columns that others determine.
-    (
-        TABLES + "relations.py",
-        'for form in ("sum", "squares", "product"):',
-        'for form in ("sum",):',
-        RELATIONS,
-    ),
-    (
-        TABLES + "relations.py",
-        "for relation in (_simplified(exact), exact):",
-        "for relation in (exact,):",
-        RELATIONS,
-    ),
-    (
-        TABLES + "relations.py",
-        "if any(name in other.sources for other in found.values()):",
-        "if False:",
-        RELATIONS,
-    ),
-    (
-        TABLES + "relations.py",
-        "total = np.full(len(columns[self.sources[0]]), self.constant)",
-        "total = np.full(len(columns[self.sources[0]]), 0.0)",
-        RELATIONS,
-    ),
-    (TABLES + "relations.py", "num < max(MIN_ROWS,", "num < max(0,", RELATIONS),
-    (TABLES + "relations.py", "SEARCH_ROWS = 4096", "SEARCH_ROWS = 4", RELATIONS),
-    (
-        TABLES + "schema.py",
-        "column.fitted(column.relation.compute(restored))",
-        "column.relation.compute(restored)",
-        RELATIONS,
-    ),
     # Moments joined over batches.
     (
         TABLES + "moments.py",
