@@ -14,7 +14,6 @@ from scgan.data.tables.solving import (
     LARGEST,
     allowed,
     beside,
-    knowledge,
     solved,
     standardised,
 )
@@ -25,8 +24,8 @@ ROWS_A_COLUMN = 4  # of fewer rows for each column, anything is a function of an
 MOST_PAIRED = 64  # columns of which all pairs are looked at
 NEARLY = 1e-4  # share of a column's deviation that others leave open, below which it is a candidate
 PRECISION = 1e-6  # of a column's deviation, to which every row must agree
-COARSE = 1e-2  # of a column's deviation; one that is rounded to more would let anything pass
-FINE = 1e-3  # of it, to which its sources must tell it
+COARSE = 1e-2  # of a column's deviation, to which the first rows must agree
+FINE = 1e-3  # of a column's deviation, to which what its sources are rounded to must tell it
 CLOSE = 0.05  # share of a column's deviation, below which what others leave of it is modelled
 MATTERS = 0.02  # of a deviation, which a source of such a column must make up
 MIN_ROWS = 50
@@ -99,21 +98,9 @@ def _take(
 ) -> None:
     """Take those that every row confirms into what is found."""
     for name, exact in candidates:
-        for relation in _variants(exact, values, name):
+        for relation in (_simplified(exact), exact):
             if found.may(name, relation) and _holds(relation, values, name, precision):
                 found.exact[name] = relation
-
-
-def _variants(exact: Relation, values: Mapping[str, np.ndarray], name: str) -> Iterator[Relation]:
-    """The relation with simple weights and constant, with the constant that fits, and as it is."""
-    simple = _simplified(exact)
-    yield simple
-
-    if exact.form in FORMS:
-        left = replace(simple, constant=0.0).rest(values[name], values)
-        weights = knowledge(exact.form, values[name]) ** 2
-        yield replace(simple, constant=float(np.average(left, weights=weights)))
-        yield exact
 
 
 def _candidates(form: Linear, columns: Mapping[str, np.ndarray]) -> Iterator[tuple[str, Relation]]:
@@ -209,7 +196,7 @@ def _closest(
     closest, least = None, CLOSE
 
     for name, values in there.items():
-        if name in found.exact or name in found.close or form == "squares" and values.min() < 0:
+        if name in found.exact or name in found.close:
             continue
         others = _independent(form, there, found, name)
         if not others:
@@ -225,15 +212,12 @@ def _closest(
 def _independent(
     form: Linear, columns: Mapping[str, np.ndarray], found: Relations, name: str
 ) -> dict[str, np.ndarray]:
-    """Columns other than one, none determined by the rest of them; modelled ones before computed.
-
-    Those of which others leave little are not among them.
-    """
+    """Other columns of which none is determined by the rest; modelled ones before computed."""
     modelled = [other for other in columns if other not in found.exact]
     names, units = [], []
     for other in (*modelled, *(other for other in found.exact if other in columns)):
         unit = standardised(forward(form, columns[other]))
-        if unit is not None and other != name and other not in found.close:
+        if unit is not None and other != name:
             names.append(other)
             units.append(unit)
 
@@ -297,7 +281,7 @@ def _holds(
             moved = {**values, source: values[source] + precision[source]}
             theirs += np.abs(relation.compute(moved) - computed)
 
-    fine = np.median(own) < COARSE * spread and np.median(theirs) < FINE * spread
+    fine = np.median(theirs) < FINE * spread
     most = PRECISION * spread + (1.02 * (own + theirs) if fine else 0.0)
     return bool(np.isfinite(error).all() and (error <= most).all())
 

@@ -111,7 +111,7 @@ def test_of_few_rows_nothing_is_said() -> None:
     few = {name: values[:49] for name, values in independent().items()}
     total = {**few, "n": few["tracks"] + few["towers"]}
     assert find_relations(total, dict.fromkeys(total, 0.0)) == Relations({}, {})
-    wide = {f"c{i}": np.random.default_rng(i).normal(size=NUM) for i in range(NUM // 4 + 1)}
+    wide = {f"c{i}": np.random.default_rng(i).normal(size=60) for i in range(70)}
     assert find_relations(wide, dict.fromkeys(wide, 0.0)) == Relations({}, {})
 
 
