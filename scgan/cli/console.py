@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from typing_extensions import override
 
+from scgan.data.telling import listed
 from scgan.pipeline.listeners import Listener
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ class Terminal(Listener):
                 f"streamed, not read whole (--data.stream false does): {files} files, {shards} "
                 f"shards; scored on {len(data.test):,} of the test rows"
             )
+
+        formulas = _formulas(data.schema.describe())
+        if formulas:
+            self._say(f"columns that others tell (--data.relations): {listed(formulas)}")
 
         if data.dropped:
             why = "rows with missing values" if data.kind == "table" else "damaged images"
@@ -213,3 +218,10 @@ def _short(number: float) -> str:
         if number >= factor:
             return f"{number / factor:.3g}{unit}"
     return f"{number:.0f}"
+
+
+def _formulas(described: Mapping[str, Any]) -> list[str]:
+    """Columns that are computed of others, and those of which what others leave is modelled."""
+    exact = described.get("derived_columns", {}).items()
+    close = described.get("nearly_derived_columns", {}).items()
+    return [f"{n} = {formula}" for n, formula in exact] + [f"{n} ≈ {f}" for n, f in close]

@@ -18,7 +18,7 @@ from scgan.data.tables.schema import Schema
 from scgan.data.tables.table import Table, concatenated
 
 # Part of every fingerprint: raise it when the same files come to give other rows.
-STREAM_VERSION = 2
+STREAM_VERSION = 3
 
 DEFAULT_SCALING = Scaling()
 SHARD_VALUES = 2**22
