@@ -42,14 +42,14 @@ def started(terminal, name="data"):
 def test_columns_that_others_tell_are_said(capsys):
     rng = np.random.default_rng(0)
     x, y, mass = rng.normal(size=(3, 400))
-    columns = {"x": x, "y": y, "pt": np.hypot(x, y), "e": np.sqrt(x**2 + y**2 + 0.01 * mass**2)}
+    columns = {"x": x, "y": y, "both": x + y, "e": np.sqrt(x**2 + y**2 + 0.01 * mass**2)}
     schema = Schema.fit(columns).related(columns)
     rows = schema.encode(columns)
     spec = SimpleNamespace(run_id="scgan-x-1234", system="scgan")
     data = Dataset("data", rows, rows, schema, None, None, None, "", dropped=0)
     Terminal().run_started(spec, data)
     said = " ".join(capsys.readouterr().err.split())
-    assert "columns that others tell (--data.relations): pt = √(x² + y²), e ≈ √(x² + y²)" in said
+    assert "columns that others tell (--data.relations): both = x + y, e ≈ √(x² + y²)" in said
 
 
 def test_images_are_called_images(capsys):
