@@ -189,8 +189,9 @@ def newcomer(tmp_path, monkeypatch, scgan_command, request):
     angles = rng.integers(0, 8, 2500) * np.pi / 4
     circle = np.stack([np.cos(angles), np.sin(angles)], 1)
     np.savez(tmp_path / "theirs.npz", circle.astype(np.float32))
-    (tmp_path / "bucket").mkdir()
-    jets.to_parquet(tmp_path / "bucket" / "table.parquet")
+    (tmp_path / "bucket" / "table").mkdir(parents=True)
+    for place in ("table.parquet", "table/part-0.parquet"):
+        jets.to_parquet(tmp_path / "bucket" / place)
     images(tmp_path, rng)
     monkeypatch.chdir(tmp_path)
 
