@@ -109,6 +109,12 @@ class SubspaceDecoder(nn.Module):
         return self.linear(eps) + self.output(h)
 
     @torch.no_grad()
+    def scale_noise(self, factor: float) -> None:
+        """Multiply the importance of all noise by ``factor``."""
+        for subspace in self.subspaces:
+            subspace.get_parameter("L").mul_(factor)
+
+    @torch.no_grad()
     def start(self, eps: Tensor, x: Tensor) -> None:
         """Begin as the linear map that decodes these codes best, by least squares.
 

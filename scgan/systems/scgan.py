@@ -174,7 +174,7 @@ DECODE = Stage(
     ("cluster", "map"),
     decode.decode,
     data_parallel=True,
-    version=3,
+    version=4,
 )
 
 IN_MEMORY = (
@@ -266,6 +266,7 @@ class SCGANSystem(System):
                 "decoder.lambda_x": 1.0,  # Eq. (4), both divergences alike
                 "decoder.whitened": False,  # ours
                 "decoder.match_margins": False,  # ours
+                "decoder.noise_spread": None,  # ours
                 "decoder.noise_scale": 18.0,  # [EIGENGAN] code: 3 a dimension, of 6
                 "decoder.r1_weight": 10.0,  # [INFOSCC-GAN] code: every 16 steps, not multiplied
                 "decoder.learning_rate": 1e-4,  # [EIGENGAN] code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from scgan.contract import Inputs, Units
 from scgan.losses.regularizers import orthogonality
 from scgan.losses.scgan import decoder_loss, discriminator_loss
+from scgan.metrics.noise import spread_ratio
 from scgan.nn.critics import Critic
 from scgan.nn.mappers import Whitening
 from scgan.nn.margins import Margins
@@ -27,6 +29,8 @@ from scgan.training.runtime import Runtime
 from scgan.training.state import Average, TrainState, named_weights
 
 NUM_MARGIN_SAMPLES = 65_536  # rows of each latent model that the margins are taken from
+NUM_NOISE_ROWS, NUM_NOISES = 2048, 16  # by which the noise's spread is measured
+NOISE_ROUNDS, MOST_STEP = 5, 10.0  # of scaling it, and by how much at once
 AXIS_FLOOR = 0.01  # least scale of a principal axis, as a share of the largest
 
 
@@ -111,14 +115,12 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     critics = build_critics(c, data_dim, weights).to(device)
     own = own_axes(c, rows)
     average = Average(decoder, c.ema_half_life, c.batch_size)
+    batches = _decoder_batches(config, inputs, clusters.codes, runtime)
 
     network = runtime.mixed(runtime.parallel(decoder), c.precision)
     critic = {name: runtime.mixed(runtime.parallel(d), c.precision) for name, d in critics.items()}
     judges = {name: runtime.mixed(d, c.precision) for name, d in critics.items()}
-    optimizers = {"decoder": adam(decoder, c.learning_rate, betas=GAN_BETAS)}
-    if critics:
-        optimizers["critics"] = adam(critics, c.d_learning_rate, betas=GAN_BETAS)
-    batches = _decoder_batches(config, inputs, clusters.codes, runtime)
+    optimizers = _optimizers(c, decoder, critics)
     state = TrainState({"decoder": decoder, "critics": critics, "average": average}, optimizers, {})
 
     def step() -> Mapping[str, Tensor]:
@@ -144,9 +146,50 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         return losses
 
     curve = train(state, step, c, name="decode", runtime=runtime)
+    if c.noise_spread is not None:
+        seed = inputs.generator("decode", "noise").initial_seed()
+        spread_noise(average.module, codes, rows, c.noise_spread, seed)
     tensors = named_weights("decoder", average.module)
-    tensors |= _margins(config, average.module, inputs, device)
-    return Artifact(tensors, {"curve": curve})
+    return Artifact(tensors | _margins(config, average.module, inputs, device), {"curve": curve})
+
+
+def _optimizers(
+    c: DecoderSettings, decoder: nn.Module, critics: nn.ModuleDict
+) -> dict[str, torch.optim.Optimizer]:
+    optimizers: dict[str, torch.optim.Optimizer] = {}
+    optimizers["decoder"] = adam(decoder, c.learning_rate, betas=GAN_BETAS)
+    if critics:
+        optimizers["critics"] = adam(critics, c.d_learning_rate, betas=GAN_BETAS)
+    return optimizers
+
+
+@torch.no_grad()
+def spread_noise(
+    decoder: SubspaceDecoder, eps: Tensor, x: Tensor, wanted: float, seed: int
+) -> None:
+    r"""Scale the decoder's noise until its spread is a share of what codes leave open.
+
+    .. math:: \mathbb{E} \operatorname{Var}_z g(\varepsilon, z) = s^2 \,
+              \mathbb{E} (x - \mathbb{E}_z g(\varepsilon, z))^2
+
+    Noise that is off stays so.
+
+    Args:
+        decoder: Whose importances are scaled.
+        eps: Codes, ``[N, code_dim]``.
+        x: Their rows, ``[N, D]``.
+        wanted: s.
+        seed: Of the draws.
+    """
+    eps, x = eps[:NUM_NOISE_ROWS], x[:NUM_NOISE_ROWS]
+    for _ in range(NOISE_ROUNDS):  # the spread is nearly linear in the scale
+        generator = torch.Generator(eps.device).manual_seed(seed)
+        noises = (decoder.noise(len(eps), generator) for _ in range(NUM_NOISES))
+        draws = torch.stack([by_rows(decoder, eps, z) for z in noises])
+        ratio = spread_ratio(draws, x)
+        if not 0 < ratio < math.inf:
+            return
+        decoder.scale_noise(min(MOST_STEP, wanted / ratio))
 
 
 @torch.no_grad()

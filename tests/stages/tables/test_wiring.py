@@ -318,6 +318,7 @@ OTHER = {
         "r1_weight": 3.0,
         "r1_every": 2,
         "match_margins": False,
+        "noise_spread": None,
         "orthogonality_weight": 30.0,
         "ema_half_life": 1.0,
         "batch_size": 256,
