@@ -32,6 +32,7 @@ def seeded(seed=0):
 
 def config_of(**changes):
     lengths = {"decoder.num_samples": 32, "decoder.batch_size": 32, "mappers.kind": "gaussian"}
+    lengths["decoder.noise_spread"] = None  # it draws once more
     return override(SCGANConfig(), lengths | {f"decoder.{k}": v for k, v in changes.items()})
 
 

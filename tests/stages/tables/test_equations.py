@@ -38,6 +38,7 @@ CHANGES = {
     "decoder.num_samples": 32 * STEPS,
     "decoder.batch_size": 32,
     "decoder.schedule": "constant",
+    "decoder.noise_spread": None,  # draws once more
     "decoder.r1_every": 2,
     "decoder.d_learning_rate": 3e-3,
     "decoder.ema_half_life": 1e-9,  # the average is the last step's weights

@@ -38,7 +38,7 @@ def config_of(**changes):
     lengths = {"encoder.num_samples": 64, "encoder.batch_size": 16}
     lengths |= {"mappers.num_samples": 64, "mappers.batch_size": 16}
     lengths |= {"mappers.kind": "adversarial"}
-    lengths |= {"decoder.num_samples": 128, "decoder.batch_size": 32}
+    lengths |= {"decoder.num_samples": 128, "decoder.batch_size": 32, "decoder.noise_spread": None}
     return override(SCGANConfig(), lengths | changes)
 
 

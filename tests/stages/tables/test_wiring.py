@@ -31,6 +31,7 @@ LENGTHS = {
     "mappers.batch_size": 32,
     "decoder.num_samples": 4096,
     "decoder.batch_size": 512,
+    "decoder.noise_spread": None,  # draws once more
 }
 LINEAR = SimpleNamespace(modelled=[SimpleNamespace(is_normal=False)] * 2)
 
@@ -318,7 +319,7 @@ OTHER = {
         "r1_weight": 3.0,
         "r1_every": 2,
         "match_margins": False,
-        "noise_spread": None,
+        "noise_spread": 0.5,
         "orthogonality_weight": 30.0,
         "ema_half_life": 1.0,
         "batch_size": 256,
