@@ -124,6 +124,11 @@ class Column:
         return not self.needs_ranks and not self.is_time
 
     @property
+    def is_exact_in_floats(self) -> bool:
+        """Whether float64 has each of its values: not of whole numbers beyond 2^53."""
+        return not self.is_integer or max(abs(self.low), abs(self.high)) <= 2**53
+
+    @property
     def is_time(self) -> bool:
         """Whether it holds points in time or spans of it."""
         return np.dtype(self.dtype).kind in "Mm"

@@ -90,7 +90,7 @@ class Schema:
         Returns:
             The same columns, some derived, some modelled by their rest.
         """
-        numbers = [c for c in self.modelled if c.is_number]
+        numbers = [c for c in self.modelled if c.is_number and c.is_exact_in_floats]
         arrays = {c.name: np.asarray(values[c.name]) for c in numbers}
         steps = {c.name: math.ldexp(c.step, c.exponent) for c in numbers}
         found = find_relations(arrays, steps)

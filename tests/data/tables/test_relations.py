@@ -165,3 +165,10 @@ def test_samples_are_not_excused_by_a_relation_of_the_reference(tmp_path) -> Non
     np.savez(tmp_path / "made.npz", **columns, pt=np.full(NUM, 1e3))
     scores = score_files(str(tmp_path / "made.npz"), str(tmp_path / "real.npz"), seed=0)
     assert scores["c2st_accuracy"].value > 0.95
+
+
+def test_whole_numbers_that_floats_do_not_have_are_not_computed() -> None:
+    columns = independent()
+    number = 2**60 + np.random.default_rng(5).integers(0, 2**40, NUM)
+    schema = fitted({**columns, "id": number, "next": number + 1})
+    assert schema.dim == len(columns) + 2
