@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -105,6 +106,23 @@ def started_head(log, *words, autoscaling=None, **environment):
         finally:
             end_with_children(head.pid, patience=0)  # Ray takes its time to end, for nobody
             head.wait(30)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory) -> Path:
+    """An empty database; MLflow takes seconds to make one."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments(max_results=1)
+    return path
+
+
+@pytest.fixture
+def mlflow_here(migrated, tmp_path, monkeypatch) -> None:
+    """MLflow logs into ``mlflow.db`` in the test's folder."""
+    path = shutil.copy(migrated, tmp_path / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
 
 
 @dataclass(frozen=True)
