@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -103,8 +104,25 @@ def started_head(log, *words, autoscaling=None, **environment):
             wait_until(lambda: answers(f"http://127.0.0.1:{dashboard}/api/gcs_healthz"), seconds=90)
             yield RayHead(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", head.pid)
         finally:
-            end_with_children(head.pid)
+            end_with_children(head.pid, patience=0)  # Ray takes its time to end, for nobody
             head.wait(30)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory) -> Path:
+    """An empty database; MLflow takes seconds to make one."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments(max_results=1)
+    return path
+
+
+@pytest.fixture
+def mlflow_here(migrated, tmp_path, monkeypatch) -> None:
+    """MLflow logs into ``mlflow.db`` in the test's folder."""
+    path = shutil.copy(migrated, tmp_path / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
 
 
 @dataclass(frozen=True)
@@ -212,8 +230,11 @@ def wait_until(done, *, seconds):
         time.sleep(0.2)
 
 
-def end_with_children(pid):
-    """End a process that a test started, and what it started, by their ids."""
+def end_with_children(pid, patience=10.0):
+    """End a process that a test started, and what it started, by their ids.
+
+    Those are killed that have not ended after ``patience`` seconds.
+    """
     import psutil
 
     try:
@@ -223,7 +244,7 @@ def end_with_children(pid):
     for process in family:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=patience)
     for process in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()

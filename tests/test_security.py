@@ -153,7 +153,7 @@ def holding_secrets(texts):
 
 
 def test_keys_and_tokens_are_in_no_output_store_or_mlflow(
-    secrets, scgan_command, tmp_path, monkeypatch
+    secrets, mlflow_here, scgan_command, tmp_path, monkeypatch
 ):
     """A run on S3 with secrets in its environment, and one that fails: every byte they wrote."""
     import boto3
@@ -165,7 +165,6 @@ def test_keys_and_tokens_are_in_no_output_store_or_mlflow(
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
         monkeypatch.setenv("SCGAN_STORE", "s3://bucket/runs")
         client = boto3.client("s3")
         client.create_bucket(Bucket="bucket")

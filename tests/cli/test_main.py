@@ -290,8 +290,7 @@ def test_a_value_keeps_its_signs():
     )
 
 
-def test_a_training_that_fails_ends_with_1(scgan_command, tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+def test_a_training_that_fails_ends_with_1(mlflow_here, scgan_command, tmp_path):
     said = scgan_command("fit", *TOY, "--encoder.learning_rate", "1e30", "--store", tmp_path)
     assert said.code == 1 and said.out == ""
     assert said.err.splitlines()[-1].startswith("error: encode: ") and "Traceback" not in said.err

@@ -341,11 +341,6 @@ def test_real_commands_refuse(tmp_path, program, words, message):
     ]
 
 
-@pytest.fixture(scope="module")
-def shared_mlflow(tmp_path_factory):
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
-
-
 def samples_of(scgan_command, data, folder, *words):
     """Fit a table and draw 200 rows."""
     said = scgan_command("fit", "--data", data, "--store", folder / "runs", "--json", *TINY, *words)
@@ -361,8 +356,7 @@ def samples_of(scgan_command, data, folder, *words):
 
 
 @pytest.mark.slow
-def test_odd_columns_come_back_right(scgan_command, shared_mlflow, tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", shared_mlflow)
+def test_odd_columns_come_back_right(mlflow_here, scgan_command, tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=400)
     frame = pd.DataFrame(
@@ -395,8 +389,7 @@ def test_odd_columns_come_back_right(scgan_command, shared_mlflow, tmp_path, mon
     assert set(made["yes"]) <= {True, False}
 
 
-def test_one_column(scgan_command, shared_mlflow, tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", shared_mlflow)
+def test_one_column(mlflow_here, scgan_command, tmp_path):
     pd.DataFrame({"only": np.random.default_rng(0).normal(5, 2, 400)}).to_csv(
         tmp_path / "one.csv", index=False
     )
@@ -404,10 +397,7 @@ def test_one_column(scgan_command, shared_mlflow, tmp_path, monkeypatch):
     assert list(made.columns) == ["only"] and 2 < made["only"].mean() < 8
 
 
-def test_two_hundred_columns_and_rows_without_values(
-    scgan_command, shared_mlflow, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", shared_mlflow)
+def test_two_hundred_columns_and_rows_without_values(mlflow_here, scgan_command, tmp_path):
     rng = np.random.default_rng(0)
     values = rng.normal(size=(400, 3)) @ rng.normal(size=(3, 200))
     values[:40, 7] = np.nan

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 _TABLES = "scgan/data/tables/"
-_HERE = ("tests/data/tables/test_categories.py",)
+_HERE = (
+    "tests/data/tables/test_categories.py",
+    "tests/data/tables/test_small_categories.py",
+)
 _READING = ("tests/data/tables/test_reading.py",)
 _FIGURES = ("tests/figures/test_table_figures.py",)
 _ASSIGNING = ("tests/pipeline/test_mixed_table.py",)

@@ -140,7 +140,7 @@ def test_images_are_numbered(tmp_path):
     assert found.columns["cluster"].tolist() == [0, 1, 1, 0]
 
 
-def test_the_command_writes_them(scgan_command, tmp_path):
+def test_the_command_writes_them(mlflow_here, scgan_command, tmp_path):
     words = ("--data", "ring", "--set", "data.num_train=600", "--set", "data.num_test=400")
     store = tmp_path / "store"
     short = ("--clusters.num_clusters", 4, "--encoder.num_samples", 2048)

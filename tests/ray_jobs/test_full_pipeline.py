@@ -28,7 +28,7 @@ def job(scgan_command, tmp_path, monkeypatch):
     return lambda *words: scgan_command(*words, command=full_pipeline.main)
 
 
-def test_a_run_on_ray_and_the_same_again(ray_head, job, tmp_path, monkeypatch):
+def test_a_run_on_ray_and_the_same_again(ray_head, mlflow_here, job, tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", ray_head.address)
     words = (*TINY, "--resources.clusters_per_task", "2", "--store", "results", "--json")
     said = job(*words)
@@ -109,7 +109,7 @@ def test_wrong_input_never_reaches_ray(job, tmp_path, monkeypatch, words, messag
     ],
 )
 def test_more_than_the_cluster_has_is_refused_before_anything_trains(
-    ray_head, job, monkeypatch, words, message
+    ray_head, mlflow_here, job, monkeypatch, words, message
 ):
     monkeypatch.setenv("RAY_ADDRESS", ray_head.address)
     said = job(*TINY, *words)

@@ -224,8 +224,7 @@ def test_one_client_a_process_until_the_environment_changes(bucket, monkeypatch)
     assert one.client is not first and one.client.meta.endpoint_url == "http://127.0.0.1:9"
 
 
-def test_a_run_from_s3_to_s3(bucket, scgan_command, tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+def test_a_run_from_s3_to_s3(bucket, mlflow_here, scgan_command, tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
         {"x": rng.normal(5, 1, 400), "n": rng.integers(0, 9, 400).astype(np.int16)}

@@ -32,7 +32,7 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def outcome(spec, store):
+def outcome(spec, store, few_samples):
     return pipeline.run(spec, pipeline.prepare(spec), store, LocalExecutor())
 
 

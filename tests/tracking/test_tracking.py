@@ -62,16 +62,6 @@ def outcome(tmp_path_factory) -> Outcome:
         return pipeline.run(spec, pipeline.prepare(spec), store, LocalExecutor(torch.device("cpu")))
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory) -> Path:
-    """An empty database; MLflow takes seconds to make one."""
-    from mlflow import MlflowClient
-
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments(max_results=1)
-    return path
-
-
 @pytest.fixture
 def uri(migrated, tmp_path, monkeypatch) -> str:
     for name in tracking.ENVIRONMENT:

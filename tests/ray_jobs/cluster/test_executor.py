@@ -80,23 +80,23 @@ class Heard:
         self.usages.append(usage)
 
 
-@pytest.mark.parametrize("workers", [None, 1])  # the encoder as a task, and under Ray Train
-def test_one_worker_and_tasks_give_what_this_process_gives_bit_for_bit(
-    ray_head, local, tmp_path, monkeypatch, workers
-):
+def same_tensors(there, here):
+    return all(torch.equal(there[key], here[key]) for key in here)
+
+
+def test_tasks_give_what_this_process_gives_bit_for_bit(ray_head, local, tmp_path, monkeypatch):
     monkeypatch.setattr("ray_jobs.cluster.meter.READ_EVERY", 0.0)
     heard = Heard()
     ray_executor = RayExecutor(
-        Resources(num_workers=workers, clusters_per_task=2, prices={"head": 3600.0})
-    )  # so that a second costs 1
+        Resources(clusters_per_task=2, prices={"head": 3600.0})  # so that a second costs 1
+    )
     start = time.monotonic()
     fitted = fit_stages(
         spec_of(), prepare(spec_of()), ArtifactStore(str(tmp_path)), ray_executor, [heard]
     )
     for name in local:
         assert fitted[name].key == local[name].key
-        there, here = fitted[name].artifact.tensors, local[name].artifact.tensors
-        assert all(torch.equal(there[key], here[key]) for key in here)
+        assert same_tensors(fitted[name].artifact.tensors, local[name].artifact.tensors)
     assert heard.progressed["encode"].samples == 4096
     assert (heard.progressed["map"].samples, heard.progressed["map"].total) == (3 * 512, 3 * 512)
     assert heard.units["encode"] == [(0, 1), (1, 1)]
@@ -109,6 +109,24 @@ def test_one_worker_and_tasks_give_what_this_process_gives_bit_for_bit(
         costs == sorted(costs)
         and 0.5 * (time.monotonic() - start) < costs[-1] < time.monotonic() - start
     )
+
+
+@pytest.mark.parametrize("stage", ["encode", pytest.param("decode", marks=pytest.mark.slow)])
+def test_one_worker_of_a_group_gives_what_this_process_gives_bit_for_bit(
+    ray_head, local, store_without, monkeypatch, stage
+):
+    monkeypatch.setattr("ray_jobs.cluster.meter.READ_EVERY", 0.0)
+    heard = Heard()
+    ray_executor = RayExecutor(Resources(num_workers=1, prices={"head": 3600.0}))
+    fitted = fit_stages(spec_of(), prepare(spec_of()), store_without(stage), ray_executor, [heard])
+    assert [name for name, found in fitted.items() if found.new] == [stage]
+    assert fitted[stage].key == local[stage].key
+    assert same_tensors(fitted[stage].artifact.tensors, local[stage].artifact.tensors)
+    assert (heard.progressed[stage].samples, heard.units[stage]) == (4096, [(0, 1), (1, 1)])
+    assert {(found.nodes, found.cpus) for found in heard.usages} == {(1, 2.0)}
+    assert max(found.cpus_in_use for found in heard.usages) >= 1.0
+    costs = [found.cost for found in heard.usages]
+    assert costs == sorted(costs) and costs[-1] > 0
 
 
 @pytest.mark.slow
@@ -149,8 +167,7 @@ def test_a_task_that_dies_is_started_again_and_only_its_own_clusters(
     monkeypatch.setattr(executor, "fit_on_task", dying)
     ray_executor = RayExecutor(Resources(clusters_per_task=2))
     fitted = fit_stages(spec_of(), prepare(spec_of()), store_without("map"), ray_executor)
-    there, here = fitted["map"].artifact.tensors, local["map"].artifact.tensors
-    assert all(torch.equal(there[key], here[key]) for key in here)
+    assert same_tensors(fitted["map"].artifact.tensors, local["map"].artifact.tensors)
     assert sorted(log.read_text().split()) == ["0,1", "2,3", "2,3", "4"]
 
 

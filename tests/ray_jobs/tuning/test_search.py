@@ -58,9 +58,10 @@ def study_of(folder):
 
 
 @pytest.fixture(scope="module")
-def searched(ray_head, tmp_path_factory):
+def searched(ray_head, migrated, tmp_path_factory):
     """Six trials."""
     folder = tmp_path_factory.mktemp("searched")
+    shutil.copy(migrated, folder / "mlflow.db")
     assert searched_in(folder)
     return folder
 
