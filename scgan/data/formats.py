@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scgan.data.listing import kind_of, split_inside, table_parts, walk
+from scgan.data.listing import check_above, kind_of, split_inside, table_parts, walk
 from scgan.data.raw import Raw, from_matrix, from_structured, of_arrays, unreadable
 from scgan.data.tables.arrow import read_feather, read_parquet
 from scgan.data.tables.csv import read_csv
@@ -97,8 +97,12 @@ def table_files(path: Path) -> list[Path]:
     """The file at a path, or the tables in the folder there, in the order of their names.
 
     Raises:
-        ValueError: In one line, if there is none, or there are several kinds.
+        ValueError: In one line, if there is none, or there are several kinds, or the log of a table
+            around it says what is valid.
     """
+    if kind_of(path) == ".parquet" or path.is_dir():
+        check_above(str(path), path)
+
     if path.is_dir():
         names = [file.relative_to(path) for file in walk(path)]
         parts = table_parts(str(path), names)
