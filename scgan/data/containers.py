@@ -212,7 +212,7 @@ def _of_array(array: Any) -> tuple[Raw, Layout]:
         raise ValueError(
             f"X must have rows and columns, [N, D], not shape {array.shape}; reshape your data"
         )
-    return from_matrix(array, {}, None), Layout("array")
+    return from_matrix(array), Layout("array")
 
 
 def _arrow_table(X: Any) -> Any:

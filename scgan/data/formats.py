@@ -33,7 +33,7 @@ def read_npy(path: Path) -> Raw:
     if not isinstance(array, np.ndarray) or array.ndim != 2:
         shape = list(array.shape) if isinstance(array, np.ndarray) else "of an .npz archive"
         raise ValueError(f"{path}: the array has shape {shape}; a table needs [rows, columns]")
-    return from_matrix(array, {}, None)
+    return from_matrix(array)
 
 
 def read_npz(path: Path) -> Raw:
