@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -69,7 +70,7 @@ ALLOWED = (
     f"allowed are {', '.join(READERS)}, or a folder of .parquet, of .csv, of .feather or of images"
 )
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/+)")
 
 
 def local_path(source: str) -> Path:
@@ -78,19 +79,26 @@ def local_path(source: str) -> Path:
     Raises:
         ValueError: For an address of another kind, with the one to give instead.
     """
-    if source.startswith("file://"):
-        return Path(source.removeprefix("file://"))
+    found = _SCHEME.match(source)
+    if found is None:
+        return Path(source).expanduser()
 
-    if source.startswith(("s3a://", "s3n://")):
-        raise ValueError(f"{source}: write it as s3://{source.partition('://')[2]}")
+    scheme, rest = found[1].lower(), source[found.end() :]
+    if scheme in {"s3", "s3a", "s3n"}:
+        raise ValueError(f"{source}: write it as s3://{rest}")
 
-    if (found := _SCHEME.match(source)) is not None:
+    if scheme != "file":
         raise ValueError(
-            f"{source}: {found.group()} addresses can't be read; copy the data to a folder here or "
-            "to s3://bucket/key"
+            f"{source}: {found[0]} addresses can't be read; copy the data to a folder here or to "
+            "s3://bucket/key"
         )
 
-    return Path(source).expanduser()
+    if not rest:
+        raise ValueError(f"{source}: names no file")
+
+    local = rest.removeprefix("localhost") if found[2] == "//" else f"/{rest}"
+    path = Path(local)
+    return path if path.exists() else Path(unquote(local))
 
 
 def table_files(path: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,10 @@ def _values(data: Any) -> np.ndarray:
             raise ValueError(f"{data.file.filename}: {data.name} lies in {listed(gone)}, not there")
 
     values = np.asarray(data)
+    if values.dtype.kind == "O" and h5py.check_string_dtype(data.dtype):
+        with suppress(UnicodeDecodeError):  # of bytes that are no text there is an error later
+            return np.asarray(data.asstr()[()], dtype=object)
+
     if names := h5py.check_enum_dtype(data.dtype):
         texts = {number: name for name, number in names.items()}
         return np.array([texts.get(value, str(value)) for value in values.tolist()], dtype=object)

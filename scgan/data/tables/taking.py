@@ -157,7 +157,7 @@ def among_numbers(known: Sequence[str], rows: int) -> tuple[str | None, str] | N
     Returns:
         The first that is no number, if there is one, and the reason.
     """
-    odd = next((text for text in known if not _is_number(text)), None)
+    odd = next((text for text in known if not is_number(text)), None)
     if odd is None:
         many = too_many(len(known), rows)
         return (None, "numbers written as text; save them as numbers") if many else None
@@ -170,7 +170,8 @@ def _shown(value: object) -> str:
     return repr(str(value)[:40])
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a text writes a number."""
     try:
         float(text)
     except ValueError:

@@ -141,6 +141,34 @@ def test_what_netcdf_says_of_data_sets_of_hdf5(tmp_path: Path) -> None:
     assert "'x1' (1)" in refused(path)
 
 
+def test_texts_go_out_and_come_in(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    pytest.importorskip("astropy")
+    columns = {"a": np.arange(4.0), "k": np.array(["NA", "", "007", "ü, 日本"])}
+    write_samples(tmp_path / "t.h5", columns)
+    assert read_table(tmp_path / "t.h5").columns["k"].tolist() == columns["k"].tolist()
+
+    columns["k"][3] = "a, b"
+    write_samples(tmp_path / "t.fits", columns)
+    assert read_table(tmp_path / "t.fits").columns["k"].tolist() == columns["k"].tolist()
+    for odd in ("ü", "a "):
+        columns["k"][3] = odd
+        with pytest.raises(
+            ValueError, match=rf"ASCII or that end in blanks \('{odd}'\), as in col"
+        ):
+            write_samples(tmp_path / "t.fits", columns)
+
+    hdf5(
+        tmp_path / "bytes.h5", {"a": np.arange(4), "k": np.array([b"\xff", b"a"] * 2, dtype=object)}
+    )
+    assert "column 'k' holds" in refused(tmp_path / "bytes.h5")
+
+
+def test_feather_of_version_1_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.feather").write_bytes(b"FEA1" + bytes(60))
+    assert "Feather of version 1, of 2016; write it as version 2" in refused(tmp_path / "t.feather")
+
+
 def test_data_sets_of_hdf5_that_are_not_there(tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
     path = hdf5(tmp_path / "t.h5", {"a": np.arange(3.0), "b": np.arange(3)})
