@@ -179,7 +179,8 @@ class Estimator(BaseEstimator):
             found = None
         record: dict[str, Any] = found if isinstance(found, dict) else {}
         artifacts = {stage: store.load(stage) for stage in record.get("stages", ())}
-        if not artifacts or None in artifacts.values():
+        known = {"params", "config", "schema", "layout", "classes"} <= record.keys()
+        if not known or LABELS not in artifacts or None in artifacts.values():
             raise ValueError(f"no whole estimator at {path!r}")
 
         estimator = cls(**record["params"])
