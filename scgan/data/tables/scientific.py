@@ -39,10 +39,9 @@ def read_hdf5(path: Path) -> Raw:
         for name, data in _data_sets(found, h5py.Dataset):
             groups.setdefault(name.rpartition("/")[0], {})[name.rpartition("/")[2]] = data
 
-        if gone := [
-            f"{above}/{name}" for above, g in groups.items() for name in g if g[name] is None
-        ]:
-            raise ValueError(f"{file}: links to what is not there: {listed(gone)}")
+        for above, group in groups.items():
+            if gone := [f"{above}/{name}" for name, data in group.items() if data is None]:
+                raise ValueError(f"{file}: links to what is not there: {listed(gone)}")
 
         if "block0_values" in chain.from_iterable(groups.values()):
             raise ValueError(
