@@ -138,8 +138,8 @@ def _wide(content: bytes) -> str | None:
     marked = next((name for mark, name in _MARKS.items() if content.startswith(mark)), None)
     if marked is not None or b"\0" not in content[:4]:
         return marked
-    zeros = [byte == 0 for byte in content[:4]]
-    return {(1, 0, 1, 0): "utf-16-be", (0, 1, 0, 1): "utf-16-le"}.get(tuple(map(int, zeros)))
+    zeros = bytes(byte == 0 for byte in content[:4])
+    return {b"\1\0\1\0": "utf-16-be", b"\0\1\0\1": "utf-16-le"}.get(zeros)
 
 
 def _without_comments(text: _Text) -> _Text:

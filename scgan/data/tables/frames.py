@@ -40,8 +40,8 @@ def to_series(values: np.ndarray, meaning: Meaning, kind: str | None = None) -> 
 
     if kind is not None and kind.startswith("period"):
         ordinals = np.where(mask, np.iinfo(np.int64).min, data)
-        freq = pd.PeriodDtype(kind).freq
-        return pd.Series(pd.PeriodIndex.from_ordinals(ordinals, freq=freq))
+        index: Any = pd.PeriodIndex  # whose stubs lack the method
+        return pd.Series(index.from_ordinals(ordinals, freq=pd.PeriodDtype(kind).freq))
 
     if data.dtype.kind == "M" and np.datetime_data(data.dtype)[0] != "D":
         times: Any = pd.Series(np.where(mask, np.datetime64("NaT"), data))
