@@ -29,7 +29,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # A submitted job's `python` is that of the head's PATH.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 for name in (
-    *("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"),
+    *("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"),
     *("RAY_ADDRESS", "SCGAN_DEBUG", "SCGAN_STORE"),
 ):
     os.environ.pop(name, None)

@@ -123,6 +123,7 @@ def test_samples_are_like_the_rows(model, X):
 
 
 def test_the_seed_decides_samples(model):
+    assert np.array_equal(model.sample(np.int64(2), seed=np.int64(7)), model.sample(2, seed=7))
     assert np.array_equal(model.sample(50, seed=3), model.sample(50, seed=3))
     assert not np.array_equal(model.sample(50, seed=3), model.sample(50, seed=4))
 
@@ -212,6 +213,10 @@ def test_loading_what_is_not_there_or_damaged(model, tmp_path):
     weights.write_bytes(weights.read_bytes()[:-8])
     with pytest.raises(ValueError, match="no whole estimator at"):
         SCGAN.load(str(tmp_path))
+    for record in ("{", "[1]", '{"stages": ["encode"]}'):
+        (tmp_path / "estimator.json").write_text(record)
+        with pytest.raises(ValueError, match="no whole estimator at"):
+            SCGAN.load(str(tmp_path))
 
 
 def test_memory_keeps_stages(X, tmp_path, monkeypatch):
@@ -277,6 +282,10 @@ def test_memory_keeps_stages(X, tmp_path, monkeypatch):
         (rows(), {"random_state": -1}, "random_state is -1, but must be 0 to 2147483647"),
         (rows(), {"random_state": "x"}, "cannot be used to seed"),
         (rows(), {"memory": "/dev/null/x"}, "the store '/dev/null/x' can't be written"),
+        (rows(), {"memory": 5}, "memory is 5, but must be a folder, an address or None"),
+        (rows(), {"missing": "drop"}, "missing is 'drop', but must be 'error' or 'model'"),
+        (rows(), {"missing": None}, "missing is None, but must be 'error' or 'model'"),
+        (rows(), {"settings": [1]}, r"settings is \[1\], but must be a dictionary or None"),
     ],
 )
 def test_wrong_input_is_a_value_error(data, params, message, monkeypatch):
@@ -288,12 +297,16 @@ def test_wrong_input_is_a_value_error(data, params, message, monkeypatch):
                 **{k: v for k, v in params.items() if k not in ("preset", "settings")},
             }
         ).set_params(**{k: v for k, v in params.items() if k in ("preset", "settings")}).fit(data)
-    assert "\n" not in str(error.value)
+    assert "\n" not in str(error.value) and "--" not in str(error.value)
 
 
 def test_wrong_calls_are_value_errors(model, framed, X):
     for call, message in (
-        (lambda: model.sample(0), "can't draw 0 samples; n must be at least 1"),
+        (lambda: model.sample(0), "n is 0, but must be a whole number, at least 1"),
+        (lambda: model.sample(2.5), "n is 2.5, but must be a whole number"),
+        (lambda: model.sample("3"), "n is '3', but must be a whole number"),
+        (lambda: model.sample(3, seed=None), "seed is None, but must be a whole number"),
+        (lambda: model.sample(3, seed=2**70), f"seed is {2**70}, but must be a whole number"),
         (lambda: model.sample(5, cluster=4), "cluster is 4, but must be 0 to 3"),
         (lambda: model.predict(np.ones((3, 5))), "X has 5 columns, but the model was fitted on 2"),
         (lambda: model.transform(np.array([[1.0, np.inf], [1.0, 2.0]])), "infinity"),

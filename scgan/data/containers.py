@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 
-from scgan.data.raw import Raw, from_arrays, from_matrix, from_structured
+from scgan.data.arrays import FORMS, array_of, column_of, package_of, series_of, side_by_side
+from scgan.data.raw import Raw, from_matrix, from_structured
 from scgan.data.tables.arrow import from_arrow, to_arrow
 from scgan.data.tables.frames import to_series
-from scgan.data.tables.values import PLAIN, Meaning, Meanings, plain
+from scgan.data.tables.values import PLAIN, Meanings, plain
 
 Kind = Literal["array", "frame", "polars", "arrow", "structured", "astropy", "dict"]
 
@@ -25,6 +26,7 @@ _CONVERT = {
     "cudf": "X.to_pandas()",
     "xarray": "X.to_dataframe()",
     "datasets": "X.to_pandas()",
+    "scipy": "X.toarray()",
 }
 
 
@@ -37,7 +39,8 @@ class Layout:
         labels: The columns' own names, texts, numbers or tuples of them; none of an array's.
         names: The same as texts, each once, by which they are modelled.
         levels: Of a data frame, the names of its columns' levels.
-        types: Of a data frame, pandas' names of its columns' types; of a table of Arrow its schema.
+        types: Of a data frame, pandas' names of its columns' types; of a table of Arrow its schema;
+            of one of astropy its class, and its columns' units.
     """
 
     kind: Kind
@@ -77,6 +80,8 @@ class Layout:
         """
         if self.kind == "array":
             arrays = [plain(values) for values in columns.values()]
+            if len({array.dtype.type for array in arrays}) > 1:  # of Python's objects
+                arrays = [array.astype(object) for array in arrays]
             masked = any(isinstance(array, np.ma.MaskedArray) for array in arrays)
             return np.ma.stack(arrays, axis=1) if masked else np.stack(arrays, axis=1)
 
@@ -85,7 +90,7 @@ class Layout:
                 label: plain(columns[name])
                 for label, name in zip(self.labels, self.names, strict=True)
             }
-            return _OF_NUMPY[self.kind](own)
+            return _OF_NUMPY[self.kind](self, own)
 
         ordered = {name: columns[name] for name in self.names}
         return _OF_ITS_OWN[self.kind](self, ordered, meanings)
@@ -104,7 +109,19 @@ def take(X: Any) -> tuple[Raw, Layout]:
     Raises:
         ValueError: For anything else, with how to convert it.
     """
-    package = type(X).__module__.partition(".")[0]
+    try:
+        return _take(X, package_of(X))
+    except Exception as error:  # each package has errors of its own
+        if type(error) is ValueError:
+            raise
+        reason = " ".join(str(error).split())[:160]
+        raise ValueError(
+            f"X is a {type(X).__name__} of {package_of(X)}, of which no table can be taken "
+            f"({reason}); give {FORMS}"
+        ) from None
+
+
+def _take(X: Any, package: str) -> tuple[Raw, Layout]:
     if package in _CONVERT:
         raise ValueError(f"X is a {type(X).__name__} of {package}; give {_CONVERT[package]}")
 
@@ -121,16 +138,21 @@ def take(X: Any) -> tuple[Raw, Layout]:
         types = tuple(map(str, X.dtypes))
         return _taken("polars", X.columns, from_arrow(X.to_arrow()), types=types)
 
-    if hasattr(X, "colnames") and package == "astropy":
-        return _taken("astropy", X.colnames, from_arrays({n: X[n] for n in X.colnames}))
+    if package == "astropy" and hasattr(X, "colnames"):
+        units = [str(X[name].unit or "") if hasattr(X[name], "unit") else "" for name in X.colnames]
+        columns = side_by_side([column_of(X[name]) for name in X.colnames])
+        return _taken("astropy", X.colnames, columns, types=(type(X).__name__, *units))
+
+    if package == "astropy" and hasattr(X, "unit"):
+        raise ValueError(f"X is a {type(X).__name__}, whose unit would be lost; give X.value")
 
     if isinstance(X, Mapping):
-        return _taken("dict", list(X), from_arrays({str(n): _array(X[n]) for n in X}))
+        return _taken("dict", list(X), side_by_side([*map(column_of, X.values())]))
 
     if hasattr(X, "columns") and hasattr(X, "iloc"):
         return _of_pandas(X)
 
-    return _of_array(_array(X))
+    return _of_array(array_of(X))
 
 
 def _taken(kind: Kind, labels: Sequence[Hashable], raw: Raw, **more: Any) -> tuple[Raw, Layout]:
@@ -174,37 +196,11 @@ def _names(labels: Sequence[Hashable]) -> tuple[str, ...]:
 
 
 def _of_pandas(X: Any) -> tuple[Raw, Layout]:
-    raws = {str(place): _series(X.iloc[:, place]) for place in range(X.shape[1])}
-    columns = {name: raw.columns["v"] for name, raw in raws.items()}
-    missing = {name: raw.missing["v"] for name, raw in raws.items() if raw.missing}
-    meanings = {name: raw.meanings["v"] for name, raw in raws.items() if raw.meanings}
-    raw = Raw(tuple(columns), columns, missing, meanings=meanings)
+    raw = side_by_side([series_of(X.iloc[:, place]) for place in range(X.shape[1])])
     labels = [_plain(label) for label in X.columns.tolist()]
     levels = tuple(X.columns.names) if any(n is not None for n in X.columns.names) else ()
     types = tuple(map(str, X.dtypes.tolist()))
     return _taken("frame", labels, raw, levels=levels, types=types)
-
-
-def _series(series: Any) -> Raw:
-    """The one column ``v`` of any of pandas' types."""
-    import pandas as pd
-    import pyarrow as pa
-
-    if isinstance(series.dtype, np.dtype) and series.dtype.kind != "O":
-        return from_arrays({"v": series.to_numpy()})
-
-    if isinstance(series.dtype, pd.DatetimeTZDtype):
-        times = from_arrays({"v": series.dt.tz_convert(None).to_numpy()})
-        return replace(times, meanings={"v": Meaning(zone=str(series.dtype.tz))})
-
-    for kind in (None, pa.uint64()):  # Arrow itself thinks of int64 alone
-        try:
-            values = pa.array(series, type=kind, from_pandas=True)
-        except (pa.ArrowException, ValueError, TypeError, OverflowError):
-            continue
-        return from_arrow(pa.table({"v": values}))
-
-    return from_arrays({"v": series.to_numpy(dtype=object)})  # refused by what it holds
 
 
 def _of_array(array: Any) -> tuple[Raw, Layout]:
@@ -216,15 +212,7 @@ def _of_array(array: Any) -> tuple[Raw, Layout]:
         raise ValueError(
             f"X must have rows and columns, [N, D], not shape {array.shape}; reshape your data"
         )
-    return from_matrix(array, {}, None), Layout("array")
-
-
-def _array(X: Any) -> Any:
-    """An array of whatever has one; masks stay."""
-    if type(X).__module__.partition(".")[0] == "torch":
-        X = X.detach().cpu()
-        return (X.float() if str(X.dtype) == "torch.bfloat16" else X).numpy()
-    return X if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
+    return from_matrix(array), Layout("array")
 
 
 def _arrow_table(X: Any) -> Any:
@@ -234,7 +222,9 @@ def _arrow_table(X: Any) -> Any:
         return X.replace_schema_metadata(None)  # what an index is to pandas is a column here
     if isinstance(X, pa.RecordBatch):
         return pa.Table.from_batches([X]).replace_schema_metadata(None)
-    raise ValueError(f"X is a {type(X).__name__} of pyarrow; give a table, X.to_table()")
+    ways = ("read_all", "to_table")
+    hint = next((f"X.{way}()" for way in ways if hasattr(X, way)), "pyarrow.table({'x': X})")
+    raise ValueError(f"X is a {type(X).__name__} of pyarrow; give a table, {hint}")
 
 
 def _plain(label: Hashable) -> Hashable:
@@ -290,7 +280,7 @@ def _arrow(layout: Layout, columns: Mapping[str, np.ndarray], meanings: Meanings
     return to_arrow(columns, meanings).rename_columns(schema.names).cast(schema)
 
 
-def _structured(columns: Mapping[Hashable, np.ndarray]) -> np.ndarray:
+def _structured(layout: Layout, columns: Mapping[Hashable, np.ndarray]) -> np.ndarray:
     num = len(next(iter(columns.values())))
     dtype = [(str(name), values.dtype) for name, values in columns.items()]
     masked = any(isinstance(values, np.ma.MaskedArray) for values in columns.values())
@@ -300,16 +290,20 @@ def _structured(columns: Mapping[Hashable, np.ndarray]) -> np.ndarray:
     return array
 
 
-def _astropy(columns: Mapping[Hashable, np.ndarray]) -> Any:
-    from astropy.table import Table
+def _astropy(layout: Layout, columns: Mapping[Hashable, np.ndarray]) -> Any:
+    from astropy import table
 
-    return Table(dict(columns))
+    kind, *units = layout.types
+    made = table.Table(dict(columns))
+    for name, unit in zip(made.colnames, units, strict=True):
+        made[name].unit = unit or None
+    return table.QTable(made) if kind == "QTable" else made
 
 
-_OF_NUMPY: Mapping[str, Callable[..., Any]] = {
+_OF_NUMPY: Mapping[str, Callable[[Layout, Mapping[Hashable, np.ndarray]], Any]] = {
     "structured": _structured,
     "astropy": _astropy,
-    "dict": dict,
+    "dict": lambda layout, columns: dict(columns),
 }
 _OF_ITS_OWN: Mapping[str, Callable[[Layout, Any, Any], Any]] = {
     "frame": _pandas,

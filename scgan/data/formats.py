@@ -9,10 +9,11 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 
-from scgan.data.listing import kind_of, split_inside, table_parts, walk
+from scgan.data.listing import check_above, kind_of, split_inside, table_parts, walk
 from scgan.data.raw import Raw, from_matrix, from_structured, of_arrays, unreadable
 from scgan.data.tables.arrow import read_feather, read_parquet
 from scgan.data.tables.csv import read_csv
@@ -33,7 +34,7 @@ def read_npy(path: Path) -> Raw:
     if not isinstance(array, np.ndarray) or array.ndim != 2:
         shape = list(array.shape) if isinstance(array, np.ndarray) else "of an .npz archive"
         raise ValueError(f"{path}: the array has shape {shape}; a table needs [rows, columns]")
-    return from_matrix(array, {}, None)
+    return from_matrix(array)
 
 
 def read_npz(path: Path) -> Raw:
@@ -69,7 +70,7 @@ ALLOWED = (
     f"allowed are {', '.join(READERS)}, or a folder of .parquet, of .csv, of .feather or of images"
 )
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/+)")
 
 
 def local_path(source: str) -> Path:
@@ -78,27 +79,38 @@ def local_path(source: str) -> Path:
     Raises:
         ValueError: For an address of another kind, with the one to give instead.
     """
-    if source.startswith("file://"):
-        return Path(source.removeprefix("file://"))
+    found = _SCHEME.match(source)
+    if found is None:
+        return Path(source).expanduser()
 
-    if source.startswith(("s3a://", "s3n://")):
-        raise ValueError(f"{source}: write it as s3://{source.partition('://')[2]}")
+    scheme, rest = found[1].lower(), source[found.end() :]
+    if scheme in {"s3", "s3a", "s3n"}:
+        raise ValueError(f"{source}: write it as s3://{rest}")
 
-    if (found := _SCHEME.match(source)) is not None:
+    if scheme != "file":
         raise ValueError(
-            f"{source}: {found.group()} addresses can't be read; copy the data to a folder here or "
-            "to s3://bucket/key"
+            f"{source}: {found[0]} addresses can't be read; copy the data to a folder here or to "
+            "s3://bucket/key"
         )
 
-    return Path(source).expanduser()
+    if not rest:
+        raise ValueError(f"{source}: names no file")
+
+    local = rest.removeprefix("localhost") if found[2] == "//" else f"/{rest}"
+    path = Path(local)
+    return path if path.exists() else Path(unquote(local))
 
 
 def table_files(path: Path) -> list[Path]:
     """The file at a path, or the tables in the folder there, in the order of their names.
 
     Raises:
-        ValueError: In one line, if there is none, or there are several kinds.
+        ValueError: In one line, if there is none, or there are several kinds, or the log of a table
+            around it says what is valid.
     """
+    if kind_of(path) == ".parquet" or path.is_dir():
+        check_above(str(path), path)
+
     if path.is_dir():
         names = [file.relative_to(path) for file in walk(path)]
         parts = table_parts(str(path), names)

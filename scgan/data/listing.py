@@ -7,6 +7,8 @@ import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import product
 from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -42,8 +44,14 @@ ARCHIVES = (".zip", ".tar")
 
 _INSIDE = re.compile(r"(.+\.(?:h5|hdf5|hdf|fits|fit|root)):(.+)", re.IGNORECASE)
 
-# Folders by which a table's files are known to be no plain ones: what is in them is in a log.
-_LAKES = {"_delta_log": "Delta Lake", ".hoodie": "Apache Hudi"}
+# How to know that what is in a table's files is said elsewhere: by a name in a folder of the table.
+_LAKES = (
+    ("_delta_log", re.compile(""), "Delta Lake"),
+    (".hoodie", re.compile(""), "Apache Hudi"),
+    ("metadata", re.compile(r"^(v\d+|\d+-.+)\.metadata\.json$"), "Apache Iceberg"),
+    ("snapshot", re.compile(r"^snapshot-\d+$"), "Apache Paimon"),
+)
+LOGS = tuple(folder for folder, _, _ in _LAKES)
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -98,21 +106,47 @@ def check_lake(source: str, names: Iterable[PurePath]) -> None:
     Raises:
         ValueError: In one line, with the table's kind.
     """
-    found: tuple[str, str] | None = None
     for name in names:
         for place, part in enumerate(name.parts[:-1]):
-            if part in _LAKES:
-                found = _LAKES[part], "/".join(name.parts[:place])
+            if kind := lake_of(part, name.parts[place + 1]):
+                where = "/".join(name.parts[:place])
+                raise _no_lake(source, f"{where} is" if where else "this is", kind)
 
-        if name.name.endswith(".metadata.json") and name.parent.name == "metadata":
-            found = "Apache Iceberg", "/".join(name.parts[:-2])
 
-    if found is not None:
-        kind, where = found
-        raise ValueError(
-            f"{source}: {f'{where} is' if where else 'this is'} a table of {kind}, whose files "
-            "hold deleted rows, too; write its present rows into a folder of their own, as .parquet"
-        )
+def check_above(source: str, path: Path) -> None:
+    """Refuse what lies within such a table.
+
+    Raises:
+        ValueError: In one line, with the table's kind.
+    """
+    for above, log in product(path.resolve().parents, LOGS):
+        with suppress(OSError):  # most have none
+            check_log(source, str(above), log, os.listdir(above / log))
+
+
+def check_log(source: str, above: str, log: str, entries: Iterable[str]) -> None:
+    """The same of one folder above a source, by the names in its sub-folder for a log.
+
+    Raises:
+        ValueError: In one line, with the table's kind.
+    """
+    for entry in entries:
+        if kind := lake_of(log, entry):
+            raise _no_lake(source, f"{above} is", kind)
+
+
+def lake_of(log: str, entry: str) -> str | None:
+    """The kind of a table with a folder ``log`` of such an entry; None for a plain one."""
+    fits = (kind for folder, name, kind in _LAKES if folder == log and name.search(entry))
+    return next(fits, None)
+
+
+def _no_lake(source: str, what: str, kind: str) -> ValueError:
+    how = "deltalake.DeltaTable(PATH).to_pandas()" if kind == "Delta Lake" else "its own reader"
+    return ValueError(
+        f"{source}: {what} a table of {kind}, whose files hold deleted rows, too; write its "
+        f"present rows, as {how} gives them, into a folder of their own, as .parquet"
+    )
 
 
 def table_parts(source: str, names: Sequence[PurePath]) -> list[PurePath]:
@@ -171,9 +205,14 @@ def partitions(source: str, parts: Sequence[PurePath]) -> list[dict[str, Cell]]:
         Of each part, name to value.
 
     Raises:
-        ValueError: If only some parts are in such folders.
+        ValueError: If only some parts are in such folders, or one names a column twice.
     """
-    texts = [dict(_pairs(part)) for part in parts]
+    pairs = [list(_pairs(part)) for part in parts]
+    texts = [dict(pair) for pair in pairs]
+    for part, pair, text in zip(parts, pairs, texts, strict=True):
+        if len(pair) > len(text):
+            raise ValueError(f"{source}: {part} is in two folders NAME=VALUE of one name")
+
     keys = Counter(tuple(text) for text in texts)
     if len(keys) > 1:
         odd = parts[[tuple(text) for text in texts].index(keys.most_common()[-1][0])]
@@ -191,25 +230,26 @@ def _pairs(part: PurePath) -> Iterator[tuple[str, str | None]]:
     for folder in part.parts[:-1]:
         name, equals, value = folder.partition("=")
         if equals and name:
-            yield unquote(name), None if value == NO_VALUE else unquote(value)
+            yield unquote(name), None if value in {NO_VALUE, ""} else unquote(value)
 
 
 def _cells(texts: Sequence[str | None]) -> list[Cell]:
     some = [text for text in texts if text is not None]
     digits = [text.removeprefix("-") for text in some]
-    if not all(text.isascii() and text.isdigit() and len(text) < 19 for text in digits):
+    whole = all(text.isascii() and text.isdigit() and len(text) < 20 for text in digits)
+    if not whole or not all(-(2**63) <= int(text) < 2**63 for text in some):
         return [Cell(text, None) for text in texts]
 
     coded = any(text.startswith("0") and text != "0" for text in digits)
     return [Cell(None if t is None else int(t), t if coded else None) for t in texts]
 
 
-def tell_zeros(source: str, name: str) -> None:
-    """Say that a column of codes is read as numbers."""
+def tell_zeros(source: str, name: str, what: str = "leading zeros") -> None:
+    """Say that a column of codes is read as numbers, and so loses how they were written."""
     tell(
         source,
-        f"column {name!r} has values with leading zeros, which are lost, as they are read as "
-        "numbers; as the label they are kept",
+        f"column {name!r} has values with {what}, which are lost, as they are read as numbers; as "
+        "the label they are kept",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -120,24 +120,24 @@ def from_arrays(arrays: Mapping[str, Any]) -> Raw:
     return Raw(tuple(arrays), columns, missing)
 
 
-def from_matrix(
-    matrix: np.ndarray,
-    beside: Mapping[str, np.ndarray],
-    label: str | None,
-    names: Sequence[str] = (),
-) -> Raw:
-    """A matrix ``[N, D]`` as the columns x0, x1, ..., or as named, and arrays beside it."""
-    names = names or [f"x{i}" for i in range(matrix.shape[1])]
-    raw = from_arrays({name: matrix[:, i] for i, name in enumerate(names)})
-    clash = [name for name in beside if name in raw.columns]
+def from_matrix(matrix: np.ndarray, beside: Raw | None = None, label: str | None = None) -> Raw:
+    """A matrix ``[N, D]`` as the columns x0, x1, ..., and arrays beside it."""
+    raw = from_arrays({f"x{i}": matrix[:, i] for i in range(matrix.shape[1])})
+    if beside is None:
+        return raw
+
+    clash = [name for name in beside.columns if name in raw.columns]
     if clash:
         raise ValueError(
             f"array {clash[0]!r} has the name of a column of the matrix; rename the array"
         )
-    return replace(raw, columns={**raw.columns, **beside}, label=label)
+    columns = {**raw.columns, **beside.columns}
+    return replace(raw, columns=columns, missing={**raw.missing, **beside.missing}, label=label)
 
 
-def of_arrays(path: Path, arrays: Mapping[str, Any]) -> Raw:
+def of_arrays(
+    path: Path, arrays: Mapping[str, Any], read: Callable[[Any], np.ndarray] = np.asarray
+) -> Raw:
     """The table among named arrays: a matrix, 1-D arrays as columns, or one structured array.
 
     The matrix is ``X``, ``x`` or the only 2-D array. Of the arrays of its length ``y`` is marked as
@@ -145,7 +145,8 @@ def of_arrays(path: Path, arrays: Mapping[str, Any]) -> Raw:
 
     Args:
         path: The file that holds them, for messages.
-        arrays: Of numpy, or what becomes such, which only those that are read do.
+        arrays: Of numpy, or what becomes such.
+        read: Makes numpy's of one, masked too; called of those that are taken alone.
 
     Raises:
         ValueError: If there is none of these, or arrays have different lengths.
@@ -153,7 +154,7 @@ def of_arrays(path: Path, arrays: Mapping[str, Any]) -> Raw:
     structured = [name for name, array in arrays.items() if array.dtype.names]
     if len(structured) == 1 and arrays[structured[0]].ndim == 1:
         tell_arrays(path, arrays, structured)
-        return from_structured(np.asarray(arrays[structured[0]]))
+        return from_structured(read(arrays[structured[0]]))
 
     matrices = [name for name, array in arrays.items() if array.ndim == 2 and name != "y"]
     for key in ("X", "x", *(matrices if len(matrices) == 1 else ())):
@@ -162,9 +163,9 @@ def of_arrays(path: Path, arrays: Mapping[str, Any]) -> Raw:
             beside = {n: a for n, a in arrays.items() if a.ndim in {1, 2} and len(a) == num}
             tell_arrays(path, arrays, beside)
             del beside[key]
-            others = {name: np.asarray(array) for name, array in beside.items()}
-            label = "y" if "y" in others else None
-            return from_matrix(np.asarray(arrays[key]), others, label)
+            others = from_arrays({name: read(array) for name, array in beside.items()})
+            label = "y" if "y" in beside else None
+            return from_matrix(read(arrays[key]), others, label)
 
     flat = {name: array for name, array in arrays.items() if array.ndim == 1}
     if not flat or len(flat) < len(arrays) or len(set(map(len, flat.values()))) > 1:
@@ -174,4 +175,4 @@ def of_arrays(path: Path, arrays: Mapping[str, Any]) -> Raw:
             f"{listed(shapes, 8) or 'nothing'}"
         )
 
-    return from_arrays({name: np.asarray(array) for name, array in flat.items()})
+    return from_arrays({name: read(array) for name, array in flat.items()})

@@ -6,13 +6,14 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scgan.data.formats import ALLOWED, READERS, local_path
 from scgan.data.images.folders import CELEBA_ATTRIBUTES, CELEBA_PARTITION, SUFFIXES
 from scgan.data.images.sources import IDX_NAME
-from scgan.data.listing import ARCHIVES, is_hidden, kind_of, split_inside
+from scgan.data.listing import ARCHIVES, LOGS, check_log, is_hidden, kind_of, split_inside
 from scgan.data.telling import listed, shown, shown_as, tell
 from scgan.store.s3 import S3
 
@@ -98,6 +99,7 @@ def _find(bucket: str, key: str) -> tuple[str, dict[str, int]]:
     client = S3(f"s3://{bucket}", timeout=FIRST_TIMEOUT).client
     if kind_of(PurePosixPath(key)) in {*READERS, *ARCHIVES}:
         key, _ = map(str, split_inside(PurePosixPath(key)))
+        _check_above(client, bucket, key)
         size = client.head_object(Bucket=bucket, Key=key)["ContentLength"]
         return key.removesuffix(PurePosixPath(key).name), {key: size}
 
@@ -112,7 +114,18 @@ def _find(bucket: str, key: str) -> tuple[str, dict[str, int]]:
             elif not entry["Key"].endswith("/"):
                 sizes[entry["Key"]] = entry["Size"]
 
+    if any(kind_of(PurePosixPath(name)) == ".parquet" for name in sizes):
+        _check_above(client, bucket, key)
     return prefix, sizes
+
+
+def _check_above(client: Any, bucket: str, key: str) -> None:
+    """Refuse what lies within a table whose log says what is valid."""
+    for above, log in product(PurePosixPath(key).parents, LOGS):
+        start = "" if above == PurePosixPath() else f"{above}/"
+        listed_there = client.list_objects_v2(Bucket=bucket, Prefix=f"{start}{log}/")
+        names = [entry["Key"].rpartition("/")[2] for entry in listed_there.get("Contents", ())]
+        check_log(f"s3://{bucket}/{key}", f"s3://{bucket}/{above}", log, names)
 
 
 @contextmanager

@@ -77,6 +77,7 @@ class Estimator(BaseEstimator):
         Raises:
             ValueError: For data or parameters that can't be used.
         """
+        self._check_parameters()
         raw, layout = take(X)
         table = from_raw(raw, missing=self.missing)
         tell_far("X", table.columns, "put NaN in their place, and leave those rows out")
@@ -119,10 +120,9 @@ class Estimator(BaseEstimator):
             ValueError: For an option or a number that is not allowed.
         """
         check_is_fitted(self, "model_")
-        if n < 1:
-            raise ValueError(f"can't draw {n} samples; n must be at least 1")
-        chosen = choose(self.model_, options)
-        x = self.model_.sample(n, torch.Generator().manual_seed(seed), **chosen)
+        num = _whole_number("n", n, 1, 2**63 - 1)
+        generator = torch.Generator().manual_seed(_whole_number("seed", seed, 0, 2**63 - 1))
+        x = self.model_.sample(num, generator, **choose(self.model_, options))
         return self._like_input(self.schema_.decode(x))
 
     def predict(self, X: Any) -> np.ndarray:
@@ -173,21 +173,39 @@ class Estimator(BaseEstimator):
 
         store = ArtifactStore(path, write=False)
         raw = store.storage.read("estimator.json")
-        record: dict[str, Any] = json.loads(raw) if raw else {}
+        try:
+            found = json.loads(raw) if raw else None
+        except ValueError:
+            found = None
+        record: dict[str, Any] = found if isinstance(found, dict) else {}
         artifacts = {stage: store.load(stage) for stage in record.get("stages", ())}
-        if not artifacts or None in artifacts.values():
+        known = {"params", "config", "schema", "layout", "classes"} <= record.keys()
+        if not known or LABELS not in artifacts or None in artifacts.values():
             raise ValueError(f"no whole estimator at {path!r}")
 
         estimator = cls(**record["params"])
-        found = {name: artifact for name, artifact in artifacts.items() if artifact is not None}
-        estimator.labels_ = found.pop(LABELS).tensors["k"].numpy()
+        stored = {name: artifact for name, artifact in artifacts.items() if artifact is not None}
+        estimator.labels_ = stored.pop(LABELS).tensors["k"].numpy()
         config = systems.load(cls._system).Config.model_validate(record["config"])
         layout = Layout.from_json(record["layout"])
         labels = None if record["classes"] is None else np.asarray(record["classes"])
-        estimator._take(found, Schema.from_json(record["schema"]), config, layout, labels)
+        estimator._take(stored, Schema.from_json(record["schema"]), config, layout, labels)
         estimator.seed_ = record["params"]["random_state"]
 
         return estimator
+
+    def _check_parameters(self) -> None:
+        """Refuse what no parameter may be, before anything is looked at.
+
+        Raises:
+            ValueError: With what it may be.
+        """
+        if self.missing not in {"error", "model"}:
+            raise ValueError(f"missing is {self.missing!r}, but must be 'error' or 'model'")
+        if self.settings is not None and not isinstance(self.settings, Mapping):
+            raise ValueError(f"settings is {self.settings!r}, but must be a dictionary or None")
+        if self.memory is not None and not isinstance(self.memory, str | os.PathLike):
+            raise ValueError(f"memory is {self.memory!r}, but must be a folder, an address or None")
 
     def _config(self) -> Any:
         presets = systems.load(self._system).presets
@@ -244,6 +262,13 @@ class Estimator(BaseEstimator):
 
     def _like_input(self, columns: Mapping[str, np.ndarray]) -> Any:
         return self.layout_.give(columns, self.schema_.meanings)
+
+
+def _whole_number(name: str, value: Any, least: int, most: int) -> int:
+    """An integer, numpy's too, within its limits."""
+    if not isinstance(value, int | np.integer) or not least <= value <= most:
+        raise ValueError(f"{name} is {value!r}, but must be a whole number, at least {least}")
+    return int(value)
 
 
 def _seed(random_state: Any) -> int:

@@ -72,7 +72,8 @@ def score_files(
 
             table = read_local(reference, real, choice)
             own = replace(choice, columns=table.names, label=None)
-            return score_tables(read_local(samples, made, own), table, seed, reference)
+            rows = read_local(samples, made, own, compared=choice.columns is None)
+            return score_tables(rows, table, seed, reference)
 
         if choice != ALL:
             raise ValueError(

@@ -46,9 +46,7 @@ def open_storage(url: str, *, write: bool = True, probe: bool = True) -> Storage
         reason = " ".join(str(error).split()).removeprefix(f"{storage.url}: ")
         reason = reason.removeprefix(f"{name} can't be written: ")
         what = "written" if write else "read"
-        raise ValueError(
-            f"the store {url!r} can't be {what}: {reason}; choose another with --store"
-        ) from None
+        raise ValueError(f"the store {url!r} can't be {what}: {reason}; choose another") from None
 
     if not write and isinstance(storage, Folder) and not storage.root.is_dir():
         raise ValueError(

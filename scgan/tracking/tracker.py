@@ -88,8 +88,8 @@ class MLflowTracker(Listener):
         Args:
             uri: Address of a server or database; by default ``MLFLOW_TRACKING_URI``, else
                 ``mlflow.db`` here.
-            experiment: The experiment's name; by default ``MLFLOW_EXPERIMENT_NAME``, else
-                ``scgan``.
+            experiment: The experiment's name; by default that of ``MLFLOW_EXPERIMENT_NAME`` or
+                ``MLFLOW_EXPERIMENT_ID``, as MLflow's own clients obey them, else ``scgan``.
 
         Returns:
             The tracker.
@@ -98,7 +98,6 @@ class MLflowTracker(Listener):
             ValueError: In one line, within about ten seconds, if MLflow can't be used there.
         """
         uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
-        experiment = experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or "scgan"
         if uri.startswith("sqlite:///"):
             uri = sqlite_uri(sqlite_path(uri)) + "".join(uri.partition("?")[1:])
 
@@ -271,8 +270,14 @@ def picture_name(caption: str) -> str:
     return name or "picture"
 
 
-def _experiment(client: Any, uri: str, name: str) -> str:
+def _experiment(client: Any, uri: str, name: str | None) -> str:
     """The experiment's id; a new one beside a SQLite file has its artifacts beside it too."""
+    asked = None if name else os.environ.get("MLFLOW_EXPERIMENT_ID")
+    name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME")
+    if asked:
+        return _by_id(client, asked, name)
+
+    name = name or "scgan"
     found = client.get_experiment_by_name(name)
     if found is not None:
         if found.lifecycle_stage != "active":
@@ -286,6 +291,31 @@ def _experiment(client: Any, uri: str, name: str) -> str:
         (sqlite_path(uri).parent / "mlartifacts").as_uri() if uri.startswith("sqlite:///") else None
     )
     return str(client.create_experiment(name, beside, KIND))
+
+
+def _by_id(client: Any, asked: str, name: str | None) -> str:
+    """The id that ``MLFLOW_EXPERIMENT_ID`` gives, if it is an experiment's, of this name if any."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found = client.get_experiment(asked)
+    except MlflowException as error:
+        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            raise
+        found = None
+
+    if found is None or found.lifecycle_stage != "active":
+        raise ValueError(
+            f"MLFLOW_EXPERIMENT_ID is {asked!r}, and there is no such experiment: unset it, or "
+            "give MLFLOW_EXPERIMENT_NAME instead"
+        )
+
+    if name not in {None, found.name}:
+        raise ValueError(
+            f"MLFLOW_EXPERIMENT_ID is {asked!r}, the experiment {found.name!r}, but "
+            f"MLFLOW_EXPERIMENT_NAME is {name!r}: unset one of them"
+        )
+    return asked
 
 
 @contextlib.contextmanager

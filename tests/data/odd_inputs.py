@@ -6,6 +6,7 @@ anything trains. None may pass in silence.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import zipfile
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pyarrow as pa
 from PIL import Image
@@ -152,6 +154,45 @@ def fill(
         image.save(folder / f"{i}{'.jpg' if suffix == '.jfif' else suffix}")
         if suffix == ".jfif":
             (folder / f"{i}.jpg").rename(folder / f"{i}.jfif")
+
+
+def hdf5(attributes: dict[str, Any] | None = None, **sets: Any) -> Callable[[Path], str]:
+    """A file of data sets; the last one with attributes, or a link to nothing where it is None."""
+
+    def make(folder: Path) -> str:
+        with h5py.File(folder / "t.h5", "w", track_order=True) as file:
+            for name, values in sets.items():
+                file[name] = h5py.SoftLink("/gone") if values is None else values
+            for key, value in (attributes or {}).items():
+                file[name].attrs[key] = value
+        return "t.h5"
+
+    return make
+
+
+def below(make: Callable[[Path], str], inside: str) -> Callable[[Path], str]:
+    """Something in the folder that was made."""
+    return lambda folder: f"{make(folder)}/{inside}"
+
+
+def frames(folder: Path) -> None:
+    """An image of several frames."""
+    images = [Image.fromarray(RNG.integers(0, 256, (32, 32)).astype("u1")) for _ in range(3)]
+    images[0].save(folder / "0.png", save_all=True, append_images=images[1:])
+
+
+def zipped(*names: str) -> Callable[[Path], str]:
+    """An archive of images of such names."""
+
+    def make(folder: Path) -> str:
+        with zipfile.ZipFile(folder / "t.zip", "w") as archive:
+            for name in names:
+                content = io.BytesIO()
+                Image.fromarray(RNG.integers(0, 256, (32, 32)).astype("u1")).save(content, "PNG")
+                archive.writestr(name, content.getvalue())
+        return "t.zip"
+
+    return make
 
 
 def pictures(*folders: str, **how: Any) -> Callable[[Path], str]:

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
+from scipy import sparse
 
 from scgan.data.containers import Layout, take
 from scgan.data.tables.reading import from_raw
@@ -130,6 +131,66 @@ def test_astropy() -> None:
     assert take(X)[0].missing["n"].tolist() == MASK.tolist()
 
 
+def test_units_of_astropy_stay_and_its_masks_count() -> None:
+    table = pytest.importorskip("astropy.table")
+    units = pytest.importorskip("astropy.units")
+    masked = pytest.importorskip("astropy.utils.masked")
+    X = table.QTable({"a": A * units.m, "n": N})
+    back = there_and_back(X)
+    assert isinstance(back, table.QTable) and back["a"].unit == units.m
+    assert there_and_back(table.Table({"a": A * units.m}))["a"].unit == units.m
+    with pytest.raises(ValueError, match=r"Quantity, whose unit would be lost; give X\.value"):
+        take(np.c_[A, A] * units.m)
+
+    for hidden in (
+        table.QTable({"v": masked.Masked(A * units.m, MASK)}),
+        {"v": masked.Masked(A, MASK)},
+    ):
+        assert take(hidden)[0].missing["v"].tolist() == MASK.tolist()
+    assert list(take(masked.Masked(np.c_[A, A], np.c_[MASK, ~MASK & MASK]))[0].missing) == ["x0"]
+
+
+def test_no_integer_of_a_list_or_a_dictionary_is_rounded() -> None:
+    polars = pytest.importorskip("polars")
+    ids, gap = [2**60 + 1, 2**60 + 3, 2**60 + 5], [2**60 + 1, None, 2**60 + 5]
+    back = there_and_back([list(row) for row in zip(ids, A.tolist(), strict=True)])
+    assert back.dtype == object and back[:, 0].tolist() == ids and back[:, 1].tolist() == A.tolist()
+
+    nan = [ids[0], float("nan"), ids[2]]
+    for column in (pa.array(gap), pa.chunked_array([gap]), polars.Series(gap), gap, nan):
+        table = from_raw(take({"id": column})[0], missing="model")
+        assert table.columns["id"].tolist() == gap and table.columns["id"].dtype == np.int64
+    assert list(there_and_back({0: A, "0": N})) == [0, "0"]
+
+
+def test_texts_stay_apart_from_numbers() -> None:
+    rows = [(1.5, "u"), (2.5, "v"), (-3.0, "u")]
+    for X in (rows, np.array(rows, dtype=object)):
+        back = there_and_back(X)
+        assert back.dtype == object and list(map(tuple, back)) == rows
+
+
+def test_periods() -> None:
+    days = pd.period_range("2020-01-30", periods=3, freq="D")
+    for column in (days, days.where([True, False, True])):
+        frame = pd.DataFrame({"v": column})
+        raw, layout = take(frame)
+        back = layout.give(from_raw(raw, missing="model").columns)
+        pd.testing.assert_frame_equal(back, frame)
+
+
+@pytest.mark.filterwarnings("ignore:.*MaskedTensors is in prototype")
+def test_tensors_of_other_layouts() -> None:
+    X = torch.tensor(np.c_[A, A])
+    complex_part = (X * 1j).conj().imag  # with the negative bit set
+    for tensor in (X.to_sparse(), complex_part, X.to(torch.float8_e4m3fn)):
+        whole = (tensor.to_dense() if tensor.is_sparse else tensor).resolve_neg().double()
+        assert np.array_equal(there_and_back(tensor), whole.numpy())
+
+    hidden = torch.masked.masked_tensor(X, torch.tensor(np.c_[~MASK, MASK | ~MASK]))
+    assert {n: m.tolist() for n, m in take(hidden)[0].missing.items()} == {"x0": MASK.tolist()}
+
+
 class Far:
     """A frame of another place."""
 
@@ -139,9 +200,19 @@ class Far:
     [
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "more than one column named 'a'"),
         (pd.DataFrame({pd.Timestamp(0): A}), "a Timestamp; names must be texts, numbers"),
-        (pa.array([1]), r"X\.to_table\(\)"),
+        (pa.array([1]), r"give a table, pyarrow\.table\(\{'x': X\}\)"),
+        (pa.table({"a": A}).to_reader(), r"give a table, X\.read_all\(\)"),
         (np.zeros(3), r"not shape \(3,\)"),
-        (5, r"not shape \(\)"),
+        (5, r"X is a int; give an array \[N, D\], a data frame or a dictionary of columns"),
+        ("t.csv", "X is a str; give an array"),
+        ((row for row in A), "X is a generator; give an array"),
+        ([{"a": 1}], r"X is a list of dictionaries; give pandas\.DataFrame\(X\)"),
+        ([[1, 2], [3]], "X has rows of different lengths"),
+        (sparse.csr_matrix(np.c_[A, A]), r"X is a csr_matrix of scipy; give X\.toarray\(\)"),
+        (torch.zeros(3, 2, device="meta"), "X is a Tensor of torch, of which no table can be"),
+        (torch.utils.data.TensorDataset(torch.zeros(3)), "X is a TensorDataset of torch, of which"),
+        (pd.DataFrame({"a": pd.cut(A, 2)}), "column 'a' holds Interval objects"),
+        (pd.DataFrame({"a": pd.Categorical([(1, 2), (3, 4)])}), "column 'a' holds a list in each"),
         (
             pd.DataFrame({"a": ["x", *map(str, range(8))]}),
             r"holds text \('x' in row 1\) among numbers; leave it out of X$",

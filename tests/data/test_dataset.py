@@ -247,6 +247,10 @@ def test_validation_labels_stay_with_their_rows() -> None:
     [
         ("s3a://b/k.csv", r"s3a://b/k\.csv: write it as s3://b/k\.csv"),
         ("s3n://b/k", "write it as s3://b/k"),
+        ("S3://b/k.csv", r"write it as s3://b/k\.csv"),
+        ("s3:/b/k.csv", r"write it as s3://b/k\.csv"),
+        ("dbfs:/k.csv", r"dbfs:/ addresses can't be read; copy the data to a folder here"),
+        ("file://", "file://: names no file"),
         ("gs://b/k.csv", r"gs:// addresses can't be read; copy the data to a folder here"),
         ("https://host/k.csv", "https:// addresses can't be read"),
         ("file:///gone/k.csv", "/gone/k.csv: there is no such file or folder"),
@@ -259,8 +263,12 @@ def test_addresses_of_other_kinds_are_refused(address: str, message: str) -> Non
 
 
 def test_an_address_of_a_file_is_a_path(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{i},{i * i}\n" for i in range(30)))
-    assert load(DataConfig(source=f"file://{tmp_path}/t.csv"), 0).num_train == 24
+    rows = "a,b\n" + "".join(f"{i},{i * i}\n" for i in range(30))
+    for name in ("t.csv", "a b.csv", "a%20c.csv"):
+        (tmp_path / name).write_text(rows)
+        for start in ("file://", "file://localhost", "file:", "FILE://"):
+            assert load(DataConfig(source=f"{start}{tmp_path}/{name}"), 0).num_train == 24
+    assert load(DataConfig(source=f"file://{tmp_path}/a%20b.csv"), 0).num_train == 24
 
 
 def test_marks_of_no_value_are_numbers() -> None:

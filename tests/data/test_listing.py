@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from PIL import Image
 from pyarrow import parquet
 
 from scgan.data.dataset import DataConfig, Dataset
@@ -34,7 +36,9 @@ def ways() -> Iterator[Ways]:
         client = boto3.client("s3")
         client.create_bucket(Bucket="data")
 
-        def read(folder: Path, *, streams: bool = True, **settings: Any) -> dict[str, Any]:
+        def read(
+            folder: Path, *, below: str = "", streams: bool = True, **settings: Any
+        ) -> dict[str, Any]:
             for old in client.list_objects_v2(Bucket="data").get("Contents", ()):
                 client.delete_object(Bucket="data", Key=old["Key"])
             for path in folder.rglob("*"):
@@ -42,7 +46,8 @@ def ways() -> Iterator[Ways]:
                     client.upload_file(str(path), "data", f"in/{path.relative_to(folder)}")
 
             found: dict[str, Any] = {}
-            for name, source in (("disk", str(folder)), ("s3", "s3://data/in")):
+            for name, root in (("disk", str(folder)), ("s3", "s3://data/in")):
+                source = root + below
                 for stream in (False, True) if streams else (False,):
                     try:
                         config = DataConfig(source=source, stream=stream, **settings)
@@ -150,6 +155,77 @@ def test_a_table_of_a_lake_is_refused_by_its_name(tmp_path: Path, ways: Ways) ->
             read_table(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("log", "kind"),
+    [
+        ("_delta_log/00000000000000000000.json", "Delta Lake"),
+        (".hoodie/hoodie.properties", "Apache Hudi"),
+        ("metadata/00001-5f8b.metadata.json", "Apache Iceberg"),
+        ("snapshot/snapshot-1", "Apache Paimon"),
+    ],
+)
+def test_what_lies_within_a_table_of_a_lake_is_refused(
+    tmp_path: Path, ways: Ways, log: str, kind: str
+) -> None:
+    put(tmp_path / "t/y=1/1.parquet", rows(0))
+    (tmp_path / "t" / log).parent.mkdir()
+    (tmp_path / "t" / log).touch()
+
+    for below in ("/t", "/t/y=1", "/t/y=1/1.parquet"):
+        found = ways(tmp_path, below=below)
+        assert len(found) == 4
+        for message in found.values():
+            assert f"is a table of {kind}, whose files hold deleted rows" in message, message
+            assert "\n" not in message
+
+
+def test_a_table_beside_one_of_a_lake_is_read(tmp_path: Path, ways: Ways) -> None:
+    put(tmp_path / "plain/1.parquet", rows(0))
+    for name in ("lake/_delta_log/0.json", "metadata/notes.json", "snapshot/1"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    assert all(isinstance(data, Dataset) for data in ways(tmp_path, below="/plain").values())
+
+
+def test_images_of_a_lake_are_refused(tmp_path: Path) -> None:
+    pixels = io.BytesIO()
+    Image.new("L", (32, 32)).save(pixels, "PNG")
+    parquet.write_table(pa.table({"image": [pixels.getvalue()] * 9}), tmp_path / "1.parquet")
+    (tmp_path / "_delta_log").mkdir()
+    (tmp_path / "_delta_log/0.json").touch()
+    for stream in (None, False):
+        with pytest.raises(ValueError, match="this is a table of Delta Lake"):
+            load(DataConfig(source=str(tmp_path), stream=stream), 0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "refused"),
+    [
+        (["1", "2"], ["u"], "among numbers"),
+        (["1", "2"], ["", "3"], "among numbers"),
+        (["5%", "6%"], ["u", "v", "w"], None),
+        ([str(i) for i in range(20)], [str(i) for i in range(20, 40)], None),
+        ([str(i) for i in range(40)], [str(i) for i in range(40, 80)], "numbers written as text"),
+    ],
+)
+def test_texts_are_judged_by_all_parts(
+    tmp_path: Path, ways: Ways, first: list[str], second: list[str], refused: str | None
+) -> None:
+    for part, texts in enumerate((first, second)):
+        put(tmp_path / f"{part}.parquet", {**rows(60 * part), "c": np.resize(texts, 60)})
+    for way, found in ways(tmp_path).items():
+        if refused is None:
+            assert isinstance(found, Dataset), (way, found)
+        else:
+            assert isinstance(found, str) and "column 'c' holds" in found and refused in found, way
+
+
+def test_a_name_of_two_folders_is_refused(tmp_path: Path, ways: Ways) -> None:
+    put(tmp_path / "y=1/y=2/1.parquet", rows(0))
+    for message in ways(tmp_path).values():
+        assert "y=1/y=2/1.parquet is in two folders NAME=VALUE of one name" in message
+
+
 def test_every_spelling_of_a_suffix_is_read(tmp_path: Path) -> None:
     put(tmp_path / "a.parquet", rows(0)).rename(tmp_path / "a.PARQUET")
     put(tmp_path / "b.parquet", rows(60)).rename(tmp_path / "b.pq")
@@ -247,7 +323,9 @@ def test_types_of_partitions() -> None:
     assert typed("1", "-2") == [Cell(1, None), Cell(-2, None)]
     assert typed("0", "10") == [Cell(0, None), Cell(10, None)]
     assert typed("1", "x") == [Cell("1", None), Cell("x", None)]
-    assert typed("1" * 19, "2") == [Cell("1" * 19, None), Cell("2", None)]
+    assert typed(str(2**63 - 1), "-2") == [Cell(2**63 - 1, None), Cell(-2, None)]
+    assert typed(str(2**63), "2") == [Cell(str(2**63), None), Cell("2", None)]
+    assert typed("", "u") == [Cell(None, None), Cell("u", None)]
     assert typed("007") == [Cell(7, "007")]
     assert partitions("t", [PurePosixPath("a%20b=%25/f")]) == [{"a b": Cell("%", None)}]
     assert partitions("t", [PurePosixPath("f")]) == [{}] and partitions("t", []) == []

@@ -16,10 +16,13 @@ from scgan.data.loading import load
 from scgan.pipeline import executor as execution
 
 sys.path.insert(0, str(Path(__file__).parent))
-tables, others = import_module("odd_tables"), import_module("odd_others")
+tables, others, more = map(import_module, ("odd_tables", "odd_others", "odd_more"))
 sys.path.pop(0)
 
-LISTS = (tables.TEXTS, tables.FOLDERS, others.COLUMNS, others.IMAGES, others.ADDRESSES)
+LISTS = (
+    *(tables.TEXTS, tables.FOLDERS, others.COLUMNS, others.IMAGES, others.ADDRESSES),
+    *(more.TEXTS, more.FOLDERS, more.COLUMNS, more.IMAGES, more.ADDRESSES),
+)
 ALL = [*chain.from_iterable(LISTS)]
 CASES = [*((odd, None) for odd in ALL), *((odd, "true") for odd in ALL if odd.streamed)]
 
@@ -41,7 +44,7 @@ def test_an_odd_input(
     stream: str | None,
 ) -> None:
     made = odd.make(tmp_path)
-    source = made if "://" in made else str(tmp_path / made)
+    source = made if ":/" in made else str(tmp_path / made)
     if odd.name == "no table":
         source = str(tmp_path / "set/part-00000")
     words = [*odd.flags, *(() if stream is None else ("--data.stream", stream))]

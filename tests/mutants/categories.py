@@ -55,8 +55,8 @@ _CHANGES = [
     ("arrow.py", "replace(meaning, pandas=own.get(name))", "meaning", _HERE),
     ("checking.py", "columns[name] = gapped(values, mask)", "pass", _HERE),
     ("taking.py", "2 * num <= rows", "num <= rows", _READING),
-    ("taking.py", "if len(text) > MAX_LETTERS]", "if False]", _READING),
-    ("taking.py", "2 * sum(alike) >= len(known)", "False", _READING),
+    ("taking.py", "if len(text) > MAX_LETTERS)", "if False)", _READING),
+    ("taking.py", "if 2 * alike >= len(known)", "if False", _READING),
     ("writing.py", 'replace(meaning, zone="UTC") if meaning.zone else meaning', "meaning", _HERE),
     ("writing.py", 'mask.any() and data.dtype.kind in "iub"', "False", _HERE),
 ]

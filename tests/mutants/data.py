@@ -429,7 +429,7 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         "return Part(part.images[: len(rows)], labels)",
         IMAGES,
     ),
-    (PICTURES + "reading.py", "channels = max(colours)", "channels = min(colours)", IMAGES),
+    (PICTURES + "reading.py", "max(header.channels for", "min(header.channels for", IMAGES),
     (PICTURES + "folders.py", "values[rows[2]], names)", "values[rows[1]], names)", IMAGES),
     (PICTURES + "folders.py", 'dtype="U2") == "1"', 'dtype="U2") != "1"', IMAGES),
     (PICTURES + "writing.py", "path / folders[label] if", "path / folders[0] if", IMAGE_WRITING),

@@ -29,10 +29,10 @@ MUTANTS = [
     (DATA + "listing.py", "rest = sorted(set(names) - set(read))", "rest = []", LISTING),
     (DATA + "listing.py", "yield unquote(name), None if", "yield name, None if", LISTING),
     (DATA + "listing.py", "unquote(value)\n", "value\n", LISTING),
-    (DATA + "listing.py", "None if value == NO_VALUE else", "", LISTING),
+    (DATA + "listing.py", 'None if value in {NO_VALUE, ""} else', "", LISTING),
     (DATA + "listing.py", "    if len(keys) > 1:\n", "    if False:\n", LISTING),
     (DATA + "listing.py", "t if coded else None", "None", LISTING),
-    (DATA + "listing.py", "len(text) < 19", "True", LISTING),
+    (DATA + "listing.py", "<= int(text) < 2**63", "<= int(text) < 2**70", LISTING),
     # Parts.
     (TABLES + "joining.py", "if have and len(have) < len(parts):", "if False:", LISTING),
     (TABLES + "joining.py", 'if whole and joined.kind == "f"', "if False", LISTING),
@@ -62,7 +62,7 @@ MUTANTS = [
     (TABLES + "csv.py", "if commas and not points:", "if commas:", CSV),
     (TABLES + "csv.py", "*BLANKS]", "]", CSV),
     (TABLES + "csv.py", "max(integers) < 2**64", "max(integers) < 2**63", CSV),
-    (TABLES + "csv.py", "int(float(i)) != i", "False", CSV),
+    (TABLES + "csv.py", "if not _is_float(i)", "if False", CSV),
     (TABLES + "csv.py", "if text.said:", "if False:", CSV),
     (TABLES + "csv.py", "name.strip() for name in table.column_names", "*table.column_names", CSV),
     (TABLES + "csv.py", 'content.replace(b"\\r", b"\\n")', "content", CSV),
@@ -75,7 +75,7 @@ MUTANTS = [
     (TABLES + "oddities.py", "most = NUM_CLASSES if fractions else", "most =", ODD),
     (DATA + "split.py", "    if (there > 0).all():\n", "    if True:\n", FINDING),
     # In memory.
-    (DATA + "containers.py", "X.detach().cpu()", "X.cpu()", CONTAINERS),
+    (DATA + "arrays.py", "X.detach().cpu()", "X.cpu()", CONTAINERS),
     (DATA + "containers.py", "known.get(label, name)", "name", ESTIMATOR),
     (
         DATA + "containers.py",

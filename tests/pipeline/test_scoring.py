@@ -45,11 +45,13 @@ def test_good_samples_are_near_the_floor_and_bad_ones_far(tmp_path, reference):
     assert abs(good["c2st_accuracy"].value - 0.5) < 0.06 < bad["c2st_accuracy"].value - 0.5
 
 
-def test_columns_are_taken_by_name_whatever_their_order_and_company(tmp_path, reference):
+def test_columns_are_taken_by_name_whatever_their_order_and_company(tmp_path, reference, caplog):
     frame = table(1)
     plain = score_files(written(tmp_path, frame), reference, 3, choice=Choice(label="kind"))
     frame = frame[["y", "n", "x"]].assign(comment="theirs")
+    assert "not compared" not in caplog.text
     assert score_files(written(tmp_path, frame), reference, 3, choice=Choice(label="kind")) == plain
+    assert "columns that are not compared: comment" in caplog.text
 
 
 def test_chosen_columns_only(tmp_path, reference):

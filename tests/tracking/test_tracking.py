@@ -597,6 +597,28 @@ def test_the_experiment_is_the_users(uri, monkeypatch):
         assert tracker.client.get_experiment(tracker.experiment_id).name == name
 
 
+def test_the_experiment_is_the_users_by_its_id(uri, monkeypatch):
+    client = MLflowTracker.open(uri, "theirs").client
+    theirs = client.get_experiment_by_name("theirs").experiment_id
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", theirs)
+    assert MLflowTracker.open(uri).experiment_id == theirs
+    assert MLflowTracker.open(uri, "other").experiment_id != theirs  # what is said in code wins
+
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "theirs")
+    assert MLflowTracker.open(uri).experiment_id == theirs
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "other")
+    with pytest.raises(ValueError, match="NAME is 'other': unset one of them") as both:
+        MLflowTracker.open(uri)
+
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME")
+    client.delete_experiment(theirs)
+    for asked in (theirs, "4711", "no number"):
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", asked)
+        with pytest.raises(ValueError, match=f"ID is '{asked}', and there is no such") as gone:
+            MLflowTracker.open(uri)
+    assert "\n" not in f"{both.value}{gone.value}"
+
+
 def test_a_deleted_experiment_is_named(uri):
     tracker = MLflowTracker.open(uri)
     tracker._client.delete_experiment(tracker._experiment_id)

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from scgan.data.listing import kind_of
+from scgan.data.telling import tell
 
 Wanted = Callable[[PurePosixPath], bool]
 
@@ -32,10 +33,12 @@ def members(path: Path, wanted: Wanted) -> dict[PurePosixPath, bytes | None]:
     read = _of_zip if kind_of(path) == ".zip" else _of_tar
     most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     found: dict[PurePosixPath, bytes | None] = {}
+    again = 0
 
     try:
         for name, size, content in read(path):
-            place = PurePosixPath(name)
+            place = PurePosixPath(name.lstrip("/"))
+            again += place in found
             most -= size if wanted(place) else 0
             if most < 0:
                 raise ValueError(f"{path}: its images are more than this machine's memory holds")
@@ -46,6 +49,8 @@ def members(path: Path, wanted: Wanted) -> dict[PurePosixPath, bytes | None]:
             f"{path}: can't be read as {kind_of(path)}, it is damaged or cut short ({reason})"
         ) from None
 
+    if again:
+        tell(path, f"{again} files of the archive have another's name; the last of each is taken")
     return found
 
 
@@ -61,7 +66,9 @@ def _of_zip(path: Path) -> Iterator[Member]:
                     f"{path}: {info.filename} is encrypted; pack it without a password"
                 )
             if not info.is_dir():
-                yield info.filename, info.file_size, partial(archive.read, info)
+                # Some programs of Windows write their own sign between folders.
+                name = info.filename.replace("\\", "/")
+                yield name, info.file_size, partial(archive.read, info)
 
 
 def _of_tar(path: Path) -> Iterator[Member]:

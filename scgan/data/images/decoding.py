@@ -42,7 +42,9 @@ class Header(NamedTuple):
 
     short_side: int
     channels: int
-    deep: bool  # more than 8 bits of grey
+    deep: bool = False  # more than 8 bits of grey
+    wide: bool = False  # 16 bits a colour, of which 8 are read
+    frames: int = 1
 
 
 def headers(images: Sequence[Encoded]) -> list[Header | str]:
@@ -51,7 +53,9 @@ def headers(images: Sequence[Encoded]) -> list[Header | str]:
     def look(image: Encoded) -> Header:
         with _opened(image.content) as opened:
             grey, deep = opened.mode in GREY, opened.mode.startswith("I")
-            return Header(min(opened.size), 1 if grey else 3, deep)
+            wide = not deep and any(";16" in str(tile[3]) for tile in getattr(opened, "tile", ()))
+            frames = getattr(opened, "n_frames", 1)
+            return Header(min(opened.size), 1 if grey else 3, deep, wide, frames)
 
     return _each(look, images)
 
@@ -68,18 +72,13 @@ def is_image(content: bytes) -> bool:
 
 
 def brightest(images: Sequence[Encoded]) -> int:
-    """The highest value of images of more than 8 bits; 0 if there is none."""
+    """The highest value of images of more than 8 bits of grey; 0 if there is none."""
 
     def peak(image: Encoded) -> int:
         with _opened(image.content) as opened:
             return int(np.asarray(opened).max())
 
-    deep = [
-        image
-        for image, header in zip(images, headers(images), strict=True)
-        if isinstance(header, Header) and header.deep
-    ]
-    return max((found for found in _each(peak, deep) if isinstance(found, int)), default=0)
+    return max((found for found in _each(peak, images) if isinstance(found, int)), default=0)
 
 
 def decode(

@@ -16,7 +16,16 @@ from scgan.data.images.folders import (
 )
 from scgan.data.images.parquet import has_images, read_image_parquet
 from scgan.data.images.sources import IDX_NAME, Source, read_idx, read_npz
-from scgan.data.listing import ARCHIVES, FOLDER_SUFFIXES, is_hidden, kind_of, tell_unread, walk
+from scgan.data.listing import (
+    ARCHIVES,
+    FOLDER_SUFFIXES,
+    check_above,
+    check_lake,
+    is_hidden,
+    kind_of,
+    tell_unread,
+    walk,
+)
 from scgan.data.telling import listed, tell
 
 
@@ -41,6 +50,8 @@ def find_images(path: Path, label: str | None, source: str) -> Source | None:
 
     parquet = [file for file in seen.values() if kind_of(file) == ".parquet" and file.is_file()]
     if parquet and has_images(parquet[0]):
+        check_lake(source, files)
+        check_above(source, path)
         if path.is_dir():
             tell_unread(source, files, [name for name in seen if kind_of(name) == ".parquet"])
         return read_image_parquet(parquet, label)

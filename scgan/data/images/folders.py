@@ -21,8 +21,11 @@ SUFFIXES = frozenset(
 CELEBA_ATTRIBUTES, CELEBA_PARTITION = "list_attr_celeba.txt", "list_eval_partition.txt"
 
 # The first that is there is the test part; another validation part is no part of the data.
-TEST_NAMES = ("test", "testing", "val", "valid", "validation")
-TRAIN_NAMES = ("train", "training")
+TEST_NAMES = (
+    *("test", "testing", "test_set", "testset"),
+    *("val", "valid", "validation", "dev", "eval", "evaluation"),
+)
+TRAIN_NAMES = ("train", "training", "train_set", "trainset", "training_set")
 
 
 File = Path | bytes

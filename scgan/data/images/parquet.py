@@ -93,6 +93,9 @@ def _table(
             raise ValueError(f"{file}: there is no column of images here, as in the other files")
 
         labels = _label_columns(file, schema, label)
+        rest = [name for name in schema.names if name not in {column, *labels}]
+        if rest and not images:
+            tell(file, f"columns that are not read: {listed(rest)}")
         with arrow_errors(file):
             table = parquet.read_table(file, columns=[column, *labels])
 

@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from scgan.data.telling import listed, tell
 Damaged = Literal["error", "skip"]
 
 BITS = (8, 10, 12, 14, 16)  # that cameras and microscopes have, in files of 16
-DARK = 16
+DARK, HALF = 16, 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,11 +83,16 @@ def decode_images(
     source = source if attributes is None else _choose(name, source, tuple(attributes))
     parts = [source.train] if source.test is None else [source.train, source.test]
     images = [part.images for part in parts]
-    size, channels = _format(name, images, size, channels)
-    white = _white(name, images)
+    looked = [*chain.from_iterable(map(_headers, images))]
+    known = [header for header in looked if isinstance(header, Header)]
+    _tell_frames(name, known)
+
+    size, channels = _format(name, known, size, channels)
+    white = _white(name, [*chain.from_iterable(images)], looked)
     train = _decoded(source.train, size, channels, white)
     test = None if source.test is None else _decoded(source.test, size, channels, white)
-    _stretch(name, [part.images for part in (train, test) if part is not None])
+    pixels = [part.images for part in (train, test) if part is not None]
+    _stretch(name, pixels, wide=any(header.wide for header in known))
 
     bad = train.bad if test is None else train.bad + test.bad
     _tell_damage(name, bad, sum(len(part.images) for part in parts), damaged)
@@ -138,20 +143,16 @@ def _rows(images: Images, rows: np.ndarray) -> Images:
 
 
 def _format(
-    name: str, parts: Sequence[Images], size: int | None, channels: int | None
+    name: str, found: Sequence[Header], size: int | None, channels: int | None
 ) -> tuple[int, int]:
     """Size and channels; what was not asked for is the images' own."""
-    if size is not None and channels is not None:
-        return size, channels
-
     # A default stands for images that can't be read, of which there is an error of its own.
-    found = [*chain(*map(_headers, parts))] or [Header(SIZES[0], 1, False)]
-    sides, colours, _ = zip(*found, strict=True)
+    found = found or [Header(SIZES[0], 1)]
     if channels is None:
-        channels = max(colours)
+        channels = max(header.channels for header in found)
 
     if size is None:
-        own = int(np.median(sides))
+        own = int(np.median([header.short_side for header in found]))
         if own < SIZES[0]:
             raise ValueError(
                 f"{name}: the images are {own} pixels; enlarge them with --data.image_size "
@@ -163,25 +164,49 @@ def _format(
     return size, channels
 
 
-def _headers(images: Images) -> list[Header]:
+def _headers(images: Images) -> Sequence[Header | str]:
     if isinstance(images, np.ndarray):
-        return [Header(min(images.shape[1:3]), 3 if images.ndim == 4 else 1, False)] * len(images)
-    return [header for header in headers(images) if isinstance(header, Header)]
+        return [Header(min(images.shape[1:3]), 3 if images.ndim == 4 else 1)] * len(images)
+    return headers(images)
 
 
-def _white(name: str, parts: Sequence[Images]) -> int:
+def _tell_frames(name: str, found: Sequence[Header]) -> None:
+    several = [header.frames for header in found if header.frames > 1]
+    if several:
+        tell(
+            name,
+            f"{len(several)} of {len(found)} images have several frames, as many as {max(several)}:"
+            " the first of each is read",
+        )
+
+
+def _white(name: str, images: Sequence[Any], looked: Sequence[Header | str]) -> int:
     """The value of white in images of more than 8 bits, by the bits that all of them use."""
-    encoded = [images for images in parts if not isinstance(images, np.ndarray)]
-    peak = brightest([*chain.from_iterable(encoded)])
+    both = zip(images, looked, strict=True)
+    peak = brightest([image for image, seen in both if isinstance(seen, Header) and seen.deep])
     bits = next((bits for bits in BITS if 0 < peak < 2**bits), max(BITS))
     if peak and bits != max(BITS):
         tell(name, f"images of 16 bits with no value above {peak}: read as {bits} bits")
     return int(2**bits - 1)
 
 
-def _stretch(name: str, parts: Sequence[np.ndarray]) -> None:
-    """Bring masks of 0 and 1 to black and white, in place; say where all is almost black."""
-    peak = max((int(pixels.max()) for pixels in parts if pixels.size), default=0)
+def _stretch(name: str, parts: Sequence[np.ndarray], *, wide: bool) -> None:
+    """Bring masks of 0 and 1 to black and white, in place; say where all is almost black.
+
+    Raises:
+        ValueError: If all pixels are one, or colours of 16 bits use too few of them.
+    """
+    filled = [pixels for pixels in parts if pixels.size]
+    peak = max((int(pixels.max()) for pixels in filled), default=0)
+    if filled and wide and peak < HALF:
+        raise ValueError(
+            f"{name}: images of 16 bits a colour, none above {peak} of 255 in the upper 8 bits, "
+            "which alone are read; convert them to 8 bits"
+        )
+
+    if filled and peak == min(int(pixels.min()) for pixels in filled):
+        raise ValueError(f"{name}: all pixels of all images are {peak}; there is nothing to learn")
+
     if peak == 1:
         tell(name, "pixels are 0 and 1: read as black and white")
         for pixels in parts:

@@ -71,7 +71,8 @@ def labelled(
 
     Args:
         train: Images.
-        train_values: Integers or texts ``[N]``, one class each; or 0 and 1, ``[N, A]``; or None.
+        train_values: Integers or texts ``[N]``, one class each; or 0 and 1, ``[N, A]``: attributes,
+            or, without names and with one 1 in each row, classes; or None.
         test: Images of the test part, or None.
         test_values: Theirs.
         names: Of the attributes; of the classes, which the values then count from 0. None: the
@@ -90,6 +91,8 @@ def labelled(
     if test is not None:
         values.append(_checked(test, test_values))
 
+    if names is None and all(map(_is_one_hot, values)):
+        values = [array.argmax(1) for array in values]
     many = values[0].ndim == 2
     found, labels = _attributes(values, names) if many else _classes(values, names)
     if len(found) == 1 and not many:
@@ -97,6 +100,12 @@ def labelled(
 
     held_out = None if test is None else Part(test, labels[1])
     return Source(Part(train, labels[0]), held_out, found, "many" if many else "one")
+
+
+def _is_one_hot(values: np.ndarray) -> bool:
+    if values.ndim != 2 or values.dtype.kind not in "iub" or not np.isin(values, (0, 1)).all():
+        return False
+    return bool((values.sum(1) == 1).all())
 
 
 def _attributes(
@@ -122,6 +131,8 @@ def _checked(images: Images, values: np.ndarray | None) -> np.ndarray:
     if len(values) != len(images):
         raise ValueError(f"there are {len(images)} images, but {len(values)} labels")
 
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8", "replace")
     if values.dtype.kind == "f" and (values == np.round(values)).all():
         values = values.astype(np.int64)
 

@@ -62,6 +62,8 @@ def read_feather(path: Path) -> Raw:
 
     with arrow_errors(path), pa.OSFile(str(path)) as file:
         magic = file.read(6)
+        if magic[:4] == b"FEA1":
+            raise ValueError(f"{path}: Feather of version 1, of 2016; write it as version 2")
         file.seek(0)
         of_file = magic == b"ARROW1"
         opened = pa.ipc.open_file(file) if of_file else pa.ipc.open_stream(file)

@@ -185,7 +185,8 @@ def _without(
 def _tell_left_out(source: str, raw: Raw, choice: Choice, names: Sequence[str]) -> None:
     for name in names:
         if name in raw.codes:
-            tell_zeros(source, name)
+            hexadecimal = any("x" in text.lower() for text in raw.codes[name].tolist())
+            tell_zeros(source, name, "digits of base 16" if hexadecimal else "leading zeros")
 
     rest = [name for name in raw.columns if name not in raw.names and name != choice.label]
     if choice.columns is None:

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 NUM_LINES = 50  # looked at for the delimiter and the decimal point
 EXACT = 2**53  # integers up to which a float64 can be told from its neighbours
 BLANKS = [" " * number for number in range(1, 9)]  # a value of blanks is none
-_INTEGER = re.compile(r"[+-]?\d+")
+_INTEGER = re.compile(r"[+-]?\d{1,4000}(?:\.0*)?")
+_SEPARATOR = re.compile(rb'"?sep=([^\r\n])"?\r?\n', re.IGNORECASE)
+_OTHERS = ";|:^~\t\x01"  # what people also separate columns with
+_MARKS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32"}
+_MARKS |= {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _COMMA_DECIMAL = re.compile(r"[+-]?\d+,\d+")
 _POINT_DECIMAL = re.compile(r"[+-]?\d*\.\d+")
 
@@ -70,6 +74,8 @@ def read_csv(path: Path) -> Raw:
             "columns"
         )
 
+    _check_separated(path, table)
+
     # By their places, as names may be repeated; this has an error of its own.
     own, table = table.column_names, table.rename_columns(names)
     if own != names:
@@ -83,6 +89,23 @@ def read_csv(path: Path) -> Raw:
         return replace(raw, codes=_codes(text, table, own))
 
 
+def _check_separated(path: Path, table: pa.Table) -> None:
+    """Refuse a single column whose values are several, separated by something else."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if table.num_columns != 1 or not pa.types.is_string(table.schema.field(0).type):
+        return
+
+    for mark in (mark for mark in _OTHERS if mark in table.column_names[0]):
+        there = compute.mean(compute.match_substring(table[0], mark).cast(pa.int8())).as_py()
+        if there is not None and there > 0.5:
+            raise ValueError(
+                f"{path}: a single column, {table.column_names[0][:40]!r}, with {mark!r} in its "
+                "name and its values; separate columns by commas, and each row into as many"
+            )
+
+
 def _decoded(path: Path) -> _Text:
     """The text as UTF-8, unpacked."""
     content = path.read_bytes()
@@ -91,11 +114,12 @@ def _decoded(path: Path) -> _Text:
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: can't be unpacked, it is damaged ({error})") from None
 
-    if content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+    if encoding := _wide(content):
+        name = encoding[:6].upper()
         try:
-            return _Text(content.decode("utf-16").encode(), said=("UTF-16",))
+            return _Text(content.decode(encoding).encode(), said=(name,))
         except UnicodeDecodeError as error:
-            raise ValueError(f"{path}: can't be read as UTF-16 ({error.reason})") from None
+            raise ValueError(f"{path}: can't be read as {name} ({error.reason})") from None
 
     content = content.removeprefix(b"\xef\xbb\xbf")
     if b"\n" not in content:  # lines as old Macs end them
@@ -107,6 +131,15 @@ def _decoded(path: Path) -> _Text:
         # Five bytes of this code page stand for nothing.
         told = "Windows' code page 1252, as it is no UTF-8"
         return _Text(content.decode("cp1252", errors="replace").encode(), said=(told,))
+
+
+def _wide(content: bytes) -> str | None:
+    """The encoding of a text of more than a byte a letter, by its mark or its first letters."""
+    marked = next((name for mark, name in _MARKS.items() if content.startswith(mark)), None)
+    if marked is not None or b"\0" not in content[:4]:
+        return marked
+    zeros = bytes(byte == 0 for byte in content[:4])
+    return {b"\1\0\1\0": "utf-16-be", b"\0\1\0\1": "utf-16-le"}.get(zeros)
 
 
 def _without_comments(text: _Text) -> _Text:
@@ -142,6 +175,11 @@ def _without_comments(text: _Text) -> _Text:
 
 def _delimited(text: _Text) -> _Text:
     """Find what separates the columns; commas where all lines have as many of them."""
+    if found := _SEPARATOR.match(text.content):  # as Excel has it
+        own = found[1].decode(errors="replace")
+        said = (*text.said, f"{own!r} between columns, as its first line says")
+        return replace(text, content=text.content[found.end() :], delimiter=own, said=said)
+
     lines = _lines(text.content)
     for delimiter, name in ((",", ""), (";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if _fits(lines, delimiter):
@@ -228,16 +266,19 @@ def _exact(path: Path, text: _Text, table: pa.Table, own: list[str]) -> Raw:
 
         column = own[raw.names.index(name)]
         texts = _parsed(text, {column: pa.string()}, [column])[0].to_pylist()
-        integers = [int(t) for t in texts if t is not None and _INTEGER.fullmatch(t.strip())]
-        some = len(texts) - texts.count(None)
+        known = [None if t is None else _integer(t) for t in texts]
+        every = known.count(None) == texts.count(None)
+        pointed = ["." in (t or "") for t in texts]
+        if not every:  # beside other floats, what ends in .0 is one
+            known = [None if point else i for i, point in zip(known, pointed, strict=True)]
 
-        if len(integers) == some and min(integers) >= 0 and max(integers) < 2**64:
-            filled = (0 if t is None else int(t) for t in texts)
-            columns[name] = np.fromiter(filled, np.uint64, len(texts))
-            continue
+        integers = [i for i in known if i is not None]
+        plain = every and not any(pointed)
+        lost = integers if plain else [i for i in integers if not _is_float(i)]
 
-        lost = [i for i in integers if len(integers) == some or int(float(i)) != i]
-        if lost:
+        if every and lost and min(integers) >= 0 and max(integers) < 2**64:
+            columns[name] = np.fromiter((i or 0 for i in known), np.uint64, len(texts))
+        elif lost:
             odd = max(lost, key=abs)
             raise ValueError(
                 f"{path}: column {name!r} holds the integer {odd}, which no number here can hold "
@@ -247,12 +288,26 @@ def _exact(path: Path, text: _Text, table: pa.Table, own: list[str]) -> Raw:
     return replace(raw, columns=columns)
 
 
+def _integer(text: str) -> int | None:
+    """The whole number that a text writes, if it does."""
+    digits = text.strip()
+    return int(digits.partition(".")[0]) if _INTEGER.fullmatch(digits) else None
+
+
+def _is_float(integer: int) -> bool:
+    """Whether a float64 is this number."""
+    try:
+        return float(integer) == integer  # compared exactly
+    except OverflowError:
+        return False
+
+
 def _codes(text: _Text, table: pa.Table, own: list[str]) -> dict[str, np.ndarray]:
-    """Texts of the columns of integers with leading zeros."""
+    """Texts of the columns of integers with leading zeros, or in hexadecimal digits."""
     import pyarrow as pa
     from pyarrow import compute
 
-    zeros = rb'(?m)(?:^|[,;\t|])[ "]*[+-]?0\d'
+    zeros = rb'(?m)(?:^|[,;\t|])[ "]*[+-]?0[\dxX]'
     found: dict[str, np.ndarray] = {}
     if not re.search(zeros, text.content.partition(b"\n")[2]):
         return found
@@ -262,7 +317,7 @@ def _codes(text: _Text, table: pa.Table, own: list[str]) -> dict[str, np.ndarray
             continue
 
         texts = _parsed(text, {name: pa.string()}, [name])[0]
-        if compute.any(compute.match_substring_regex(texts, r"^\s*[+-]?0\d")).as_py():
+        if compute.any(compute.match_substring_regex(texts, r"^\s*[+-]?0[\dxX]")).as_py():
             found[table.column_names[place]] = texts.fill_null("").to_numpy()
 
     return found

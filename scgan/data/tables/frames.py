@@ -38,6 +38,11 @@ def to_series(values: np.ndarray, meaning: Meaning, kind: str | None = None) -> 
         categories = pd.CategoricalDtype(levels, meaning.ordered)
         return pd.Series(_objects(values), dtype=categories)
 
+    if kind is not None and kind.startswith("period"):
+        ordinals = np.where(mask, np.iinfo(np.int64).min, data)
+        index: Any = pd.PeriodIndex  # whose stubs lack the method
+        return pd.Series(index.from_ordinals(ordinals, freq=pd.PeriodDtype(kind).freq))
+
     if data.dtype.kind == "M" and np.datetime_data(data.dtype)[0] != "D":
         times: Any = pd.Series(np.where(mask, np.datetime64("NaT"), data))
         if meaning.zone is not None:

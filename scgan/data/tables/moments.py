@@ -21,7 +21,7 @@ from scgan.data.tables.measuring import (
 )
 from scgan.data.tables.scales import decimals_of
 from scgan.data.tables.schema import Schema
-from scgan.data.tables.taking import too_many
+from scgan.data.tables.taking import among_numbers, too_many
 from scgan.data.tables.values import PLAIN, Level, Meaning, Meanings, are_nan, bytes_of, present
 
 Sums = tuple[int, float, float]
@@ -207,7 +207,13 @@ class Moments:
 
 
 def _check_categories(name: str, measure: _Measure, rows: int | None) -> None:
-    if reason := too_many(len(measure.counts), rows):
+    reason = too_many(len(measure.counts), rows)
+    texts = [*map(str, measure.counts)] if rows is not None and measure.dtype == "str" else []
+    if texts and (numbers := among_numbers(texts, rows or 0)):
+        odd, why = numbers
+        reason = why if odd is None else f"text ({odd[:40]!r}) {why}"
+
+    if reason:
         raise ValueError(f"column {name!r} holds {reason}; leave it out, or name it as the label")
 
 

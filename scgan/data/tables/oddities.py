@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -21,6 +22,13 @@ NUM_REPEATED = 3
 NUM_CLASSES = 20  # that numbers with fractions may stand for
 
 
+# Where a column has few values, one that is far may be a class: but not nines, the ends of a type,
+# or what is beyond all units.
+_NINES = re.compile(r"-?99+(\.9*)?")
+_ENDS = {-(2.0**15), 2.0**15 - 1, 2.0**16 - 1, -(2.0**31), 2.0**31 - 1, 2.0**32 - 1}
+_HUGE = 1e19
+
+
 @dataclass(frozen=True)
 class Far:
     """A value far from all others of its column.
@@ -31,42 +39,69 @@ class Far:
         share: In how many of all, per cent.
     """
 
-    value: float
+    value: float | np.datetime64
     count: int
     share: float
 
+    @property
+    def text(self) -> str:
+        """The value as it is typed."""
+        return f"{self.value:.12g}" if isinstance(self.value, float) else str(self.value)
+
     def __str__(self) -> str:
         """As a message has it: ``-9999 (20.1 %)``."""
-        rows = "1 row" if self.count == 1 else f"{self.share:.3g} %"
-        return f"{self.value:.12g} ({rows})"
+        return f"{self.text} ({'1 row' if self.count == 1 else f'{self.share:.3g} %'})"
 
 
 def far_values(values: np.ndarray) -> list[Far]:
     """Values far below or above all others, as marks of no value are, and single outliers.
 
     Args:
-        values: Numbers ``[N]``.
+        values: Numbers or points in time ``[N]``.
 
     Returns:
         At most four, the farthest first.
     """
-    rows = values[:: max(1, len(values) // MAX_ROWS)].astype(np.float64)
+    every = values.astype(np.int64 if values.dtype.kind == "M" else values.dtype).astype(np.float64)
+    rows = every[:: max(1, len(every) // MAX_ROWS)]
     distinct, counts = np.unique(rows[np.isfinite(rows)], return_counts=True)
     found = list[Far]()
 
-    while len(distinct) > MIN_DISTINCT and len(found) < MAX_FAR:
-        below = (distinct[1] - distinct[0]) / (distinct[-1] - distinct[1])
-        above = (distinct[-1] - distinct[-2]) / (distinct[-2] - distinct[0])
-        place = -1 if above > below else 0
-        far = FAR_REPEATED if counts[place] >= NUM_REPEATED else FAR_SINGLE
-        if max(below, above) < far:
+    while len(distinct) > 1 and len(found) < MAX_FAR:
+        place = _far_place(distinct, counts)
+        if place is None:
             break
 
-        count = int((values == distinct[place]).sum())
-        found.append(Far(float(distinct[place]), count, 100 * count / len(values)))
+        there = every == distinct[place]
+        first = values[there][0]
+        value = first if values.dtype.kind == "M" else float(first)
+        found.append(Far(value, int(there.sum()), 100 * float(there.mean())))
         distinct, counts = np.delete(distinct, place), np.delete(counts, place)
 
     return found
+
+
+def _far_place(distinct: np.ndarray, counts: np.ndarray) -> int | None:
+    """The lowest or the highest of different values, 0 or -1, if it is far from the others."""
+    if len(distinct) > 2:
+        below = (distinct[1] - distinct[0]) / (distinct[-1] - distinct[1])
+        above = (distinct[-1] - distinct[-2]) / (distinct[-2] - distinct[0])
+    else:  # a mark beside the one value that there is
+        below, above = (distinct[1] - distinct[0]) / np.maximum(1, np.abs(distinct[::-1])) / 10
+
+    place = -1 if above > below else 0
+    repeated = bool(counts[place] >= NUM_REPEATED)
+    if max(below, above) >= (FAR_REPEATED if repeated else FAR_SINGLE):
+        return place if len(distinct) > MIN_DISTINCT or _is_mark(float(distinct[place])) else None
+
+    # A negative mark of what is never negative is one even beside high values.
+    lone = distinct[0] < 0 <= distinct[1] and counts[0] >= NUM_REPEATED
+    return 0 if lone and _is_mark(float(distinct[0])) else None
+
+
+def _is_mark(value: float) -> bool:
+    nines = _NINES.fullmatch(f"{value:.12g}") is not None
+    return nines or value in _ENDS or abs(value) >= _HUGE
 
 
 def tell_far(source: str, columns: Mapping[str, np.ndarray], remedy: str | None = None) -> None:
@@ -78,19 +113,20 @@ def tell_far(source: str, columns: Mapping[str, np.ndarray], remedy: str | None 
         remedy: What to do where they stand for no value; None for the command line's flag.
     """
     there = {name: present(values) for name, values in columns.items()}
-    found = {name: far for name, values in there.items() if (far := _far_of(values))}
-    if not found:
-        return
+    for kinds, what in (("iuf", "values"), ("M", "times")):
+        taken = {name: values for name, values in there.items() if values.dtype.kind in kinds}
+        found = {name: far for name, values in taken.items() if (far := far_values(values))}
+        if not found:
+            continue
 
-    told = [f"{name!r} {listed(far)}" for name, far in found.items()]
-    marks = {f"{far.value:.12g}" for far in chain.from_iterable(found.values())}
-    flag = f"--data.missing_values {','.join(sorted(marks)[:8])} --data.missing drop"
-    advice = f"if they stand for no value: {remedy or flag}"
-    tell(source, f"values far from all others: {listed(told)}; {advice}")
-
-
-def _far_of(values: np.ndarray) -> list[Far]:
-    return far_values(values) if values.dtype.kind in "iuf" else []
+        told = [f"{name!r} {listed(far)}" for name, far in found.items()]
+        marks = sorted({far.text for far in chain.from_iterable(found.values())})[:8]
+        flag = f"--data.missing_values {','.join(marks)} --data.missing drop"
+        advice = "leave them empty" if what == "times" else remedy or flag
+        tell(
+            source,
+            f"{what} far from all others: {listed(told)}; if they stand for no value: {advice}",
+        )
 
 
 def tell_categories(source: str, schema: Schema) -> None:

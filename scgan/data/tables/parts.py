@@ -15,6 +15,7 @@ from scgan.data.formats import local_path, table_files
 from scgan.data.images.parquet import has_images
 from scgan.data.listing import (
     Cell,
+    check_above,
     check_lake,
     is_hidden,
     kind_of,
@@ -82,6 +83,10 @@ def find_parts(source: str, stream: bool | None) -> tuple[str, ...]:
 
     if not paths or not (stream or sum(map(parts.__getitem__, paths)) > STREAM_ABOVE):
         return ()
+
+    check_lake(source, sizes)
+    if not source.startswith("s3://"):
+        check_above(source, local_path(source))
 
     # Images are decoded, which makes them larger than their files; they are never streamed.
     with on_disk(paths[0]) as first:
@@ -225,4 +230,5 @@ def _with_cells(footer: Footer, cells: Mapping[str, Cell]) -> Footer:
     for name, cell in cells.items():
         kind = {int: np.dtype(np.int64), str: np.dtype(object)}.get(type(cell.value))
         types.setdefault(name, kind)
-    return replace(footer, names=tuple(dict.fromkeys([*footer.names, *cells])), types=types)
+    more = [name for name in cells if name not in footer.names]
+    return replace(footer, names=(*footer.names, *more), types=types)

@@ -22,6 +22,7 @@ from scgan.data.tables.checking import (
 )
 from scgan.data.tables.joining import joined, shared_names, with_cells
 from scgan.data.tables.table import Table
+from scgan.data.telling import listed, tell
 
 
 def read_table(
@@ -56,15 +57,19 @@ def read_table(
         return read_local(str(path), local, choice)
 
 
-def read_local(source: str, path: Path, choice: Choice) -> Table:
+def read_local(source: str, path: Path, choice: Choice, *, compared: bool = False) -> Table:
     """The same of a file or folder of this machine.
 
     Args:
         source: What messages call it.
         path: Where it lies.
         choice: What is taken of it.
+        compared: Whether it is said which columns are not taken.
     """
     raw = _read_all(source, path, choice)
+    rest = [name for name in raw.names if name not in (choice.wanted or raw.names)]
+    if compared and rest:
+        tell(source, f"columns that are not compared: {listed(rest)}")
     return checked(source, raw, replace(choice, label=choice.label or raw.label))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from scgan.data.listing import split_inside
-from scgan.data.raw import Raw, from_arrays, from_structured, of_arrays, optional, unreadable
+from scgan.data.raw import Raw, from_arrays, of_arrays, optional, unreadable
 from scgan.data.telling import listed
+
+_NO_VALUE = ("_FillValue", "missing_value")  # attributes, as netCDF names them
 
 
 def read_hdf5(path: Path) -> Raw:
@@ -30,13 +32,16 @@ def read_hdf5(path: Path) -> Raw:
     with _errors(file), h5py.File(file) as opened:
         found = opened[inside] if inside else opened
         if isinstance(found, h5py.Dataset):
-            if found.dtype.names:
-                return from_structured(found[()])
-            return of_arrays(file, {"X": found} if found.ndim > 1 else {found.name: found})
+            name = found.name.rpartition("/")[2]
+            return of_arrays(file, {"X" if found.ndim > 1 else name: found}, _values)
 
         groups = dict[str, dict[str, Any]]()
         for name, data in _data_sets(found, h5py.Dataset):
             groups.setdefault(name.rpartition("/")[0], {})[name.rpartition("/")[2]] = data
+
+        for above, group in groups.items():
+            if gone := [f"{above}/{name}" for name, data in group.items() if data is None]:
+                raise ValueError(f"{file}: links to what is not there: {listed(gone)}")
 
         if "block0_values" in chain.from_iterable(groups.values()):
             raise ValueError(
@@ -47,16 +52,57 @@ def read_hdf5(path: Path) -> Raw:
             places = [f"{file.name}:{'/'.join(filter(None, (inside, g)))}" for g in groups]
             raise ValueError(f"{file}: data sets in several groups; name one, {listed(places)}")
 
-        return of_arrays(file, next(iter(groups.values()), {}))
+        return of_arrays(file, next(iter(groups.values()), {}), _values)
 
 
 def _data_sets(group: Any, kind: type, above: str = "") -> Iterator[tuple[str, Any]]:
-    """All data sets below a group, by their paths, in the order in which they were made."""
+    """All data sets below a group, by their paths, in the order in which they were made.
+
+    A link to what is not there is None.
+    """
     for name, item in group.items():
-        if isinstance(item, kind):
+        if item is None or isinstance(item, kind):
             yield above + name, item
         elif hasattr(item, "items"):
             yield from _data_sets(item, kind, f"{above}{name}/")
+
+
+def _values(data: Any) -> np.ndarray:
+    """A data set, masked where it holds what its attributes say is no value.
+
+    Named numbers are their names, packed ones what they stand for, as netCDF has both.
+
+    Raises:
+        ValueError: If it is spread over files of which one is not there.
+    """
+    import h5py
+
+    if data.is_virtual:
+        files = {
+            Path(data.file.filename).parent / part.file_name for part in data.virtual_sources()
+        }
+        if gone := sorted(str(file) for file in files if not file.exists()):
+            raise ValueError(f"{data.file.filename}: {data.name} lies in {listed(gone)}, not there")
+
+    values = np.asarray(data)
+    if values.dtype.kind == "O" and h5py.check_string_dtype(data.dtype):
+        with suppress(UnicodeDecodeError):  # of bytes that are no text there is an error later
+            return np.asarray(data.asstr()[()], dtype=object)
+
+    if names := h5py.check_enum_dtype(data.dtype):
+        texts = {number: name for name, number in names.items()}
+        return np.array([texts.get(value, str(value)) for value in values.tolist()], dtype=object)
+
+    if values.dtype.kind not in "iuf":
+        return values
+
+    marks = [np.ravel(data.attrs[name]) for name in _NO_VALUE if name in data.attrs]
+    every = np.concatenate(marks) if marks else np.empty(0)
+    mask = np.isin(values, every.astype(values.dtype) if values.dtype.kind == "f" else every)
+    if "scale_factor" in data.attrs or "add_offset" in data.attrs:
+        scale, offset = data.attrs.get("scale_factor", 1.0), data.attrs.get("add_offset", 0.0)
+        values = values * np.float64(np.ravel(scale)[0]) + np.float64(np.ravel(offset)[0])
+    return np.ma.MaskedArray(values, mask) if mask.any() else values
 
 
 def read_fits(path: Path) -> Raw:
@@ -77,7 +123,8 @@ def read_fits(path: Path) -> Raw:
         with fits.open(file, memmap=False) as units:
             places = [i for i, unit in enumerate(units) if isinstance(unit, _tables(fits))]
             names = {units[i].name or str(i): i for i in places} | {str(i): i for i in places}
-            place = _the_one(file, "table", [units[i].name or str(i) for i in places], inside)
+            shown = [units[i].name or str(i) for i in places]
+            place = _the_one(file, "table", shown, inside, [str(i) for i in places])
             found = table.Table.read(units[names[place]], character_as_bytes=False)
 
     return from_arrays({name: found[name] for name in found.colnames})
@@ -106,12 +153,14 @@ def read_root(path: Path) -> Raw:
     return from_arrays(arrays)
 
 
-def _the_one(file: Path, what: str, names: Sequence[str], asked: str) -> str:
-    """The one that is asked for, or the only one."""
+def _the_one(
+    file: Path, what: str, names: Sequence[str], asked: str, places: Sequence[str] = ()
+) -> str:
+    """The one that is asked for by its name or place, or the only one."""
     if not names:
         raise ValueError(f"{file}: there is no {what} in it")
 
-    if asked and asked not in names and not asked.isdigit():
+    if asked and asked not in {*names, *places}:
         raise ValueError(f"{file}: there is no {what} {asked!r}; there are {listed(names)}")
 
     if not asked and len(names) > 1:

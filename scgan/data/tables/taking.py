@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def take_column(
 
     if kind in "OUST":
         texts = _texts(values, missing)
-        reason = _no_text(texts, missing) if isinstance(texts, np.ndarray) else texts
+        reason = _no_text(texts, missing, whole) if isinstance(texts, np.ndarray) else texts
         if reason is not None:
             raise ValueError(f"{source}: column {name!r} holds {reason}; {remedy}")
         values = np.asarray(texts)
@@ -126,32 +127,51 @@ def _texts(values: np.ndarray, missing: np.ndarray) -> np.ndarray | str:
     return np.array(cut, dtype=np.str_ if cut else "U1")[numbers]
 
 
-def _no_text(values: np.ndarray, missing: np.ndarray) -> str | None:
+def _no_text(values: np.ndarray, missing: np.ndarray, whole: bool) -> str | None:
     """Why texts are no categories: numbers, numbers with marks among them, or free text."""
     there = np.flatnonzero(~missing)
-    known, first = np.unique(values[there], return_index=True)
-    numeric = np.array([_is_number(text) for text in known.tolist()], dtype=bool)
-    alike = [bool(_NUMBER_LIKE.fullmatch(text)) for text in known.tolist()]
+    found, first = np.unique(values[there], return_index=True)
+    order = np.argsort(first)
+    known, rows = found[order].tolist(), there[first[order]] + 1
 
-    if numeric.all() and len(known) and too_many(len(known), len(there)):
-        return "numbers written as text; save them as numbers"
+    # Of a batch of the rows, the others may say otherwise.
+    if whole and (numbers := among_numbers(known, len(there))):
+        odd, reason = numbers
+        if odd is None:
+            return reason
+        return f"text ({_shown(odd)} in row {rows[known.index(odd)]}) {reason}"
 
-    if not numeric.all() and 2 * sum(alike) >= len(known):
-        row = int(there[first[~numeric].min()])
-        return f"text ({_shown(values[row])} in row {row + 1}) among numbers"
-
-    long = [place for place, text in enumerate(known.tolist()) if len(text) > MAX_LETTERS]
-    if long:
-        row = int(there[first[long].min()])
-        return f"text ({_shown(values[row])} in row {row + 1}) that is no category"
+    long = next((place for place, text in enumerate(known) if len(text) > MAX_LETTERS), None)
+    if long is not None:
+        return f"text ({_shown(known[long])} in row {rows[long]}) that is no category"
     return None
+
+
+def among_numbers(known: Sequence[str], rows: int) -> tuple[str | None, str] | None:
+    """Why texts are numbers rather than categories; None where they are not.
+
+    Args:
+        known: All different ones.
+        rows: Rows with a value.
+
+    Returns:
+        The first that is no number, if there is one, and the reason.
+    """
+    odd = next((text for text in known if not is_number(text)), None)
+    if odd is None:
+        many = too_many(len(known), rows)
+        return (None, "numbers written as text; save them as numbers") if many else None
+
+    alike = sum(_NUMBER_LIKE.fullmatch(text) is not None for text in known)
+    return (odd, "among numbers") if 2 * alike >= len(known) else None
 
 
 def _shown(value: object) -> str:
     return repr(str(value)[:40])
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a text writes a number."""
     try:
         float(text)
     except ValueError:

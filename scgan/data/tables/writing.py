@@ -16,7 +16,9 @@ from scgan.data.raw import optional
 from scgan.data.tables.arrow import arrow_array, to_arrow
 from scgan.data.tables.frames import to_pandas
 from scgan.data.tables.scientific import write_fits, write_hdf5, write_root
+from scgan.data.tables.taking import is_number
 from scgan.data.tables.values import PLAIN, Meaning, Meanings, mask_of
+from scgan.data.telling import listed, tell
 
 Columns = Mapping[str, np.ndarray]
 
@@ -52,8 +54,30 @@ def write_samples(path: str | Path, columns: Columns, meanings: Meanings | None 
     kind, writer = _writer(path)
     if kind in _NUMPY_ONLY:
         columns = {n: _held(path, kind, n, v, meanings.get(n, PLAIN)) for n, v in columns.items()}
+    if kind in {".csv", ".csv.gz"}:
+        _tell_texts(path, columns)
     with written_whole(path) as partial:
         writer(partial, columns, meanings)
+
+
+def _tell_texts(path: Path, columns: Columns) -> None:
+    """Say which texts are taken for something else where .csv is read."""
+    from pyarrow.csv import ConvertOptions
+
+    marks = {"", *ConvertOptions().null_values}
+    for name, values in columns.items():
+        if values.dtype.kind != "U":
+            continue
+
+        texts = np.unique(np.ma.getdata(values)[~mask_of(values)]).tolist()
+        odd = [repr(text) for text in texts if text in marks]
+        if odd:
+            what = f"{listed(odd)}, which readers of .csv take for no value"
+        elif texts and all(map(is_number, texts)):
+            what = f"{listed([*map(repr, texts)])}, which readers of .csv take for numbers"
+        else:
+            continue
+        tell(path, f"column {name!r} holds the texts {what}; .parquet keeps them")
 
 
 def check_target(path: str | Path) -> None:
@@ -92,6 +116,10 @@ def _held(path: Path, kind: str, name: str, values: np.ndarray, meaning: Meaning
         what = "whole numbers or booleans with missing values"
     elif mask.any() and data.dtype.kind == "U":
         what = "texts with missing values"
+    elif kind == ".fits" and data.dtype.kind == "U":
+        texts = np.unique(data).tolist()
+        odd = next((t for t in texts if not t.isascii() or t.endswith(" ")), None)
+        what = None if odd is None else f"texts beyond ASCII or that end in blanks ({odd[:40]!r})"
 
     if what is not None:
         raise ValueError(

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from scgan.data.images import decoding as image_decoding
-from scgan.data.images.decoding import Encoded, decode, headers
+from scgan.data.images.decoding import Encoded, Header, decode, headers
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> Encoded:
@@ -145,7 +145,8 @@ def test_headers_tell_size_and_colour() -> None:
         encoded(Image.fromarray(GREY.astype(np.uint16))),
         Encoded("odd.png", b"no image"),
     ]
-    assert headers(images) == [(40, 1, False), (50, 3, False), (28, 1, True), "not an image"]
+    found = [Header(40, 1), Header(50, 3), Header(28, 1, deep=True), "not an image"]
+    assert headers(images) == found
 
 
 def damaged(tmp_path: Path) -> list[Encoded]:

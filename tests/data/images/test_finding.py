@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import tarfile
+import warnings
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from scgan.data.dataset import DataConfig, Dataset
 from scgan.data.loading import load
@@ -242,3 +247,109 @@ def test_a_column_of_bytes_makes_no_images(tmp_path: Path) -> None:
         assert data.train_labels is not None and set(data.train_labels) == {"u", "v"}
         data = read(tmp_path / "t.parquet", columns=("b",), stream=stream)
         assert data.table_schema.names == ("b",)
+
+
+def png_of_16_bits(pixels: np.ndarray) -> bytes:
+    """A PNG of 16 bits a colour, which Pillow does not write, of ``[H, W, 3]``."""
+    high, wide, _ = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + check
+
+    header = struct.pack(">IIBBBBB", wide, high, 16, 2, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.mark.parametrize(("bits", "peak"), [(8, 0), (9, 1), (12, 15), (14, 63), (16, None)])
+def test_bits_of_colour(tmp_path: Path, bits: int, peak: int | None) -> None:
+    for i in range(9):
+        pixels = RNG.integers(0, 2**bits, (32, 32, 3))
+        (tmp_path / f"{i}.png").write_bytes(png_of_16_bits(pixels))
+    if peak is None:
+        assert read(tmp_path).train.max() == 255
+        return
+    with pytest.raises(ValueError, match=f"16 bits a colour, none above {peak} of 255") as caught:
+        read(tmp_path)
+    assert str(caught.value).endswith("convert them to 8 bits")
+
+
+def test_images_of_one_value_are_refused(tmp_path: Path) -> None:
+    labels = Image.fromarray(RNG.integers(0, 3, (32, 32)).astype("uint8"), mode="P")
+    labels.putpalette([0] * 768)
+    for name, image in (("map", labels), ("grey", Image.new("L", (32, 32), 77))):
+        (tmp_path / name).mkdir()
+        for i in range(9):
+            image.save(tmp_path / name / f"{i}.png")
+        with pytest.raises(ValueError, match=r"all pixels of all images are (0|77); there is noth"):
+            read(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".tif", ".webp", ".png"])
+def test_frames_that_are_not_read_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str
+) -> None:
+    fill(tmp_path, num=8)
+    more = [picture() for _ in range(2)]
+    picture().save(tmp_path / f"x{suffix}", save_all=True, append_images=more)
+    assert read(tmp_path).num_train == 7
+    assert "1 of 9 images have several frames, as many as 3: the first of each is" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("training_set", "test_set"), ("train", "dev"), ("trainset", "testset"), ("Train", "Eval")],
+)
+def test_other_names_of_parts(tmp_path: Path, train: str, test: str) -> None:
+    for name in (f"{train}/cat", f"{train}/dog", f"{test}/cat"):
+        fill(tmp_path / name)
+    assert found(tmp_path) == (12, 6, ("cat", "dog"))
+
+
+@pytest.mark.parametrize("labels", [np.eye(3, dtype=int), np.array([b"a", b"b", b"c"])])
+def test_labels_of_arrays_of_images(tmp_path: Path, labels: np.ndarray) -> None:
+    images, own = RNG.integers(0, 256, (30, 32, 32)).astype("u1"), np.arange(30) % 3
+    np.savez(tmp_path / "t.npz", images=images, labels=labels[own])
+    schema = read(tmp_path / "t.npz").image_schema
+    names = ("0", "1", "2") if labels.ndim == 2 else ("a", "b", "c")
+    assert (schema.labels, schema.attributes) == ("one", names)
+
+    np.savez(tmp_path / "t.npz", images=images, labels=np.c_[own > 0, own > 1])
+    assert read(tmp_path / "t.npz").image_schema.labels == "many"
+
+
+def test_names_in_archives(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    content = io.BytesIO()
+    picture().save(content, "PNG")
+    names = [f"{kind}\\{i}.png" for kind in ("cat", "dog") for i in range(6)]
+    with zipfile.ZipFile(tmp_path / "windows.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, content.getvalue())
+    assert found(tmp_path / "windows.zip") == (10, 2, ("cat", "dog"))
+
+    with tarfile.open(tmp_path / "absolute.tar", "w") as packed:
+        for name in names:
+            info = tarfile.TarInfo("/data/" + name.replace("\\", "/"))
+            info.size = len(content.getvalue())
+            packed.addfile(info, io.BytesIO(content.getvalue()))
+    assert found(tmp_path / "absolute.tar") == (10, 2, ("cat", "dog"))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's own, of a name twice
+        with zipfile.ZipFile(tmp_path / "twice.zip", "w") as archive:
+            for i in range(12):
+                archive.writestr(f"{i % 10}.png", content.getvalue())
+    read(tmp_path / "twice.zip")
+    assert "2 files of the archive have another's name; the last of each" in caplog.text
+
+
+def test_columns_beside_images_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    content = io.BytesIO()
+    picture().save(content, "PNG")
+    images = [content.getvalue()] * 9
+    table = pa.table({"image": images, "label": [0, 1, 2] * 3, "mask": images, "text": ["x"] * 9})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    assert read(tmp_path / "t.parquet").image_schema.attributes == ("0", "1", "2")
+    assert "columns that are not read: mask, text" in caplog.text

@@ -79,6 +79,12 @@ def test_integers_come_exact(tmp_path: Path) -> None:
     table = read_table(tmp_path / "t.csv", missing="drop")
     assert table.columns["id"].tolist() == [9007199254740993]
 
+    (tmp_path / "t.csv").write_text("id,a\n9007199254740993.0,1\n,2\n9007199254740995.,3\n")
+    table = read_table(tmp_path / "t.csv", missing="drop")
+    assert table.columns["id"].tolist() == [9007199254740993, 9007199254740995]
+
+    (tmp_path / "t.csv").write_text("a\n9007199254740994.0\n-1.0\n")  # which floats are
+    assert read_table(tmp_path / "t.csv").columns["a"].dtype == np.float64
     (tmp_path / "t.csv").write_text("a\n1e20\n1\n12345678901234567890.0\n")
     assert read_table(tmp_path / "t.csv").columns["a"].dtype == np.float64
 
@@ -90,6 +96,8 @@ def test_integers_come_exact(tmp_path: Path) -> None:
         ((-1, 2**64 - 1), 2**64 - 1),
         ((1, 2**64), 2**64),
         ((-(2**63) - 1, 1), -(2**63) - 1),
+        (("9007199254740993.0", "-1.0"), 2**53 + 1),
+        ((10**400, 1), 10**400),
     ],
 )
 def test_integers_that_no_type_holds_are_refused(
@@ -156,3 +164,43 @@ def test_blanks_are_no_value(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,   \n2,3\n")
     raw = read_csv(tmp_path / "t.csv")
     assert raw.missing["b"].tolist() == [True, False] and raw.columns["b"][1] == 3
+
+
+def test_the_first_line_of_excel_names_the_separator(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for first, mark in (("sep=;", ";"), ('"sep=^"', "^"), ("SEP=,", ",")):
+        rows = [first, f"a{mark}b", *[f"{i}{mark}{i}5" for i in range(4)]]
+        (tmp_path / "t.csv").write_bytes("\r\n".join(rows).encode())
+        table = read_table(tmp_path / "t.csv")
+        assert table.columns["b"].tolist() == [5, 15, 25, 35]
+        assert f"{mark!r} between columns, as its first line says" in caplog.text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_wide_letters(tmp_path: Path, caplog: pytest.LogCaptureFixture, encoding: str) -> None:
+    (tmp_path / "t.csv").write_bytes("a,ä\n1,2\n3,4\n".encode(encoding))
+    assert read_table(tmp_path / "t.csv").columns["ä"].tolist() == [2, 4]
+    assert f"read with {encoding[:6].upper()}" in caplog.text
+
+    (tmp_path / "t.csv").write_bytes("a,ä\n1,2\n3,4\n".encode(encoding)[:-1])
+    with pytest.raises(ValueError, match="can't be read as UTF"):
+        read_table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("mark", [";", "|", ":", "^", "~", "\t", "\x01"])
+def test_a_single_column_of_several_is_refused(tmp_path: Path, mark: str) -> None:
+    rows = [f"a{mark}b", mark.join("123"), *[f"{i % 2}{mark}u" for i in range(9)]]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    with pytest.raises(ValueError, match="a single column, 'a.*b', with .* in its name and its"):
+        read_table(tmp_path / "t.csv")
+
+    (tmp_path / "t.csv").write_text(f"a{mark}b\n" + "u\nv\n" * 9)
+    assert read_table(tmp_path / "t.csv").names == (f"a{mark}b",)
+
+
+def test_digits_of_base_16_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "t.csv").write_text("a,k\n1,0x1F\n2,0x2a\n")
+    assert read_table(tmp_path / "t.csv").columns["k"].tolist() == [31, 42]
+    assert "'k' has values with digits of base 16, which are lost" in caplog.text
+    assert read_table(tmp_path / "t.csv", label="k").labels.tolist() == ["0x1F", "0x2a"]

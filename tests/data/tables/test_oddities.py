@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from scgan.data.dataset import DataConfig
 from scgan.data.loading import load
@@ -45,6 +47,41 @@ def test_few_values_and_constants_are_no_oddities() -> None:
     kinds = [1, 2, 3, 4, 5, 21, 21, 21] * 50
     for values in ([0, 1, 1000], [5, 5, 5], [1], [0, 1e9] * 50, [np.nan, 1.0, 2.0], kinds):
         assert far_values(np.array(values, dtype=float)) == []
+
+
+@pytest.mark.parametrize(
+    ("mark", "others"),
+    [
+        (-9999, [1, 2, 3]),
+        (99, [0, 1]),
+        (99.9, [1.5, 2.5]),
+        (-9999, [7]),
+        (-999, [0, *np.geomspace(0.1, 5000, 40)]),
+        (9.96921e36, [0, 1, 2]),
+        (2**31 - 1, [3, 4]),
+        (-32768, [3, 4]),
+    ],
+)
+def test_marks_among_few_values_or_below_high_ones(mark: float, others: list[float]) -> None:
+    values = np.array([mark] * 30 + others * 10, dtype=float)
+    (far,) = far_values(values)
+    assert (far.value, far.count) == (mark, 30)
+    assert far_values(np.array(others * 10, dtype=float)) == []
+    assert far_values(np.array([3.0] * 30 + [0, 1] * 60)) == []
+
+
+@pytest.mark.parametrize("unit", ["D", "s", "ns"])
+def test_far_times_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture, unit: str) -> None:
+    days = np.datetime64("2020-01-01") + np.arange(200)
+    days[:30] = np.datetime64("1700-12-31")
+    frame = pa.table({"a": normal(200), "when": days.astype(f"datetime64[{unit}]")})
+    parquet.write_table(frame, tmp_path / "t.parquet")
+    for stream in (False, True):
+        caplog.clear()
+        load(DataConfig(source=str(tmp_path / "t.parquet"), stream=stream), 0)
+        assert "times far from all others: 'when' 1700-12-31" in caplog.text
+        assert "if they stand for no value: leave them empty" in caplog.text
+    assert far_values(days[30:]) == []
 
 
 def test_far_values_are_said_with_what_to_do(

@@ -112,6 +112,89 @@ def test_data_sets_of_hdf5(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
         write_samples(tmp_path / "h.h5", {"a/b": FLAT})
 
 
+def test_what_netcdf_says_of_data_sets_of_hdf5(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "t.h5"
+    with h5py.File(path, "w", track_order=True) as file:
+        file["f"] = np.array([1.5, 1e20, 2.5, 3.5], "f4")
+        file["f"].attrs["_FillValue"] = np.array([1e20])
+        file["i"] = np.array([-99, 2, -1, 2**60 + 1])
+        file["i"].attrs["missing_value"] = [-99, -1]
+        file["packed"] = np.array([0, 1, 2, -9], "i2")
+        file["packed"].attrs.update({"scale_factor": 0.5, "add_offset": 10.0, "_FillValue": -9})
+        kinds = h5py.enum_dtype({"up": 1, "down": 2}, basetype="i1")
+        file.create_dataset("kind", data=[1, 2, 2, 1], dtype=kinds)
+        file["plain"] = np.array([-99, 0, 1, 2])
+
+    table = read_table(path, missing="model")
+    assert table.columns["f"].tolist() == [1.5, None, 2.5, 3.5]
+    assert table.columns["i"].tolist() == [None, 2, None, 2**60 + 1]
+    assert table.columns["packed"].tolist() == [10.0, 10.5, 11.0, None]
+    assert table.columns["kind"].tolist() == ["up", "down", "down", "up"]
+    assert table.columns["plain"].tolist() == [-99, 0, 1, 2]
+    assert "no value in 'f' (1), 'i' (2), 'packed' (1)" in refused(path)
+
+    with h5py.File(path, "w") as file:
+        file["X"] = np.array([[1.0, -9], [2, 3], [4, 5]])
+        file["X"].attrs["_FillValue"] = np.nan
+        file["X"].attrs["missing_value"] = -9.0
+    assert "'x1' (1)" in refused(path)
+
+
+def test_texts_go_out_and_come_in(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    pytest.importorskip("astropy")
+    columns = {"a": np.arange(4.0), "k": np.array(["NA", "", "007", "ü, 日本"])}
+    write_samples(tmp_path / "t.h5", columns)
+    assert read_table(tmp_path / "t.h5").columns["k"].tolist() == columns["k"].tolist()
+
+    columns["k"][3] = "a, b"
+    write_samples(tmp_path / "t.fits", columns)
+    assert read_table(tmp_path / "t.fits").columns["k"].tolist() == columns["k"].tolist()
+    for odd in ("ü", "a "):
+        columns["k"][3] = odd
+        with pytest.raises(
+            ValueError, match=rf"ASCII or that end in blanks \('{odd}'\), as in col"
+        ):
+            write_samples(tmp_path / "t.fits", columns)
+
+    hdf5(
+        tmp_path / "bytes.h5", {"a": np.arange(4), "k": np.array([b"\xff", b"a"] * 2, dtype=object)}
+    )
+    assert "column 'k' holds" in refused(tmp_path / "bytes.h5")
+
+
+def test_feather_of_version_1_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.feather").write_bytes(b"FEA1" + bytes(60))
+    assert "Feather of version 1, of 2016; write it as version 2" in refused(tmp_path / "t.feather")
+
+
+def test_data_sets_of_hdf5_that_are_not_there(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = hdf5(tmp_path / "t.h5", {"a": np.arange(3.0), "b": np.arange(3)})
+    for link in (h5py.SoftLink("/gone"), h5py.ExternalLink("gone.h5", "/x")):
+        with h5py.File(path, "a") as file:
+            file["c"] = link
+        assert "links to what is not there: /c" in refused(path)
+        with h5py.File(path, "a") as file:
+            del file["c"]
+
+    with h5py.File(path, "a") as file:
+        layout = h5py.VirtualLayout((3,), "f8")
+        layout[:] = h5py.VirtualSource("gone.h5", "x", (3,))
+        file.create_virtual_dataset("v", layout)
+    assert f"/v lies in {tmp_path / 'gone.h5'}, not there" in refused(path)
+    assert read_table(f"{path}:a").names == ("a",)
+
+
+def test_a_table_that_is_not_there_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("astropy")
+    pytest.importorskip("uproot")
+    for suffix, what in ((".fits", "table"), (".root", "tree")):
+        write_samples(tmp_path / f"t{suffix}", {"a": np.arange(3.0)})
+        assert f"there is no {what} '5'; there are" in refused(f"{tmp_path / f't{suffix}'}:5")
+
+
 def refused(path: Path | str) -> str:
     with pytest.raises(ValueError) as caught:
         read_table(path)

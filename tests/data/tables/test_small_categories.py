@@ -98,7 +98,7 @@ def test_batches_of_other_kinds_are_refused() -> None:
     with pytest.raises(ValueError, match="'a' holds text: 1001 different values, an identifier"):
         moments.add({"a": np.arange(1001).astype(str)})
     moments = Moments()
-    moments.add({"a": np.arange(30).astype(str)})
+    moments.add({"a": np.array([f"t{i}" for i in range(30)])})
     with pytest.raises(ValueError, match="text: 30 different values in 30 rows"):
         moments.schema()
 

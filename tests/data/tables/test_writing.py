@@ -94,3 +94,22 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="can't be written"):
         write_samples(tmp_path / "file" / "s.csv", {"a": np.arange(3)})
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["NA", "DE"], "holds the texts 'NA', which readers of .csv take for no value"),
+        (["", "v"], "holds the texts '', which readers of .csv take for no value"),
+        (["007", "12"], "holds the texts '007', '12', which readers of .csv take for numbers"),
+        (["u", "7"], ""),
+    ],
+)
+def test_texts_that_csv_does_not_keep_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, texts: list[str], said: str
+) -> None:
+    for name in ("t.csv", "t.csv.gz", "t.parquet"):
+        caplog.clear()
+        write_samples(tmp_path / name, {"k": np.array(texts)})
+        assert (said in caplog.text) if name != "t.parquet" else not caplog.text
+        assert bool(caplog.text) == (bool(said) and name != "t.parquet")
