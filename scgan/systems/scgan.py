@@ -314,9 +314,8 @@ class SCGANSystem(System):
             yield name, Score.of(name, value)
 
         for which, of in (("median", statistics.median), ("worst", max)):
-            name = f"mapper_distance_{which}"
             values = of(model.mapper_distances), of(model.mapper_distance_floors)
-            yield name, Score.of(name, *values)
+            yield f"mapper_distance_{which}", Score.of(f"mapper_distance_{which}", *values)
 
         rows = data.test[:NUM_ROWS]
         draws = model.redraw(rows, 16, torch.Generator(model.device).manual_seed(seed))
@@ -343,8 +342,8 @@ class SCGANSystem(System):
             for name in LATENTS
         }
         trained = LATENT_TITLES[model.trained_latent]
-        told = f"the decoder was trained with codes of the {trained}"
-        title = f"Samples of the four latent models (the paper's Figure 3); {told}"
+        title = "Samples of the four latent models (the paper's Figure 3); the decoder was trained "
+        title += f"with codes of the {trained}"
         yield from draw_samples(data, x, samples, trained, model.reconstruct(x).cpu(), title)
 
 
