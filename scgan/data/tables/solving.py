@@ -16,9 +16,8 @@ LARGEST = 1e100  # whose squares are finite
 
 def allowed(form: Linear, values: np.ndarray) -> bool:
     """Whether a column has such coordinates."""
-    if form == "sum":
-        return True
-    return bool((values > 0).all()) if form == "product" else bool(np.abs(values).max() < LARGEST)
+    small = bool(np.abs(values).max() < LARGEST)
+    return small and (form != "product" or bool((values > 0).all()))
 
 
 def solved(

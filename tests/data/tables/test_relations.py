@@ -172,3 +172,11 @@ def test_whole_numbers_that_floats_do_not_have_are_not_computed() -> None:
     number = 2**60 + np.random.default_rng(5).integers(0, 2**40, NUM)
     schema = fitted({**columns, "id": number, "next": number + 1})
     assert schema.dim == len(columns) + 2
+
+
+@pytest.mark.filterwarnings("error")
+def test_columns_whose_squares_are_no_floats_are_left_alone() -> None:
+    columns = independent()
+    huge = np.where(columns["px"] > 0, 1.0, -1.0) * 1e308 * columns["mass"].clip(0.1, 1)
+    schema = fitted({**columns, "huge": huge, "all": columns["px"] + columns["py"]})
+    assert schema.dim == len(columns) + 1
