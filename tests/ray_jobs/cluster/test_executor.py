@@ -143,7 +143,7 @@ def test_two_workers_train_as_one_on_the_joined_batch(ray_head, local, store_wit
     codes = [load_encoder(settings, artifact).embed(data.test) for artifact in (there, here)]
     assert_close(*codes, rtol=0, atol=2e-3)
     for ours, theirs in zip(here.meta["curve"], there.meta["curve"], strict=True):
-        assert_close(theirs["gaussian_info_nce"], ours["gaussian_info_nce"], rtol=1e-4, atol=0)
+        assert_close(theirs["isometric_info_nce"], ours["isometric_info_nce"], rtol=1e-4, atol=0)
     there, here = (stages["decode"].artifact for stages in (fitted, local))
     for name in here.tensors:
         assert_close(there.tensors[name], here.tensors[name], rtol=0, atol=5e-3)

@@ -221,7 +221,8 @@ def test_failing_trials_are_recorded_with_their_cause_and_the_search_goes_on(
         ].startswith(cause)
     _, parent, children = mlflow_runs(tmp_path)
     assert parent.info.status == "FAILED"
-    assert children[0].data.tags["scgan.deaths"] == found[40].user_attrs["deaths"][0]
+    tags = children[found[40].number].data.tags
+    assert tags["scgan.deaths"] == found[40].user_attrs["deaths"][0]
     for trial in (found[width] for width in (16, 24, 32)):
         run = children[trial.number]
         assert (
