@@ -124,6 +124,8 @@ def _note(column: Column) -> str:
     why = "" if column.gain is None else f", which saves {column.gain:.2f} nats a row"
     scale = "by its ranks" if column.scale == "ranks" else "on its own scale"
     grid = "" if column.decimals is None else f"; {column.decimals} decimals"
+    if column.digits is not None and not grid:
+        grid = f"; {column.digits} significant digits"
     kinds = "" if column.categories is None else f"; {len(column.categories)} categories"
     gaps = "" if column.gaps is None else f"; missing in {100 * column.gaps:.3g} % of the rows"
     return f"modelled {what}{scale}{why}{grid}{kinds}{gaps}"

@@ -34,8 +34,8 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ),
     (
         TABLES + "column.py",
-        "return np.clip(values, self.low, self.high).astype(dtype)",
-        "return values.astype(dtype)",
+        "values = np.clip(values, self.low, self.high)",
+        "pass",
         SCHEMA,
     ),
     (

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from scgan.data.tables.digits import to_digits
 from scgan.data.tables.distances import add_steps, distance_from, places_of
 from scgan.data.tables.relations import Relation
 from scgan.data.tables.scales import Ranks, Scale
@@ -53,6 +54,8 @@ class Column:
         source: Name of the column a duplicate repeats, else None.
         decimals: Digits after the point that write every value of a float column; None where they
             are many.
+        digits: Significant digits that write every value of a float64 column; None where they are
+            many.
         ranks: F, of a column that is modelled by its ranks; None for its own scale.
         relation: How a derived column is computed, or a modelled one but for its rest; else None.
         rest: What others leave of the column, where that is modelled in its place; else None.
@@ -75,6 +78,7 @@ class Column:
     spread: float
     source: str | None = None
     decimals: int | None = None
+    digits: int | None = None
     ranks: Ranks | None = None
     relation: Relation | None = None
     rest: Column | None = None
@@ -257,7 +261,10 @@ class Column:
             values = np.rint(values)
         elif self.decimals is not None:
             values = np.round(values, self.decimals) + 0.0  # no -0.0
-        return np.clip(values, self.low, self.high).astype(dtype)
+        values = np.clip(values, self.low, self.high)
+        if self.digits is not None:
+            values = to_digits(values, self.digits)
+        return values.astype(dtype)
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values, which :meth:`from_plain` turns into an equal column."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from scgan.data.tables.column import Column, Kind
+from scgan.data.tables.digits import digits_of
 from scgan.data.tables.distances import common_step, distance_from, exponent_of, value_range
 from scgan.data.tables.scales import decimals_of
 from scgan.data.tables.values import Level, Meaning, are_nan, mask_of, present
@@ -39,8 +40,10 @@ def measure_column(name: str, values: np.ndarray, meaning: Meaning | None = None
     grid = common_step(numbers, low) if column.is_time else 1
     distance = distance_from(numbers, low, exponent) / grid
     decimals = decimals_of(numbers) if numbers.dtype.kind == "f" else None
+    digits = digits_of(numbers)
     moments = (float(distance.mean()), float(distance.std()))
-    return measured(replace(column, grid=grid, decimals=decimals), low, high, exponent, moments)
+    column = replace(column, grid=grid, decimals=decimals, digits=digits)
+    return measured(column, low, high, exponent, moments)
 
 
 def measured(
@@ -50,7 +53,7 @@ def measured(
     center, spread = moments
     if low == high:
         kind: Kind = "constant" if not column.gaps else "modelled"
-        return replace(column, kind=kind, low=low, high=high, grid=1, decimals=None)
+        return replace(column, kind=kind, low=low, high=high, grid=1, decimals=None, digits=None)
     return replace(
         column, kind="modelled", low=low, high=high, exponent=exponent, center=center, spread=spread
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from scgan.data.tables.column import Column
+from scgan.data.tables.digits import digits_of
 from scgan.data.tables.distances import common_step, distance_from, exponent_of, value_range
 from scgan.data.tables.measuring import (
     as_numbers,
@@ -44,6 +45,7 @@ class _Measure:
         ends: Lowest and highest value.
         sums: Of the distances.
         decimals: Of floats, digits after the point; None where they are many.
+        digits: Of floats, significant ones; None where they are many.
         grid: Of times, what divides all distances.
     """
 
@@ -58,6 +60,7 @@ class _Measure:
     ends: tuple[int | float, int | float] = (0, 0)
     sums: Sums | None = None
     decimals: int | None = 0
+    digits: int | None = 0
     grid: int = 0
 
     def add(self, values: np.ndarray) -> None:
@@ -88,10 +91,10 @@ class _Measure:
             mean = float(d.mean())
             self.sums = _joined(self.sums, (len(d), mean, float(np.square(d - mean).sum())))
 
-        if values.dtype.kind == "f" and self.decimals is not None:
-            found = decimals_of(values)
-            self.decimals = None if found is None else max(found, self.decimals)
-        elif values.dtype.kind != "f":
+        if values.dtype.kind == "f":
+            self.decimals = _most(self.decimals, values, decimals_of)
+            self.digits = _most(self.digits, values, digits_of)
+        else:
             self.grid = math.gcd(self.grid, *_steps(values, self.origin[0]))
 
     def column(self, name: str) -> Column:
@@ -132,9 +135,18 @@ class _Measure:
         grid = max(1, self.grid) if column.is_time else 1
         center = (math.ldexp(mean, shift) + offset) / grid
         spread = math.ldexp(math.sqrt(squares / num), shift) / grid
-        decimals = self.decimals if dtype.kind == "f" else None
-        column = replace(column, grid=grid, decimals=decimals)
+        column = replace(column, grid=grid)
+        if dtype.kind == "f":
+            column = replace(column, decimals=self.decimals, digits=self.digits)
         return measured(column, low, high, exponent, (center, spread))
+
+
+def _most(
+    before: int | None, values: np.ndarray, needed: Callable[[np.ndarray], int | None]
+) -> int | None:
+    """Digits that write earlier batches and these values; None where they are many."""
+    found = None if before is None else needed(values)
+    return None if found is None or before is None else max(found, before)
 
 
 class Moments:
