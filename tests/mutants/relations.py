@@ -11,6 +11,7 @@ SOLVING, SCHEMA = TABLES + "solving.py", TABLES + "schema.py"
 
 MUTANTS = [
     (FORMS, '"cosine": (lambda a, b: a * np.cos(b)', '"cosine": (lambda a, b: np.cos(b)', MOMENTA),
+    (FORMS, "a * np.cosh(b)", "a + np.cosh(b)", MOMENTA),
     (FORMS, "np.arcsinh(a / b)", "np.arcsinh(b / a)", MOMENTA),
     (FORMS, '"angle": (np.arctan2', '"angle": (lambda a, b: np.arctan(a / b)', MOMENTA),
     (FORMS, "energy**2 - sum(p**2", "energy**2 + sum(p**2", MOMENTA),
@@ -35,8 +36,8 @@ MUTANTS = [
     (FINDING, "if names[i] not in (a, b):", "if names[i] in (a, b):", MOMENTA),
     (
         FINDING,
-        '("cosine", "sine", "sinh")), values, precision)',
-        '("cosine", "sine")), values, precision)',
+        '("cosine", "sine", "sinh", "cosh")), values, precision)',
+        '("cosine", "sine", "cosh")), values, precision)',
         MOMENTA,
     ),
     (FINDING, '("angle", "pseudorapidity")), values', '("angle",)), values', MOMENTA),

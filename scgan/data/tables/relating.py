@@ -79,7 +79,7 @@ def find_relations(columns: Mapping[str, np.ndarray], steps: Mapping[str, float]
     precision = {
         name: _resolution(array, columns[name].dtype, steps[name]) for name, array in values.items()
     }
-    _take(found, _of_two(values, ("cosine", "sine", "sinh")), values, precision)
+    _take(found, _of_two(values, ("cosine", "sine", "sinh", "cosh")), values, precision)
     _take(found, _of_two(values, ("angle", "pseudorapidity")), values, precision)
     for form in FORMS:
         _take(found, _candidates(form, values), values, precision)

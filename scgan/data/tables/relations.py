@@ -8,8 +8,8 @@ Three forms are linear in the right coordinates,
 
 the others are those of momenta: components, angles, and the invariant mass of some particles,
 
-.. math:: a \cos b, \quad a \sin b, \quad a \sinh b, \quad \operatorname{atan2}(a, b), \quad
-    \operatorname{asinh}(a / b), \quad
+.. math:: a \cos b, \quad a \sin b, \quad a \sinh b, \quad a \cosh b, \quad
+    \operatorname{atan2}(a, b), \quad \operatorname{asinh}(a / b), \quad
     \sqrt{(\textstyle\sum E)^2 - |\textstyle\sum \mathbf p|^2}
 """
 
@@ -23,13 +23,23 @@ import numpy as np
 
 Linear = Literal["sum", "squares", "product"]
 Form = Literal[
-    "sum", "squares", "product", "cosine", "sine", "sinh", "angle", "pseudorapidity", "mass"
+    "sum",
+    "squares",
+    "product",
+    "cosine",
+    "sine",
+    "sinh",
+    "cosh",
+    "angle",
+    "pseudorapidity",
+    "mass",
 ]
 
 OF_TWO: Mapping[Form, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], str]] = {
     "cosine": (lambda a, b: a * np.cos(b), "{} · cos({})"),
     "sine": (lambda a, b: a * np.sin(b), "{} · sin({})"),
     "sinh": (lambda a, b: a * np.sinh(b), "{} · sinh({})"),
+    "cosh": (lambda a, b: a * np.cosh(b), "{} · cosh({})"),
     "angle": (np.arctan2, "atan2({}, {})"),
     "pseudorapidity": (lambda a, b: np.arcsinh(a / b), "asinh({} / {})"),
 }

@@ -113,6 +113,20 @@ def test_pseudorapidity_of_components() -> None:
     assert formulas(fitted(table)) == {"eta": "asinh(pz1 / pt1)"}
 
 
+@pytest.mark.parametrize("mass", [0.0, 0.3])
+def test_an_energy_of_transverse_momentum_and_pseudorapidity(mass: float) -> None:
+    columns = particle(
+        np.random.default_rng(6), mass * np.random.default_rng(7).exponential(size=NUM)
+    )
+    schema = fitted({name: columns[name] for name in ("pt", "eta", "phi", "E")})
+    energy = schema.columns[-1]
+    assert str(energy.relation) == "pt · cosh(eta)"
+    assert energy.kind == ("modelled" if mass else "derived")
+    made = draw(schema)
+    inside = (made["E"] > energy.low) & (made["E"] < energy.high)
+    assert (made["E"] > 0.999999 * made["pt"] * np.cosh(made["eta"]))[inside].all()
+
+
 def jets() -> dict[str, np.ndarray]:
     """Two jets with masses of their own, in whole MeV, and their invariant mass."""
     rng = np.random.default_rng(1)
