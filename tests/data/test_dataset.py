@@ -94,6 +94,7 @@ def test_schema_is_fitted_on_the_training_rows_alone() -> None:
         "constant_columns": ["fixed"],
         "duplicate_columns": ["again"],
         "derived_columns": {},
+        "nearly_derived_columns": {},
         "ranked_columns": ["row", "a"],
         "categorical_columns": [],
         "columns_with_gaps": [],

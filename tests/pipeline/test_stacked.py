@@ -93,12 +93,13 @@ def test_the_classifier_is_trained_once(reference, tmp_path, monkeypatch):
 def test_what_goes_not_together_is_refused(reference, tmp_path):
     np.savez(tmp_path / "table.npz", x=np.zeros((30, 2)))
     np.savez(tmp_path / "none.npz", x=half(0, 30))
+    color = np.stack([half(0, 30)] * 3, axis=-1)
+    np.savez(tmp_path / "color.npz", x=color, y=np.arange(30) % 2)
     for samples, real, message in (
         ("table.npz", "halves.npz", "table.npz holds no images, but halves does"),
         ("none.npz", "none.npz", "no images with one class each"),
         ("none.npz", "color.npz", "are learned from grey images"),
     ):
-        np.savez(tmp_path / "color.npz", x=np.zeros((30, 28, 28, 3), np.uint8), y=np.arange(30) % 2)
         with pytest.raises(ValueError, match=message):
             score_modes(str(tmp_path / samples), str(tmp_path / real), store=str(tmp_path / "runs"))
 

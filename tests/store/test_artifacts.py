@@ -157,7 +157,7 @@ def test_a_pickle_is_not_read(store, tmp_path):
 def test_a_store_that_cannot_be_written_is_refused(tmp_path):
     occupied = tmp_path / "file"
     occupied.write_text("")
-    with pytest.raises(ValueError, match="can't be written.*--store"):
+    with pytest.raises(ValueError, match="can't be written.*choose another"):
         ArtifactStore(str(occupied / "runs"))
 
     if os.geteuid() != 0:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from scgan.data.tables.digits import digits_of
 from scgan.data.tables.relations import OF_TWO, Form, Linear, Relation, forward
 from scgan.data.tables.solving import (
     FORMS,
@@ -29,7 +30,6 @@ FINE = 1e-3  # of a column's deviation, to which what its sources are rounded to
 CLOSE = 0.05  # share of a column's deviation, below which what others leave of it is modelled
 MATTERS = 0.02  # of a deviation, which a source of such a column must make up
 MIN_ROWS = 50
-MOST_DIGITS = 9  # significant ones that rounded floats are looked for with
 
 
 @dataclass
@@ -79,10 +79,11 @@ def find_relations(columns: Mapping[str, np.ndarray], steps: Mapping[str, float]
     precision = {
         name: _resolution(array, columns[name].dtype, steps[name]) for name, array in values.items()
     }
-    _take(found, _of_two(values, ("cosine", "sine", "sinh", "cosh")), values, precision)
+    _take(found, _of_two(values, ("cosine", "sine", "sinh")), values, precision)
     _take(found, _of_two(values, ("angle", "pseudorapidity")), values, precision)
     for form in FORMS:
         _take(found, _candidates(form, values), values, precision)
+    _take(found, _of_two(values, ("cosh",)), values, precision)
 
     _take_close(found, values)
     _take(found, _masses(found, values), values, precision)
@@ -243,7 +244,7 @@ def _share(relation: Relation, rows: Mapping[str, np.ndarray], name: str) -> flo
     """What is left of a column's deviation beside its sources."""
     with np.errstate(all="ignore"):
         left = rows[name] - relation.compute(rows)
-    share = float((left - left.mean()).std() / rows[name].std())
+        share = float((left - left.mean()).std() / rows[name].std())
     return share if np.isfinite(share) else 1.0
 
 
@@ -289,11 +290,10 @@ def _holds(
 def _resolution(values: np.ndarray, dtype: np.dtype, step: float) -> np.ndarray:
     """How far each of a column's values may be from what was rounded to it, ``[N]``."""
     eps = 8 * float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0
-    size = np.floor(np.log10(np.abs(values), where=values != 0, out=np.zeros(len(values))))
     known = 0.5 * step + eps * np.abs(values)
+    digits = digits_of(values) if dtype == np.float64 else None
+    if digits is None:
+        return known
 
-    for digits in range(MOST_DIGITS if dtype.kind == "f" else 0):
-        unit = 10.0 ** (size - digits)
-        if np.abs(values / unit - np.rint(values / unit)).max() < 1e-4:
-            return np.maximum(known, 0.5 * unit)
-    return known
+    size = np.floor(np.log10(np.abs(values), where=values != 0, out=np.zeros(len(values))))
+    return np.maximum(known, 0.5 * 10.0 ** (size - digits + 1))

@@ -12,6 +12,7 @@ from scgan.data.tables.relations import Linear, Relation, forward
 FORMS: tuple[Linear, ...] = get_args(Linear)
 
 LARGEST = 1e100  # whose squares are finite
+TINY = 1e-150  # whose squares are not 0
 
 
 def allowed(form: Linear, values: np.ndarray) -> bool:
@@ -31,7 +32,7 @@ def solved(
         matrix = np.stack([forward(form, others[name]) for name in names], axis=1)
         centre = np.average(matrix, axis=0, weights=known**2)
         matrix = known[:, None] * (matrix - centre)
-        scale = np.linalg.norm(matrix, axis=0)
+        scale = np.maximum(np.linalg.norm(matrix, axis=0), TINY)
         weights = np.linalg.lstsq(matrix / scale, left, rcond=None)[0]
         matter = np.abs(weights) > matters * np.linalg.norm(left)
         if matter.all() or not matter.any():
@@ -47,7 +48,7 @@ def knowledge(form: Linear, values: np.ndarray) -> np.ndarray:
     if form != "squares":
         return np.ones(len(values))
     squares = np.square(values)
-    return squares.mean() / np.maximum(squares, 1e-3 * squares.mean())
+    return np.maximum(squares.mean(), TINY) / np.maximum(squares, 1e-3 * squares.mean() + TINY)
 
 
 def beside(unit: np.ndarray, basis: list[np.ndarray]) -> np.ndarray:
