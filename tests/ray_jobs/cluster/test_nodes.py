@@ -126,8 +126,10 @@ def test_the_autoscalers_file_is_found_by_its_command_line(monkeypatch, tmp_path
     here = SimpleNamespace(gcs_address="10.0.0.1:6379")
     monkeypatch.setattr(ray, "get_runtime_context", lambda: here)
     words = [f"--autoscaling-config={tmp_path}/config.yaml", "--gcs-address=10.0.0.1:6379"]
-    monitor = subprocess.Popen([sys.executable, "-c", "input()", *words], stdin=subprocess.PIPE)
+    command = [sys.executable, "-c", "print('up', flush=True); input()", *words]
+    monitor = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        assert monitor.stdout.readline() == b"up\n"  # before, its words need not be there yet
         assert nodes.autoscaling_config() == CONFIG
         here.gcs_address = "10.0.0.2:6379"  # of another cluster
         assert nodes.autoscaling_config() is None
