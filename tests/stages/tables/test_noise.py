@@ -39,6 +39,7 @@ def spread(decoder, eps, num=64):
 def test_the_noise_is_as_wide_as_what_codes_leave_open(wanted, noise_scale):
     decoder = linear_decoder(noise_scale)
     before = [subspace.L.detach().clone() for subspace in decoder.subspaces]
+    bases = [basis.detach().clone() for basis in decoder.bases()]
     x = rows(NOISE)
     with torch.no_grad():
         x += decoder(CODES) - rows(0.0)  # whatever the decoder's mean is, rows lie about it
@@ -49,7 +50,8 @@ def test_the_noise_is_as_wide_as_what_codes_leave_open(wanted, noise_scale):
     assert found / left == pytest.approx(wanted, rel=0.05)
     assert left == pytest.approx(NOISE, rel=0.2)
 
-    # All layers by one factor.
+    # All layers by one factor, in the same directions.
+    torch.testing.assert_close(decoder.bases(), bases, rtol=0, atol=0)
     factors = torch.cat([s.L / b for s, b in zip(decoder.subspaces, before, strict=True)])
     torch.testing.assert_close(factors, factors[:1].expand_as(factors))
 
