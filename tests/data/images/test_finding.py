@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import struct
 import tarfile
@@ -335,6 +336,13 @@ def test_names_in_archives(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
             info.size = len(content.getvalue())
             packed.addfile(info, io.BytesIO(content.getvalue()))
     assert found(tmp_path / "absolute.tar") == (10, 2, ("cat", "dog"))
+
+    with tarfile.open(tmp_path / "parts.tar", "w") as packed:
+        for part, name in itertools.product(("train", "test"), names):
+            info = tarfile.TarInfo(f"/{part}/" + name.replace("\\", "/"))
+            info.size = len(content.getvalue())
+            packed.addfile(info, io.BytesIO(content.getvalue()))
+    assert found(tmp_path / "parts.tar") == (12, 12, ("cat", "dog"))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python's own, of a name twice

@@ -98,6 +98,7 @@ def test_integers_come_exact(tmp_path: Path) -> None:
         ((-(2**63) - 1, 1), -(2**63) - 1),
         (("9007199254740993.0", "-1.0"), 2**53 + 1),
         ((10**400, 1), 10**400),
+        ((10**400, 1.5), 10**400),
     ],
 )
 def test_integers_that_no_type_holds_are_refused(
