@@ -63,6 +63,7 @@ MUTANTS = [
     (PICTURES + "reading.py", "wide and peak < HALF", "False", FINDING),
     (PICTURES + "reading.py", "if header.frames > 1]", "if False]", FINDING),
     (PICTURES + "sources.py", "(values.sum(1) == 1).all()", "False", FINDING),
+    (PICTURES + "archives.py", 'name.lstrip("/")', "name", ("tests/data/test_odd_inputs.py",)),
     (PICTURES + "archives.py", "again += place in found", "again += 0", FINDING),
     (PICTURES + "parquet.py", "if rest and not images:", "if False:", FINDING),
     # Addresses.

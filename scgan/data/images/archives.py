@@ -37,7 +37,7 @@ def members(path: Path, wanted: Wanted) -> dict[PurePosixPath, bytes | None]:
 
     try:
         for name, size, content in read(path):
-            place = PurePosixPath(name)
+            place = PurePosixPath(name.lstrip("/"))
             again += place in found
             most -= size if wanted(place) else 0
             if most < 0:
