@@ -10,14 +10,7 @@ import numpy as np
 
 from scgan.data.tables.digits import digits_of
 from scgan.data.tables.relations import OF_TWO, Form, Linear, Relation, forward
-from scgan.data.tables.solving import (
-    FORMS,
-    LARGEST,
-    allowed,
-    beside,
-    solved,
-    standardised,
-)
+from scgan.data.tables.solving import FORMS, LARGEST, allowed, orthogonal_part, solved, standardised
 
 SEARCH_ROWS = 4096  # rows by which relations are looked for; all rows must confirm them
 FIRST_ROWS = 64  # of these, by which pairs of columns are looked through
@@ -55,7 +48,7 @@ class Relations:
             left += fresh
         return reached
 
-    def may(self, name: str, relation: Relation) -> bool:
+    def permits(self, name: str, relation: Relation) -> bool:
         """Whether a column may be computed so: not yet computed, nor of what needs it."""
         taken = name in self.exact or name in self.close
         return not taken and name not in self.ancestors(relation.sources)
@@ -79,15 +72,17 @@ def find_relations(columns: Mapping[str, np.ndarray], steps: Mapping[str, float]
     precision = {
         name: _resolution(array, columns[name].dtype, steps[name]) for name, array in values.items()
     }
-    _take(found, _of_two(values, ("cosine", "sine", "sinh")), values, precision)
-    _take(found, _of_two(values, ("angle", "pseudorapidity")), values, precision)
+    pairs = list(_of_two(values))
+    _take(found, _with_forms(pairs, "cosine", "sine", "sinh"), values, precision)
+    _take(found, _with_forms(pairs, "angle", "pseudorapidity"), values, precision)
     for form in FORMS:
         _take(found, _candidates(form, values), values, precision)
-    _take(found, _of_two(values, ("cosh",)), values, precision)
+    _take(found, _with_forms(pairs, "cosh"), values, precision)
 
     _take_close(found, values)
-    _take(found, _masses(found, values), values, precision)
-    _take_close_of_momenta(found, values)
+    masses = list(_masses(found, values))
+    _take(found, masses, values, precision)
+    _take_close_of_momenta(found, (*pairs, *masses), values)
     return found
 
 
@@ -100,7 +95,7 @@ def _take(
     """Take those that every row confirms into what is found."""
     for name, exact in candidates:
         for relation in (_simplified(exact), exact):
-            if found.may(name, relation) and _holds(relation, values, name, precision):
+            if found.permits(name, relation) and _holds(relation, values, name, precision):
                 found.exact[name] = relation
 
 
@@ -115,7 +110,7 @@ def _candidates(form: Linear, columns: Mapping[str, np.ndarray]) -> Iterator[tup
         if unit is None:
             continue
 
-        left = beside(unit, basis)
+        left = orthogonal_part(unit, basis)
         size = float(np.linalg.norm(left))
         if size > NEARLY:
             basis.append(left / size)
@@ -135,10 +130,17 @@ def _turned(
         yield name, solved(form, columns[name], others, 10 * PRECISION)
 
 
-def _of_two(
-    columns: Mapping[str, np.ndarray], forms: tuple[Form, ...]
+def _with_forms(
+    candidates: Iterable[tuple[str, Relation]], *forms: Form
 ) -> Iterator[tuple[str, Relation]]:
-    """Columns that two others seem to determine by one of these forms."""
+    """Those of some candidates that have one of these forms."""
+    for name, relation in candidates:
+        if relation.form in forms:
+            yield name, relation
+
+
+def _of_two(columns: Mapping[str, np.ndarray]) -> Iterator[tuple[str, Relation]]:
+    """Columns that two others seem to determine."""
     first = {n: v[:FIRST_ROWS] for n, v in columns.items() if np.abs(v).max() < LARGEST}
     if len(first) > MOST_PAIRED:
         return
@@ -146,7 +148,7 @@ def _of_two(
     names = [name for name in first if np.unique(first[name]).size > FIRST_ROWS // 2]
     targets = np.stack([first[name] for name in names]) if names else np.empty((0, FIRST_ROWS))
     scales = targets.std(1) if names else np.empty(0)
-    for form, (a, b) in itertools.product(forms, itertools.permutations(names, 2)):
+    for form, (a, b) in itertools.product(OF_TWO, itertools.permutations(names, 2)):
         relation = Relation(form, (a, b))
         with np.errstate(all="ignore"):
             error = np.abs(relation.compute(first) - targets)
@@ -182,10 +184,14 @@ def _take_close(found: Relations, values: Mapping[str, np.ndarray]) -> None:
             found.close[name] = relation
 
 
-def _take_close_of_momenta(found: Relations, values: Mapping[str, np.ndarray]) -> None:
+def _take_close_of_momenta(
+    found: Relations,
+    candidates: Iterable[tuple[str, Relation]],
+    values: Mapping[str, np.ndarray],
+) -> None:
     """Take components, angles and masses that the others nearly are."""
-    for name, relation in (*_of_two(values, tuple(OF_TWO)), *_masses(found, values)):
-        if found.may(name, relation) and _share(relation, values, name) < CLOSE:
+    for name, relation in candidates:
+        if found.permits(name, relation) and _share(relation, values, name) < CLOSE:
             found.close[name] = relation
 
 
@@ -204,7 +210,7 @@ def _closest(
             continue
         relation = _simplest(form, values, others)
         share = _share(relation, rows, name) if relation else 1.0
-        if relation and share < least and found.may(name, relation):
+        if relation and share < least and found.permits(name, relation):
             closest, least = (name, relation), share
 
     return closest

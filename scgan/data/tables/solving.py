@@ -25,7 +25,7 @@ def solved(
     form: Linear, values: np.ndarray, others: Mapping[str, np.ndarray], matters: float
 ) -> Relation:
     """The relation by least squares, of the sources that make up more than ``matters`` of it."""
-    target, names, known = forward(form, values), list(others), knowledge(form, values)
+    target, names, known = forward(form, values), list(others), row_weights(form, values)
     mean = np.average(target, weights=known**2)
     left = known * (target - mean)
     while True:
@@ -43,16 +43,16 @@ def solved(
     return Relation(form, tuple(names), tuple(raw.tolist()), float(mean - centre @ raw))
 
 
-def knowledge(form: Linear, values: np.ndarray) -> np.ndarray:
-    """How well rows know a relation: large squares hide what small ones show."""
+def row_weights(form: Linear, values: np.ndarray) -> np.ndarray:
+    """How much each row counts, ``[N]``: large squares would hide what small ones show."""
     if form != "squares":
         return np.ones(len(values))
     squares = np.square(values)
     return np.maximum(squares.mean(), TINY) / np.maximum(squares, 1e-3 * squares.mean() + TINY)
 
 
-def beside(unit: np.ndarray, basis: list[np.ndarray]) -> np.ndarray:
-    """What is left of a direction beside these orthonormal ones."""
+def orthogonal_part(unit: np.ndarray, basis: list[np.ndarray]) -> np.ndarray:
+    """The part of a vector ``[N]`` that is orthogonal to these orthonormal ones."""
     for _ in range(2):  # twice, or rounding leaves some of them in
         for direction in basis:
             unit = unit - (direction @ unit) * direction

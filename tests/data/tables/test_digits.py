@@ -9,18 +9,25 @@ import pandas as pd
 import pytest
 import torch
 
-from scgan.data.dataset import DataConfig
+from scgan.data.dataset import DataConfig, Dataset
 from scgan.data.loading import load
 from scgan.data.tables.digits import digits_of, to_digits
 from scgan.data.tables.moments import Moments
 from scgan.data.tables.schema import Schema
-from scgan.report.facts import _note
+from scgan.report.facts import column_rows
 
 WIDE = np.random.default_rng(0).lognormal(0, 4, 800) * np.where(np.arange(800) % 2, 1, -1)
 
 
 def written(values: np.ndarray, digits: int) -> np.ndarray:
     return np.array([float(f"{value:.{digits}g}") for value in values])
+
+
+def notes(schema: Schema) -> dict[str, str]:
+    """What the report says of each column."""
+    rows = torch.zeros(2, schema.dim)
+    data = Dataset("t", rows, rows, schema, None, None, None, "", dropped=0)
+    return {row["name"]: row["note"] for row in column_rows(data)}
 
 
 @pytest.mark.parametrize("digits", [1, 3, 6, 9])
@@ -53,8 +60,8 @@ def test_samples_have_as_many() -> None:
     made = schema.decode(torch.randn(300, 3, generator=torch.Generator().manual_seed(0)))
     assert digits_of(made["a"]) == 6 and digits_of(made["b"]) is None
     assert Schema.from_json(schema.to_json()) == schema
-    assert "; 6 significant digits" in _note(schema.columns[0])
-    assert "decimals" in _note(schema.columns[2]) and "digits" not in _note(schema.columns[2])
+    assert "; 6 significant digits" in notes(schema)["a"]
+    assert "decimals" in notes(schema)["c"] and "digits" not in notes(schema)["c"]
 
 
 def test_computed_columns_have_as_many() -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from scgan.data.dataset import Dataset
 from scgan.data.tables.scales import Scaling
 from scgan.data.tables.schema import Schema
-from scgan.report.facts import _note
+from scgan.report.facts import column_rows
 
 NUM, MUON = 1500, 0.10566
 
@@ -51,6 +52,13 @@ def fitted(columns: dict[str, np.ndarray]) -> Schema:
 
 def formulas(schema: Schema) -> dict[str, str]:
     return {c.name: str(c.relation) for c in schema.columns if c.kind == "derived"}
+
+
+def notes(schema: Schema) -> dict[str, str]:
+    """What the report says of each column."""
+    rows = torch.zeros(2, schema.dim)
+    data = Dataset("t", rows, rows, schema, None, None, None, "", dropped=0)
+    return {row["name"]: row["note"] for row in column_rows(data)}
 
 
 def draw(schema: Schema, num: int = 400) -> dict[str, np.ndarray]:
@@ -149,7 +157,7 @@ def test_of_an_energy_the_mass_is_modelled() -> None:
     assert schema.describe()["nearly_derived_columns"]["E1"] == "√(px1² + py1² + pz1²)"
     assert formulas(schema) == {"mjj": "mass of (E1, px1, py1, pz1), (E2, px2, py2, pz2)"}
     note = "modelled what √(px1² + py1² + pz1²) leaves of it on its own scale"
-    assert _note(energy).startswith(note)
+    assert notes(schema)["E1"].startswith(note)
 
     squares = table["E1"] ** 2 - sum(table[f"{p}1"] ** 2 for p in ("px", "py", "pz"))
     np.testing.assert_allclose(schema.seen(table)["E1"], squares)
