@@ -9,7 +9,7 @@ _HERE = (
 )
 _READING = ("tests/data/tables/test_reading.py",)
 _FIGURES = ("tests/figures/test_table_figures.py",)
-_ASSIGNING = ("tests/pipeline/test_mixed_table.py",)
+_ASSIGNING = ("tests/pipeline/test_assigning.py",)
 
 _CHANGES = [
     ("column.py", "GAP = -1.0", "GAP = 0.0", _HERE),

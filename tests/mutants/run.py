@@ -153,7 +153,7 @@ def try_all(mutants: Sequence[Mutant], root: Path) -> int:
     """Try mutants, each with its tests, and print those that survive.
 
     Returns:
-        How many survived, or could not be tried.
+        How many survived; or, before any was tried, of how many the tests fail anyway.
     """
     start, bad = time.monotonic(), 0
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -162,9 +162,11 @@ def try_all(mutants: Sequence[Mutant], root: Path) -> int:
     with copies(root) as free, ThreadPoolExecutor(WORKERS) as pool:
         every = sorted({mutant.tests for mutant in mutants})
         sound = pool.map(lambda tests: passes(tests, free), every)
-        for tests in [tests for tests, passed in zip(every, sound, strict=True) if not passed]:
+        failing = [tests for tests, passed in zip(every, sound, strict=True) if not passed]
+        for tests in failing:
             print(f"FAILS WITHOUT A MUTANT  {' '.join(tests)}", flush=True)
-            return 1
+        if failing:
+            return len(failing)
 
         verdicts = pool.map(lambda mutant: verdict(mutant, root, free), mutants)
         for mutant, said in zip(mutants, verdicts, strict=True):

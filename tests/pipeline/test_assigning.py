@@ -31,9 +31,9 @@ class Soft:
         return self.probabilities(x).argmax(1)
 
 
-def stored(model, schema=None):
+def stored(model, schema=None, missing="error"):
     schema = schema or Schema.fit(TRAINING)
-    spec = SimpleNamespace(system="known", run_id="known-1", data=DataConfig())
+    spec = SimpleNamespace(system="known", run_id="known-1", data=DataConfig(missing=missing))
     return SimpleNamespace(model=model, schema=schema, spec=spec)
 
 
@@ -92,6 +92,16 @@ def test_rows_without_a_value_are_an_error_or_left_out_with_their_keys(tmp_path)
     rest = frame.drop([3, 17])
     assert found.dropped == 2 and list(found.columns["name"]) == list(rest["name"])
     assert np.array_equal(found.columns["cluster"], expected(rest).argmax(1))
+
+
+def test_rows_without_a_value_are_by_default_what_they_were_to_the_run(tmp_path):
+    frame = people()
+    frame.loc[[3, 17], "a"] = np.nan
+    frame.to_parquet(tmp_path / "new.parquet")
+    dropping = stored(Soft(), missing="drop")
+    assert assign(dropping, str(tmp_path / "new.parquet")).dropped == 2
+    with pytest.raises(ValueError, match="2 of 40 rows"):
+        assign(dropping, str(tmp_path / "new.parquet"), missing="error")
 
 
 def test_a_clustering_that_is_not_soft_is_sure(tmp_path):
