@@ -73,6 +73,7 @@ class InfoSCCGANModel:
             device
         )
         self.attributes = load_attributes(artifacts["attributes"])
+        self.attributes.classifier.to(device)
         self.judge = load_judge(artifacts["judge"]).to(device)
         self.extractors: dict[str, Extractor] = {
             "encoder": FrozenEncoder(self.encoder),

@@ -138,6 +138,20 @@ def test_it_is_scored_where_it_is(trained):
     assert math.isfinite(score.value)
 
 
+@pytest.mark.slow  # in the default suite elsewhere, on the CPU; with `make gpu` always
+def test_every_score_is_computed_where_it_is(trained):
+    system, model = systems.load(trained.spec.system), trained.model(DEVICE)
+    scores = dict(system.evaluate(model, trained.data, 0))
+    assert all(math.isfinite(score.value) for score in scores.values())
+
+
+@pytest.mark.slow
+def test_it_is_pictured_where_it_is(trained):
+    system, model = systems.load(trained.spec.system), trained.model(DEVICE)
+    for _, figure in system.figures(model, trained.data, 0):
+        figure.clear()
+
+
 def test_cpu_and_gpu_agree(trained):
     """What is computed without random numbers is the same; samples have the same means."""
     here, there = trained.model(CPU), trained.model(DEVICE)
