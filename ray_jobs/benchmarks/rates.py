@@ -25,6 +25,7 @@ from scgan.store.artifacts import Artifact
 from scgan.training.runtime import Progress, Runtime
 
 WARM_UP = 4  # steps of one kind of network that are not timed
+WAITED = "called a synchronizing CUDA operation"  # of PyTorch's, at each
 
 
 class Enough(Exception):
@@ -140,7 +141,7 @@ def _waits(stage: Stage, config: Any, inputs: Inputs, device: torch.device) -> f
                 stage.fit(stage.view(config), units, inputs, runtime)
             finally:
                 torch.cuda.set_sync_debug_mode("default")
-        counts.append(sum("synchroniz" in str(warning.message) for warning in said))
+        counts.append(sum(WAITED in str(warning.message) for warning in said))
 
     return (counts[1] - counts[0]) / 20
 

@@ -220,6 +220,7 @@ def test_bf16_is_another_artifact_near_the_first(name, section, tmp_path):
     assert first[loss] != other[loss] and first[loss] == pytest.approx(other[loss], rel=0.05)
 
 
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")  # that it sees most, not all
 def test_a_step_of_a_generator_never_waits_for_the_gpu():
     """One that did would leave it idle while the CPU makes ready what comes next."""
     spec = short("eigengan", "images", **{"generator.diff_augment": "color,translation,cutout"})
