@@ -7,6 +7,7 @@ is held without one.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,6 +123,33 @@ def test_every_training_is_taken_up_as_it_was_left(trained, tmp_path):
         if DEVICE == CPU:  # on a GPU sums have no fixed order
             assert curves[0] == curves[1]
             assert all(torch.equal(t, again.tensors[name]) for name, t in whole.tensors.items())
+
+
+def layers_in(thing):
+    """Every layer with weights of its own that an object holds, in whatever it holds."""
+    if isinstance(thing, torch.nn.Module):
+        yield from (layer for layer in thing.modules() if [*layer.parameters(recurse=False)])
+    elif isinstance(thing, Mapping):
+        yield from layers_in(list(thing.values()))
+    elif isinstance(thing, list | tuple):
+        for part in thing:
+            yield from layers_in(part)
+    elif type(thing).__module__.startswith("scgan."):
+        yield from layers_in(vars(thing))
+
+
+def test_every_layer_is_brought_to_the_device(trained, monkeypatch):
+    """Seen without a GPU: one that was forgotten stays on the CPU, and a sample or score fails."""
+    brought, to = set(), torch.nn.Module.to
+    monkeypatch.setattr(
+        torch.nn.Module,
+        "to",
+        lambda self, *args, **how: (
+            brought.update(map(id, self.modules())) or to(self, *args, **how)
+        ),
+    )
+    layers = list(layers_in(trained.model(CPU)))
+    assert layers and not [layer for layer in layers if id(layer) not in brought]
 
 
 def test_it_serves_where_it_is(trained):

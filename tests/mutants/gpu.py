@@ -16,10 +16,23 @@ _DECIDED = (
     "tests/data/images/test_augment.py"
     "::test_what_is_decided_once_a_batch_has_a_generator_of_its_own",
 )
+_BROUGHT = ("tests/gpu/test_device.py::test_every_layer_is_brought_to_the_device",)
 _PACE = ("tests/ray_jobs/benchmarks/test_gpu.py::test_the_pace_is_that_after_the_first_report",)
 _DEADLINE = ("tests/ray_jobs/benchmarks/test_gpu.py::test_a_deadline_ends_trainings_but_no_score",)
 
 MUTANTS = [
+    (
+        "scgan/systems/infoscc_gan.py",
+        "        self.attributes.classifier.to(device)\n",
+        "",
+        _BROUGHT,
+    ),
+    (
+        "scgan/systems/eigengan.py",
+        'load_judge(artifacts["judge"]).to(device)',
+        'load_judge(artifacts["judge"])',
+        _BROUGHT,
+    ),
     (_STATE, "{key: value.to(device) for key, value in", "{key: value for key, value in", _DEVICES),
     (_STATE, "0x9E3779B97F4A7C15 * samples)", "0x9E3779B97F4A7C15)", _DEVICES),
     (_STATE, "if generator.device.type in saved:", "if False:", _DEVICES),
