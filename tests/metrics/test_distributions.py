@@ -1,5 +1,6 @@
 """Each distance against a slow version, closed forms, and its statistics on known distributions."""
 
+import functools
 import math
 
 import numpy as np
@@ -282,6 +283,26 @@ class TestC2st:
         x = torch.arange(10.0)[:, None]
         assert c2st(x, x + 100, seed=3) == 1.0
         assert c2st(x + 100, x, seed=3) == 0.0
+
+    def test_the_classifier_is_the_one_that_is_asked_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = []
+
+        class First:
+            def fit(self, rows: np.ndarray, labels: np.ndarray) -> None:
+                pass
+
+            def predict(self, rows: np.ndarray) -> np.ndarray:
+                return np.zeros(len(rows))
+
+        for kind in ("trees", "network"):
+            make = functools.partial(lambda *built: made.append(built) or First(), kind)
+            monkeypatch.setattr(distributions, f"_{kind}", make)
+        for kind in ("trees", "network"):
+            made.clear()
+            assert c2st(normal(10, 1, 1), normal(10, 1, 2), seed=3, classifier=kind) == 0.5
+            assert made == 5 * [(kind, 3)]
 
     @pytest.mark.slow
     def test_a_network_sees_what_is_smooth_and_trees_what_has_an_edge(self) -> None:

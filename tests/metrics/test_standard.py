@@ -58,6 +58,8 @@ def test_trend_of_a_category_is_by_shares_in_bins_of_the_real_range() -> None:
     between = fake.copy()
     between[3] = 9.7, 0.5  # no real row's category, though it lies between two of them
     assert trend(real, between, (1,)) == pytest.approx(0.75)
+    stretched = real * [3, 1]  # a quarter of the rows leave their bin, not that of their own range
+    assert trend(real, stretched, (1,)) == pytest.approx(0.75)
     both = trend(np.repeat(real[:, 1:], 2, 1), np.repeat(fake[:, 1:], 2, 1), (0, 1))
     assert both == pytest.approx(0.75)
 

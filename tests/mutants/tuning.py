@@ -7,7 +7,8 @@ _STUDY, _PROPOSE = _TUNING + "study.py", _TUNING + "propose.py"
 _RECORD, _TRIAL, _PROGRESS = _TUNING + "record.py", _TUNING + "trial.py", _TUNING + "progress.py"
 
 _OF_STUDY, _OF_HALVING = (_TESTS + "study.py",), (_TESTS + "halving.py",)
-_OF_TRIAL, _OF_PROGRESS = (_TESTS + "trial.py",), (_TESTS + "progress.py",)
+_OF_TRIAL, _OF_RECORD = (_TESTS + "trial.py",), (_TESTS + "record.py",)
+_OF_PROGRESS = (_TESTS + "progress.py",)
 
 MUTANTS = [
     (_STUDY, "if begun != plain and all(", "if begun != plain and any(", _OF_STUDY),
@@ -95,13 +96,18 @@ MUTANTS = [
     (_TRIAL, "if stage.data_parallel and lengths:", "if lengths:", _OF_TRIAL),
     (_TRIAL, " or touched & set(stage.needs)", "", _OF_TRIAL),
     (_TRIAL, "if sections & set(stage.sections) or", "if", _OF_TRIAL),
-    (_RECORD, "if child.complete:\n            return", "if False:\n            return", _OF_STUDY),
-    (_RECORD, "if trial.state not in FINISHED:", "if False:", _OF_STUDY),
-    (_RECORD, "if name not in self.metrics:", "if True:", _OF_STUDY),
-    (_RECORD, 'TrialState.FAIL: "FAILED"', 'TrialState.FAIL: "FINISHED"', _OF_STUDY),
-    (_RECORD, '{metrics[0]}", value, step', '{metrics[0]}", value, 0', _OF_STUDY),
-    (_RECORD, "trial.number in front, cause]", "False, cause]", _OF_STUDY),
-    (_RECORD, "if not known:", "if True:", _OF_STUDY),
+    (
+        _RECORD,
+        "if child.complete:\n            return",
+        "if False:\n            return",
+        _OF_RECORD,
+    ),
+    (_RECORD, "if trial.state not in FINISHED:", "if False:", _OF_RECORD),
+    (_RECORD, "if name not in self.metrics:", "if True:", _OF_RECORD),
+    (_RECORD, 'TrialState.FAIL: "FAILED"', 'TrialState.FAIL: "FINISHED"', _OF_RECORD),
+    (_RECORD, '{metrics[0]}", value, step', '{metrics[0]}", value, 0', _OF_RECORD),
+    (_RECORD, "trial.number in front, cause]", "False, cause]", _OF_RECORD),
+    (_RECORD, "if not known:", "if True:", _OF_RECORD),
     (_PROGRESS, "now = finished - self.before", "now = finished", _OF_PROGRESS),
     (_PROGRESS, "if not at_once and time", "if time", _OF_PROGRESS),
     (

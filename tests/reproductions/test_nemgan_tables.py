@@ -84,6 +84,8 @@ def test_mnist_has_every_table(digits, few_triples):
 class Draws:
     """Draws images of the classes of its modes, in numbers by its weights, and knows them."""
 
+    strays = 0.0  # share of each mode's images that are of the first one's class
+
     def __init__(self, data, classes, weights):
         self.data, self.classes = data, classes
         self.weights, self.counts = weights, torch.ones(len(classes))
@@ -94,6 +96,7 @@ class Draws:
             k = torch.multinomial(shares, num, replacement=True, generator=generator)
         else:
             k = torch.full((num,), cluster)
+            k[: int(self.strays * num)] = 0
         first = [int(np.flatnonzero(self.data.train_labels == c)[0]) for c in self.classes]
         return self.data.train[torch.tensor(first)[k]] / 127.5 - 1
 
@@ -135,10 +138,13 @@ def test_a_pairs_shares_are_the_digits_of_samples(scored):
     assert found["modes_total_variation"] < 0.06 and found["control_accuracy"] == 0
 
 
-def test_a_mode_is_of_its_commonest_class(scored):
+def test_a_mode_is_of_its_commonest_class(scored, monkeypatch):
     found = scored(nemgan.scores_of_modes, (7, 7, 2), (0.4, 0.3, 0.3))
     assert found["control_accuracy"] == 1 and found["diversity_pixels"] == 0
     assert found["fid_judge_300"] > 0
+    monkeypatch.setattr(Draws, "strays", 0.25)
+    found = scored(nemgan.scores_of_modes, (7, 2), (0.5, 0.5))
+    assert found["control_accuracy"] == 1 - 0.25 / 2
 
 
 def test_stacked_samples_are_counted(scored, monkeypatch):

@@ -142,6 +142,10 @@ def test_the_rows_of_a_call_are_requests_of_their_own(model):
     assert not alike[:3].equals(alike[3:].reset_index(drop=True))
     same = model.predict(pd.DataFrame({"n": [3, 3]}), params={"seed": 5})
     assert same[:3].equals(same[3:].reset_index(drop=True))
+    some = pd.DataFrame({"n": [3, 3], "latent": ["gaussian", float("nan")]})  # a gap chooses none
+    rows, chosen = (model.predict(asked, params={"seed": 5}) for asked in (some, some[:1]))
+    assert rows.equals(pd.concat([chosen, same[:3]], ignore_index=True))
+    assert not chosen.equals(same[:3])
 
 
 def test_a_cluster_can_be_chosen(model, outcome):

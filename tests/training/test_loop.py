@@ -154,6 +154,8 @@ def test_adversarial_step_keeps_each_sides_gradients_apart():
         g_optimizer=g_optimizer,
         g_loss=lambda: -discriminator(generator_network(x)).mean(),
     )
+    # The generator's step is the second: down the gradient by the discriminator as it is now.
+    assert torch.equal(generator_network.weight.grad, -discriminator.weight)
     after = [*generator_network.parameters(), *discriminator.parameters()]
     assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
     d_gradient = [p.grad.clone() for p in discriminator.parameters()]

@@ -81,7 +81,8 @@ def test_mixed_precision_only_where_it_is_asked_for():
         assert layer(x).dtype == torch.float32
 
 
-def test_a_worker_that_is_not_the_first_reports_and_saves_nothing():
+@pytest.mark.parametrize("until", [3, None])
+def test_a_worker_that_is_not_the_first_reports_and_saves_nothing(until):
     said = []
 
     class Checkpoints:
@@ -91,7 +92,7 @@ def test_a_worker_that_is_not_the_first_reports_and_saves_nothing():
         def save(self, state):
             said.append(state)
 
-    how = {"checkpoints": Checkpoints(), "checkpoint_every": 0, "until": 3}
+    how = {"checkpoints": Checkpoints(), "checkpoint_every": 0, "until": until}
     runtime = Runtime(rank=1, report=said.append, **how)
     c = TrainingSettings(batch_size=1, num_samples=5, learning_rate=1.0, schedule="constant")
     train(TrainState({}, {}, {}), lambda: {"loss": torch.ones(())}, c, name="x", runtime=runtime)
