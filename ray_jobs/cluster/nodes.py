@@ -59,7 +59,7 @@ def places(nodes: Sequence[Node], bundle: Node) -> float:
 
 
 def _times(amount: float, there: float) -> int:
-    return math.floor(there / amount + 1e-9)  # of 1 GPU ten tenths
+    return math.floor(there / amount + 1e-9)  # 0.3 / 0.1 is a little below 3
 
 
 def workers_of(config: Mapping[str, Any]) -> list[Node]:

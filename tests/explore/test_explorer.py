@@ -102,6 +102,14 @@ def test_a_real_image_is_read_and_its_nearest_samples_are_found(images):
         images.find(b"no image", View(5, 2))
 
 
+def test_the_nearest_samples_are_of_the_seed_that_is_asked_for(images, monkeypatch):
+    monkeypatch.setattr("scgan.explore.explorer.POOL", 4)
+    real = enlarged(images.images(View(1, 0)).images[0])
+    for seed in (2, 3):
+        found, pool = images.find(real, View(5, seed), num=4), images.images(View(4, seed)).images
+        assert np.array_equal(found.nearest, pool[list(found.places)])
+
+
 def test_clusters_are_read_where_a_model_has_no_attributes(tiny_run):
     name, store = tiny_run("gmvae", "images")
     explorer = Explorer(open_run(name, ArtifactStore(str(store))), str(store))
@@ -142,6 +150,14 @@ def test_samples_and_data_are_where_their_rows_are():
         assert len(down) > 4
         low = down > middle[0]
         assert np.array_equal(across < middle[1], low if left_is_low else ~low)
+
+
+def test_a_row_with_a_gap_is_no_point():
+    rows = np.arange(5.0)
+    picture = Picture({"a": rows, "b": rows}, "a", "b")
+    without = picture.png({"a": rows[1:], "b": rows[1:]})
+    assert picture.png({"a": np.ma.MaskedArray(rows, rows == 0), "b": rows}) == without
+    assert picture.png({"a": rows, "b": rows}) != without
 
 
 def test_data_that_is_gone_leaves_samples_alone(table, monkeypatch):

@@ -59,8 +59,10 @@ def test_every_slider_of_a_model_of_images_goes_into_the_command(page, image_run
     shown.slider(key="attributes Smiling").set_value(0.0).run()  # none of it is a choice, too
     assert "--num 9 --seed 4 --attributes Smiling=0 --coef" in command(shown)
 
+    shown.slider(key="attributes Bald").set_value(0.5).run()
     shown.button[0].click().run()
     assert command(shown) == f"{start.replace('16 --seed 0', '9 --seed 4')} --out samples.png"
+    assert {slider.value for slider in shown.slider if slider.key != "num"} == {0.0}
 
 
 def test_what_a_model_does_not_allow_is_said_on_the_page(page, image_run):

@@ -23,11 +23,11 @@ def test_control_accuracy_by_hand():
 
 
 def test_control_accuracy_of_many_attributes_an_image_is_of_those_that_were_asked_for():
-    y = torch.tensor([[1, 0, 1], [0, 0, 1], [1, 1, 0], [0, 1, 0]])
-    predicted = torch.tensor([[1, 0, 0], [0, 1, 1], [1, 0, 0], [0, 1, 0]])
+    y = torch.tensor([[1, 0, 1], [0, 0, 1], [1, 1, 0], [1, 1, 0]])
+    predicted = torch.tensor([[1, 0, 0], [0, 1, 1], [1, 0, 0], [1, 1, 0]])
     accuracy = control_accuracy(predicted, y)
     assert accuracy.by_attribute == (1.0, 0.5, 0.5)
-    assert accuracy.overall == pytest.approx(4 / 6)
+    assert accuracy.overall == pytest.approx(5 / 7)
     assert accuracy.balanced == pytest.approx(
         ((1 + 1) / 2 + (1 / 2 + 1 / 2) / 2 + (0.5 + 1) / 2) / 3
     )

@@ -119,11 +119,11 @@ def test_samples_that_leave_their_mode_are_far_from_the_prior(data):
 
 
 def test_the_gap_is_of_the_worst_mode(data):
-    model = Blobs([0.25] * 4, (-4.0, 4.0, 40.0, 400.0))
+    model = Blobs([0.3, 0.25, 0.4, 0.05], (-4.0, 4.0, 40.0, 400.0))
     model.assign = lambda x: torch.arange(len(x)) % 2
     found = scores(model, data)
-    assert found["mode_share_distance"] == pytest.approx(0.5)
-    assert found["mode_share_gap"] == pytest.approx(0.25)
+    assert found["mode_share_distance"] == pytest.approx(0.45)
+    assert found["mode_share_gap"] == pytest.approx(0.4)
 
 
 def test_modes_without_rows_are_counted_and_left_out(data):

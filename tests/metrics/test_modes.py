@@ -31,6 +31,11 @@ def test_counts_by_hand() -> None:
     assert coverage.total_variation == pytest.approx(sum(differences) / 2)
 
 
+def test_total_variation_is_half_of_all_differences() -> None:
+    coverage = mode_coverage(CORNERS[[0, 0, 1, 1, 2, 3]], CORNERS, 0.1)
+    assert coverage.total_variation == pytest.approx(4 * (1 / 3 - 1 / 4) / 2)
+
+
 def test_collapse_onto_one_of_k_modes_costs_log_k() -> None:
     coverage = mode_coverage(torch.zeros(50, 2), CORNERS, 0.1)
     assert coverage.num_captured == 1

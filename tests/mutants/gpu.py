@@ -12,6 +12,10 @@ _ROUNDS = ("tests/clustering/test_lloyd.py",)
 _CHOICE = ("tests/ray_jobs/cluster/test_backend.py",)
 _PARTS = ("tests/ray_jobs/benchmarks/test_gpu.py",)
 _BF16 = ("tests/gpu/test_device.py::test_bf16_is_another_artifact_near_the_first",)
+_DECODER = (
+    "tests/stages/tables/test_decoding.py"
+    "::test_the_decoder_is_trained_in_the_precision_that_is_set",
+)
 _DECIDED = (
     "tests/data/images/test_augment.py"
     "::test_what_is_decided_once_a_batch_has_a_generator_of_its_own",
@@ -73,7 +77,7 @@ MUTANTS = [
         "scgan/stages/tables/decode.py",
         "runtime.mixed(runtime.parallel(decoder), c.precision)",
         'runtime.mixed(runtime.parallel(decoder), "fp32")',
-        ("tests/stages/tables/test_wiring.py",),
+        _DECODER,
     ),
     (_LLOYD, "if torch.equal(moved, centres):", "if True:", _ROUNDS),
     (_LLOYD, "torch.where(counts > 0, sums / counts, centres.double())", "sums / counts", _ROUNDS),

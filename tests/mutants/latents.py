@@ -14,6 +14,11 @@ NETWORKS = ("tests/nn/test_networks.py",)
 EVIDENCE = ("tests/clustering/test_evidence.py",)
 FED = ("tests/stages/tables/test_fed.py",)
 SYSTEM = ("tests/systems/test_scgan.py",)
+_CODE_DIM = (
+    "tests/stages/tables/test_wiring.py::test_every_setting_changes_what_its_stage_makes"
+    "[encoder-code_dim]",
+)
+_WIDE = ("tests/stages/tables/test_equations.py::test_an_isometric_start_is_as_wide_as_is_best",)
 _KINDS = "tests/stages/tables/test_mapper_kinds.py"
 _JACOBIAN = (f"{_KINDS}::test_a_flows_density_is_that_of_all_axes",)
 _KEPT = (f"{_KINDS}::test_the_weights_that_held_out_codes_prefer_are_kept_a_flow_each",)
@@ -22,6 +27,7 @@ _MEASURED = (f"{_KINDS}::test_a_mapper_is_measured_on_codes_it_was_not_trained_o
 _PACKING = (f"{_KINDS}::test_any_packing_makes_the_same_to_the_bit",)
 _PUT = (f"{_KINDS}::test_a_mixtures_components_are_put_in_the_codes_own_coordinates",)
 _WEIGHTS = (f"{_KINDS}::test_a_mixture_has_the_components_of_its_cluster_and_their_weights",)
+_BESIDE = (f"{_KINDS}::test_rows_of_clusters_side_by_side_are_drawn_by_their_own_weights",)
 _NUMBER = (f"{_KINDS}::test_a_mixtures_number_of_components_is_what_held_out_codes_prefer",)
 _FEW = (f"{_KINDS}::test_few_codes_have_few_components",)
 _TAKEN_UP = (f"{_KINDS}::test_a_fit_that_is_taken_up_is_the_uninterrupted_one",)
@@ -60,7 +66,7 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     (_MAPPERS, "own.inverse(means[None]).transpose(0, 1)", "means[:, None]", _PUT),
     (_MAPPERS, "own.axes * own.scale @ torch", "own.axes @ torch", _PUT),
     (_MAPPERS, "number = k * weights.shape[1] + component", "number = k + 0 * component", _WEIGHTS),
-    (_MAPPERS, "torch.multinomial(weights[k.to(", "torch.multinomial(weights[0 * k.to(", _WEIGHTS),
+    (_MAPPERS, "torch.multinomial(weights[k.to(", "torch.multinomial(weights[0 * k.to(", _BESIDE),
     # Fits.
     (_FITS, "num = min(HELD_OUT, len(eps) // 10)", "num = len(eps) // 10", _HELD),
     (_FITS, "train.append(eps if few else rest)", "train.append(eps)", _HELD),
@@ -78,14 +84,14 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     (_MAP, "mappers.whitening.fit(codes.train, c.axis_floor)", "pass", FED),
     (_MAP, "quality.append(float((drawn - here)", "quality.append(float((there - here)", FED),
     (_MAP, "floor.append(float((there - here)", "floor.append(float((drawn - here)", FED),
-    (_STAGES + "encode.py", "c.code_dim or data_dim", "data_dim", FED),
+    (_STAGES + "encode.py", "c.code_dim or data_dim", "data_dim", _CODE_DIM),
     (_ENCODER, "[:, : self.code_dim] - self.centre) /", "[:, : self.code_dim]) /", NETWORKS),
     # Codes.
     (_CONTRASTIVE, "+ b[:, -1]", "- b[:, -1]", CONTRASTIVE),
     (_CONTRASTIVE, "math.log(2 * num - 1) - loss", "math.log(num) - loss", CONTRASTIVE),
     (_ENCODER, "start = stretch * rotation", "start = rotation", NETWORKS),
     (_ENCODER, "nn.init.zeros_(parameter)", "nn.init.ones_(parameter)", NETWORKS),
-    (_STAGES + "encode.py", "/ (2 * noise_std)", "/ noise_std", SYSTEM),
+    (_STAGES + "encode.py", "/ (2 * noise_std)", "/ noise_std", _WIDE),
     (_STAGES + "encode.py", "math.log(2 * size - 1)", "math.log(2 * len(x) - 1)", SYSTEM),
     ("scgan/nn/subspace.py", "origin - centre @ slopes", "origin", NETWORKS),
     ("scgan/nn/subspace.py", "        self.output.weight.zero_()\n", "", NETWORKS),

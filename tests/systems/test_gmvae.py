@@ -70,6 +70,7 @@ def test_codes_are_drawn_of_their_cluster_and_rows_have_noise(data):
     assert isinstance(model, SoftClustering) and isinstance(model, Reconstructing)
     network = model.network
     network.mean.copy_(torch.tensor([[-50.0, 0.0], [0.0, 50.0], [50.0, 0.0]]))
+    network.log_var.copy_(torch.tensor([[0.0, 0.0], [1.0, -2.0], [0.0, 0.0]]))
     hook = network.decoder.register_forward_pre_hook(lambda module, args: fed.append(args[0]))
     model.sample(3000, torch.Generator().manual_seed(0), chunk=2000)
     x = model.sample(4000, torch.Generator().manual_seed(0), cluster=1, chunk=4000)

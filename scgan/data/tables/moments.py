@@ -145,8 +145,10 @@ def _most(
     before: int | None, values: np.ndarray, needed: Callable[[np.ndarray], int | None]
 ) -> int | None:
     """Digits that write earlier batches and these values; None where they are many."""
-    found = None if before is None else needed(values)
-    return None if found is None or before is None else max(found, before)
+    if before is None:
+        return None
+    found = needed(values)
+    return None if found is None else max(found, before)
 
 
 class Moments:

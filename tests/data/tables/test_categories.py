@@ -310,6 +310,8 @@ def test_the_fingerprint_tells_gaps_and_meanings_apart() -> None:
 def test_a_zone_is_told_in_utc_where_a_format_has_no_zones(tmp_path: Path) -> None:
     table, _ = table_of(FRAME[["zoned"]])
     write_samples(tmp_path / "t.csv", table.columns, table.meanings)
+    lines = (tmp_path / "t.csv").read_text().splitlines()
+    assert all(line.endswith("Z") for line in lines[1:])
     again = read_table(tmp_path / "t.csv")
     assert again.meanings["zoned"].zone == "UTC"
     assert (again.columns["zoned"] == table.columns["zoned"]).all()

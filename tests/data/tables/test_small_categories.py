@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import stats
 
 from scgan.data.split import split, whole
 from scgan.data.tables.moments import Moments
@@ -166,11 +167,12 @@ def test_times_count_the_grid_they_lie_on_in_any_unit() -> None:
     assert moments.schema().columns[0].grid == 2 * 3_600_000_000
 
 
-def test_the_rows_of_a_rare_category_are_spread() -> None:
+def test_the_rows_of_a_rare_category_are_spread_over_all_their_ranks() -> None:
     words = np.array(["often"] * 12_000 + ["rare"] * 2)
     column = whole("t", from_columns({"w": words})).table_schema.columns[0]
     first, second = column.encode(words[-2:], np.random.default_rng(0))
     assert first != second
+    assert column.encode(words[-1:]) == pytest.approx(stats.norm.ppf(12_001 / 12_002), abs=1e-9)
 
 
 def test_a_single_value_with_gaps_is_modelled() -> None:
@@ -207,6 +209,15 @@ def test_gaps_that_no_real_row_has_are_out_of_range() -> None:
     }
     scores = {name: score.value for name, score in kept_scores(made, real, Schema.fit(real))}
     assert scores == {"repeats_kept": 0.75, "within_range": 0.5}
+
+
+def test_a_gap_repeats_a_gap_and_no_value() -> None:
+    gaps, zero = np.arange(4) == 3, np.arange(4) == 0
+    real = {"x": np.array([0.0, 1.0, 2.0, 3.0]), "y": np.array([0.0, 1.0, 2.0, 3.0])}
+    x = gapped(np.where(gaps, np.nan, real["x"]), gaps)
+    schema = Schema.fit(real)
+    for y, share in ((gapped(real["y"], gaps), 1.0), (gapped(real["y"], gaps | zero), 0.75)):
+        assert dict(kept_scores({"x": x, "y": y}, real, schema))["repeats_kept"].value == share
 
 
 def test_the_mask_alone_changes_the_fingerprint() -> None:

@@ -59,7 +59,7 @@ def test_places_are_counted_node_by_node():
     there = [{"CPU": 3, "GPU": 1}, {"CPU": 8}, {"CPU": 1, "GPU": 1}]
     assert nodes.places(there, {"CPU": 2}) == 1 + 4
     assert nodes.places(there, {"CPU": 1, "GPU": 0.25}) == 3 + 0 + 1
-    assert nodes.places([{"GPU": 1}], {"GPU": 0.1}) == 10
+    assert nodes.places([{"GPU": 0.3}], {"GPU": 0.1}) == 3
 
 
 def test_from_cold_a_stage_gets_one_worker_with_a_gpu_and_tasks_all_there_may_be(cluster):

@@ -164,6 +164,27 @@ def test_axes_that_the_data_hardly_uses_are_not_blown_up_to_noise():
     assert torch.equal(decode.own_axes(config_of(whitened=False).decoder, x)(x), x)
 
 
+def test_critics_collect_no_gradients_where_the_decoder_descends(inputs, watched, monkeypatch):
+    collecting, loss = [], decode.decoder_loss
+
+    def recorded(*tensors, **weights):
+        collecting.append([p.requires_grad for p in watched[2][0].parameters()])
+        return loss(*tensors, **weights)
+
+    monkeypatch.setattr(decode, "decoder_loss", recorded)
+    fit(inputs, num_samples=32 * 2, reconstruction_critic=True)
+    assert len(collecting) == 2 and not any(map(any, collecting))
+    assert all(p.requires_grad for p in watched[2][0].parameters())
+
+
+def test_the_decoder_is_trained_in_the_precision_that_is_set(inputs):
+    alone = {"lambda_x": 0.0, "num_samples": 32 * 20}  # without a critic
+    weight = fit(inputs, **alone).tensors["decoder.output.weight"]
+    rounded = fit(inputs, **alone, precision="bf16").tensors["decoder.output.weight"]
+    assert rounded.dtype == torch.float32 and not torch.equal(rounded, weight)
+    assert_close(rounded, weight, rtol=0, atol=0.02)
+
+
 def test_the_curve_says_what_it_names(inputs, monkeypatch):
     def loss(x, x_hat, logits, **weights):
         nothing = x_hat.sum() * 0

@@ -113,6 +113,16 @@ def test_contrastive_step_raises_the_bound_of_equation_1(fitted):
         assert_close(fitted["encode"].tensors[f"encoder.net.{name}"], tensor, rtol=1e-4, atol=1e-5)
 
 
+def test_an_isometric_start_is_as_wide_as_is_best():
+    """Codes are as alike as rows are likely by the views' noise: of one row's, N(0, 2 std^2 I)."""
+    c, std = spec_of().config.encoder.model_copy(update={"code_dim": None}), 0.25
+    network = encode.build_encoder(c, 2, torch.Generator().manual_seed(1), std).net
+    x = torch.randn(50, 2, generator=torch.Generator().manual_seed(2))
+    u = network(x)[:, :2]
+    log_density = -torch.cdist(x, x).square() / (2 * 2 * std**2)
+    assert_close(-torch.cdist(u, u).square() / c.temperature, log_density, rtol=1e-3, atol=1e-3)
+
+
 def test_mappers_minimise_equation_2_cluster_by_cluster(fitted):
     """KL(q(omega) || N(0, I)) by a discriminator, plus lambda_eps times reconstruction."""
     c, data = spec_of().config.mappers, prepare(spec_of())

@@ -91,9 +91,10 @@ def test_what_is_stored_draws_each_clusters_codes(inputs, kind):
         assert 0 < value < 4 * floor
 
 
-@pytest.mark.parametrize("kind", ["adversarial", "flow"])
-def test_a_fit_that_is_taken_up_is_the_uninterrupted_one(inputs, kind):
-    saved = []
+# At such a rate a flow's best weights are among its first: they must be taken up, too.
+@pytest.mark.parametrize(("kind", "rate"), [("adversarial", 2e-3), ("flow", 2e-3), ("flow", 0.05)])
+def test_a_fit_that_is_taken_up_is_the_uninterrupted_one(inputs, kind, rate):
+    config, saved = config_of(kind, **{"mappers.learning_rate": rate}), []
 
     class Memory:
         def load(self):
@@ -103,9 +104,9 @@ def test_a_fit_that_is_taken_up_is_the_uninterrupted_one(inputs, kind):
             copied = {name: t.clone() for name, t in state.tensors.items()}
             saved.append(Artifact(copied, {**state.meta, "curve": list(state.meta["curve"])}))
 
-    whole = fit(config_of(kind), inputs)
-    fit(config_of(kind), inputs, runtime=Runtime(checkpoints=Memory(), until=32 * 23))
-    again = fit(config_of(kind), inputs, runtime=Runtime(checkpoints=Memory()))
+    whole = fit(config, inputs)
+    fit(config, inputs, runtime=Runtime(checkpoints=Memory(), until=32 * 23))
+    again = fit(config, inputs, runtime=Runtime(checkpoints=Memory()))
     assert len(saved) == 1
     assert all(torch.equal(again.tensors[name], t) for name, t in whole.tensors.items())
     assert again.meta["curve"] == whole.meta["curve"]
@@ -164,6 +165,16 @@ def test_a_mixture_has_the_components_of_its_cluster_and_their_weights(inputs):
     assert_close(drawn[right].mean(0), torch.tensor([2.0, 0, 0]), rtol=0, atol=0.1)
     assert_close(drawn[right].std(0)[:2], torch.tensor([0.3, 1.0]), rtol=0.1, atol=0)
     assert (drawn[:, 0].abs() < 0.5).float().mean() < 1e-3  # nothing between the bumps
+
+
+def test_rows_of_clusters_side_by_side_are_drawn_by_their_own_weights():
+    mappers, own, means = MixtureMappers(2, 2, 1), Whitening(1, 1), torch.tensor([[-5.0], [5.0]])
+    for number, weights in enumerate(([0.9, 0.1], [0.2, 0.8])):
+        mappers.put(number, own, torch.tensor(weights), means, torch.full((2, 1, 1), 0.01))
+    k = torch.arange(20_000) % 2
+    above = mappers.sample(k, seeded(11))[:, 0] > 0
+    for number, share in enumerate((0.1, 0.8)):
+        assert above[k == number].float().mean() == pytest.approx(share, abs=0.02)
 
 
 def test_a_mixtures_components_are_put_in_the_codes_own_coordinates():
@@ -261,6 +272,8 @@ def test_the_curve_of_a_flow_is_in_nats(inputs):
     )
     assert last["negative_log_likelihood"] < first["negative_log_likelihood"]
     assert "held_out_negative_log_likelihood" in last
+    short = fit(config_of("flow", **{"mappers.num_samples": 32 * 3}), inputs).meta["curve"]
+    assert all("held_out_negative_log_likelihood" in point for point in short)
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "mixture"])
