@@ -166,7 +166,7 @@ def test_it_is_scored_where_it_is(trained):
     assert math.isfinite(score.value)
 
 
-@pytest.mark.slow  # in the default suite elsewhere, on the CPU; with `make gpu` always
+@pytest.mark.slow  # minutes on a CPU, where scores have tests of their own; `make gpu` runs it
 def test_every_score_is_computed_where_it_is(trained):
     system, model = systems.load(trained.spec.system), trained.model(DEVICE)
     scores = dict(system.evaluate(model, trained.data, 0))
@@ -176,7 +176,8 @@ def test_every_score_is_computed_where_it_is(trained):
 @pytest.mark.slow
 def test_it_is_pictured_where_it_is(trained):
     system, model = systems.load(trained.spec.system), trained.model(DEVICE)
-    for _, figure in system.figures(model, trained.data, 0):
+    for caption, figure in system.figures(model, trained.data, 0):
+        assert caption and figure.axes
         figure.clear()
 
 
