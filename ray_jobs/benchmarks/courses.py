@@ -26,6 +26,8 @@ Columns = Literal["encoded", "raw"]
 
 SHORTEST, SHORT = 0.01, 0.03  # shares of a preset's training by which its pace is measured first
 PROBE = 0.15  # share of the training that the budget is then thought to allow, by which it is again
+TOLERANCE = 0.1  # of the budget, within which a training is taken; else it is done again,
+MOST_TRIALS = 4  # so often at most, by the pace of the one before
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ class View:
 class SCGAN(Peer):
     """SC-GAN through the pipeline, on the local executor: a preset, its lengths fit to a budget.
 
-    Short trainings, not counted, say how long the stages take at which length.
+    Short trainings, not counted, say how long the stages take at which length; one that misses the
+    budget by more than a tenth is done again.
 
     Args:
         view: The data.
@@ -140,15 +143,17 @@ class SCGAN(Peer):
     @override
     def fit(self, x: Tensor, seconds: float, seed: int) -> None:
         self._train(SHORTEST, seed)  # with what is imported once
-        few, share = self._train(SHORTEST, seed), SHORT
+        few, self.share = self._train(SHORTEST, seed), SHORT
+        took = self._train(SHORT, seed)
 
-        for _ in range(2):
-            took = self._train(share, seed)
-            pace = max(took - few, took / 10) / (share - SHORTEST)  # seconds for the whole length
-            self.share = max(SHORTEST + (seconds - few) / pace, SHORTEST)
-            share = max(PROBE * self.share, SHORT)
-
-        self._train(self.share, seed)
+        for part in (PROBE, *[1.0] * MOST_TRIALS):
+            pace = max(took - few, took / 10) / (self.share - SHORTEST)  # seconds a whole length
+            wanted = SHORTEST + (seconds - few) / pace
+            self.share = max(part * wanted, SHORT if part < 1 else SHORTEST)
+            took = self._train(self.share, seed)
+            met = abs(took - seconds) <= TOLERANCE * seconds or self.share == SHORTEST
+            if part == 1.0 and met:
+                return
 
     def _train(self, share: float, seed: int) -> float:
         """Train with so much of the preset's lengths, and say how long that took."""

@@ -152,25 +152,41 @@ def test_raw_numbers_are_only_standardised_and_whole_ones_held_in_their_range(co
     assert far["size"][0] < 0  # a model of raw columns says what it says
 
 
-def test_scgans_length_is_what_its_pace_allows(counted, monkeypatch) -> None:
+def test_scgans_length_is_what_its_pace_allows_and_is_mended_until_the_budget_is_met(
+    counted, monkeypatch
+) -> None:
     asked = []
+
+    def seconds(share):
+        return 0.4 + 50 * share + 30 * max(share - 0.03, 0)  # of which a part does not grow
 
     def trained(self, share, seed):
         asked.append(share)
-        late = 7.0 if len(asked) == 1 else 0.0  # of what is imported
-        return late + 0.4 + 50 * share + 30 * max(share - 0.03, 0)  # of which a part does not grow
+        return seconds(share) + (7.0 if len(asked) == 1 else 0.0)  # of what is imported
 
     monkeypatch.setattr(SCGAN, "_train", trained)
     peer = SCGAN(View(counted, "encoded"))
     peer.fit(counted.train, 10.4, 0)
     assert asked[:3] == [0.01, 0.01, 0.03] and asked[3] == pytest.approx(0.15 * 0.2)
-    assert asked[4] == peer.share == pytest.approx(0.2)
+    assert asked[4] == pytest.approx(0.2)  # 15.5 s: done again
+    assert len(asked) == 6 and asked[5] == peer.share
+    assert seconds(peer.share) == pytest.approx(10.4, rel=0.1)
 
     asked.clear()
     peer.fit(counted.train, 160.4, 0)  # the longer probe sees that long trainings are slower
-    assert asked[3] == pytest.approx(0.15 * 3.2) and 2 < peer.share < 2.2
+    assert asked[3] == pytest.approx(0.15 * 3.2) and 2 < peer.share < 2.2 and len(asked) == 5
     peer.fit(counted.train, 0.1, 0)
-    assert peer.share == courses.SHORTEST
+    assert peer.share == courses.SHORTEST and len(asked) == 5 + 5  # nothing is shorter
+
+    asked.clear()
+    monkeypatch.setattr(SCGAN, "_train", lambda self, share, seed: asked.append(share) or 7.0)
+    peer.fit(counted.train, 1.0, 0)
+    assert len(asked) == 5  # 1 s is never met: the shortest
+    asked.clear()
+    paces = iter([1.0, 1.0, 2.0, 3.0, *[50.0, 1.0] * 9])
+    monkeypatch.setattr(SCGAN, "_train", lambda self, share, seed: asked.append(share) or next(paces))
+    peer.fit(counted.train, 10.0, 0)
+    assert len(asked) == 4 + courses.MOST_TRIALS
 
 
 def test_scgan_is_trained_by_the_pipeline_in_the_views_coordinates(counted, monkeypatch) -> None:
