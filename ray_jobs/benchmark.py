@@ -2,8 +2,8 @@
 
 ``python ray_jobs/benchmark.py overhead``, ``packing``, ``nodes``, ``step``, ``loading``, ``scale``,
 ``search``, ``stopping``, ``gain``, ``stream``, ``serving``; ``gpu``, of parts; ``encoders``, of
-images; the races ``tables``, ``toy2d``, ``mixtures`` and ``magic``; ``clusters``, of labelled
-tables; each is in ``ray_jobs/benchmarks``.
+images; the races ``tables``, ``toy2d``, ``mixtures`` and ``magic``; ``ablations``, of SC-GAN's
+parts; ``clusters``, of labelled tables; each is in ``ray_jobs/benchmarks``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ def main() -> None:
     """Measure what Ray and the search cost and bring, and race SC-GAN against other models."""
     try:
         from ray_jobs.benchmarks import (
+            ablations,
             clusters,
             encoders,
             gains,
@@ -57,6 +58,7 @@ def main() -> None:
         race.toy2d,
         race.mixtures,
         race.magic,
+        ablations.ablations,
         clusters.clusters,
     ):
         cli.add_command(command)

@@ -144,9 +144,19 @@ def table_scores(view: View, peer: Peer, seed: int) -> dict[str, Score]:
     Returns:
         The scores by name, of the samples that are finite.
     """
-    data = view.data
-    columns = view.decode(_finite(peer.sample(NUM_SAMPLES, seed)))
-    x = view.encode(columns)
+    samples = _finite(peer.sample(NUM_SAMPLES, seed))
+    return scores_of_columns(view.decode(samples), view, seed)
+
+
+def scores_of_columns(columns: Mapping[str, np.ndarray], view: View, seed: int) -> dict[str, Score]:
+    """The same of samples as a user gets them.
+
+    Args:
+        columns: The samples.
+        view: The data.
+        seed: Of the scores.
+    """
+    data, x = view.data, view.encode(columns)
     places = data.table_schema.categorical
     compared = compare_rows(x, data.test, data.train, seed=seed, categorical=places)
     scores = dict(compared)
