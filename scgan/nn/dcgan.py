@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from scgan.nn.eigengan import SLOPE, base_size, num_blocks
-from scgan.nn.mlp import MLP, initialise
+from scgan.nn.mlp import MLP, Activation, initialise
 
 leaky_relu = functools.partial(nn.LeakyReLU, SLOPE)
 
@@ -35,7 +35,11 @@ class Sizes:
 
 
 def build_generator(
-    noise_dim: int, shape: Sequence[int], sizes: Sizes, generator: torch.Generator
+    noise_dim: int,
+    shape: Sequence[int],
+    sizes: Sizes,
+    generator: torch.Generator,
+    activation: Activation = nn.ReLU,
 ) -> nn.Module:
     """A new generator, from noise ``[B, noise_dim]`` to rows ``[B, D]`` or images in [-1, 1].
 
@@ -44,13 +48,14 @@ def build_generator(
         shape: Of a sample: ``[D]`` or ``[C, H, W]``.
         sizes: Of the layers.
         generator: Draws the initial weights.
+        activation: Of rows' networks.
 
     Source: [DCGAN] Sec. 3: normalised over the batch, as without it a noise of small variance
         collapses; rows are not.
     """
     network: nn.Sequential
     if len(shape) == 1:
-        network = MLP([noise_dim, *[sizes.width] * sizes.num_layers, *shape], nn.ReLU)
+        network = MLP([noise_dim, *[sizes.width] * sizes.num_layers, *shape], activation)
     else:
         network = _image_generator(noise_dim, shape[0], shape[1], sizes)
     initialise(network, generator)
@@ -73,7 +78,11 @@ def _image_generator(noise_dim: int, channels: int, size: int, sizes: Sizes) -> 
 
 
 def build_reader(
-    shape: Sequence[int], outputs: int, sizes: Sizes, generator: torch.Generator
+    shape: Sequence[int],
+    outputs: int,
+    sizes: Sizes,
+    generator: torch.Generator,
+    activation: Activation = leaky_relu,
 ) -> nn.Module:
     """A new network from rows ``[B, D]`` or images ``[B, C, H, W]`` to ``[B, outputs]``.
 
@@ -82,12 +91,13 @@ def build_reader(
         outputs: Numbers a sample: a discriminator's logit, or what is read off it.
         sizes: Of the layers.
         generator: Draws the initial weights.
+        activation: Of rows' networks.
 
     Source: [DCGAN] Sec. 3. Differs: not normalised, and images have a hidden layer at the end.
     """
     network: nn.Sequential
     if len(shape) == 1:
-        network = MLP([*shape, *[sizes.width] * sizes.num_layers, outputs], leaky_relu)
+        network = MLP([*shape, *[sizes.width] * sizes.num_layers, outputs], activation)
     else:
         network = _image_reader(shape[0], shape[1], outputs, sizes)
     initialise(network, generator)

@@ -20,7 +20,6 @@ Source: [MMGAN], whose learning rates, length, dimension d and layers of images 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from typing_extensions import override
 
 from scgan.capabilities import Option, WholeNumber
@@ -37,12 +36,11 @@ from scgan.contract import Inputs, Stage, System, Units, preset
 from scgan.data.dataset import Dataset
 from scgan.figures import tables
 from scgan.metrics.objectives import Objective, cluster_uncertainty
-from scgan.nn.eigengan import SLOPE
+from scgan.nn.dcgan import Sizes, build_generator, build_reader
 from scgan.nn.latent_mixture import LatentMixture, MixtureGenerator
 from scgan.space import Choice, Float, Int, Space
 from scgan.stages.mixture_gan import MixtureSettings, Networks, assigned, fit_mixture_gan
 from scgan.store.artifacts import Artifact
-from scgan.systems.plain_gan import GANSettings, build_discriminator, build_generator
 from scgan.training.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -53,15 +51,24 @@ USUAL_CLUSTERS = 10
 NUM_CODES = 10_000  # that are drawn in a picture
 
 
-class MMGANSettings(MixtureSettings, GANSettings):
+class MMGANSettings(MixtureSettings):
     """The networks' settings beside the training's."""
 
+    width: int = Field(128, ge=8, le=8192, description="units of a hidden layer, as in the paper")
     num_layers: int = Field(
         2,
         ge=1,
         le=32,
         description="hidden layers of each network, 2 in the paper; of images, their size says",
     )
+    image_width: int = Field(
+        16, ge=1, le=1024, description="channels at half the images' size, doubled at each halving"
+    )
+
+    @property
+    def sizes(self) -> Sizes:
+        """Of all three networks."""
+        return Sizes(self.width, self.num_layers, self.image_width)
 
 
 class MMGANConfig(Settings):
@@ -76,15 +83,7 @@ def build_mixture_generator(
     """A new latent mixture of K clusters with a generator of samples of that shape behind it."""
     deviations = {"sigma": c.sigma, "sigma_floor": c.sigma_floor}
     latent = LatentMixture(num_clusters, c.code_dim, **deviations, generator=generator)
-    return MixtureGenerator(latent, build_generator(c, shape, generator, nn.ReLU))
-
-
-def build_reader(
-    c: MMGANSettings, shape: Sequence[int], generator: torch.Generator, outputs: int
-) -> nn.Module:
-    """A new critic, of one logit, or clustering network, of K: they are built alike."""
-    leaky = functools.partial(nn.LeakyReLU, SLOPE)
-    return build_discriminator(c, shape, generator, outputs, leaky)
+    return MixtureGenerator(latent, build_generator(c.code_dim, shape, c.sizes, generator))
 
 
 def num_clusters_of(c: MMGANSettings, data: Dataset) -> int:
@@ -109,8 +108,8 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
     starts = []
     for _ in range(c.num_starts):
         generator = build_mixture_generator(c, num, shape, weights)
-        critic = build_reader(c, shape, weights, 1)
-        encoder = build_reader(c, shape, weights, num)
+        critic = build_reader(shape, 1, c.sizes, weights)
+        encoder = build_reader(shape, num, c.sizes, weights)
         starts.append(Networks(generator, encoder, critic))
 
     return fit_mixture_gan(c, starts, inputs, runtime)
@@ -140,7 +139,7 @@ class MMGANModel:
             torch.Generator(),
         )
         self.generator = build_mixture_generator(config.gan, num, shape, unused)
-        self.encoder = build_reader(config.gan, shape, unused, num)
+        self.encoder = build_reader(shape, num, config.gan.sizes, unused)
         for name in ("generator", "encoder"):
             network = getattr(self, name)
             network.load_state_dict(artifact.section(name))

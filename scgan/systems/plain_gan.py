@@ -8,15 +8,15 @@ r"""A plain GAN: one generator, one discriminator, one stage; the baseline that 
 
 The generator is trained by the non-saturating form, it maximises
 :math:`E_z[\log \sigma(D(G(z)))]`. Rows of a table go through fully connected networks, images
-through convolutions; what is sampled from is the generator's average over its steps. Both losses
-are in :mod:`scgan.losses.adversarial`.
+through strided convolutions (:mod:`scgan.nn.dcgan`); what is sampled from is the generator's
+average over its steps. Both losses are in :mod:`scgan.losses.adversarial`.
 
 Source: [GAN] Eq. (1), Sec. 3. Differs: Adam, networks without dropout, the averaged generator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -30,8 +30,7 @@ from scgan.contract import Inputs, Stage, System, Units, preset
 from scgan.data.dataset import Dataset
 from scgan.data.images.schema import as_floats
 from scgan.losses.adversarial import non_saturating_d_loss, non_saturating_g_loss
-from scgan.nn.eigengan import SLOPE, base_size, num_blocks
-from scgan.nn.mlp import MLP, Activation, initialise
+from scgan.nn.dcgan import Sizes, build_generator, build_reader
 from scgan.space import Float, Int, Space
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
@@ -41,17 +40,15 @@ from scgan.training.state import Average, TrainState, named_weights
 
 
 class GANSettings(TrainingSettings):
-    """The two networks and their training, for tables and for images of 28 and 32 pixels."""
+    """The two networks and their training."""
 
     code_dim: int = Field(16, ge=1, le=8192, description="dimension of z, the generator's input")
-    width: int = Field(
-        128, ge=8, le=8192, description="units of a hidden layer; of images, most channels of one"
-    )
+    width: int = Field(128, ge=8, le=8192, description="units of a hidden layer")
     num_layers: int = Field(
         3, ge=1, le=32, description="hidden layers of each network; of images, their size says"
     )
     image_width: int = Field(
-        16, ge=1, le=1024, description="channels at the images' full size, doubled at each halving"
+        16, ge=1, le=1024, description="channels at half the images' size, doubled at each halving"
     )
     ema_half_life: float = Field(
         10_000, gt=0, description="samples after which a weight counts half in the stored average"
@@ -68,93 +65,16 @@ class GANSettings(TrainingSettings):
     )
     schedule: Schedule = "late_linear"
 
+    @property
+    def sizes(self) -> Sizes:
+        """Of both networks."""
+        return Sizes(self.width, self.num_layers, self.image_width)
+
 
 class PlainGANConfig(Settings):
     """All of the plain GAN's settings."""
 
     gan: GANSettings = GANSettings()
-
-
-def build_generator(
-    c: GANSettings,
-    shape: Sequence[int],
-    generator: torch.Generator,
-    activation: Activation = nn.SiLU,
-) -> nn.Module:
-    """A new generator, from z ``[B, code_dim]`` to rows ``[B, D]`` or images ``[B, C, H, W]``.
-
-    Args:
-        c: Settings.
-        shape: Of a sample: ``[D]`` or ``[C, H, W]``.
-        generator: Draws the initial weights.
-        activation: Of the networks of rows.
-    """
-    network: nn.Sequential
-    if len(shape) == 1:
-        network = MLP([c.code_dim, *[c.width] * c.num_layers, *shape], activation)
-    else:
-        network = _image_generator(c, *shape[:2])
-    initialise(network, generator)
-    return network
-
-
-def _image_generator(c: GANSettings, channels: int, size: int) -> nn.Sequential:
-    """From 4 or 7 pixels a side, doubled by transposed convolutions, to images in [-1, 1]."""
-    base, widths = base_size(size), _image_widths(c, size)
-
-    layers: list[nn.Module] = [
-        nn.Linear(c.code_dim, widths[0] * base**2),
-        nn.Unflatten(1, (widths[0], base, base)),
-    ]
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
-        layers += [nn.LeakyReLU(SLOPE), nn.ConvTranspose2d(before, after, 4, 2, 1)]
-    layers += [nn.LeakyReLU(SLOPE), nn.Conv2d(widths[-1], channels, 3, 1, 1), nn.Tanh()]
-
-    return nn.Sequential(*layers)
-
-
-def build_discriminator(
-    c: GANSettings,
-    shape: Sequence[int],
-    generator: torch.Generator,
-    outputs: int = 1,
-    activation: Activation = nn.SiLU,
-) -> nn.Module:
-    """A new discriminator, from rows ``[B, D]`` or images ``[B, C, H, W]`` to ``[B, outputs]``.
-
-    Args:
-        c: Settings.
-        shape: Of a sample: ``[D]`` or ``[C, H, W]``.
-        generator: Draws the initial weights.
-        outputs: Numbers a sample: a logit, or what another network reads off it.
-        activation: Of the networks of rows.
-    """
-    network: nn.Sequential
-    if len(shape) == 1:
-        network = MLP([*shape, *[c.width] * c.num_layers, outputs], activation)
-    else:
-        channels, size = shape[:2]
-        network = _image_discriminator(c, channels, size, outputs)
-    initialise(network, generator)
-    return network
-
-
-def _image_discriminator(c: GANSettings, channels: int, size: int, outputs: int) -> nn.Sequential:
-    """The generator's mirror: halved by convolutions to 4 or 7 pixels a side, then one layer."""
-    widths = _image_widths(c, size)[::-1]
-
-    layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 3, 1, 1), nn.LeakyReLU(SLOPE)]
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
-        layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(SLOPE)]
-    layers += [nn.Flatten(), nn.Linear(widths[-1] * base_size(size) ** 2, outputs)]
-
-    return nn.Sequential(*layers)
-
-
-def _image_widths(c: GANSettings, size: int) -> list[int]:
-    """Channels at each size of a layer, from the smallest to the images' own."""
-    count = num_blocks(size)
-    return [min(c.width, c.image_width * 2 ** (count - i)) for i in range(count + 1)]
 
 
 def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
@@ -164,9 +84,9 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
     """
     c: GANSettings = config.gan
     data, device = inputs.data.train, runtime.device
-    weights = inputs.generator("gan", "weights")
-    generator = build_generator(c, data.shape[1:], weights)
-    discriminator = build_discriminator(c, data.shape[1:], weights)
+    shape, weights = data.shape[1:], inputs.generator("gan", "weights")
+    generator = build_generator(c.code_dim, shape, c.sizes, weights, nn.SiLU)
+    discriminator = build_reader(shape, 1, c.sizes, weights, nn.SiLU)
     for network in (generator, discriminator):
         runtime.place(network)
 
@@ -210,7 +130,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
         return losses
 
     curve = train(state, step, c, name="gan", runtime=runtime)
-    meta = {"curve": curve, "shape": list(data.shape[1:])}
+    meta = {"curve": curve, "shape": list(shape)}
     return Artifact(named_weights("generator", average.module), meta)
 
 
@@ -229,7 +149,8 @@ class PlainGANModel:
         self.device, self.code_dim = device, config.gan.code_dim
         self.options: tuple[Option, ...] = ()
         artifact = artifacts["gan"]
-        network = build_generator(config.gan, artifact.meta["shape"], torch.Generator())
+        c, shape = config.gan, artifact.meta["shape"]
+        network = build_generator(c.code_dim, shape, c.sizes, torch.Generator(), nn.SiLU)
         network.load_state_dict(artifact.section("generator"))
         self.generator = network.eval().requires_grad_(False).to(device)
 

@@ -6,6 +6,7 @@ _STANDARD, _COMPARING = "scgan/metrics/standard.py", "scgan/metrics/comparing.py
 _FIDELITY, _DISTRIBUTIONS = "scgan/metrics/fidelity.py", "scgan/metrics/distributions.py"
 _SCORES, _MODES = "scgan/metrics/scores.py", "scgan/metrics/modes.py"
 _DEFAULT = "scgan/metrics/default_scores.py"
+_ABLATIONS = "ray_jobs/benchmarks/ablations.py"
 _PEERS, _COURSES = "ray_jobs/benchmarks/peers.py", "ray_jobs/benchmarks/courses.py"
 _TRAINING = "ray_jobs/benchmarks/training.py"
 _RACE, _REPORT = "ray_jobs/benchmarks/race.py", "ray_jobs/benchmarks/race_report.py"
@@ -44,6 +45,7 @@ _TESTS = {
     _COURSES: _OF_COURSES,
     _TRAINING: _OF_TRAINING,
     _RACE: _OF_RACE,
+    _ABLATIONS: ("tests/ray_jobs/benchmarks/test_ablations.py",),
     _REPORT: _OF_RACE,
     _MAGIC: _OF_RACE,
     _BOLD: ("tests/reproductions/test_tables.py",),
@@ -121,6 +123,17 @@ _CHANGES = [
     (_COURSES, "        self._train(SHORTEST, seed)  # with", "        # with"),
     (_COURSES, 'mark = f"{self.data.fingerprint}/{self.columns}"', "mark = self.data.fingerprint"),
     (_COURSES, "replace(self.data, train=self.train,", "replace(self.data, train=self.data.train,"),
+    # Ablations
+    (_ABLATIONS, "variant.data and data.toy is not None", "data.toy is not None"),
+    (_ABLATIONS, "load(theirs, seed)", "load(source, seed)"),
+    (_ABLATIONS, 'View(data, "encoded"), seed)', 'View(encoded, "encoded"), seed)'),
+    (_ABLATIONS, 'View(encoded, "encoded").decode', 'View(data, "encoded").decode'),
+    (_ABLATIONS, "if key in done:", "if False:"),
+    (_ABLATIONS, "if found is None:", "if not found and False:"),
+    (_ABLATIONS, "len(others)) < 2", "len(others)) < 0"),
+    (_ABLATIONS, "beats(score, others, values) else", "beats(score, values, others) else"),
+    (_ABLATIONS, "num_train=rows, num_test=rows", "num_test=rows"),
+    (_ABLATIONS, '"mappers.adversarial_weight": 0.0', '"mappers.adversarial_weight": 1.0'),
     # What is raced, scored and said
     (_RACE, "if key in done:", "if key not in done and done:"),
     (_RACE, "in NEEDS and importlib", "not in NEEDS and importlib"),

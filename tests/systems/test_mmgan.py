@@ -15,11 +15,12 @@ from scgan.config import override
 from scgan.contract import Inputs
 from scgan.data.dataset import DataConfig
 from scgan.losses.mmgan import Game, Judged, critic_loss, generator_loss
+from scgan.nn.dcgan import Sizes, build_reader
 from scgan.pipeline.run import prepare
 from scgan.pipeline.spec import Spec
 from scgan.stages import mixture_gan
 from scgan.stages.mixture_gan import MixtureTraining, Networks
-from scgan.systems.mmgan import SYSTEM, build_mixture_generator, build_reader, num_clusters_of
+from scgan.systems.mmgan import SYSTEM, build_mixture_generator, num_clusters_of
 from scgan.training.runtime import Runtime
 
 CPU, ALONE = torch.device("cpu"), Runtime()
@@ -56,8 +57,9 @@ def fitted(data, config):
 
 def networks_of(c, shape, weights):
     g = build_mixture_generator(c, c.num_clusters, shape, weights)
-    d = build_reader(c, shape, weights, 1)
-    return g, build_reader(c, shape, weights, c.num_clusters), d
+    sizes = Sizes(c.width, c.num_layers, c.image_width)
+    d = build_reader(shape, 1, sizes, weights)
+    return g, build_reader(shape, c.num_clusters, sizes, weights), d
 
 
 def descend(optimizer, loss):
@@ -70,7 +72,8 @@ def averaged(average, network, keep):
     now = {key: w.detach().clone() for key, w in network.state_dict().items()}
     if average is None:
         return now
-    return {key: keep * average[key] + (1 - keep) * w for key, w in now.items()}
+    learned = {key for key, _ in network.named_parameters()}
+    return {k: keep * average[k] + (1 - keep) * w if k in learned else w for k, w in now.items()}
 
 
 def by_hand(c, data, steps):
@@ -93,7 +96,9 @@ def by_hand(c, data, steps):
         k = p.argmax(1)
         y = F.one_hot(k, c.num_clusters).float()
         y = y + p - p.detach() if c.straight_through else y
-        paired, prior = g(y, z), g(F.one_hot(k_prior, c.num_clusters).float(), z_prior)
+        y_prior = F.one_hot(k_prior, c.num_clusters).float()
+        made = g(torch.cat([y, y_prior]), torch.cat([z, z_prior]))  # normalised over both
+        paired, prior = made.chunk(2)
 
         x.requires_grad_()
         judged = [critic(part)[:, 0] for part in (x, paired.detach(), prior.detach())]

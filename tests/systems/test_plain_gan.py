@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from scgan import systems
 from scgan.config import override
 from scgan.contract import Inputs
 from scgan.data.dataset import DataConfig
 from scgan.metrics.scores import mode_scores
+from scgan.nn.dcgan import Sizes, build_generator, build_reader
 from scgan.pipeline.run import prepare
 from scgan.pipeline.spec import Spec
-from scgan.systems.plain_gan import SYSTEM, GANSettings, build_discriminator, build_generator
+from scgan.systems.plain_gan import SYSTEM
 from scgan.training.runtime import Runtime
 
 CPU = torch.device("cpu")
@@ -44,8 +46,9 @@ def by_hand(c, data, steps):
     """Algorithm 1, written from the paper: D up its objective, then G up log D(G(z)); averaged."""
     inputs = Inputs(data, {}, 0)
     weights = inputs.generator("gan", "weights")
-    g = build_generator(c, data.train.shape[1:], weights)
-    d = build_discriminator(c, data.train.shape[1:], weights)
+    shape, sizes = data.train.shape[1:], Sizes(c.width, c.num_layers, c.image_width)
+    g = build_generator(c.code_dim, shape, sizes, weights, nn.SiLU)
+    d = build_reader(shape, 1, sizes, weights, nn.SiLU)
     rows, noise = inputs.generator("gan", "batches"), inputs.generator("gan", "noise")
 
     g_adam = torch.optim.Adam(g.parameters(), c.learning_rate, betas=(0.5, 0.99))
@@ -57,18 +60,21 @@ def by_hand(c, data, steps):
         x = x.float() / 127.5 - 1 if data.kind == "images" else x
         z = torch.randn(c.batch_size, c.code_dim, generator=noise)
 
-        real, fake = d(x).sigmoid(), d(g(z)).sigmoid()
+        made = g(z)  # once, as the generator of images counts what it normalises over
+        real, fake = d(x).sigmoid(), d(made.detach()).sigmoid()
         value = (real.log() + (1 - fake).log()).mean()
         ascend(d_adam, d, value)
 
-        reward = d(g(z)).sigmoid().log().mean()
+        reward = d(made).sigmoid().log().mean()
         ascend(g_adam, g, reward)
 
         losses.append((-value.item(), -reward.item()))
         half_life = min(c.ema_half_life, 0.05 * number * c.batch_size)
         keep = 0.5 ** (c.batch_size / half_life) if number else 0.0
         now = {key: w.detach().clone() for key, w in g.state_dict().items()}
-        average = {k: keep * (average[k] if number else 0) + (1 - keep) * w for k, w in now.items()}
+        for key, _ in g.named_parameters():  # what is counted, not learned, is the network's own
+            now[key] = keep * (average[key] if number else 0) + (1 - keep) * now[key]
+        average = now
 
     return average, losses
 
@@ -100,16 +106,6 @@ def test_ring_has_all_its_modes_after_a_smoke_training():
     raw = torch.stack([torch.as_tensor(column) for column in columns.values()], 1)
     scores = mode_scores(raw, data.toy.modes(), data.toy.mode_std, data.toy.mode_weights)
     assert scores["modes_captured"].value >= 7
-
-
-@pytest.mark.parametrize("shape", [(5,), (1, 28, 28), (3, 32, 32), (1, 64, 64)])
-def test_networks_follow_the_samples_shape(shape):
-    c, weights = GANSettings(code_dim=4, width=16), torch.Generator().manual_seed(0)
-    g, d = build_generator(c, shape, weights), build_discriminator(c, shape, weights)
-    x = g(torch.randn(3, 4, generator=weights))
-    assert x.shape == (3, *shape) and d(x).shape == (3, 1)
-    if len(shape) == 3:
-        assert x.abs().max() <= 1
 
 
 def test_no_rows_and_many_rows_are_drawn():
