@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 
@@ -45,7 +46,15 @@ def stopping(trials: int, seed: int, space: str, rounds: int) -> None:
 
 
 @click.command()
-@click.option("--sets", default=SETS, show_default=True, help="Toy sets, comma-separated.")
+@click.option(
+    "--sets", default=SETS, show_default=True, help="Toy sets, or tables as PATH@LABEL, by commas."
+)
+@click.option(
+    "--metric",
+    default=searching.METRIC,
+    show_default=True,
+    help="Minimised, as c2st_error.",
+)
 @click.option("--seeds", default="0,1,2", show_default=True, help="Comma-separated.")
 @click.option("--trials", default=40, show_default=True)
 @click.option("--preset", default="default", show_default=True)
@@ -55,6 +64,7 @@ def stopping(trials: int, seed: int, space: str, rounds: int) -> None:
 @click.option("--store", default="runs/gain", show_default=True, help="Folder; its rows are kept.")
 def gain(
     sets: str,
+    metric: str,
     seeds: str,
     trials: int,
     preset: str,
@@ -78,8 +88,11 @@ def gain(
         if (name, seed) in done:
             continue
 
-        measured = searching.Measured(name, preset, (), (), trials, length, seed, training, rows)
-        found = searching.gain(measured, str(folder / f"{name}-{seed}"))
+        size = None if Path(name.partition("@")[0]).suffix else rows  # a table has its own
+        about = (name, preset, (), (), trials, length, seed, training, size, metric)
+        found = searching.gain(
+            searching.Measured(*about), str(folder / f"{Path(name).stem}-{seed}")
+        )
         row = {"set": name, "seed": seed, **found}
         with lines.open("a") as file:
             file.write(json.dumps(row) + "\n")

@@ -14,6 +14,7 @@ import optuna
 import ray
 import torch
 from optuna.trial import FrozenTrial, TrialState
+from torch import Tensor
 
 from ray_jobs.tuning.guard import join
 from ray_jobs.tuning.run import search
@@ -23,8 +24,7 @@ from scgan import systems
 from scgan.config import override, shortened
 from scgan.data.dataset import DataConfig
 from scgan.data.split import validation_split
-from scgan.metrics.distributions import sliced_wasserstein
-from scgan.metrics.objectives import NUM_PROJECTIONS, measure, sliced_wasserstein_to
+from scgan.metrics.objectives import GENERATION, measure
 from scgan.pipeline import run as pipeline
 from scgan.pipeline.executor import LocalExecutor
 from scgan.pipeline.spec import Spec
@@ -38,7 +38,7 @@ class Measured:
     """A search to be measured.
 
     Args:
-        source: The data's name.
+        source: The data's name, or PATH or PATH@LABEL of a table.
         preset: Settings to start from.
         words: Changes of the system's space, as ``--space`` takes them.
         keys: The settings that are searched; all of the space where empty.
@@ -48,6 +48,7 @@ class Measured:
         training: Share of the preset's training lengths, for the trials and all that is trained
             after them.
         rows: Of a toy set to train on, and as many held out; None for the settings' own number.
+        metric: What is minimised.
     """
 
     source: str
@@ -59,13 +60,16 @@ class Measured:
     seed: int = 0
     training: float = 1.0
     rows: int | None = None
+    metric: str = METRIC
 
     @property
     def spec(self) -> Spec:
         """The run at full length, with the settings that the words fix."""
         rows = {} if self.rows is None else {"num_train": self.rows, "num_test": self.rows}
         config = shortened(systems.load("scgan").presets[self.preset], self.training)
-        spec = Spec("scgan", DataConfig(source=self.source, **rows), config, self.seed)
+        path, _, label = self.source.partition("@")
+        data = DataConfig(source=path, label=label or None, **rows)
+        spec = Spec("scgan", data, config, self.seed)
         return resolve(self.settings, spec)[1]
 
     @property
@@ -76,7 +80,7 @@ class Measured:
             study="measured",
             space=self.words,
             only=",".join(self.keys) or None,
-            metric=(METRIC,),
+            metric=(self.metric,),
             length=self.length,
             max_failed=0.0,
         )
@@ -157,7 +161,8 @@ def stopping(measured: Measured, rounds: int) -> dict[str, Any]:
             study = run(measured, folder, stop=name)
 
         top = _best(study)
-        again = distances([_at(measured.spec, top, measured.seed + 1 + i) for i in range(rounds)])
+        others = [_at(measured.spec, top, measured.seed + 1 + i) for i in range(rounds)]
+        again = held_out(others, METRIC)
 
         found[name] = {
             "training_seconds": costs(study).spent,
@@ -180,12 +185,10 @@ def gain(measured: Measured, folder: str) -> dict[str, Any]:
     join()
     spec = measured.spec
     top = _best(run(measured, folder))
-    found, plain = distances([_at(spec, top, measured.seed), spec], folder)
+    whole = [_at(spec, top, measured.seed), spec]
+    found, plain = held_out(whole, measured.metric, folder)
     data = pipeline.prepare(spec)
-    directions = torch.Generator().manual_seed(measured.seed)
-    floor = sliced_wasserstein(
-        data.train, data.test, num_projections=NUM_PROJECTIONS, generator=directions
-    )
+    floor = GENERATION[measured.metric](Resampled(data.train), data, measured.seed)
 
     return {
         "best": found,
@@ -207,14 +210,27 @@ def _at(spec: Spec, trial: FrozenTrial, seed: int) -> Spec:
     return replace(spec, config=override(spec.config, trial.params), seed=seed)
 
 
-def distances(specs: Sequence[Spec], store_url: str | None = None) -> list[float]:
+class Resampled:
+    """The model that can do no more than give training rows again: the noise floor."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, rows: Tensor) -> None:
+        self.rows = rows
+
+    def sample(self, num: int, generator: torch.Generator) -> Tensor:
+        """Rows ``[num, D]``, each drawn anew."""
+        return self.rows[torch.randint(len(self.rows), (num,), generator=generator)]
+
+
+def held_out(specs: Sequence[Spec], metric: str, store_url: str | None = None) -> list[float]:
     """Train runs whole, as many at once as there are CPUs, and measure each on held-out rows."""
-    task = ray.remote(num_cpus=1)(distance)
-    return list(ray.get([task.remote(spec, store_url) for spec in specs]))
+    task = ray.remote(num_cpus=1)(value_of)
+    return list(ray.get([task.remote(spec, metric, store_url) for spec in specs]))
 
 
-def distance(spec: Spec, store_url: str | None) -> float:
-    """Sliced Wasserstein distance of a run's samples to all of its held-out rows."""
+def value_of(spec: Spec, metric: str, store_url: str | None) -> float:
+    """A metric of a run, by its held-out rows."""
     torch.set_num_threads(1)
     data = pipeline.prepare(spec)
 
@@ -225,4 +241,4 @@ def distance(spec: Spec, store_url: str | None) -> float:
 
     artifacts = {name: stage.artifact for name, stage in fitted.items()}
     model = systems.load(spec.system).model(spec.config, artifacts, torch.device("cpu"))
-    return sliced_wasserstein_to(data.test, model, spec.seed)
+    return GENERATION[metric](model, data, spec.seed)

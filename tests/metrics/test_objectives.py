@@ -6,11 +6,13 @@ import math
 from statistics import fmean, stdev
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from scgan.data.dataset import DataConfig
 from scgan.data.loading import load
+from scgan.metrics import objectives
 from scgan.metrics.distributions import sliced_wasserstein
 from scgan.metrics.objectives import (
     TABLE,
@@ -46,6 +48,7 @@ def test_metrics_are_small_for_a_perfect_model_and_nan_is_an_error():
     good, bad = (measure(Perfect(data, shift), data, TABLE, 0) for shift in (0.0, 0.5))
     assert good["sliced_wasserstein"] < 0.1 < bad["sliced_wasserstein"]
     assert good["energy_distance"] < bad["energy_distance"]
+    assert good["c2st_error"] < 0.03 < 0.1 < bad["c2st_error"]
     assert good["reconstruction_mse"] == 0 and bad["reconstruction_mse"] == pytest.approx(
         0.25, rel=1e-4
     )
@@ -54,6 +57,35 @@ def test_metrics_are_small_for_a_perfect_model_and_nan_is_an_error():
         measure(
             Perfect(data, math.nan), data, {"reconstruction_mse": TABLE["reconstruction_mse"]}, 0
         )
+
+
+def test_a_classifier_sees_samples_as_a_user_gets_them(tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "counts.npz", X=rng.integers(0, 9, (3000, 2)))
+    data, c2st = load(DataConfig(source=str(tmp_path / "counts.npz")), 0), TABLE["c2st_error"]
+
+    class Between(Perfect):
+        def sample(self, num, generator):
+            rows = torch.randint(len(self.data.train), (num,), generator=generator)
+            return self.data.train[rows] + 1e-3 * torch.randn(num, 2, generator=generator)
+
+    assert c2st(Between(data, 0.0), data, 0) < 0.1  # between whole numbers, which are given back
+    assert c2st(Perfect(data, 3.0), data, 0) > 0.3
+    assert c2st(Between(data, 0.0), data, 0) != c2st(Between(data, 0.0), data, 1)
+
+
+def test_a_classifiers_accuracy_is_a_mean_over_draws(monkeypatch):
+    data, asked = load(DataConfig(source="abs", num_train=90, num_test=70), seed=0), []
+
+    def told(x, y, *, seed, num_max):
+        asked.append((x, seed, num_max))
+        assert torch.equal(y, data.test)
+        return [0.41, 0.49][len(asked) - 1]
+
+    monkeypatch.setattr(objectives, "c2st", told)
+    assert TABLE["c2st_error"](Perfect(data, 0.0), data, 7) == pytest.approx(0.05)
+    assert [(seed, num) for _, seed, num in asked] == [(7, 70), (8, 70)]
+    assert not torch.equal(asked[0][0], asked[1][0])
 
 
 def test_a_distance_is_to_several_samples_a_row_and_one_a_row_varies_more():

@@ -225,10 +225,24 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _OBJECTIVES,
-        "return sliced_wasserstein_to(data.test[:NUM_ROWS], model, seed)",
-        "return sliced_wasserstein_to(data.train[:NUM_ROWS], model, seed)",
+        "    x = data.test[:NUM_ROWS]\n    samples",
+        "    x = data.train[:NUM_ROWS]\n    samples",
         None,
     ),
+    (
+        _OBJECTIVES,
+        "schema.encode(schema.decode(model.sample(num, rows).cpu()))",
+        "model.sample(num, rows).cpu()",
+        None,
+    ),
+    (_OBJECTIVES, "abs(fmean(accuracies) - 0.5)", "fmean(accuracies) - 0.5", None),
+    (
+        _OBJECTIVES,
+        "samples, data.test, seed=seed + draw",
+        "samples, data.train, seed=seed + draw",
+        None,
+    ),
+    (_OBJECTIVES, "seed=seed + draw, num_max", "seed=seed, num_max", None),
     (
         _OBJECTIVES,
         "x, rows = data.test[:NUM_ROWS], torch.Generator(model.device).manual_seed(seed)",

@@ -404,5 +404,5 @@ def test_a_small_cube_is_refused_and_streams_are_not_taken():
     with pytest.raises(ValueError, match="gan.code_dim is 4, whose cube has 16 vertices .* 5$"):
         SYSTEM.check(settings(**{"gan.num_clusters": 17}), data)
     assert SYSTEM.stages(replace(data, stream=object())) == ()
-    names = {"sliced_wasserstein", "energy_distance", "cluster_uncertainty"}
+    names = {"sliced_wasserstein", "energy_distance", "c2st_error", "cluster_uncertainty"}
     assert set(SYSTEM.objectives(data)) == names
