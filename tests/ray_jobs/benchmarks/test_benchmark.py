@@ -12,8 +12,8 @@ from ray_jobs.benchmarks import streaming
 from ray_jobs.benchmarks.showing import show
 
 NAMES = (
-    "ablations clusters encoders gain gpu loading magic mixtures nodes overhead packing scale search "
-    "serving step stopping stream tables toy2d"
+    "ablations clusters encoders gain gpu loading magic mixtures nodes overhead packing scale "
+    "search serving step stopping stream tables toy2d"
 )
 
 
