@@ -21,6 +21,7 @@ from scgan.losses.nemgan import (
     mode_divergence,
     prior_divergence,
 )
+from scgan.losses.regularizers import r1
 from scgan.nn.inversion import Inversion, Prior, engineered_noise, read
 from scgan.stages.noise_settings import NoiseSettings, choices_of
 from scgan.store.artifacts import Artifact
@@ -96,12 +97,13 @@ class Training:
         }
         self.y, self.labelled = taught_rows(c, inputs, self.prior.weights.cpu())
         self.chances = 1 / torch.bincount(self.y[self.labelled])[self.y[self.labelled]]
+        self.balanced = c.draw == "even" and c.start == "mixture"  # real rows, too
 
         # Generator and inversion descend one loss; of labels the inversion alone is taught.
         both = nn.ModuleList([self.generator, self.inversion])
         self.optimizers = {
             "generator": adam(both, c.learning_rate, betas=GAN_BETAS),
-            "discriminator": adam(self.discriminator, self.chosen.d_learning_rate, betas=GAN_BETAS),
+            "discriminator": adam(self.discriminator, c.d_learning_rate, betas=GAN_BETAS),
             "prior": adam(self.prior, c.prior_learning_rate),
             "labels": adam(self.inversion, c.learning_rate, betas=GAN_BETAS),
         }
@@ -121,12 +123,12 @@ class Training:
             for _ in range(START_LESSONS):
                 self._lesson()
 
-        rows = torch.randint(len(self.data), (c.batch_size,), generator=self.draws["batches"])
-        real = self._real(rows)
+        real = self._real(self._rows(balanced=self.balanced))
         losses = self._adversarial(real)
 
         if c.prior == "learned" and done >= c.prior_start * c.num_samples:
-            losses["prior"] = self._learn_prior(real)
+            as_they_are = self._real(self._rows()) if self.balanced else real
+            losses["prior"] = self._learn_prior(as_they_are)
         due = (done // c.batch_size + 1) % c.supervise_every == 0
         late = c.start == "mixture" and done >= c.start_share * c.num_samples
         if len(self.labelled) and due and not late:
@@ -135,6 +137,13 @@ class Training:
         for name, average in self.averages.items():
             average.update(getattr(self, name))
         return losses
+
+    def _rows(self, *, balanced: bool = False) -> Tensor:
+        """Numbers of a batch of rows, ``[B]``: all alike likely, or all of the mixture's groups."""
+        num, draw = self.c.batch_size, self.draws["batches"]
+        if balanced:
+            return torch.multinomial(self.chances, num, replacement=True, generator=draw)
+        return torch.randint(len(self.data), (num,), generator=draw)
 
     def _real(self, rows: Tensor) -> Tensor:
         """This worker's share of some rows, as the networks take them."""
@@ -151,11 +160,16 @@ class Training:
         seen = self._blurred(fake if c.teaches else fake.detach())
 
         def d_loss() -> Tensor:
-            logits = self.judge(torch.cat([real, fake.detach()]))[:, 0]
+            flat = real.flatten(1).detach().requires_grad_(self._penalised())
+            logits = self.judge(torch.cat([flat.view_as(real), fake.detach()]))[:, 0]
             found, made = logits.split(len(real))
-            weights = (self.num_modes * self.prior.weights)[y] if even else None
+            weighed = even and not self.balanced
+            weights = (self.num_modes * self.prior.weights)[y] if weighed else None
             losses["d_loss"] = discriminator_loss(found, made, c.adversarial, weights)
-            return losses["d_loss"]
+            if not self._penalised():
+                return losses["d_loss"]
+            losses["r1"] = r1(found, flat).mean()
+            return losses["d_loss"] + self.chosen.r1_weight * c.r1_every * losses["r1"]
 
         def g_loss() -> Tensor:
             z_hat, modes = self.invert(seen, y)
@@ -179,6 +193,11 @@ class Training:
             g_loss=g_loss,
         )
         return losses
+
+    def _penalised(self) -> bool:
+        """Whether this step is one of those with the penalty on real samples."""
+        number = self.state.samples // self.c.batch_size
+        return self.chosen.r1_weight > 0 and number % self.c.r1_every == 0
 
     def _evenly(self, generator: torch.Generator) -> Tensor:
         """Modes, all alike often, ``[B]`` of all workers."""

@@ -89,6 +89,15 @@ class NoiseSettings(TrainingSettings):
     adversarial: AdversarialName = Field(
         "non_saturating", description="adversarial loss, of both sides; as published"
     )
+    r1_weight: float | None = Field(
+        None,
+        ge=0,
+        description="of the discriminator's gradient penalty; none for 0 of rows, 1 of images, "
+        "whose modes end in one shape each without it; ours",
+    )
+    r1_every: int = Field(
+        8, ge=1, description="steps between two penalties, each weighted by so many"
+    )
     start: Literal["noise", "mixture"] = Field(
         "noise",
         description="what h knows at first: nothing but the noise, as published; or the groups "
@@ -104,9 +113,10 @@ class NoiseSettings(TrainingSettings):
     )
     draw: Literal["prior", "even"] = Field(
         "prior",
-        description="how often a batch has a mode: by its weight, as published; or all alike, the "
-        "discriminator weighing each sample by its mode, so that a light mode is not learned from "
-        "a sample or two a batch",
+        description="how often a batch has a mode: by its weight, as published; or all alike, so "
+        "that a light mode is not learned from a sample or two a batch: where h starts from a "
+        "mixture, its groups of real rows likewise, else the discriminator weighs each sample by "
+        "its mode",
     )
     labelled: float = Field(
         0.0,
@@ -131,11 +141,8 @@ class NoiseSettings(TrainingSettings):
     learning_rate: LearningRate = Field(
         1e-3, description="of Adam, of generator and h, before the schedule"
     )
-    d_learning_rate: float | None = Field(
-        None,
-        gt=0,
-        description="of Adam, of the discriminator, before the schedule; none for 1e-3 of rows, "
-        "2e-4 of images, whose discriminator would win",
+    d_learning_rate: LearningRate = Field(
+        1e-3, description="of Adam, of the discriminator, before the schedule"
     )
     schedule: Schedule = "linear"
 
@@ -156,11 +163,11 @@ class Choices(NamedTuple):
     code_dim: int
     noise_spread: float
     reconstruction_weight: float
-    d_learning_rate: float
+    r1_weight: float
 
 
-OF_ROWS = Choices(2, 0.03, 1.0, 1e-3)
-OF_IMAGES = Choices(10, 0.3, 5.0, 2e-4)
+OF_ROWS = Choices(2, 0.03, 1.0, 0.0)
+OF_IMAGES = Choices(10, 0.3, 5.0, 1.0)
 
 
 def choices_of(c: NoiseSettings, shape: Sequence[int]) -> Choices:

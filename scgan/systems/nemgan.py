@@ -196,6 +196,7 @@ class NEMGANSystem(System):
                 "gan.mode_weight": 1.0,
                 "gan.norm": 1,  # Sec. 4.6
                 "gan.head": "additive_margin",
+                "gan.r1_weight": 0.0,  # it names no penalty
                 "gan.image_width": 64,  # most channels of a layer of theirs: 512, at 4 pixels
                 "gan.width": 512,
                 "gan.batch_size": 64,

@@ -5,13 +5,27 @@ from __future__ import annotations
 _STAGE, _WEIGHTED = "scgan/stages/noise_gan.py", "scgan/clustering/weighted.py"
 _LOSSES, _SYSTEM_TESTS = "scgan/losses/nemgan.py", "tests/systems/test_nemgan.py::"
 _EVEN = _SYSTEM_TESTS + "test_modes_are_drawn_evenly_and_the_discriminator_weighs_them"
+_BALANCED = _SYSTEM_TESTS + "test_a_mixtures_groups_of_real_rows_are_as_often_as_its_modes"
+_BALANCED += "_if_these_are_drawn_evenly"
 _GROUPS = _SYSTEM_TESTS + "test_a_mixtures_groups_teach_the_inversion_before_the_first_step"
 _GROUPS += "_and_for_a_while"
 
 _CHANGES = {
     (_STAGE, _EVEN): [
         ("self._evenly(noise) if even else", "self._evenly(noise) if not even else"),
-        ("(self.num_modes * self.prior.weights)[y] if even", "(self.prior.weights)[y] if even"),
+        ("(self.num_modes * self.prior.weights)[y] if", "(self.prior.weights)[y] if"),
+    ],
+    (_STAGE, _BALANCED): [
+        ("self._rows(balanced=self.balanced)", "self._rows()"),
+        ('c.draw == "even" and c.start == "mixture"', 'c.start == "mixture"'),
+        ("weighed = even and not self.balanced", "weighed = even"),
+        ("self._real(self._rows()) if self.balanced else real", "real"),
+        ("torch.multinomial(self.chances, num,", "torch.multinomial(0 * self.chances + 1, num,"),
+    ],
+    (_STAGE, _SYSTEM_TESTS + "test_a_training_is_equation_1_by_hand"): [
+        ("number % self.c.r1_every == 0", "number % self.c.r1_every == 1"),
+        ("self.chosen.r1_weight * c.r1_every * losses", "self.chosen.r1_weight * losses"),
+        ("r1(found, flat)", "r1(made, flat)"),
     ],
     (_STAGE, _GROUPS): [
         ("range(START_LESSONS)", "range(1)"),

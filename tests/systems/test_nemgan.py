@@ -83,9 +83,12 @@ def by_hand(c, data, steps):
         y = torch.multinomial(prior.weights, c.batch_size, replacement=True, generator=noise)
         z = engineered_noise(y, 3, c.code_dim, c.noise_spread, noise)
 
-        real, fake = d(x).sigmoid(), d(g(z)).sigmoid()
-        value = (real.log() + (1 - fake).log()).mean()
-        descend(d_adam, -value)
+        x.requires_grad_()
+        logits, fake = d(x), d(g(z)).sigmoid()
+        value = (logits.sigmoid().log() + (1 - fake).log()).mean()
+        (slope,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+        penalty = slope.flatten(1).square().sum(1).mean() if number % c.r1_every == 0 else 0.0
+        descend(d_adam, -value + c.r1_every * c.r1_weight * penalty)
 
         made = g(z)
         z_hat, modes = h(made)
@@ -108,6 +111,7 @@ def by_hand(c, data, steps):
 def test_a_training_is_equation_1_by_hand(kind):
     data = dataset(KINDS[kind])
     weights = {"reconstruction_weight": 3.0, "mode_weight": 2.0, "weights": (1.0, 2.0, 5.0)}
+    weights |= {"r1_weight": 0.3, "r1_every": 5}
     config, artifact = fitted(data, **weights, learning_rate=3e-4)
     average, losses = by_hand(config.gan, data, steps=12)
     for name in [name for name in average if name.endswith(("weight", "bias"))]:
@@ -242,6 +246,32 @@ def test_a_mixtures_groups_teach_the_inversion_before_the_first_step_and_for_a_w
     assert len(watched.fed["inversion"]) == lessons + 1
     assert "labels" in watched.moved(5)[1] and "labels" not in watched.moved()[1]
     assert (t.inversion(t.data)[1].argmax(1) == t.y).float().mean() > 0.98
+
+
+def test_a_mixtures_groups_of_real_rows_are_as_often_as_its_modes_if_these_are_drawn_evenly():
+    settings = {"start": "mixture", "weights": (0.1, 0.9), "batch_size": 3000}
+    settings |= {"prior": "learned", "prior_start": 0}
+    far = {}
+    for draw in ("prior", "even"):
+        watched = Watched(groups(), num_modes=2, draw=draw, **settings)
+        losses = watched.moved()[1]
+        judged = watched.fed["discriminator"][0][0]
+        real = judged[:3000]
+        far[draw] = float((real[:, 0] > 0.5).float().mean())
+        assert (real[:100, None] == groups().train).all(2).any(1).all()
+
+        # The prior learns from rows as they are.
+        *_, (rows, *_) = watched.fed["inversion"]
+        assert float((rows[:, 0] > 0.5).float().mean()) == pytest.approx(0.1, abs=0.02)
+
+        # No sample weighs more than another.
+        before = Watched(groups(), num_modes=2, draw=draw, **settings).training.discriminator
+        logits, made = before(judged)[:, 0].detach().double().split(3000)
+        by_hand = (torch.log1p(torch.exp(-logits)) + torch.log1p(torch.exp(made))).mean()
+        assert float(losses["d_loss"].detach()) == pytest.approx(float(by_hand), abs=1e-5)
+
+    assert far["prior"] == pytest.approx(0.1, abs=0.02)
+    assert far["even"] == pytest.approx(0.5, abs=0.03)
 
 
 def test_lessons_have_all_labels_alike_often():
@@ -446,8 +476,8 @@ def test_images_are_read_as_bytes_and_as_floats_alike():
 
 def test_what_is_not_set_is_as_usual_for_rows_or_for_images():
     given = NEMGANSettings(noise_spread=0.2)
-    assert noise_gan.choices_of(given, (5,)) == (2, 0.2, 1.0, 1e-3)
-    assert noise_gan.choices_of(given, (1, 28, 28)) == (10, 0.2, 5.0, 2e-4)
+    assert noise_gan.choices_of(given, (5,)) == (2, 0.2, 1.0, 0.0)
+    assert noise_gan.choices_of(given, (1, 28, 28)) == (10, 0.2, 5.0, 1.0)
     zero = NEMGANSettings(reconstruction_weight=0.0, code_dim=0)
     assert noise_gan.choices_of(zero, (5,))[::2] == (0, 0.0)
 
