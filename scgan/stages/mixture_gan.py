@@ -81,11 +81,12 @@ class MixtureSettings(TrainingSettings):
     )
     sigma: float = Field(1.0, gt=0, le=1, description="deviations at the start, at most 1")
     sigma_floor: float = Field(0.1, gt=0, le=1, description="least deviation, as in the paper")
-    r1_weight: float = Field(
-        0.005,
+    r1_weight: float | None = Field(
+        None,
         ge=0,
-        description="of the gradient penalty on real samples; weak, but the moons' "
-        "clusters turn and dissolve without",
+        description="of the critic's gradient penalty; none for 0.005 of rows, as without any the "
+        "moons' clusters turn and dissolve, and 0.5 of images, whose clusters are one shape each "
+        "without it",
     )
     r1_every: int = Field(
         4, ge=1, description="steps between two penalties, each weighted by so many"
@@ -108,6 +109,11 @@ class MixtureSettings(TrainingSettings):
         1e-3, description="of Adam, of the critic, before the schedule"
     )
     schedule: Schedule = "late_linear"
+
+    def penalty(self, shape: Sequence[int]) -> float:
+        """Weight of the gradient penalty on samples of a shape: what is set, or what is usual."""
+        usual = 0.005 if len(shape) == 1 else 0.5
+        return usual if self.r1_weight is None else self.r1_weight
 
 
 class Networks(NamedTuple):
@@ -211,6 +217,7 @@ class MixtureTraining:
     ) -> None:
         self.c, self.runtime, self.data = c, runtime, inputs.data.train
         self.generator, self.encoder, self.critic = networks
+        self.r1_weight = c.penalty(self.data.shape[1:])
         self.game = Game(len(self.generator.latent.mu), c.critic, c.batches, c.divisor)
         for network in networks:
             runtime.place(network)
@@ -302,7 +309,7 @@ class MixtureTraining:
         self, number: int, real_logits: Tensor, x: Tensor, losses: dict[str, Tensor]
     ) -> Tensor | float:
         """R1 on real samples, every few steps."""
-        if self.c.r1_weight == 0 or number % self.c.r1_every:
+        if self.r1_weight == 0 or number % self.c.r1_every:
             return 0.0
         losses["r1"] = r1(real_logits, x).mean()
-        return self.c.r1_weight * self.c.r1_every * losses["r1"]
+        return self.r1_weight * self.c.r1_every * losses["r1"]

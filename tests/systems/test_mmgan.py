@@ -124,6 +124,12 @@ def by_hand(c, data, steps):
     return averages, losses
 
 
+def test_the_penalty_is_as_usual_for_rows_or_for_images():
+    usual = mixture_gan.MixtureSettings()
+    assert (usual.penalty((5,)), usual.penalty((1, 28, 28))) == (0.005, 0.5)
+    assert mixture_gan.MixtureSettings(r1_weight=0.0).penalty((1, 28, 28)) == 0
+
+
 @pytest.mark.parametrize(
     ("kind", "changes"),
     [
