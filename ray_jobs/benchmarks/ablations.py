@@ -205,15 +205,17 @@ def report(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    runs = {name: [row for row in rows if row["variant"] == name] for name in NAMES}
-    runs = {name: found for name, found in runs.items() if found}
-    shown = [score for score in SHOWN if any(values_of(found, score) for found in runs.values())]
-    titles = [meaning_of(score)[0].label for score in shown]
-    lines = {
-        name: [_cell(score, found, runs.get(DEFAULT, [])) for score in shown]
-        for name, found in runs.items()
-    }
-    return markdown_table(["", *titles], lines)
+    runs: dict[str, list[Mapping[str, Any]]] = {}
+    for name in NAMES:
+        runs[name] = [row for row in rows if row["variant"] == name]
+
+    have = set().union(*(row["scores"] for row in rows))
+    shown = [score for score in SHOWN if score in have]
+    lines: dict[str, list[str]] = {}
+    for name, mine in runs.items():
+        if mine:
+            lines[name] = [_cell(score, mine, runs[DEFAULT]) for score in shown]
+    return markdown_table(["", *(meaning_of(score)[0].label for score in shown)], lines)
 
 
 def _cell(
