@@ -146,8 +146,8 @@ _CHANGES = {
         "tests/nn/test_dcgan.py": [
             ("self.image_width * 2**i for", "self.image_width for"),
             ("sizes.channels(size)[::-1]", "sizes.channels(size)"),
-            ("*shape], nn.ReLU)", "*shape])"),
-            ("outputs], leaky_relu)", "outputs])"),
+            ("*shape], activation)", "*shape])"),
+            ("outputs], activation)", "outputs])"),
             ("functools.partial(nn.LeakyReLU, SLOPE)", "nn.LeakyReLU"),
             ("nn.BatchNorm2d(before), ", ""),
             ("*layers, nn.Tanh())", "*layers)"),

@@ -10,10 +10,10 @@ import torch
 from click.testing import CliRunner
 
 from ray_jobs.benchmarks import ablations
+from scgan import systems
 from scgan.data.dataset import DataConfig
 from scgan.data.loading import load
 from scgan.metrics.scores import Score
-from scgan.store.artifacts import ArtifactStore
 
 
 @pytest.fixture
@@ -80,29 +80,38 @@ def test_a_toy_has_no_scale_to_change(specs) -> None:
     source = DataConfig(source="abs", num_train=60, num_test=60)
     assert ablations.measure("columns on their own scale", source, 0, 1.0, None) is None
     assert not specs
+    with pytest.raises(KeyError, match="enough"):
+        ablations.measure("no noise", source, 0, 1.0, None)
 
 
 def test_samples_of_other_columns_are_scored_in_the_defaults_coordinates(
-    table, tmp_path, monkeypatch
+    table, monkeypatch
 ) -> None:
-    seen = []
+    seen, rows = [], torch.tensor([[0.5, 1.0]] * 7)
+
+    class Fixed:
+        def sample(self, num, generator):
+            assert num == 50 and generator.initial_seed() == 1
+            return rows
 
     def scores(columns, view, seed):
         seen.append((columns, view, seed))
         return {"coverage": Score.of("coverage", 0.5)}
 
+    monkeypatch.setattr(ablations, "fit_stages", lambda *parts: {})
+    monkeypatch.setattr(type(systems.load("scgan")), "model", lambda *parts: Fixed())
     monkeypatch.setattr(ablations, "scores_of_columns", scores)
     monkeypatch.setattr(ablations, "NUM_SAMPLES", 50)
-    source, store = DataConfig(source=str(table)), ArtifactStore(str(tmp_path / "store"))
+    source = DataConfig(source=str(table))
     for name in ("columns on their own scale", "default"):
-        ablations.measure(name, source, 1, 0.001, store)
+        ablations.measure(name, source, 1, 0.001, None)
 
-    own = load(source, 1)
-    for columns, view, seed in seen:
+    own, linear = load(source, 1), load(source.model_copy(update={"scale": "linear"}), 1)
+    for (columns, view, seed), data in zip(seen, (linear, own), strict=True):
         assert view.columns == "encoded" and torch.equal(view.test, own.test) and seed == 1
-        names = [column.name for column in own.table_schema.modelled]
-        assert sorted(columns) == sorted(names) and len(columns[names[0]]) == 50
-        assert columns[names[1]].max() > 8  # the tail's own numbers
+        for name, values in data.table_schema.decode(rows).items():
+            np.testing.assert_array_equal(columns[name], values)
+    assert not np.array_equal(seen[0][0]["x1"], seen[1][0]["x1"])
 
 
 def test_what_has_a_result_is_not_trained_again_and_shown(table, tmp_path, monkeypatch) -> None:
