@@ -152,9 +152,7 @@ def test_raw_numbers_are_only_standardised_and_whole_ones_held_in_their_range(co
     assert far["size"][0] < 0  # a model of raw columns says what it says
 
 
-def test_scgans_length_is_what_its_pace_allows_and_is_mended_until_the_budget_is_met(
-    counted, monkeypatch
-) -> None:
+def test_scgans_length_is_what_its_pace_allows(counted, monkeypatch) -> None:
     asked = []
 
     def seconds(share):
