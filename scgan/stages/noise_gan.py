@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from scgan.clustering.weighted import fit_weighted_mixture, principal_axes
 from scgan.contract import Inputs
+from scgan.data.images.augment import AFFINE_DRAWS, affine_views
 from scgan.data.images.schema import as_floats
 from scgan.data.labels import read_labels, some_of_each
 from scgan.losses.nemgan import (
@@ -172,7 +173,7 @@ class Training:
             return losses["d_loss"] + self.chosen.r1_weight * c.r1_every * losses["r1"]
 
         def g_loss() -> Tensor:
-            z_hat, modes = self.invert(seen, y)
+            z_hat, modes = self._inverted(seen, y)
             found = self.discriminator(fake), z, z_hat, modes, y
 
             terms = generator_loss(
@@ -213,6 +214,18 @@ class Training:
         done = self.state.samples / self.c.num_samples
         left = min(1.0, max(0.0, 3 - 4 * done))  # gone in the third quarter
         return fake + left * self.c.read_noise * self.runtime.share(noise)
+
+    def _inverted(self, seen: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Noise read off this worker's samples, and modes read off them or off views of them."""
+        c, draw = self.c, self.draws["noise"]
+        if c.read_views == 0:
+            return self.invert(seen, y)
+
+        shape = (c.batch_size, AFFINE_DRAWS)
+        draws = self.runtime.share(torch.rand(shape, generator=draw, device=seen.device))
+        both = torch.cat([seen, affine_views(seen, draws, c.read_views)])
+        z_hat, modes = self.invert(both, torch.cat([y, y]))
+        return z_hat[: len(seen)], modes[len(seen) :]
 
     def _learn_prior(self, real: Tensor) -> Tensor:
         """The prior a step towards the modes that the inversion finds in real rows."""

@@ -74,6 +74,14 @@ class NoiseSettings(TrainingSettings):
         "the end; ours: modes that it can't tell apart through it are pushed apart, else two may "
         "share a group",
     )
+    read_views: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="how far images are turned, scaled, sheared and shifted before h tells their "
+        "mode in training: 1 for up to 20 degrees and a quarter; 0, as published, for not at all; "
+        "modes are then no slants or sizes; ours",
+    )
     mode_weight: float = Field(
         3.0,
         ge=0,

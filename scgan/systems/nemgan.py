@@ -234,6 +234,11 @@ class NEMGANSystem(System):
                 "or labels; choose one"
             )
 
+        if c.read_views > 0 and data.kind == "table":
+            raise ValueError(
+                f"gan.read_views is {c.read_views:g}, but {data.name} is a table and only images "
+                "have views; choose 0"
+            )
         if c.labelled == 0:
             return
 

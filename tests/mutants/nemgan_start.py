@@ -5,6 +5,8 @@ from __future__ import annotations
 _STAGE, _WEIGHTED = "scgan/stages/noise_gan.py", "scgan/clustering/weighted.py"
 _LOSSES, _SYSTEM_TESTS = "scgan/losses/nemgan.py", "tests/systems/test_nemgan.py::"
 _EVEN = _SYSTEM_TESTS + "test_modes_are_drawn_evenly_and_the_discriminator_weighs_them"
+_AUGMENT = "scgan/data/images/augment.py"
+_VIEWS = _SYSTEM_TESTS + "test_modes_are_read_off_views_and_noise_off_the_samples"
 _BALANCED = _SYSTEM_TESTS + "test_a_mixtures_groups_of_real_rows_are_as_often_as_its_modes"
 _BALANCED += "_if_these_are_drawn_evenly"
 _GROUPS = _SYSTEM_TESTS + "test_a_mixtures_groups_teach_the_inversion_before_the_first_step"
@@ -26,6 +28,22 @@ _CHANGES = {
         ("number % self.c.r1_every == 0", "number % self.c.r1_every == 1"),
         ("self.chosen.r1_weight * c.r1_every * losses", "self.chosen.r1_weight * losses"),
         ("r1(found, flat)", "r1(made, flat)"),
+    ],
+    (_STAGE, _VIEWS): [
+        ("affine_views(seen, draws, c.read_views)", "affine_views(seen, 0 * draws + 0.5, 1.0)"),
+        ("z_hat[: len(seen)]", "z_hat[len(seen) :]"),
+        ("modes[len(seen) :]", "modes[: len(seen)]"),
+        ("torch.cat([y, y])", "torch.cat([y, y.flip(0)])"),
+    ],
+    (_AUGMENT, "tests/data/images/test_augment.py"): [
+        ("scale * (shear - turn.sin())", "scale * (shear + turn.sin())"),
+        ("scale * stretch * turn.cos(), down", "scale * turn.cos(), down"),
+        (
+            "F.grid_sample(x + 1, grid, align_corners=False) - 1",
+            "F.grid_sample(x, grid, align_corners=False)",
+        ),
+        ("(strength * most * (2 * draws", "(most * (2 * draws"),
+        ("0.3, 0.12, 0.12)", "0.3, 0.12, 0.06)"),
     ],
     (_STAGE, _GROUPS): [
         ("range(START_LESSONS)", "range(1)"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.testing import assert_close
 
 from scgan import systems
@@ -187,6 +188,25 @@ def test_the_inversion_reads_through_noise_and_the_discriminator_does_not(done, 
     assert torch.equal(judged[0][4000:], deceived[0])
     assert_close(noise.std(0), torch.full((2,), 0.5 * left), rtol=0.05, atol=1e-6)
     assert abs((noise * deceived[0]).mean()) < 0.02
+
+
+def test_modes_are_read_off_views_and_noise_off_the_samples():
+    data = dataset(DataConfig(source="digits"))
+    tiny = {"read_noise": 0.0, "batch_size": 16}
+    plain, watched = (Watched(data, read_views=views, **tiny) for views in (0.0, 0.7))
+    plain.moved()
+    losses = {name: float(loss.detach()) for name, loss in watched.moved()[1].items()}
+    (seen,), (read,) = plain.fed["inversion"], watched.fed["inversion"]
+    assert read[0].shape[0] == 32 and torch.equal(read[0][:16], seen[0])
+    assert torch.equal(read[1][:16], seen[1]) and torch.equal(read[1][16:], seen[1])
+    assert (read[0][16:] - seen[0]).flatten(1).abs().amax(1).min() > 0.01  # each one's own
+
+    before = Watched(data, read_views=0.7, **tiny).training.inversion
+    z_hat, modes = (part.detach() for part in before(read[0], read[1]))
+    ((z,),) = watched.fed["generator"]
+    told = F.cross_entropy(modes[16:], read[1][:16])
+    assert losses["reconstruction"] == pytest.approx(float((z - z_hat[:16]).abs().mean()), abs=1e-5)
+    assert losses["modes"] == pytest.approx(float(told), abs=1e-5)
 
 
 @pytest.mark.parametrize("spread", [0.1, 0.4])
@@ -505,6 +525,7 @@ def test_networks_have_their_settings_sizes():
         ({"num_clusters": 2, "weights": (1.0, 0.0)}, "numbers above 0"),
         ({"num_clusters": 3, "labelled": 0.1}, "labels have 8 values, each a mode"),
         ({"start": "mixture", "labelled": 0.1}, "taught either groups or labels; choose one"),
+        ({"read_views": 0.5}, "read_views is 0.5, but ring is a table and only images have views"),
     ],
 )
 def test_settings_that_the_data_cannot_bear_are_refused(changes, words):

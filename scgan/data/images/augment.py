@@ -112,6 +112,35 @@ class DiffAugment:
         return x
 
 
+AFFINE_DRAWS = 6  # uniform numbers an image
+
+
+def affine_views(x: Tensor, draws: Tensor, strength: float) -> Tensor:
+    """Turn, scale, stretch, shear and shift each image; gradients pass.
+
+    Args:
+        x: ``[B, C, H, W]`` in [-1, 1].
+        draws: How, uniform in [0, 1], ``[B, 6]``; a half each leaves the image as it is.
+        strength: 1 for 20 degrees, scales within a quarter, stretched by a fifth, sheared by 0.3
+            and shifted by 6 % of the image at most.
+
+    Returns:
+        The views, what comes in being -1.
+    """
+    turn, scale, stretch, shear, right, down = (
+        (strength * most * (2 * draws[:, i] - 1)) for i, most in enumerate(_MOST)
+    )
+    scale, stretch = 1 + scale, 1 + stretch
+    first = [scale * turn.cos(), scale * (shear - turn.sin()), right]
+    second = [scale * stretch * turn.sin(), scale * stretch * turn.cos(), down]
+    maps = torch.stack([torch.stack(first, 1), torch.stack(second, 1)], 1)  # [B, 2, 3]
+    grid = F.affine_grid(maps, list(x.shape), align_corners=False)
+    return F.grid_sample(x + 1, grid, align_corners=False) - 1
+
+
+_MOST = (0.35, 0.25, 0.2, 0.3, 0.12, 0.12)  # radians, shares; of half the image's side
+
+
 def _color(x: Tensor, draws: Tensor) -> Tensor:
     brightness, saturation, contrast = draws[:, :3, None, None, None].unbind(1)
     x = x + brightness - 0.5

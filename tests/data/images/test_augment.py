@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+
 import pytest
 import torch
 from torch.testing import assert_close
 
+from scgan.data.images import augment
 from scgan.data.images.augment import DiffAugment, Views
 
 
@@ -119,3 +123,36 @@ def test_simclr_views_are_flipped_half_of_the_time():
     view = Views("simclr", 32)(ramp, 0)
     rising = view[..., 16:].mean((1, 2, 3)) > view[..., :16].mean((1, 2, 3))
     assert 0.4 < rising.double().mean() < 0.6
+
+
+def test_affine_views_equal_a_loop_over_pixels():
+    x, weights = images(5), torch.Generator().manual_seed(3)
+    draws = torch.rand(5, augment.AFFINE_DRAWS, generator=weights)
+    found = augment.affine_views(x, draws, 0.8)
+    size = x.shape[-1]
+    for n in range(5):
+        turn, scale, stretch, shear, right, down = (
+            0.8 * most * (2 * float(draw) - 1)
+            for most, draw in zip((0.35, 0.25, 0.2, 0.3, 0.12, 0.12), draws[n], strict=True)
+        )
+        scale, stretch = 1 + scale, 1 + stretch
+        for row, column in itertools.product(range(0, size, 3), repeat=2):
+            u, v = (2 * column + 1) / size - 1, (2 * row + 1) / size - 1
+            from_u = scale * (math.cos(turn) * u + (shear - math.sin(turn)) * v) + right
+            from_v = scale * stretch * (math.sin(turn) * u + math.cos(turn) * v) + down
+            at_column, at_row = ((w + 1) * size / 2 - 0.5 for w in (from_u, from_v))
+            value = 0.0  # of images at 0 where they are dark
+            for i, j in itertools.product(range(size), repeat=2):
+                near = max(0.0, 1 - abs(at_row - i)) * max(0.0, 1 - abs(at_column - j))
+                value += near * (float(x[n, 0, i, j]) + 1)
+            assert float(found[n, 0, row, column]) == pytest.approx(value - 1, abs=1e-4)
+
+
+def test_affine_views_are_the_images_in_the_middle_of_the_draws_and_let_gradients_pass():
+    x = images(4).requires_grad_()
+    half = torch.full((4, augment.AFFINE_DRAWS), 0.5)
+    torch.testing.assert_close(augment.affine_views(x, half, 1.0), x)
+    any_draws = torch.rand(4, augment.AFFINE_DRAWS, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(augment.affine_views(x, any_draws, 0.0), x)
+    augment.affine_views(x, any_draws, 1.0).sum().backward()
+    assert x.grad.abs().sum() > 0
