@@ -212,7 +212,8 @@ class Training:
         draw, shape = self.draws["noise"], (self.c.batch_size, *fake.shape[1:])
         noise = torch.randn(shape, generator=draw, device=fake.device)
         done = self.state.samples / self.c.num_samples
-        left = min(1.0, max(0.0, 3 - 4 * done))  # gone in the third quarter
+        least = self.c.read_noise_left
+        left = least + (1 - least) * min(1.0, max(0.0, 3 - 4 * done))  # down in the third quarter
         return fake + left * self.c.read_noise * self.runtime.share(noise)
 
     def _inverted(self, seen: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -176,10 +176,22 @@ def test_discriminator_and_inversion_see_the_samples_of_one_noise():
     assert in_data.all()
 
 
-@pytest.mark.parametrize(("done", "left"), [(0, 1.0), (6, 1.0), (8, 1 / 3), (9, 0.0), (11, 0.0)])
-def test_the_inversion_reads_through_noise_and_the_discriminator_does_not(done, left):
-    """All of it in the first half of the 12 steps, none in the last quarter."""
-    watched = Watched(dataset(), read_noise=0.5, batch_size=4000, num_samples=4000 * 12)
+@pytest.mark.parametrize(
+    ("done", "least", "left"),
+    [
+        (0, 0, 1.0),
+        (6, 0, 1.0),
+        (8, 0, 1 / 3),
+        (9, 0, 0.0),
+        (11, 0, 0.0),
+        (8, 0.4, 0.6),
+        (9, 1, 1.0),
+    ],
+)
+def test_the_inversion_reads_through_noise_and_the_discriminator_does_not(done, least, left):
+    """All of it in the first half of the 12 steps, what is left in the last quarter."""
+    noisy = {"read_noise": 0.5, "read_noise_left": least}
+    watched = Watched(dataset(), **noisy, batch_size=4000, num_samples=4000 * 12)
     watched.training.state.samples = 4000 * done
     watched.moved()
     judged, deceived = watched.fed["discriminator"]
