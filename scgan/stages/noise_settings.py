@@ -71,8 +71,8 @@ class NoiseSettings(TrainingSettings):
         0.2,
         ge=0,
         description="deviation of Gaussian noise on the samples that h is trained to read, gone in "
-        "the third quarter; ours: modes that it can't tell apart through it are pushed apart, else two may "
-        "share a group",
+        "the third quarter; ours: modes that it can't tell apart through it are pushed apart, else "
+        "two may share a group",
     )
     read_noise_left: float = Field(
         0.0, ge=0, le=1, description="share of that noise that stays to the end instead"

@@ -70,6 +70,7 @@ _CHANGES = {
         _SYSTEM_TESTS + "test_the_inversion_reads_through_noise_and_the_discriminator_does_not": [
             ("left * self.c.read_noise * self", "left * self"),
             ("max(0.0, 3 - 4 * done)", "max(0.0, 3)"),
+            ("least + (1 - least) * min", "least + min"),
             ("max(0.0, 3 - 4 * done)", "max(0.0, 1 - done)"),
             ("self.invert(seen, y)", "self.invert(fake, y)"),
         ],
