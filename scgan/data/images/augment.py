@@ -112,7 +112,8 @@ class DiffAugment:
         return x
 
 
-AFFINE_DRAWS = 6  # uniform numbers an image
+AFFINE_MOST = (0.35, 0.25, 0.2, 0.3, 0.12, 0.12)  # radians, shares; shifts of half the side
+AFFINE_DRAWS = len(AFFINE_MOST)  # uniform numbers an image
 
 
 def affine_views(x: Tensor, draws: Tensor, strength: float) -> Tensor:
@@ -128,7 +129,7 @@ def affine_views(x: Tensor, draws: Tensor, strength: float) -> Tensor:
         The views, what comes in being -1.
     """
     turn, scale, stretch, shear, right, down = (
-        (strength * most * (2 * draws[:, i] - 1)) for i, most in enumerate(_MOST)
+        (strength * most * (2 * draws[:, i] - 1)) for i, most in enumerate(AFFINE_MOST)
     )
     scale, stretch = 1 + scale, 1 + stretch
     first = [scale * turn.cos(), scale * (shear - turn.sin()), right]
@@ -136,9 +137,6 @@ def affine_views(x: Tensor, draws: Tensor, strength: float) -> Tensor:
     maps = torch.stack([torch.stack(first, 1), torch.stack(second, 1)], 1)  # [B, 2, 3]
     grid = F.affine_grid(maps, list(x.shape), align_corners=False)
     return F.grid_sample(x + 1, grid, align_corners=False) - 1
-
-
-_MOST = (0.35, 0.25, 0.2, 0.3, 0.12, 0.12)  # radians, shares; of half the image's side
 
 
 def _color(x: Tensor, draws: Tensor) -> Tensor:
