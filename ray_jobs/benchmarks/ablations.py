@@ -7,8 +7,6 @@ line of ``ablations.jsonl`` in a folder, and is not found again.
 from __future__ import annotations
 
 import itertools
-import json
-import operator
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from ray_jobs.benchmarks.courses import View
 from ray_jobs.benchmarks.race import NUM_SAMPLES, scores_of_columns
 from ray_jobs.benchmarks.race_report import values_of
+from ray_jobs.benchmarks.showing import Results, table
 from scgan import systems
 from scgan.config import override, shortened
 from scgan.data.dataset import DataConfig, Dataset
@@ -140,22 +139,23 @@ def ablations(
     """Parts of SC-GAN off or exchanged, each against the default, equally long trained."""
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    results = place / "ablations.jsonl"
+    results = Results(place / "ablations.jsonl", KEY)
     if not only_report:
         sources = dict(_sources(data, sets, rows))
         _run(sources, only or NAMES, seeds, budget, results, ArtifactStore(str(place / "store")))
 
-    if not results.exists():
+    rows_found = results.read()
+    if not rows_found:
         raise ValueError("no results yet: give --data PATH for each table, or --sets")
-    text = report([json.loads(line) for line in results.read_text().splitlines()])
+    text = report(rows_found)
     (place / "ablations.md").write_text(text + "\n")
     click.echo(text)
 
 
 def _sources(data: Sequence[str], sets: str, rows: int) -> Iterator[tuple[str, DataConfig]]:
     for word in data:
-        path, _, label = word.partition("@")
-        yield Path(path).stem, DataConfig(source=path, label=label or None)
+        source = table(word)
+        yield Path(source.source).stem, source
     for name in filter(None, sets.split(",")):
         yield name, DataConfig(source=name, num_train=rows, num_test=rows)
 
@@ -165,14 +165,11 @@ def _run(
     names: Sequence[str],
     seeds: int,
     budget: float,
-    results: Path,
+    results: Results,
     store: ArtifactStore,
 ) -> None:
     torch.set_num_threads(1)
-    lines = results.read_text().splitlines() if results.exists() else []
-    key_of = operator.itemgetter(*KEY)
-    done = {key_of(json.loads(line)) for line in lines}
-
+    done = results.done()
     with threadpool_limits(1):
         for seed, (name, source), variant in itertools.product(
             range(seeds), sources.items(), names
@@ -184,9 +181,7 @@ def _run(
             if found is None:
                 continue
             scores = {score: [s.value, s.floor] for score, s in found.items()}
-            with results.open("a") as file:
-                file.write(json.dumps({**dict(zip(KEY, key, strict=True)), "scores": scores}))
-                file.write("\n")
+            results.add({**dict(zip(KEY, key, strict=True)), "scores": scores})
             click.echo(f"{name}, {variant}, seed {seed}", err=True)
 
 

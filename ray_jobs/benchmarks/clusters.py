@@ -6,8 +6,6 @@ Every result is a line of ``clusters.jsonl`` in a folder, and is not found again
 from __future__ import annotations
 
 import itertools
-import json
-import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +19,7 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from ray_jobs.benchmarks.showing import Results, table
 from scgan import systems
 from scgan.clustering.in_memory import nearest_centre
 from scgan.config import override, shortened
@@ -122,37 +121,33 @@ def clusters(
     """Clusters of labelled tables: MMGAN, NEMGAN, SC-GAN's codes, K-means, a Gaussian mixture."""
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    results = place / "clusters.jsonl"
+    results = Results(place / "clusters.jsonl", KEY)
     if not only_report:
         _run(data, seeds, budget, results, ArtifactStore(str(place / "store")))
 
-    if not results.exists():
+    rows = results.read()
+    if not rows:
         raise ValueError("no results yet: give --data PATH, or --data PATH@LABEL, for each table")
-    text = report([json.loads(line) for line in results.read_text().splitlines()])
+    text = report(rows)
     (place / "clusters.md").write_text(text + "\n")
     click.echo(text)
 
 
 def _run(
-    data: Sequence[str], seeds: int, budget: float, results: Path, store: ArtifactStore
+    data: Sequence[str], seeds: int, budget: float, results: Results, store: ArtifactStore
 ) -> None:
     torch.set_num_threads(1)
-    lines = results.read_text().splitlines() if results.exists() else []
-    key_of = operator.itemgetter(*KEY)
-    done = {key_of(json.loads(line)) for line in lines}
-
+    done = results.done()
     with threadpool_limits(1):
         for seed, word in itertools.product(range(seeds), data):
-            path, _, label = word.partition("@")
-            source = DataConfig(source=path, label=label or None)
+            source = table(word)
             rows = load(source, seed)
             for model in MODELS:
-                key = (Path(path).stem, model, seed, budget)
+                key = (Path(source.source).stem, model, seed, budget)
                 if key in done:
                     continue
                 found = measure(model, source, rows, seed, budget, store)
-                with results.open("a") as file:
-                    file.write(json.dumps(dict(zip(KEY, key, strict=True)) | found) + "\n")
+                results.add(dict(zip(KEY, key, strict=True)) | found)
                 click.echo(f"{key[0]}, {model}, seed {seed}: {found['seconds']:.0f} s", err=True)
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from ray_jobs.benchmarks import searching
-from ray_jobs.benchmarks.showing import show
+from ray_jobs.benchmarks.showing import Results, show
 from ray_jobs.cluster.session import results_folder
+from scgan.data.toy import TOYS
 
 SPACE = "clusters.num_clusters=choice(4,8,16,32)"
+KEY = ("set", "metric", "seed")  # of a result of `gain`
 KEYS = ("decoder.lambda_x", "mappers.lambda_eps", "clusters.num_clusters")
 SETS = "eight_gaussians,checkerboard,two_spirals,abs,sine_wave,four_circles"  # of [SCGAN] Table 1
 
@@ -80,21 +81,19 @@ def gain(
     """
     folder = results_folder() / store
     folder.mkdir(parents=True, exist_ok=True)
-    lines = folder / "gain.jsonl"
-    known = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
-    done = {(row["set"], row["seed"]) for row in known}
+    results = Results(folder / "gain.jsonl", KEY)
+    done = results.done()
 
     for seed, name in itertools.product(map(int, seeds.split(",")), sets.split(",")):
-        if (name, seed) in done:
+        key = (name, metric, seed)
+        if key in done:
             continue
 
-        size = None if Path(name.partition("@")[0]).suffix else rows  # a table has its own
-        about = (name, preset, (), (), trials, length, seed, training, size, metric)
-        found = searching.gain(
-            searching.Measured(*about), str(folder / f"{Path(name).stem}-{seed}")
+        size = rows if name in TOYS else None  # a table has its own
+        measured = searching.Measured(
+            name, preset, (), (), trials, length, seed, training, size, metric
         )
-        row = {"set": name, "seed": seed, **found}
-        with lines.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-
+        found = searching.gain(measured, str(folder / f"{Path(name).stem}-{metric}-{seed}"))
+        row = {**dict(zip(KEY, key, strict=True)), **found}
+        results.add(row)
         show(**row)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import itertools
-import json
-import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from ray_jobs.benchmarks import magic as protocol
 from ray_jobs.benchmarks.courses import SCGAN, Columns, Mixture, View
 from ray_jobs.benchmarks.peers import NEEDS, PEERS
 from ray_jobs.benchmarks.race_report import report
+from ray_jobs.benchmarks.showing import Results, table
 from ray_jobs.benchmarks.training import Clock, Peer
 from scgan.config import suggest
 from scgan.data.dataset import DataConfig, Dataset
@@ -69,15 +68,9 @@ class Race:
     preset: str = "default"
 
     @property
-    def results(self) -> Path:
-        """The file of results, a JSON object a line."""
-        return self.folder / "results.jsonl"
-
-    def read(self) -> list[dict[str, Any]]:
-        """The results so far."""
-        if not self.results.exists():
-            return []
-        return [json.loads(line) for line in self.results.read_text().splitlines()]
+    def results(self) -> Results:
+        """What was found so far."""
+        return Results(self.folder / "results.jsonl", KEY)
 
     def run(self, sources: Mapping[str, DataConfig], score: Scoring) -> None:
         """Train and score whatever has no result yet.
@@ -88,9 +81,7 @@ class Race:
         """
         torch.set_num_threads(1)
         self.folder.mkdir(parents=True, exist_ok=True)
-        key_of = operator.itemgetter(*KEY)
-        done = {key_of(row) for row in self.read()}
-
+        done = self.results.done()
         with threadpool_limits(1):
             for seed, (name, config) in itertools.product(range(self.seeds), sources.items()):
                 data = load(config, seed)
@@ -127,8 +118,7 @@ class Race:
         }
 
     def _write(self, row: Mapping[str, Any]) -> None:
-        with self.results.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        self.results.add(row)
         about = f"{row['data']}, {row['peer']} on {row['columns']} columns, seed {row['seed']}"
         click.echo(f"{about}: {row['training_seconds']:.0f} s", err=True)
 
@@ -230,7 +220,7 @@ def _raced(command: Callable[..., None]) -> Callable[..., None]:
         race = Race(Path(folder), budget, seeds, *chosen, preset)
         if not only_report:
             command(race, **others)
-        report(race.read(), race.folder)
+        report(race.results.read(), race.folder)
 
     for option in (
         click.option("--folder", default="runs/race", show_default=True, help="Of the results."),
@@ -258,13 +248,13 @@ def _words(text: str, known: Iterable[str]) -> Any:
 @click.option("--data", multiple=True, help="A table, PATH or PATH@LABEL; may be repeated.")
 def tables(race: Race, data: Sequence[str]) -> None:
     """SC-GAN against its peers on tables, each on its transform of columns and on raw ones."""
-    if not data and not race.results.exists():
+    if not data and not race.results.read():
         raise ValueError("which tables? give --data PATH, or --data PATH@LABEL, for each")
 
     sources = {}
     for word in data:
-        path, _, label = word.partition("@")
-        sources[Path(path).stem] = DataConfig(source=path, label=label or None)
+        source = table(word)
+        sources[Path(source.source).stem] = source
     race.run(sources, table_scores)
 
 

@@ -16,13 +16,13 @@ import torch
 from optuna.trial import FrozenTrial, TrialState
 from torch import Tensor
 
+from ray_jobs.benchmarks.showing import table
 from ray_jobs.tuning.guard import join
 from ray_jobs.tuning.run import search
 from ray_jobs.tuning.settings import TuneSettings, resolve, trial_spec
 from ray_jobs.tuning.study import best, costs
 from scgan import systems
 from scgan.config import override, shortened
-from scgan.data.dataset import DataConfig
 from scgan.data.split import validation_split
 from scgan.metrics.objectives import GENERATION, measure
 from scgan.pipeline import run as pipeline
@@ -67,8 +67,7 @@ class Measured:
         """The run at full length, with the settings that the words fix."""
         rows = {} if self.rows is None else {"num_train": self.rows, "num_test": self.rows}
         config = shortened(systems.load("scgan").presets[self.preset], self.training)
-        path, _, label = self.source.partition("@")
-        data = DataConfig(source=path, label=label or None, **rows)
+        data = table(self.source).model_copy(update=rows)
         spec = Spec("scgan", data, config, self.seed)
         return resolve(self.settings, spec)[1]
 
