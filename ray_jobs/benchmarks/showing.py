@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,8 @@ class Results:
 
     def done(self) -> set[tuple[Any, ...]]:
         """The keys that there is a result of."""
-        return {tuple(row[name] for name in self.key) for row in self.read()}
+        key_of = operator.itemgetter(*self.key)
+        return {key_of(row) for row in self.read()}
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Keep one more."""

@@ -117,7 +117,9 @@ AFFINE_DRAWS = len(AFFINE_MOST)  # uniform numbers an image
 
 
 def affine_views(x: Tensor, draws: Tensor, strength: float) -> Tensor:
-    """Turn, scale, stretch, shear and shift each image; gradients pass.
+    """Turn, scale, stretch, shear and shift each image.
+
+    Unlike in :class:`Views`, gradients pass, and the caller draws the numbers.
 
     Args:
         x: ``[B, C, H, W]`` in [-1, 1].
