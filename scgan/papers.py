@@ -86,6 +86,11 @@ PAPERS: dict[str, Paper] = {
     "AM-SOFTMAX": Paper(
         "Wang, Cheng, Liu, Liu", 2018, "Additive margin softmax for face verification"
     ),
+    "IMSAT": Paper(
+        "Hu, Miyato, Tokui, Matsumoto, Sugiyama",
+        2017,
+        "Learning discrete representations via information maximizing self-augmented training",
+    ),
     "KNN-KL": Paper(
         "Wang, Kulkarni, Verdú",
         2009,

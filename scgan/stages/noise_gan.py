@@ -16,6 +16,7 @@ from scgan.contract import Inputs
 from scgan.data.images.augment import AFFINE_DRAWS, affine_views
 from scgan.data.images.schema import as_floats
 from scgan.data.labels import read_labels, some_of_each
+from scgan.losses.information import view_information
 from scgan.losses.nemgan import (
     discriminator_loss,
     generator_loss,
@@ -119,11 +120,23 @@ class Training:
 
     def step(self) -> Mapping[str, Tensor]:
         """One step of all networks, the prior's and the lesson on labels where they are due."""
-        c, done = self.c, self.state.samples
-        if c.start == "mixture" and done == 0:
+        c, losses = self.c, dict[str, Tensor]()
+        if c.start == "mixture" and self.state.samples == 0:
             for _ in range(START_LESSONS):
                 self._lesson()
 
+        if c.start == "views":
+            losses["information"] = self._group()
+        if c.start != "views" or self.state.samples >= c.start_share * c.num_samples:
+            losses |= self._play()
+
+        for name, average in self.averages.items():
+            average.update(getattr(self, name))
+        return losses
+
+    def _play(self) -> dict[str, Tensor]:
+        """The adversarial step, and the prior's and the lesson on labels where they are due."""
+        c, done = self.c, self.state.samples
         real = self._real(self._rows(balanced=self.balanced))
         losses = self._adversarial(real)
 
@@ -134,9 +147,6 @@ class Training:
         late = c.start == "mixture" and done >= c.start_share * c.num_samples
         if len(self.labelled) and due and not late:
             losses["labels"] = self._lesson()
-
-        for name, average in self.averages.items():
-            average.update(getattr(self, name))
         return losses
 
     def _rows(self, *, balanced: bool = False) -> Tensor:
@@ -218,15 +228,27 @@ class Training:
 
     def _inverted(self, seen: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Noise read off this worker's samples, and modes read off them or off views of them."""
-        c, draw = self.c, self.draws["noise"]
-        if c.read_views == 0:
+        if self.c.read_views == 0:
             return self.invert(seen, y)
-
-        shape = (c.batch_size, AFFINE_DRAWS)
-        draws = self.runtime.share(torch.rand(shape, generator=draw, device=seen.device))
-        both = torch.cat([seen, affine_views(seen, draws, c.read_views)])
+        both = torch.cat([seen, self._viewed(seen)])
         z_hat, modes = self.invert(both, torch.cat([y, y]))
         return z_hat[: len(seen)], modes[len(seen) :]
+
+    def _viewed(self, x: Tensor) -> Tensor:
+        """A view of each of this worker's images."""
+        shape = (self.c.batch_size, AFFINE_DRAWS)
+        draws = torch.rand(shape, generator=self.draws["noise"], device=x.device)
+        return affine_views(x, self.runtime.share(draws), self.c.read_views)
+
+    def _group(self) -> Tensor:
+        """A step of the inversion alone, towards groups of real images that their views share."""
+        x = self._real(self._rows())
+        both = torch.cat([x, self._viewed(self._blurred(x))])
+        logits, views = self.invert(both)[1].split(len(x))
+        gather = self.runtime.gather
+        loss = view_information(gather(logits), gather(views), self.prior.weights)
+        descend(self.optimizers["labels"], loss)
+        return loss
 
     def _learn_prior(self, real: Tensor) -> Tensor:
         """The prior a step towards the modes that the inversion finds in real rows."""

@@ -109,18 +109,19 @@ class NoiseSettings(TrainingSettings):
     r1_every: int = Field(
         8, ge=1, description="steps between two penalties, each weighted by so many"
     )
-    start: Literal["noise", "mixture"] = Field(
+    start: Literal["noise", "mixture", "views"] = Field(
         "noise",
         description="what h knows at first: nothing but the noise, as published; or the groups "
         "that a Gaussian mixture with the modes' weights finds in the data's principal axes, "
-        "without which a class of a fiftieth was not found",
+        "without which a class of a fiftieth was not found; or groups of images that their views "
+        "share and that have the modes' weights, which h goes on learning to the end; ours",
     )
     start_share: float = Field(
         0.4,
         gt=0,
         le=1,
-        description="share of the training in which h goes on being taught these groups; then "
-        "generated samples alone teach it",
+        description="share of the training in which h goes on being taught the mixture's groups, "
+        "then by samples alone; of views, the first share, in which h alone is trained",
     )
     draw: Literal["prior", "even"] = Field(
         "prior",

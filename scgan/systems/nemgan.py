@@ -228,10 +228,17 @@ class NEMGANSystem(System):
                 f"gan.weights are {', '.join(map(str, c.weights))}; give gan.num_clusters, {num}, "
                 "numbers above 0"
             )
-        if c.start == "mixture" and c.labelled > 0:
+        if c.start != "noise" and c.labelled > 0:
             raise ValueError(
-                "gan.start is mixture and gan.labelled above 0, but h can be taught either groups "
-                "or labels; choose one"
+                f"gan.start is {c.start} and gan.labelled above 0, but h can be taught either "
+                "groups or labels; choose one"
+            )
+
+        if c.start == "views" and (c.read_views == 0 or c.start_share == 1):
+            raise ValueError(
+                f"gan.start is views, gan.read_views {c.read_views:g} and gan.start_share "
+                f"{c.start_share:g}, but groups need views, and the generator some of the "
+                "training; choose a gan.read_views above 0 and a gan.start_share below 1"
             )
 
         if c.read_views > 0 and data.kind == "table":

@@ -12,7 +12,36 @@ _BALANCED += "_if_these_are_drawn_evenly"
 _GROUPS = _SYSTEM_TESTS + "test_a_mixtures_groups_teach_the_inversion_before_the_first_step"
 _GROUPS += "_and_for_a_while"
 
+_OWN = "tests/systems/test_nemgan_views.py::"
+_ALONE = _OWN + "test_h_alone_learns_from_real_images_and_views_before_the_game_and_on_in_it"
+_LOSS = _OWN + "test_the_loss_is_that_of_a_batch_its_own_views_and_the_modes_weights"
+
 _CHANGES = {
+    (_STAGE, _ALONE): [
+        ('if c.start == "views":', 'if c.start == "views" and self.state.samples < 96:'),
+        ('c.start != "views" or self', "self"),
+        ("self.state.samples >= c.start_share * c.num_samples", "True"),
+        ('descend(self.optimizers["labels"], loss)', 'descend(self.optimizers["generator"], loss)'),
+    ],
+    (_STAGE, _LOSS): [
+        ("gather(logits), gather(views), self", "gather(views), gather(logits), self"),
+        ("gather(views), self.prior.weights)", "gather(views), self.prior.weights * 0 + 1 / 3)"),
+        ("self._viewed(self._blurred(x))", "self._blurred(x)"),
+    ],
+    (_STAGE, _OWN + "test_views_are_read_through_noise"): [
+        ("self._viewed(self._blurred(x))", "self._viewed(x)"),
+    ],
+    (_STAGE, _OWN + "test_the_stored_inversion_follows_from_the_first_step"): [
+        ("average.update(getattr(self, name))", "average.update(average.module)"),
+    ],
+    ("scgan/losses/information.py", "tests/losses/test_information.py"): [
+        ("known = log_p.detach()", "known = log_p"),
+        ("CERTAINTY = 0.1", "CERTAINTY = 0.2"),
+        ("BALANCE = 2.0", "BALANCE = 0.4"),
+        ("mean.clamp_min(tiny).log()", "mean.log()"),
+        ("torch.cat([p, log_view.exp()])", "p"),
+        ("agreement + CERTAINTY", "agreement - CERTAINTY"),
+    ],
     (_STAGE, _EVEN): [
         ("self._evenly(noise) if even else", "self._evenly(noise) if not even else"),
         ("(self.num_modes * self.prior.weights)[y] if", "(self.prior.weights)[y] if"),
@@ -30,7 +59,7 @@ _CHANGES = {
         ("r1(found, flat)", "r1(made, flat)"),
     ],
     (_STAGE, _VIEWS): [
-        ("affine_views(seen, draws, c.read_views)", "affine_views(seen, 0 * draws + 0.5, 1.0)"),
+        ("share(draws), self.c.read_views)", "share(0 * draws + 0.5), 1.0)"),
         ("z_hat[: len(seen)]", "z_hat[len(seen) :]"),
         ("modes[len(seen) :]", "modes[: len(seen)]"),
         ("torch.cat([y, y])", "torch.cat([y, y.flip(0)])"),
@@ -51,7 +80,7 @@ _CHANGES = {
         ("return shares.argmax(1), torch", "return shares.argmin(1), torch"),
     ],
     (_STAGE, _SYSTEM_TESTS + "test_each_term_has_a_switch"): [
-        ('c.start == "mixture" and done == 0', "done == 0"),
+        ('c.start == "mixture" and self.state.samples == 0', "self.state.samples == 0"),
     ],
     (_STAGE, _SYSTEM_TESTS + "test_lessons_have_all_labels_alike_often"): [
         ("1 / torch.bincount(self.y", "torch.bincount(self.y"),

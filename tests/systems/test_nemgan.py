@@ -537,6 +537,9 @@ def test_networks_have_their_settings_sizes():
         ({"num_clusters": 2, "weights": (1.0, 0.0)}, "numbers above 0"),
         ({"num_clusters": 3, "labelled": 0.1}, "labels have 8 values, each a mode"),
         ({"start": "mixture", "labelled": 0.1}, "taught either groups or labels; choose one"),
+        ({"start": "views", "labelled": 0.1}, "taught either groups or labels; choose one"),
+        ({"start": "views"}, "read_views 0 and .* groups need views"),
+        ({"start": "views", "read_views": 1, "start_share": 1}, "generator some of the training"),
         ({"read_views": 0.5}, "read_views is 0.5, but ring is a table and only images have views"),
     ],
 )
