@@ -127,8 +127,8 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     "modes_captured": Meaning(
         "Modes captured",
-        "Modes with at least one sample within 3 of their standard deviations: one is enough, "
-        "so read it beside the high-quality share.",
+        "Modes with at least one sample of high quality: one is enough, so read it beside the "
+        "high-quality share.",
         "higher",
     ),
     "modes_total": Meaning(
@@ -138,7 +138,8 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     "high_quality_share": Meaning(
         "High-quality share",
-        "Share of samples within 3 standard deviations of their nearest mode.",
+        "Share of samples within 3 standard deviations of their nearest mode, or in more than two "
+        "dimensions within what 98.9 % of a mode's own samples are.",
         "higher",
     ),
     "modes_kl_divergence": Meaning(

@@ -21,8 +21,8 @@ class ModeCoverage:
     Attributes:
         num_modes: Number of modes of the mixture.
         num_captured: Modes that are nearest to at least one high-quality sample.
-        high_quality_share: Share of samples within 3 standard deviations of their nearest mode, in
-            [0, 1].
+        high_quality_share: Share of samples near their nearest mode, in [0, 1]: within 3 standard
+            deviations, in more than two dimensions within :func:`high_quality_radius`.
         kl_divergence: KL(samples' histogram over nearest modes || true weights), in nats, 0 or
             more.
         total_variation: Half the sum of the differences between the two, in [0, 1].
@@ -35,15 +35,30 @@ class ModeCoverage:
     total_variation: float
 
 
+def high_quality_radius(dim: int) -> float:
+    """Standard deviations from a mode within which a sample is of high quality.
+
+    3 in up to two dimensions; in more the distance within which a normal of that dimension has
+    what one of two dimensions has within 3, 98.9 %: in 32 nothing is within 3.
+
+    Source: [VEEGAN] Sec. 4, of two dimensions.
+    """
+    from scipy.stats import chi
+
+    if dim <= 2:
+        return HIGH_QUALITY_RADIUS
+    return float(chi.ppf(chi.cdf(HIGH_QUALITY_RADIUS, 2), dim))
+
+
 def mode_coverage(
     samples: Tensor, modes: Tensor, mode_std: float | Tensor, weights: Tensor | None = None
 ) -> ModeCoverage:
     """Count the modes that a sample reaches, in raw data units.
 
     A sample belongs to its nearest mode, ``k = argmin_k |x - m_k| / s_k``, and is of high quality
-    where that distance is below 3. A mode is captured once it is nearest to one high-quality
-    sample. With p the shares of all samples by nearest mode the divergence is ``sum_k p_k ln(p_k /
-    w_k)``, the total variation ``sum_k |p_k - w_k| / 2``.
+    where that distance is below :func:`high_quality_radius`. A mode is captured once it is nearest
+    to one high-quality sample. With p the shares of all samples by nearest mode the divergence is
+    ``sum_k p_k ln(p_k / w_k)``, the total variation ``sum_k |p_k - w_k| / 2``.
 
     Args:
         samples: Generated rows in raw data units, ``[N, D]``.
@@ -59,7 +74,8 @@ def mode_coverage(
             positive.
 
     Source: [VEEGAN] Sec. 4 (captured modes, high-quality samples, divergence).
-        Differs: with unequal standard deviations "nearest" is in units of the mode's own.
+        Differs: with unequal standard deviations "nearest" is in units of the mode's own; the
+        radius grows with the dimension.
     """
     matrices = samples.ndim == modes.ndim == 2
     if not matrices or samples.shape[1] != modes.shape[1] or not (len(samples) and len(modes)):
@@ -73,7 +89,7 @@ def mode_coverage(
     true_shares = _one_a_mode("weights", 1.0 if weights is None else weights, len(modes))
 
     distance, nearest = _scaled_distance_to_nearest(samples, modes, std)
-    high_quality = distance < HIGH_QUALITY_RADIUS
+    high_quality = distance < high_quality_radius(modes.shape[1])
     shares = torch.bincount(nearest, minlength=len(modes)).double() / len(samples)
     true_shares = true_shares / true_shares.sum()
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from scgan.metrics import modes as modes_module
-from scgan.metrics.modes import ModeCoverage, mode_coverage
+from scgan.metrics.modes import ModeCoverage, high_quality_radius, mode_coverage
 
 CORNERS = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]])
 
@@ -50,6 +50,22 @@ def test_weights_are_the_target_of_the_divergence() -> None:
     assert coverage.total_variation == pytest.approx(0, abs=1e-12)
     equal = mode_coverage(samples, CORNERS[:2], 0.1).kl_divergence
     assert equal == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.5))
+
+
+@pytest.mark.parametrize("dim", [2, 8, 32])
+def test_a_mixtures_own_samples_are_of_high_quality_in_any_dimension(dim: int) -> None:
+    draw = torch.Generator().manual_seed(0)
+    modes = 100 * torch.eye(dim)[:2]
+    samples = modes[torch.arange(20_000) % 2] + 0.5 * torch.randn(20_000, dim, generator=draw)
+    coverage = mode_coverage(samples, modes, 0.5)
+    assert coverage.num_captured == 2
+    assert coverage.high_quality_share == pytest.approx(1 - math.exp(-4.5), abs=0.004)
+    assert mode_coverage(samples, modes, 0.4).high_quality_share < 0.96
+
+
+def test_on_a_line_and_on_the_plane_the_radius_is_three() -> None:
+    assert [high_quality_radius(dim) for dim in (1, 2)] == [3.0, 3.0]
+    assert high_quality_radius(3) == pytest.approx(3.33, abs=0.02)
 
 
 def test_nearest_is_in_units_of_the_modes_own_std() -> None:

@@ -143,6 +143,9 @@ _CHANGES = [
     ),
     # Modes
     (_MODES, "HIGH_QUALITY_RADIUS = 3.0", "HIGH_QUALITY_RADIUS = 2.0"),
+    (_MODES, "high_quality_radius(modes.shape[1])", "HIGH_QUALITY_RADIUS"),
+    (_MODES, "chi.cdf(HIGH_QUALITY_RADIUS, 2), dim", "chi.cdf(HIGH_QUALITY_RADIUS, 1), dim"),
+    (_MODES, "if dim <= 2:", "if dim <= 3:"),
     (_MODES, "xlogy(shares, shares / true_shares)", "xlogy(true_shares, true_shares / shares)"),
     (_MODES, "xlogy(shares, shares / true_shares)", "xlogy(shares, true_shares / shares)"),
     (_MODES, "distance, index = (gaps / std).min(dim=1)", "distance, index = gaps.min(dim=1)"),

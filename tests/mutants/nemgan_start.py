@@ -19,7 +19,6 @@ _LOSS = _OWN + "test_the_loss_is_that_of_a_batch_its_own_views_and_the_modes_wei
 _CHANGES = {
     (_STAGE, _ALONE): [
         ('if c.start == "views":', 'if c.start == "views" and self.state.samples < 96:'),
-        ('c.start != "views" or self', "self"),
         ("self.state.samples >= c.start_share * c.num_samples", "True"),
         ('descend(self.optimizers["labels"], loss)', 'descend(self.optimizers["generator"], loss)'),
     ],
@@ -57,6 +56,7 @@ _CHANGES = {
         ("number % self.c.r1_every == 0", "number % self.c.r1_every == 1"),
         ("self.chosen.r1_weight * c.r1_every * losses", "self.chosen.r1_weight * losses"),
         ("r1(found, flat)", "r1(made, flat)"),
+        ('c.start != "views" or self', "self"),
     ],
     (_STAGE, _VIEWS): [
         ("share(draws), self.c.read_views)", "share(0 * draws + 0.5), 1.0)"),
