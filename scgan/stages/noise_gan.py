@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from scgan.clustering.weighted import fit_weighted_mixture, principal_axes
 from scgan.contract import Inputs
@@ -230,6 +231,11 @@ class Training:
         """Noise read off this worker's samples, and modes read off them or off views of them."""
         if self.c.read_views == 0:
             return self.invert(seen, y)
+        if self.c.start == "views":  # real images alone teach h modes: else it follows bad samples
+            weights = {name: w.detach() for name, w in self.inversion.named_parameters()}
+            modes = functional_call(self.inversion, weights, (self._viewed(seen), y))[1]
+            return self.invert(seen, y)[0], modes
+
         both = torch.cat([seen, self._viewed(seen)])
         z_hat, modes = self.invert(both, torch.cat([y, y]))
         return z_hat[: len(seen)], modes[len(seen) :]

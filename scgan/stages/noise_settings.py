@@ -114,7 +114,8 @@ class NoiseSettings(TrainingSettings):
         description="what h knows at first: nothing but the noise, as published; or the groups "
         "that a Gaussian mixture with the modes' weights finds in the data's principal axes, "
         "without which a class of a fiftieth was not found; or groups of images that their views "
-        "share and that have the modes' weights, which h goes on learning to the end; ours",
+        "share and that have the modes' weights, which h learns to the end, from real images "
+        "alone; ours",
     )
     start_share: float = Field(
         0.4,

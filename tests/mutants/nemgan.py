@@ -72,7 +72,7 @@ _CHANGES = {
             ("max(0.0, 3 - 4 * done)", "max(0.0, 3)"),
             ("least + (1 - least) * min", "least + min"),
             ("max(0.0, 3 - 4 * done)", "max(0.0, 1 - done)"),
-            ("self.invert(seen, y)", "self.invert(fake, y)"),
+            ("self.invert(seen, y)\n", "self.invert(fake, y)\n"),
         ],
         _SYSTEM_TESTS + "test_the_terms_change_what_the_generator_learns_by": [
             ("p=c.norm", "p=1"),
@@ -81,7 +81,7 @@ _CHANGES = {
             ("made, c.adversarial, weights)", 'made, "non_saturating", weights)'),
         ],
         _SYSTEM_TESTS + "test_a_margin_makes_the_modes_harder_in_training": [
-            ("self.invert(seen, y)", "self.invert(seen)"),
+            ("self.invert(seen, y)\n", "self.invert(seen)\n"),
         ],
         _PRIOR: [
             ('c.prior == "learned" and done', "done"),

@@ -27,6 +27,10 @@ _CHANGES = {
         ("gather(views), self.prior.weights)", "gather(views), self.prior.weights * 0 + 1 / 3)"),
         ("self._viewed(self._blurred(x))", "self._blurred(x)"),
     ],
+    (_STAGE, _OWN + "test_samples_teach_the_generator_their_modes_but_not_h"): [
+        ("{name: w.detach() for name, w in", "{name: w for name, w in"),
+        ("(self._viewed(seen), y))[1]", "(self._viewed(seen.detach()), y))[1]"),
+    ],
     (_STAGE, _OWN + "test_views_are_read_through_noise"): [
         ("self._viewed(self._blurred(x))", "self._viewed(x)"),
     ],

@@ -63,7 +63,7 @@ def test_h_alone_learns_from_real_images_and_views_before_the_game_and_on_in_it(
 
     losses = stepped(t)
     assert {"information", "d_loss", "g_loss", "modes"} <= set(losses)
-    assert len(fed["generator"]) == 1 and len(fed["inversion"]) == 8
+    assert len(fed["generator"]) == 1 and len(fed["inversion"]) == 9
 
 
 def test_the_loss_is_that_of_a_batch_its_own_views_and_the_modes_weights(digits):
@@ -84,6 +84,19 @@ def test_the_loss_is_that_of_a_batch_its_own_views_and_the_modes_weights(digits)
     by_hand = (p * (p / q).log()).sum(1).mean() - 0.1 * (p * p.log()).sum(1).mean()
     by_hand += 2 * (mean * (mean / weights).log()).sum()
     assert loss == pytest.approx(float(by_hand), abs=1e-4)
+
+
+def test_samples_teach_the_generator_their_modes_but_not_h(digits, monkeypatch):
+    moved = {}
+    for weight in (1.0, 30.0):
+        t, _ = training(digits, reconstruction_weight=0.0, mode_weight=weight)
+        stepped(t, 6)
+        monkeypatch.setattr(t, "_group", lambda: torch.zeros(()))
+        before = [w.clone() for w in t.inversion.parameters()]
+        stepped(t)
+        assert all(map(torch.equal, before, t.inversion.parameters()))
+        moved[weight] = torch.cat([w.detach().flatten() for w in t.generator.parameters()])
+    assert not torch.equal(moved[1.0], moved[30.0])
 
 
 def test_views_are_read_through_noise(digits):
