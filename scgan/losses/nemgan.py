@@ -95,7 +95,7 @@ def prior_divergence(real_modes: Tensor, logits: Tensor) -> Tensor:
 
     Args:
         real_modes: :math:`h(x_r)`, a distribution over the modes a row, ``[B, K]``; without
-            gradients, so that the prior alone learns by it.
+            gradients where the prior alone is to learn by it.
         logits: The prior's, :math:`a`, ``[K]``.
 
     Returns:
@@ -104,7 +104,8 @@ def prior_divergence(real_modes: Tensor, logits: Tensor) -> Tensor:
     Source: [NEMGAN-P] code.
     """
     found = real_modes.mean(0)
-    return (torch.special.xlogy(found, found) - found * logits.log_softmax(0)).sum()
+    log_found = found.clamp_min(torch.finfo(found.dtype).tiny).log()  # of no mode: its slope, too
+    return (found * (log_found - logits.log_softmax(0))).sum()
 
 
 def discriminator_loss(

@@ -17,7 +17,7 @@ from scgan.contract import Inputs
 from scgan.data.images.augment import AFFINE_DRAWS, affine_views
 from scgan.data.images.schema import as_floats
 from scgan.data.labels import read_labels, some_of_each
-from scgan.losses.information import view_information
+from scgan.losses.information import information_loss
 from scgan.losses.nemgan import (
     discriminator_loss,
     generator_loss,
@@ -102,7 +102,8 @@ class Training:
         self.chances = 1 / torch.bincount(self.y[self.labelled])[self.y[self.labelled]]
         self.balanced = c.draw == "even" and c.start == "mixture"  # real rows, too
 
-        # Generator and inversion descend one loss; of labels the inversion alone is taught.
+        # Generator and inversion descend one loss; of labels and of groups the inversion alone is
+        # taught.
         both = nn.ModuleList([self.generator, self.inversion])
         self.optimizers = {
             "generator": adam(both, c.learning_rate, betas=GAN_BETAS),
@@ -120,7 +121,7 @@ class Training:
         self.state = TrainState({**networks._asdict(), **averages}, self.optimizers, self.draws)
 
     def step(self) -> Mapping[str, Tensor]:
-        """One step of all networks, the prior's and the lesson on labels where they are due."""
+        """One step: of the inversion towards groups, where it starts from views; of the game."""
         c, losses = self.c, dict[str, Tensor]()
         if c.start == "mixture" and self.state.samples == 0:
             for _ in range(START_LESSONS):
@@ -234,7 +235,8 @@ class Training:
         if self.c.start == "views":  # real images alone teach h modes: else it follows bad samples
             weights = {name: w.detach() for name, w in self.inversion.named_parameters()}
             modes = functional_call(self.inversion, weights, (self._viewed(seen), y))[1]
-            return self.invert(seen, y)[0], modes
+            z_hat, own = self.invert(seen, y)
+            return z_hat, modes + 0 * own  # several workers wait for a gradient of each weight
 
         both = torch.cat([seen, self._viewed(seen)])
         z_hat, modes = self.invert(both, torch.cat([y, y]))
@@ -252,7 +254,7 @@ class Training:
         both = torch.cat([x, self._viewed(self._blurred(x))])
         logits, views = self.invert(both)[1].split(len(x))
         gather = self.runtime.gather
-        loss = view_information(gather(logits), gather(views), self.prior.weights)
+        loss = information_loss(gather(logits), gather(views), self.prior.weights)
         descend(self.optimizers["labels"], loss)
         return loss
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from scgan.losses.information import view_information
+from scgan.losses.information import information_loss
 
 EVEN = torch.full((4,), 0.25, dtype=torch.float64)
 
@@ -37,21 +37,21 @@ def by_loops(logits, views, weights):
 def test_it_is_a_loop_over_samples_and_groups():
     logits, views = drawn(6, 4), drawn(6, 4, seed=1)
     weights = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
-    found = view_information(logits, views, weights)
+    found = information_loss(logits, views, weights)
     assert float(found) == pytest.approx(by_loops(logits, views, weights.tolist()))
 
 
 def test_nothing_is_lost_by_sure_groups_of_their_shares_that_views_keep():
     sure = 200 * torch.eye(4, dtype=torch.float64)
-    assert float(view_information(sure, sure, EVEN)) == pytest.approx(0, abs=1e-9)
-    assert float(view_information(sure, sure.roll(1, 0), EVEN)) > 100  # views in other groups
+    assert float(information_loss(sure, sure, EVEN)) == pytest.approx(0, abs=1e-9)
+    assert float(information_loss(sure, sure.roll(1, 0), EVEN)) > 100  # views in other groups
     unsure = torch.zeros(4, 4, dtype=torch.float64)
-    assert float(view_information(unsure, unsure, EVEN)) == pytest.approx(0.1 * math.log(4))
+    assert float(information_loss(unsure, unsure, EVEN)) == pytest.approx(0.1 * math.log(4))
 
 
 def test_one_group_of_all_costs_its_surplus_and_is_finite():
     one = torch.tensor([[500.0, 0.0, 0.0, 0.0]] * 3, requires_grad=True)
-    loss = view_information(one, one, EVEN.float())
+    loss = information_loss(one, one, EVEN.float())
     assert float(loss.detach()) == pytest.approx(2 * math.log(4))
     loss.backward()
     assert one.grad.isfinite().all()
@@ -60,7 +60,7 @@ def test_one_group_of_all_costs_its_surplus_and_is_finite():
 def test_a_view_follows_its_sample_and_not_the_other_way():
     logits, views = drawn(1, 4).requires_grad_(), drawn(1, 4, seed=1).requires_grad_()
     weights = torch.cat([logits, views]).detach().softmax(1).mean(0)  # no slope of the shares
-    view_information(logits, views, weights).backward()
+    information_loss(logits, views, weights).backward()
     assert_close(views.grad, (views.softmax(1) - logits.softmax(1)).detach())
 
     p = logits.detach().softmax(1)

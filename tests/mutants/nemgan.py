@@ -32,8 +32,8 @@ _CHANGES = {
             ("scale * (cosines - margin *", "scale * (cosines + margin *"),
             ("scale * (cosines - margin *", "(scale * cosines - margin *"),
             ("real_modes.mean(0)", "real_modes[0]"),
-            ("found * logits.log_softmax(0)", "found * logits"),
-            ("torch.special.xlogy(found, found)", "(found * found.log())"),
+            ("log_found - logits.log_softmax(0)", "log_found - logits"),
+            ("found.clamp_min(torch.finfo(found.dtype).tiny).log()", "found.log()"),
             ("reconstruction_weight * reconstruction", "reconstruction"),
             ("mode_weight * modes", "modes"),
             ("noise_reconstruction(z, z_hat, p)", "noise_reconstruction(z, z_hat, 1)"),
@@ -72,7 +72,7 @@ _CHANGES = {
             ("max(0.0, 3 - 4 * done)", "max(0.0, 3)"),
             ("least + (1 - least) * min", "least + min"),
             ("max(0.0, 3 - 4 * done)", "max(0.0, 1 - done)"),
-            ("self.invert(seen, y)\n", "self.invert(fake, y)\n"),
+            ("return self.invert(seen, y)", "return self.invert(fake, y)"),
         ],
         _SYSTEM_TESTS + "test_the_terms_change_what_the_generator_learns_by": [
             ("p=c.norm", "p=1"),
@@ -81,7 +81,7 @@ _CHANGES = {
             ("made, c.adversarial, weights)", 'made, "non_saturating", weights)'),
         ],
         _SYSTEM_TESTS + "test_a_margin_makes_the_modes_harder_in_training": [
-            ("self.invert(seen, y)\n", "self.invert(seen)\n"),
+            ("return self.invert(seen, y)", "return self.invert(seen)"),
         ],
         _PRIOR: [
             ('c.prior == "learned" and done', "done"),

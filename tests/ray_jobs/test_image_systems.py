@@ -1,4 +1,4 @@
-"""InfoSCC-GAN's data-parallel stages on two workers of Ray Train."""
+"""Data-parallel stages of InfoSCC-GAN, and of NEMGAN from views, on two workers of Ray Train."""
 
 from __future__ import annotations
 
@@ -79,3 +79,25 @@ def test_two_workers_see_each_others_negatives(ray_head, local, local_store, tmp
     first, last = (artifact.meta["curve"][-1]["nt_xent"] for artifact in (there, here))
     assert_close(first, last, rtol=0.05, atol=0)
     assert all(torch.isfinite(t).all() for t in there.tensors.values() if t.is_floating_point())
+
+
+@pytest.mark.slow
+def test_two_workers_group_and_play_as_one_on_the_joined_batch(ray_head, tmp_path):
+    from_views = {"gan.start": "views", "gan.read_views": 1.0, "gan.num_clusters": 3}
+    length = {"gan.batch_size": 32, "gan.num_samples": 32 * 20}
+    config = override(systems.load("nemgan").presets["smoke"], from_views | length)
+    spec = Spec("nemgan", DataConfig(source="digits"), config)
+    here, there = (
+        fit_stages(spec, prepare(spec), ArtifactStore(str(tmp_path / name)), executor)["gan"]
+        for name, executor in (
+            ("here", LocalExecutor()),
+            ("there", RayExecutor(Resources(num_workers=2))),
+        )
+    )
+
+    # The generator is normalised by each worker's half of a batch: what h alone learns is one.
+    curves = (here.artifact.meta["curve"], there.artifact.meta["curve"])
+    for ours, theirs in zip(*(curve[:8] for curve in curves), strict=True):
+        assert ours.keys() == theirs.keys() == {"samples", "information"}
+        assert_close(theirs["information"], ours["information"], rtol=2e-3, atol=1e-5)
+    assert all("d_loss" in curve[-1] for curve in curves)

@@ -8,42 +8,23 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from scgan.config import override
-from scgan.contract import Inputs
 from scgan.data.dataset import DataConfig
-from scgan.pipeline.run import prepare
-from scgan.pipeline.spec import Spec
-from scgan.stages import noise_gan
-from scgan.systems.nemgan import SYSTEM, build_networks
-from scgan.training.runtime import Runtime
+from tests.systems.test_nemgan import Watched, dataset
 
 BATCH = 16
-TINY = {"start": "views", "read_views": 0.7, "read_noise": 0.0, "num_clusters": 3, "code_dim": 2}
-TINY |= {"batch_size": BATCH, "num_samples": BATCH * 12, "image_width": 8, "width": 16}
+TINY = {"start": "views", "read_views": 0.7, "batch_size": BATCH, "num_samples": BATCH * 12}
 TINY |= {"start_share": 0.5, "r1_weight": 0.0}
-
-
-def settings(**changes):
-    changes = {f"gan.{key}": value for key, value in {**TINY, **changes}.items()}
-    return override(SYSTEM.presets["smoke"], changes)
 
 
 @pytest.fixture(scope="module")
 def digits():
-    return prepare(Spec("nemgan", DataConfig(source="digits"), settings()))
+    return dataset(DataConfig(source="digits"))
 
 
 def training(data, **changes):
-    """A training, and what its inversion, generator and discriminator are fed."""
-    c, inputs = settings(**changes).gan, Inputs(data, {}, 0)
-    shape, weights = data.train.shape[1:], inputs.generator("gan", "weights")
-    networks = build_networks(c, c.num_clusters, shape, weights)
-    fed = {name: [] for name in ("inversion", "generator", "discriminator")}
-    for name, calls in fed.items():
-        getattr(networks, name).register_forward_pre_hook(
-            lambda module, args, calls=calls: calls.append([t.detach().clone() for t in args])
-        )
-    return noise_gan.Training(c, networks, inputs, Runtime()), fed
+    """A training, and what its networks are fed."""
+    watched = Watched(data, num_modes=changes.get("num_clusters", 3), **{**TINY, **changes})
+    return watched.training, watched.fed
 
 
 def stepped(t, times=1):
@@ -95,6 +76,8 @@ def test_samples_teach_the_generator_their_modes_but_not_h(digits, monkeypatch):
         before = [w.clone() for w in t.inversion.parameters()]
         stepped(t)
         assert all(map(torch.equal, before, t.inversion.parameters()))
+        # Several workers wait for a gradient of each weight.
+        assert all(w.grad is not None for w in t.inversion.parameters())
         moved[weight] = torch.cat([w.detach().flatten() for w in t.generator.parameters()])
     assert not torch.equal(moved[1.0], moved[30.0])
 
