@@ -10,110 +10,22 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from scgan.contract import Inputs
 from scgan.data.images.schema import as_floats
-from scgan.losses.mmgan import (
-    Batches,
-    CriticName,
-    Divisor,
-    Game,
-    Judged,
-    critic_loss,
-    generator_loss,
-)
+from scgan.losses.mmgan import Game, Judged, critic_loss, generator_loss
 from scgan.losses.regularizers import r1
 from scgan.metrics.clustering import cluster_information
 from scgan.nn.latent_mixture import MixtureGenerator, likeliest
+from scgan.stages.image_groups import Perturbed, learn_groups
+from scgan.stages.mixture_settings import MixtureSettings, choices_of
 from scgan.store.artifacts import Artifact
-from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
+from scgan.training.loop import GAN_BETAS, adam, adversarial_step, frozen, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import (
-    BatchSize,
-    LearningRate,
-    NumSamples,
-    Schedule,
-    TrainingSettings,
-)
 from scgan.training.state import Average, TrainState, named_weights
 
 ROWS_AT_ONCE = 8192  # whose clusters are found at once
-
-
-class MixtureSettings(TrainingSettings):
-    """The latent mixture, the game and its training."""
-
-    num_clusters: int | None = Field(
-        None,
-        ge=1,
-        le=10_000,
-        description="K; none for as many as the labels have classes (only their number is taken), "
-        "or 10",
-    )
-    code_dim: int = Field(8, ge=1, le=8192, description="d, dimension of the latent mixture")
-    ema_half_life: float = Field(
-        10_000, gt=0, description="samples after which a weight counts half in the stored averages"
-    )
-    critic: CriticName = Field(
-        "rsgan",
-        description="adversarial loss: sgan, rsgan or crasgan; rsgan is the paper's best on moons, "
-        "and sees how much data each cluster has, to which crasgan's means are blind",
-    )
-    alpha: float = Field(
-        1.0, ge=0, description="weight of the clusters' cross-entropy, 1 in the paper"
-    )
-    batches: Batches = Field(
-        "both",
-        description="generated samples that the critic sees: paired is Algorithm 1 as printed, "
-        "which leaves clusters dead; prior does without pairing, as the paper's Table 2; both",
-    )
-    divisor: Divisor = Field(
-        "cluster",
-        description="crasgan's mean over a cluster's real samples: by the cluster's number, or by "
-        "the batch's as printed",
-    )
-    straight_through: bool = Field(
-        True,
-        description="whether the adversarial loss reaches E through its choice of a cluster, as "
-        "Algorithm 1 has it; else only alpha's term trains E",
-    )
-    sigma: float = Field(1.0, gt=0, le=1, description="deviations at the start, at most 1")
-    sigma_floor: float = Field(0.1, gt=0, le=1, description="least deviation, as in the paper")
-    r1_weight: float | None = Field(
-        None,
-        ge=0,
-        description="of the critic's gradient penalty; none for 0.005 of rows, as without any the "
-        "moons' clusters turn and dissolve, and 0.5 of images, whose clusters are one shape each "
-        "without it",
-    )
-    r1_every: int = Field(
-        4, ge=1, description="steps between two penalties, each weighted by so many"
-    )
-    num_starts: int = Field(
-        1,
-        ge=1,
-        le=100,
-        description="trainings side by side, of which the one is kept whose clusters tell most of "
-        "the data; one, as each takes as long",
-    )
-    batch_size: BatchSize = Field(128, description="rows or images a step, over all workers")
-    num_samples: NumSamples = Field(
-        960_000, description="rows or images seen, over all workers: 7,500 steps of 128"
-    )
-    learning_rate: LearningRate = Field(
-        5e-4, description="of Adam, of generator and E, before the schedule: half the critic's"
-    )
-    d_learning_rate: LearningRate = Field(
-        1e-3, description="of Adam, of the critic, before the schedule"
-    )
-    schedule: Schedule = "late_linear"
-
-    def penalty(self, shape: Sequence[int]) -> float:
-        """Weight of the gradient penalty on samples of a shape: what is set, or what is usual."""
-        usual = 0.005 if len(shape) == 1 else 0.5
-        return usual if self.r1_weight is None else self.r1_weight
 
 
 class Networks(NamedTuple):
@@ -217,7 +129,7 @@ class MixtureTraining:
     ) -> None:
         self.c, self.runtime, self.data = c, runtime, inputs.data.train
         self.generator, self.encoder, self.critic = networks
-        self.r1_weight = c.penalty(self.data.shape[1:])
+        self.chosen = choices_of(c, self.data.shape[1:])
         self.game = Game(len(self.generator.latent.mu), c.critic, c.batches, c.divisor)
         for network in networks:
             runtime.place(network)
@@ -230,31 +142,59 @@ class MixtureTraining:
             runtime.parallel, (self.generator, self.encoder, self.critic)
         )
 
-        # One optimiser of generator and E: they descend the same loss.
+        # Generator and E descend one loss; groups of real images E alone.
         both = nn.ModuleList([self.generator, self.encoder])
         self.optimizer = adam(both, c.learning_rate, betas=GAN_BETAS)
+        self.e_optimizer = adam(self.encoder, c.learning_rate, betas=GAN_BETAS)
         self.d_optimizer = adam(self.critic, c.d_learning_rate, betas=GAN_BETAS)
         own = f" {start}" if start else ""
         self.batches = inputs.generator("gan", f"batches{own}")
         self.noise = inputs.generator("gan", f"noise{own}", runtime.device)
+        self.perturbed = Perturbed(c.batch_size, self.noise, runtime)
 
         averages = {f"average_{name}": average for name, average in self.averages.items()}
         self.state = TrainState(
             {**networks._asdict(), **averages},
-            {"generator": self.optimizer, "critic": self.d_optimizer},
+            {"generator": self.optimizer, "critic": self.d_optimizer, "encoder": self.e_optimizer},
             {"batches": self.batches, "noise": self.noise},
         )
 
     def step(self, number: int) -> Mapping[str, Tensor]:
-        """The critic on real, paired and prior samples; then generator and clustering network.
+        """A step of E towards groups of images, where it starts from views; a step of the game.
 
         Args:
             number: Steps before this one.
         """
         c, losses = self.c, dict[str, Tensor]()
         x, z, k_prior = self._draw()
-        scores = self.cluster(x)
-        y = likeliest(scores, straight_through=c.straight_through)
+        alone = self.chosen.start == "views"
+        if alone:
+            losses["information"] = self._group(x)
+        if not alone or number * c.batch_size >= c.start_share * c.num_samples:
+            losses |= self._play(number, x, z, k_prior)
+
+        for name, average in self.averages.items():
+            average.update(getattr(self, name))
+        return losses
+
+    def _group(self, x: Tensor) -> Tensor:
+        """A step of E alone, towards groups of one size that real images share with their views."""
+        num, optimizer = self.game.num_clusters, self.e_optimizer
+        weights = torch.full((num,), 1 / num, device=x.device)
+        return learn_groups(self.cluster, optimizer, x, self._views(x), weights, self.runtime)
+
+    def _views(self, x: Tensor) -> Tensor:
+        """A view of each of this worker's images, with noise on it."""
+        noisy = self.perturbed.noisy(x, self.c.read_noise)
+        return self.perturbed.viewed(noisy, self.c.read_views)
+
+    def _play(self, number: int, x: Tensor, z: Tensor, k_prior: Tensor) -> dict[str, Tensor]:
+        """The critic on real, paired and prior samples; then generator and clustering network."""
+        c, losses = self.c, dict[str, Tensor]()
+        taught = self.chosen.start == "noise"  # whether E is, by samples
+        with torch.set_grad_enabled(taught):
+            scores = self.cluster(x)
+        y = likeliest(scores, straight_through=c.straight_through and taught)
         y_prior = F.one_hot(k_prior, self.game.num_clusters).to(y)
         fake = self.generate(torch.cat([y, y_prior]), z)
         clusters = scores.argmax(1), k_prior
@@ -267,7 +207,7 @@ class MixtureTraining:
 
         def g_loss() -> Tensor:
             logits = self.critic(torch.cat([x, fake]))[:, 0]
-            prior_scores = self.runtime.gather(self.cluster(fake[len(x) :]))
+            prior_scores = self.runtime.gather(self._read(fake[len(x) :], taught=taught))
             judged = self._judged(logits, *clusters)
             loss = generator_loss(judged, prior_scores, self.game, alpha=c.alpha)
             losses["g_loss"], losses["cross_entropy"] = loss.g_loss, loss.cross_entropy
@@ -282,9 +222,14 @@ class MixtureTraining:
         )
 
         self.generator.latent.hold()
-        for name, average in self.averages.items():
-            average.update(getattr(self, name))
         return losses
+
+    def _read(self, fake: Tensor, *, taught: bool) -> Tensor:
+        """E's logits of samples; where these don't teach it, of views of them, by E as it is."""
+        if taught:
+            return self.cluster(fake)
+        with frozen([self.encoder]):
+            return self.encoder(self._views(fake))
 
     def _draw(self) -> tuple[Tensor, Tensor, Tensor]:
         """This worker's share: real samples, noise of both batches, the prior batch's clusters."""
@@ -309,7 +254,7 @@ class MixtureTraining:
         self, number: int, real_logits: Tensor, x: Tensor, losses: dict[str, Tensor]
     ) -> Tensor | float:
         """R1 on real samples, every few steps."""
-        if self.r1_weight == 0 or number % self.c.r1_every:
+        if self.chosen.r1_weight == 0 or number % self.c.r1_every:
             return 0.0
         losses["r1"] = r1(real_logits, x).mean()
-        return self.r1_weight * self.c.r1_every * losses["r1"]
+        return self.chosen.r1_weight * self.c.r1_every * losses["r1"]

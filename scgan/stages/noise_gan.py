@@ -14,10 +14,8 @@ from torch.func import functional_call
 
 from scgan.clustering.weighted import fit_weighted_mixture, principal_axes
 from scgan.contract import Inputs
-from scgan.data.images.augment import AFFINE_DRAWS, affine_views
 from scgan.data.images.schema import as_floats
 from scgan.data.labels import read_labels, some_of_each
-from scgan.losses.information import information_loss
 from scgan.losses.nemgan import (
     discriminator_loss,
     generator_loss,
@@ -26,6 +24,7 @@ from scgan.losses.nemgan import (
 )
 from scgan.losses.regularizers import r1
 from scgan.nn.inversion import Inversion, Prior, engineered_noise, read
+from scgan.stages.image_groups import Perturbed, learn_groups
 from scgan.stages.noise_settings import NoiseSettings, choices_of
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, descend, train
@@ -117,6 +116,7 @@ class Training:
             "labels": inputs.generator("gan", "labels"),
             "noise": inputs.generator("gan", "noise", runtime.device),
         }
+        self.perturbed = Perturbed(c.batch_size, self.draws["noise"], runtime)
         averages = {f"average_{name}": average for name, average in self.averages.items()}
         self.state = TrainState({**networks._asdict(), **averages}, self.optimizers, self.draws)
 
@@ -219,44 +219,39 @@ class Training:
 
     def _blurred(self, fake: Tensor) -> Tensor:
         """This worker's samples with noise on them, as the inversion is trained to read them."""
-        if self.c.read_noise == 0:
-            return fake
-        draw, shape = self.draws["noise"], (self.c.batch_size, *fake.shape[1:])
-        noise = torch.randn(shape, generator=draw, device=fake.device)
         done = self.state.samples / self.c.num_samples
         least = self.c.read_noise_left
         left = least + (1 - least) * min(1.0, max(0.0, 3 - 4 * done))  # down in the third quarter
-        return fake + left * self.c.read_noise * self.runtime.share(noise)
+        return self.perturbed.noisy(fake, left * self.c.read_noise)
 
     def _inverted(self, seen: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Noise read off this worker's samples, and modes read off them or off views of them."""
         if self.c.read_views == 0:
             return self.invert(seen, y)
+
+        views = self.perturbed.viewed(seen, self.c.read_views)
         if self.c.start == "views":  # real images alone teach h modes: else it follows bad samples
             weights = {name: w.detach() for name, w in self.inversion.named_parameters()}
-            modes = functional_call(self.inversion, weights, (self._viewed(seen), y))[1]
+            modes = functional_call(self.inversion, weights, (views, y))[1]
             z_hat, own = self.invert(seen, y)
             return z_hat, modes + 0 * own  # several workers wait for a gradient of each weight
 
-        both = torch.cat([seen, self._viewed(seen)])
+        both = torch.cat([seen, views])
         z_hat, modes = self.invert(both, torch.cat([y, y]))
         return z_hat[: len(seen)], modes[len(seen) :]
-
-    def _viewed(self, x: Tensor) -> Tensor:
-        """A view of each of this worker's images."""
-        shape = (self.c.batch_size, AFFINE_DRAWS)
-        draws = torch.rand(shape, generator=self.draws["noise"], device=x.device)
-        return affine_views(x, self.runtime.share(draws), self.c.read_views)
 
     def _group(self) -> Tensor:
         """A step of the inversion alone, towards groups of real images that their views share."""
         x = self._real(self._rows())
-        both = torch.cat([x, self._viewed(self._blurred(x))])
-        logits, views = self.invert(both)[1].split(len(x))
-        gather = self.runtime.gather
-        loss = information_loss(gather(logits), gather(views), self.prior.weights)
-        descend(self.optimizers["labels"], loss)
-        return loss
+        views = self.perturbed.viewed(self._blurred(x), self.c.read_views)
+        return learn_groups(
+            lambda images: self.invert(images)[1],
+            self.optimizers["labels"],
+            x,
+            views,
+            self.prior.weights,
+            self.runtime,
+        )
 
     def _learn_prior(self, real: Tensor) -> Tensor:
         """The prior a step towards the modes that the inversion finds in real rows."""

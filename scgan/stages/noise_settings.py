@@ -15,6 +15,7 @@ from scgan.training.settings import (
     NumSamples,
     Schedule,
     TrainingSettings,
+    chosen,
 )
 
 
@@ -185,6 +186,4 @@ OF_IMAGES = Choices(10, 0.3, 5.0, 1.0)
 
 def choices_of(c: NoiseSettings, shape: Sequence[int]) -> Choices:
     """What is set of them, the rest as is usual for samples of a shape."""
-    usual = OF_ROWS if len(shape) == 1 else OF_IMAGES
-    given = {name: getattr(c, name) for name in Choices._fields}
-    return usual._replace(**{name: value for name, value in given.items() if value is not None})
+    return chosen(c, OF_ROWS if len(shape) == 1 else OF_IMAGES)

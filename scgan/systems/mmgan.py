@@ -15,7 +15,8 @@ V, one of SGAN, RSGAN and cRaSGAN, and the whole objective are in :mod:`scgan.lo
 :math:`\tilde z` and the density of :math:`p(z \mid x)` in :mod:`scgan.nn.latent_mixture`.
 
 Source: [MMGAN], whose learning rates, length, dimension d and layers of images are not published.
-    Differs: see ``batches`` and ``straight_through`` in :class:`MMGANSettings`.
+    Differs: see ``batches``, ``straight_through`` and ``start`` in :class:`MMGANSettings`; E of
+    images learns from views of real ones.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ from scgan.metrics.objectives import Objective, cluster_uncertainty
 from scgan.nn.dcgan import Sizes, build_generator, build_reader
 from scgan.nn.latent_mixture import LatentMixture, MixtureGenerator
 from scgan.space import Choice, Float, Int, Space
-from scgan.stages.mixture_gan import MixtureSettings, Networks, assigned, fit_mixture_gan
+from scgan.stages.mixture_gan import Networks, assigned, fit_mixture_gan
+from scgan.stages.mixture_settings import MixtureSettings
 from scgan.store.artifacts import Artifact
 from scgan.training.runtime import Runtime
 
@@ -234,6 +236,7 @@ class MMGANSystem(System):
                 "gan.critic": "crasgan",  # its best on images
                 "gan.divisor": "batch",  # as it is printed
                 "gan.sigma": 0.5,  # where its experiment on moons starts
+                "gan.start": "noise",  # E learns from samples
                 "gan.r1_weight": 0.0,  # it names no penalty,
                 "gan.ema_half_life": 1e-3,  # nor an average: the last weights
                 "gan.schedule": "constant",  # nor a course of learning rates
@@ -264,6 +267,11 @@ class MMGANSystem(System):
             raise ValueError(
                 f"gan.code_dim is {c.code_dim}, whose cube has {2**c.code_dim} vertices for the "
                 f"means of {num} clusters to start from; choose at least {(num - 1).bit_length()}"
+            )
+        if c.start == "views" and data.kind == "table":
+            raise ValueError(
+                f"gan.start is views, but {data.name} is a table and only images have views; "
+                "choose noise"
             )
 
     @override

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
@@ -45,3 +45,17 @@ class TrainingSettings(Settings):
     num_samples: NumSamples
     learning_rate: LearningRate
     schedule: Schedule
+
+
+Usual = TypeVar("Usual", bound=NamedTuple)
+
+
+def chosen(c: Settings, usual: Usual) -> Usual:
+    """Settings that are set, the rest as is usual.
+
+    Args:
+        c: Has each by its name, None where it isn't set.
+        usual: What it then is.
+    """
+    given = {name: getattr(c, name) for name in usual._fields}
+    return usual._replace(**{name: value for name, value in given.items() if value is not None})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _LOSSES, _LATENT = "scgan/losses/mmgan.py", "scgan/nn/latent_mixture.py"
 _STAGE, _SYSTEM = "scgan/stages/mixture_gan.py", "scgan/systems/mmgan.py"
+_SETTINGS = "scgan/stages/mixture_settings.py"
 _MEMORY, _CLUSTERING = "scgan/clustering/in_memory.py", "scgan/metrics/clustering.py"
 _SCORES, _DEFAULT = "scgan/metrics/scores.py", "scgan/metrics/default_scores.py"
 _ASSIGNING, _COUNTING = "scgan/pipeline/assigning.py", "scgan/pipeline/counting.py"
@@ -14,6 +15,7 @@ _TESTS = {
     _LOSSES: "tests/losses/test_mmgan.py",
     _LATENT: "tests/nn/test_latent_mixture.py",
     _STAGE: "tests/systems/test_mmgan.py",
+    _SETTINGS: "tests/systems/test_mmgan.py",
     _SYSTEM: "tests/systems/test_mmgan.py",
     _MEMORY: "tests/clustering/test_in_memory.py",
     _CLUSTERING: "tests/metrics/test_clustering_metrics.py",
@@ -72,7 +74,7 @@ _CHANGES = [
         "return drawn[:num]",
     ),
     # What each network is fed.
-    (_STAGE, "straight_through=c.straight_through", "straight_through=True"),
+    (_STAGE, "c.straight_through and taught", "taught"),
     (_STAGE, "self.generate(torch.cat([y, y_prior]), z)", "self.generate(torch.cat([y, y]), z)"),
     (
         _STAGE,
@@ -80,21 +82,17 @@ _CHANGES = [
         "self.generate(torch.cat([y, y_prior]), z[0])",
     ),
     (_STAGE, "flat.view_as(x), fake.detach()", "flat.view_as(x), fake.detach().flip(0)"),
-    (_STAGE, "self.cluster(fake[len(x) :])", "self.cluster(fake[: len(x)])"),
-    (
-        _STAGE,
-        "gather(self.cluster(fake[len(x) :]))",
-        "gather(self.cluster(fake[len(x) :].detach()))",
-    ),
+    (_STAGE, "self._read(fake[len(x) :], taught", "self._read(fake[: len(x)], taught"),
+    (_STAGE, "return self.cluster(fake)", "return self.cluster(fake.detach())"),
     (_STAGE, "self.game, alpha=c.alpha)", "self.game, alpha=1.0)"),
     (_STAGE, "        self.generator.latent.hold()\n", ""),
     (_STAGE, "share(z), share(z_prior)", "share(z), share(z)"),
     (_STAGE, "Judged(real, gather(k), paired, prior,", "Judged(real, gather(k), prior, paired,"),
     (_STAGE, "real, paired, prior = (gather(part) for", "real, paired, prior = (part for"),
     (_STAGE, "number % self.c.r1_every:", "number % self.c.r1_every == 1:"),
-    (_STAGE, "self.r1_weight * self.c.r1_every * losses", "self.r1_weight * losses"),
-    (_STAGE, "0.005 if len(shape) == 1 else 0.5", "0.005"),
-    (_STAGE, "usual if self.r1_weight is None else self.r1_weight", "usual"),
+    (_STAGE, "chosen.r1_weight * self.c.r1_every * losses", "chosen.r1_weight * losses"),
+    (_SETTINGS, "OF_ROWS if len(shape) == 1 else OF_IMAGES", "OF_ROWS"),
+    (_SETTINGS, 'OF_ROWS = Choices(0.005, "noise")', 'OF_ROWS = Choices(0.5, "noise")'),
     (_STAGE, "adam(both, c.learning_rate", "adam(self.generator, c.learning_rate"),
     (_STAGE, "adam(self.critic, c.d_learning_rate", "adam(self.critic, c.learning_rate"),
     (_STAGE, "Average(self.encoder, c.ema_half_life", "Average(self.encoder, 1e9"),

@@ -68,7 +68,7 @@ _CHANGES = {
         ],
         _PLAIN: [("fake if c.teaches else fake.detach()", "fake")],
         _SYSTEM_TESTS + "test_the_inversion_reads_through_noise_and_the_discriminator_does_not": [
-            ("left * self.c.read_noise * self", "left * self"),
+            ("left * self.c.read_noise)", "left)"),
             ("max(0.0, 3 - 4 * done)", "max(0.0, 3)"),
             ("least + (1 - least) * min", "least + min"),
             ("max(0.0, 3 - 4 * done)", "max(0.0, 1 - done)"),

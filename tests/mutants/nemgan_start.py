@@ -20,21 +20,19 @@ _CHANGES = {
     (_STAGE, _ALONE): [
         ('if c.start == "views":', 'if c.start == "views" and self.state.samples < 96:'),
         ("self.state.samples >= c.start_share * c.num_samples", "True"),
-        ('descend(self.optimizers["labels"], loss)', 'descend(self.optimizers["generator"], loss)'),
     ],
     (_STAGE, _LOSS): [
-        ("gather(logits), gather(views), self", "gather(views), gather(logits), self"),
-        ("gather(views), self.prior.weights)", "gather(views), self.prior.weights * 0 + 1 / 3)"),
-        ("self._viewed(self._blurred(x))", "self._blurred(x)"),
+        ("            self.prior.weights,\n", "            self.prior.weights * 0 + 1 / 3,\n"),
+        ("self.perturbed.viewed(self._blurred(x), self.c.read_views)", "self._blurred(x)"),
     ],
     (_STAGE, _OWN + "test_samples_teach_the_generator_their_modes_but_not_h"): [
         ("{name: w.detach() for name, w in", "{name: w for name, w in"),
-        ("(self._viewed(seen), y))[1]", "(self._viewed(seen.detach()), y))[1]"),
+        ("(views, y))[1]", "(views.detach(), y))[1]"),
         ("modes + 0 * own", "modes"),
         ("modes + 0 * own", "modes + own - own.detach()"),
     ],
     (_STAGE, _OWN + "test_views_are_read_through_noise"): [
-        ("self._viewed(self._blurred(x))", "self._viewed(x)"),
+        ("self.perturbed.viewed(self._blurred(x),", "self.perturbed.viewed(x,"),
     ],
     (_STAGE, _OWN + "test_the_stored_inversion_follows_from_the_first_step"): [
         ("average.update(getattr(self, name))", "average.update(average.module)"),
@@ -64,7 +62,7 @@ _CHANGES = {
         ('c.start != "views" or self', "self"),
     ],
     (_STAGE, _VIEWS): [
-        ("share(draws), self.c.read_views)", "share(0 * draws + 0.5), 1.0)"),
+        ("viewed(seen, self.c.read_views)", "viewed(seen, 1e-6)"),
         ("z_hat[: len(seen)]", "z_hat[len(seen) :]"),
         ("modes[len(seen) :]", "modes[: len(seen)]"),
         ("torch.cat([y, y])", "torch.cat([y, y.flip(0)])"),

@@ -82,20 +82,21 @@ def test_two_workers_see_each_others_negatives(ray_head, local, local_store, tmp
 
 
 @pytest.mark.slow
-def test_two_workers_group_and_play_as_one_on_the_joined_batch(ray_head, tmp_path):
+@pytest.mark.parametrize("name", ["mmgan", "nemgan"])
+def test_two_workers_group_and_play_as_one_on_the_joined_batch(name, ray_head, tmp_path):
     from_views = {"gan.start": "views", "gan.read_views": 1.0, "gan.num_clusters": 3}
-    length = {"gan.batch_size": 32, "gan.num_samples": 32 * 20}
-    config = override(systems.load("nemgan").presets["smoke"], from_views | length)
-    spec = Spec("nemgan", DataConfig(source="digits"), config)
+    length = {"gan.batch_size": 32, "gan.num_samples": 32 * 20, "gan.start_share": 0.4}
+    config = override(systems.load(name).presets["smoke"], from_views | length)
+    spec = Spec(name, DataConfig(source="digits"), config)
     here, there = (
-        fit_stages(spec, prepare(spec), ArtifactStore(str(tmp_path / name)), executor)["gan"]
-        for name, executor in (
+        fit_stages(spec, prepare(spec), ArtifactStore(str(tmp_path / place)), executor)["gan"]
+        for place, executor in (
             ("here", LocalExecutor()),
             ("there", RayExecutor(Resources(num_workers=2))),
         )
     )
 
-    # The generator is normalised by each worker's half of a batch: what h alone learns is one.
+    # The generator is normalised by each worker's half of a batch: what h or E alone learns is one.
     curves = (here.artifact.meta["curve"], there.artifact.meta["curve"])
     for ours, theirs in zip(*(curve[:8] for curve in curves), strict=True):
         assert ours.keys() == theirs.keys() == {"samples", "information"}

@@ -39,6 +39,7 @@ SMALL = {
     "gan.r1_weight": 0.05,
     "gan.ema_half_life": 2,
     "gan.sigma_floor": 0.5,
+    "gan.start": "noise",
 }
 
 
@@ -50,9 +51,9 @@ def settings(**changes):
     return override(SYSTEM.presets["default"], {**SMALL, **changes})
 
 
-def fitted(data, config):
+def fitted(data, config, **where):
     (stage,) = SYSTEM.stages(data)
-    return stage.fit(stage.view(config), ("all",), Inputs(data, {}, 0), Runtime())
+    return stage.fit(stage.view(config), ("all",), Inputs(data, {}, 0), Runtime(**where))
 
 
 def networks_of(c, shape, weights):
@@ -124,10 +125,12 @@ def by_hand(c, data, steps):
     return averages, losses
 
 
-def test_the_penalty_is_as_usual_for_rows_or_for_images():
+def test_penalty_and_start_are_as_usual_for_rows_or_for_images():
     usual = mixture_gan.MixtureSettings()
-    assert (usual.penalty((5,)), usual.penalty((1, 28, 28))) == (0.005, 0.5)
-    assert mixture_gan.MixtureSettings(r1_weight=0.0).penalty((1, 28, 28)) == 0
+    found = mixture_gan.choices_of(usual, (5,)), mixture_gan.choices_of(usual, (1, 28, 28))
+    assert found == ((0.005, "noise"), (0.5, "views"))
+    given = mixture_gan.MixtureSettings(r1_weight=0.0, start="noise")
+    assert mixture_gan.choices_of(given, (1, 28, 28)) == (0, "noise")
 
 
 @pytest.mark.parametrize(
@@ -309,11 +312,8 @@ def test_starts_side_by_side_are_taken_up_where_they_were():
         def save(self, state):
             kept.append(state)
 
-    (stage,) = SYSTEM.stages(data)
-    inputs = Inputs(data, {}, 0)
     for until in (80, None):
-        runtime = Runtime(checkpoints=Kept(), until=until)
-        artifact = stage.fit(stage.view(config), ("all",), inputs, runtime)
+        artifact = fitted(data, config, checkpoints=Kept(), until=until)
     assert all(torch.equal(artifact.tensors[key], whole.tensors[key]) for key in whole.tensors)
     assert artifact.meta["information"] == whole.meta["information"]
 
@@ -409,6 +409,8 @@ def test_a_small_cube_is_refused_and_streams_are_not_taken():
     SYSTEM.check(settings(**{"gan.num_clusters": 16}), data)
     with pytest.raises(ValueError, match="gan.code_dim is 4, whose cube has 16 vertices .* 5$"):
         SYSTEM.check(settings(**{"gan.num_clusters": 17}), data)
+    with pytest.raises(ValueError, match="ring is a table and only images have views; .* noise$"):
+        SYSTEM.check(settings(**{"gan.start": "views"}), data)
     assert SYSTEM.stages(replace(data, stream=object())) == ()
     names = {"sliced_wasserstein", "energy_distance", "c2st_error", "cluster_uncertainty"}
     assert set(SYSTEM.objectives(data)) == names

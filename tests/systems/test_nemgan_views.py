@@ -99,17 +99,8 @@ def test_the_stored_inversion_follows_from_the_first_step(digits):
         assert_close(average.get_parameter(name), weight)
 
 
-def test_bars_and_discs_of_unequal_numbers_are_told_apart_by_their_shares(digits):
-    """Sizes and places differ more within a shape than shapes do from each other."""
-    draw = torch.Generator().manual_seed(0)
-    y = (torch.rand(600, generator=draw) < 0.3).long()
-    axis = torch.linspace(-1, 1, 28)
-    right, down, size = (torch.rand(3, 600, generator=draw) - 0.5)[:, :, None, None]
-    across, along = axis[None, None, :] - 0.4 * right, axis[None, :, None] - 0.4 * down
-    disc = across.square() + along.square() < (0.5 + 0.3 * size).square()
-    bar = (across.abs() < 0.12) & (along.abs() < 0.7 + 0.3 * size)
-    shapes = torch.where(y[:, None, None].bool(), bar, disc)[:, None]
-    images = (255 * shapes).to(torch.uint8)
+def test_shapes_of_unequal_numbers_are_told_apart_by_their_shares(digits, bars_and_discs):
+    images, y = bars_and_discs(0.3)
     data = replace(digits, train=images, test=images, train_labels=None, test_labels=None)
 
     changes = {"weights": (0.7, 0.3), "num_clusters": 2, "batch_size": 64, "read_noise": 0.2}
