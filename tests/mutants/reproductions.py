@@ -21,6 +21,10 @@ _CHANGES = {
         ('presets["default"], budget)', 'presets["default"], 1.0)'),
         ("for model in MODELS if model != UNPAIRED], TABLE_1", "for model in MODELS], TABLE_1"),
         ("[PAIRED, UNPAIRED], TABLE_2", "[PAIRED, UNPAIRED], TABLE_1"),
+        (
+            '_BY_SAMPLES = {"gan.critic": "crasgan", "gan.start": "noise"}',
+            '_BY_SAMPLES = {"gan.critic": "crasgan"}',
+        ),
         ("beside[number]", "beside[0]"),
         ("if (result.cell.row, result.cell.column) == (data, model)", "if result.cell.row == data"),
         ("_has_classes(data):", "data:"),
