@@ -209,7 +209,7 @@ class MixtureTraining:
             logits = self.critic(torch.cat([x, fake]))[:, 0]
             prior_scores = self.runtime.gather(self._read(fake[len(x) :], taught=taught))
             judged = self._judged(logits, *clusters)
-            loss = generator_loss(judged, prior_scores, self.game, alpha=c.alpha)
+            loss = generator_loss(judged, prior_scores, self.game, alpha=self.chosen.alpha)
             losses["g_loss"], losses["cross_entropy"] = loss.g_loss, loss.cross_entropy
             return loss.total
 

@@ -39,8 +39,11 @@ class MixtureSettings(TrainingSettings):
         description="adversarial loss: sgan, rsgan or crasgan; rsgan is the paper's best on moons, "
         "and sees how much data each cluster has, to which crasgan's means are blind",
     )
-    alpha: float = Field(
-        1.0, ge=0, description="weight of the clusters' cross-entropy, 1 in the paper"
+    alpha: float | None = Field(
+        None,
+        ge=0,
+        description="weight of the clusters' cross-entropy; none for 1 of rows, as in the paper, "
+        "and 0.3 of images, whose samples it else draws away from the data",
     )
     batches: Batches = Field(
         "both",
@@ -87,7 +90,7 @@ class MixtureSettings(TrainingSettings):
         None,
         ge=0,
         description="of the critic's gradient penalty; none for 0.005 of rows, as without any the "
-        "moons' clusters turn and dissolve, and 0.5 of images, whose clusters are one shape each "
+        "moons' clusters turn and dissolve, and 3 of images, whose clusters are one shape each "
         "without it",
     )
     r1_every: int = Field(
@@ -116,12 +119,13 @@ class MixtureSettings(TrainingSettings):
 class Choices(NamedTuple):
     """Settings whose usual values differ between rows and images."""
 
+    alpha: float
     r1_weight: float
     start: StartName
 
 
-OF_ROWS = Choices(0.005, "noise")
-OF_IMAGES = Choices(0.5, "views")
+OF_ROWS = Choices(1.0, 0.005, "noise")
+OF_IMAGES = Choices(0.3, 3.0, "views")
 
 
 def choices_of(c: MixtureSettings, shape: Sequence[int]) -> Choices:

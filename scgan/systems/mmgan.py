@@ -229,13 +229,14 @@ class MMGANSystem(System):
             MMGANConfig(),
             {"gan.num_samples": 128_000},  # 1,000 steps: ring's modes are found, moons are cut
         ),
-        # What is published; alpha, the floor, two layers of 128 and Adam's betas are the defaults.
+        # What is published; the floor, two layers of 128 and Adam's betas are the defaults.
         "paper": preset(
             MMGANConfig(),
             {
                 "gan.critic": "crasgan",  # its best on images
                 "gan.divisor": "batch",  # as it is printed
                 "gan.sigma": 0.5,  # where its experiment on moons starts
+                "gan.alpha": 1.0,
                 "gan.start": "noise",  # E learns from samples
                 "gan.r1_weight": 0.0,  # it names no penalty,
                 "gan.ema_half_life": 1e-3,  # nor an average: the last weights

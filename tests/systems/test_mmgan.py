@@ -125,12 +125,12 @@ def by_hand(c, data, steps):
     return averages, losses
 
 
-def test_penalty_and_start_are_as_usual_for_rows_or_for_images():
+def test_weights_and_start_are_as_usual_for_rows_or_for_images():
     usual = mixture_gan.MixtureSettings()
     found = mixture_gan.choices_of(usual, (5,)), mixture_gan.choices_of(usual, (1, 28, 28))
-    assert found == ((0.005, "noise"), (0.5, "views"))
+    assert found == ((1.0, 0.005, "noise"), (0.3, 3.0, "views"))
     given = mixture_gan.MixtureSettings(r1_weight=0.0, start="noise")
-    assert mixture_gan.choices_of(given, (1, 28, 28)) == (0, "noise")
+    assert mixture_gan.choices_of(given, (1, 28, 28)) == (0.3, 0, "noise")
 
 
 @pytest.mark.parametrize(
