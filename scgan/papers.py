@@ -91,6 +91,14 @@ PAPERS: dict[str, Paper] = {
         2017,
         "Learning discrete representations via information maximizing self-augmented training",
     ),
+    "DRS": Paper(
+        "Azadi, Olsson, Darrell, Goodfellow, Odena", 2019, "Discriminator rejection sampling"
+    ),
+    "CATBOOST": Paper(
+        "Prokhorenkova, Gusev, Vorobev, Dorogush, Gulin",
+        2018,
+        "CatBoost: unbiased boosting with categorical features",
+    ),
     "KNN-KL": Paper(
         "Wang, Kulkarni, Verdú",
         2009,

@@ -42,6 +42,8 @@ SHOWN = (  # those that a set has, in this order
     "energy_distance",
     "density",
     "coverage",
+    "closer_share",
+    "detection_xgboost",
 )
 
 
@@ -69,6 +71,7 @@ VARIANTS: Mapping[str, Variant] = {
     "a Gaussian a cluster": Variant({"mappers.kind": "gaussian"}),
     "a flow a cluster": Variant({"mappers.kind": "flow"}),
     "encoder at its start": Variant({"encoder.num_samples": 512}),
+    "samples accepted": Variant({"decoder.ratio_trees": 2000}),
     "noise as trained": Variant({"decoder.noise_spread": None}),
     "no noise": Variant({"decoder.noise_scale": 0.0, "decoder.noise_spread": None}),
     "margins not matched": Variant({"decoder.match_margins": False}),

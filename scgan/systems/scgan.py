@@ -11,9 +11,11 @@ Source: [SCGAN], which publishes no hyper-parameters: the defaults are ours.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -79,6 +81,7 @@ class SCGANModel:
         self.trained_latent = config.decoder.latent
         stored = artifacts["decode"]
         self.margins = {name: decode.load_margins(stored, name).to(device) for name in LATENTS}
+        self.acceptance = decode.load_acceptance(stored, device)
 
         mapped = artifacts["map"].meta
         self.mapper_distances: list[float] = mapped["quality"]
@@ -117,10 +120,12 @@ class SCGANModel:
         """
         name = latent or self.trained_latent
         source, margins, rows = self.latents[name], self.margins[name], list[Tensor]()
-        for start in range(0, num, chunk):
-            eps = source.sample(min(chunk, num - start), generator, cluster)
-            x = by_rows(self.decoder, eps, self.decoder.noise(len(eps), generator))
-            rows.append(margins(x))
+        trees = self.acceptance if name == self.trained_latent else None
+        while (missing := num - sum(map(len, rows))) > 0:
+            wanted = missing if trees is None else math.ceil(missing / float(trees.rate))
+            eps = source.sample(min(chunk, wanted), generator, cluster)
+            x = margins(by_rows(self.decoder, eps, self.decoder.noise(len(eps), generator)))
+            rows.append(x if trees is None else trees.accepted(x, generator)[:missing])
         return torch.cat(rows) if rows else torch.empty(0, self.decoder.output.out_features)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -184,36 +189,14 @@ IN_MEMORY = (
     DECODE,
 )
 
+_by_file = partial(Stage, merge=shards.merge_tables, by_file=True)
+
 STREAMED = (
-    Stage(
-        "shards",
-        (),
-        (),
-        shards.shard,
-        units=shards.part_units,
-        merge=shards.merge_tables,
-        by_file=True,
-    ),
+    _by_file("shards", (), (), shards.shard, units=shards.part_units),
     replace(ENCODE, needs=("shards",)),
-    Stage(
-        "embed",
-        ("encoder",),
-        ("shards", "encode"),
-        shards.embed,
-        units=shards.shard_units,
-        merge=shards.merge_tables,
-        by_file=True,
-    ),
+    _by_file("embed", ("encoder",), ("shards", "encode"), shards.embed, units=shards.shard_units),
     Stage("cluster", ("clusters",), ("embed",), cluster.cluster_shards, version=3),
-    Stage(
-        "partition",
-        (),
-        ("embed", "cluster"),
-        shards.partition,
-        units=shards.shard_units,
-        merge=shards.merge_tables,
-        by_file=True,
-    ),
+    _by_file("partition", (), ("embed", "cluster"), shards.partition, units=shards.shard_units),
     replace(MAP, needs=("cluster", "partition")),
     replace(DECODE, needs=("shards", "embed", "cluster", "map")),
 )

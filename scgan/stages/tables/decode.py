@@ -17,7 +17,9 @@ from scgan.nn.critics import Critic
 from scgan.nn.mappers import Whitening
 from scgan.nn.margins import Margins
 from scgan.nn.mlp import by_rows
+from scgan.nn.ratio_trees import RatioTrees
 from scgan.nn.subspace import SubspaceDecoder
+from scgan.stages.tables.accept import fit_acceptance
 from scgan.stages.tables.cluster import ClusteredCodes
 from scgan.stages.tables.decoder_settings import DecoderSettings
 from scgan.stages.tables.latents import LATENTS, LatentName, latent_model
@@ -99,6 +101,17 @@ def load_margins(artifact: Artifact, latent: LatentName) -> Margins:
     return margins
 
 
+def load_acceptance(artifact: Artifact, device: torch.device) -> RatioTrees | None:
+    """By what samples of the latent model in training are accepted; None where all are."""
+    section = artifact.section("accept")
+    if not section:
+        return None
+    num_trees, depth = section["columns"].shape
+    trees = RatioTrees(num_trees, depth)
+    trees.load_state_dict(section)
+    return trees.to(device)
+
+
 def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 3: reconstruct x from its code with fixed noise, generate from latents with random.
 
@@ -146,11 +159,24 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         return losses
 
     curve = train(state, step, c, name="decode", runtime=runtime)
+    return Artifact(_finished(config, average.module, codes, rows, inputs), {"curve": curve})
+
+
+def _finished(
+    config: Any, decoder: SubspaceDecoder, eps: Tensor, x: Tensor, inputs: Inputs
+) -> dict[str, Tensor]:
+    """What is stored of a trained decoder, its noise scaled, its samples held to the data."""
+    c: DecoderSettings = config.decoder
     if c.noise_spread is not None:
         seed = inputs.generator("decode", "noise").initial_seed()
-        spread_noise(average.module, codes, rows, c.noise_spread, seed)
-    tensors = named_weights("decoder", average.module)
-    return Artifact(tensors | _margins(config, average.module, inputs, device), {"curve": curve})
+        spread_noise(decoder, eps, x, c.noise_spread, seed)
+    tensors = named_weights("decoder", decoder)
+    tensors |= _margins(config, decoder, inputs, x.device)
+    if c.ratio_trees:
+        margins = load_margins(Artifact(tensors), c.latent).to(x.device)
+        trees = fit_acceptance(config, decoder, margins, x, inputs)
+        tensors |= named_weights("accept", trees)
+    return tensors
 
 
 def _optimizers(

@@ -87,6 +87,16 @@ class DecoderSettings(TrainingSettings):
         description="whether samples of columns that are modelled by ranks are brought to the "
         "data's distribution, column by column, once the decoder is trained; ours",
     )
+    ratio_trees: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="most boosted trees by which, at the end, it is learned how much denser the "
+        "data are than samples, which are then accepted by that ratio: what a classifier tells "
+        "falls to less than half, and sampling takes three to eight times as long; 0 accepts all; "
+        "ours",
+    )
+    ratio_depth: int = Field(5, ge=1, le=10, description="levels of these trees")
     orthogonality_weight: float = Field(
         1.0, ge=0, description="of how far the bases of the noise are from orthonormal"
     )

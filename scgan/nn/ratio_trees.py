@@ -1,0 +1,292 @@
+r"""How much denser data are than samples, by boosted trees, and samples accepted by it.
+
+.. math:: f(x) = \sum_t v_t(\ell_t(x)) \approx \log \frac{p(x)}{q(x)}
+
+p is the data's density, q that of what is drawn. Trees are symmetric: all nodes of a level ask the
+same question, :math:`x_j > c`, so that a leaf is a number of as many bits as there are levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+NUM_BINS = 64  # quantiles of a column that a question may be about
+LEARNING_RATE = 0.2
+SUBSAMPLE = 0.5  # share of the rows that a tree's questions are chosen by
+PRIOR = 20.0  # rows of the data by which both masses of a leaf are raised
+HELD_OUT = 0.1  # share of the rows by which the number of trees is chosen
+PATIENCE = 30  # trees after which there are no more if held-out rows are told no better
+MARGIN_ROUNDS = 2  # of trees of one column each, at the end, on samples that were not used
+BOUND_LEVEL = 0.999  # share of samples whose ratio is below the one that is always accepted
+LEAST_CHANCE = 1e-3  # of any sample to be accepted, so that drawing ends
+
+
+class Tree(NamedTuple):
+    """A symmetric tree: columns and cuts of its levels, ``[L]``, values of its leaves."""
+
+    columns: Tensor
+    cuts: Tensor
+    values: Tensor
+
+    def leaves(self, turned: Tensor) -> Tensor:
+        """The leaf of each row, of columns ``[D, N]``: ``[N]``."""
+        return _as_number(turned[self.columns] > self.cuts[:, None])
+
+    def at(self, turned: Tensor) -> Tensor:
+        """The value of each row, of columns ``[D, N]``: ``[N]``."""
+        return self.values[self.leaves(turned)]
+
+
+def _as_number(answers: Tensor) -> Tensor:
+    """Leaves ``[N]`` by the answers of each level, ``[L, N]``, the first being the lowest bit."""
+    bits = 2 ** torch.arange(len(answers), device=answers.device)
+    return (answers * bits[:, None]).sum(0)
+
+
+class RatioTrees(nn.Module):
+    """A sum of symmetric trees.
+
+    Args:
+        num_trees: T.
+        depth: L, levels of a tree.
+
+    Attributes:
+        columns: The question of each level: which column, ``[T, L]``.
+        cuts: And what it is compared with, ``[T, L]``.
+        values: Of each leaf, ``[T, 2 ** L]``.
+        bound: Log ratio from which on a sample is accepted for certain.
+        rate: Share of the samples that is accepted.
+    """
+
+    def __init__(self, num_trees: int, depth: int) -> None:
+        super().__init__()
+        self.columns: Tensor
+        self.cuts: Tensor
+        self.values: Tensor
+        self.bound: Tensor
+        self.rate: Tensor
+        self.register_buffer("columns", torch.zeros(num_trees, depth, dtype=torch.long))
+        self.register_buffer("cuts", torch.zeros(num_trees, depth))
+        self.register_buffer("values", torch.zeros(num_trees, 2**depth))
+        self.register_buffer("bound", torch.zeros(()))
+        self.register_buffer("rate", torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Log ratios of rows ``[N, D]``, ``[N]``."""
+        turned, total = x.T.contiguous(), x.new_zeros(len(x))
+        for tree in map(Tree, self.columns, self.cuts, self.values):
+            total += tree.at(turned)
+        return total
+
+    def accepted(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """The samples that are kept of ``[N, D]``: of twice the ratio, twice as many.
+
+        Source: [DRS]. Differs: the ratio is the trees', not the discriminator's.
+        """
+        u = torch.rand(len(x), generator=generator, device=x.device)
+        return x[u < self.chances(self(x))]
+
+    def chances(self, log_ratios: Tensor) -> Tensor:
+        """Of samples to be accepted, by their log ratios, ``[N]``."""
+        return (log_ratios - self.bound).exp().clamp(LEAST_CHANCE, 1)
+
+
+class Compared(NamedTuple):
+    """Data and samples that a tree is grown on.
+
+    Args:
+        real: Bin of each value of the data, ``[D, N]``.
+        drawn: Of the samples, ``[D, M]``.
+        weights: Of the samples, ``[M]``, summing to 1.
+    """
+
+    real: Tensor
+    drawn: Tensor
+    weights: Tensor
+
+    def some(self, generator: torch.Generator) -> Compared:
+        """A random part of either."""
+        device = self.weights.device
+        real, drawn = (
+            torch.rand(rows.shape[1], generator=generator, device=device) < SUBSAMPLE
+            for rows in (self.real, self.drawn)
+        )
+        weights = self.weights[drawn]
+        return Compared(self.real[:, real], self.drawn[:, drawn], weights / weights.sum())
+
+    def masses(self, real: Tensor, drawn: Tensor, num: int) -> tuple[Tensor, Tensor]:
+        """Shares of data and of samples that have each number, of ``[..., N]``: ``[num]``."""
+        p = torch.bincount(real.flatten(), minlength=num) / self.real.shape[1]
+        weights = self.weights.expand(drawn.shape).flatten()
+        return p.double(), torch.bincount(drawn.flatten(), weights, minlength=num)
+
+
+def fit_ratio_trees(
+    real: Tensor,
+    draw: Callable[[int], Tensor],
+    *,
+    num_trees: int,
+    depth: int,
+    num_drawn: int,
+    generator: torch.Generator,
+) -> RatioTrees:
+    r"""Boost trees until held-out rows are told no better.
+
+    Each raises Donsker and Varadhan's bound of the divergence,
+    :math:`\mathbb{E}_p f - \log \mathbb{E}_q e^f \leq D_\mathrm{KL}(p \Vert q)`: a leaf's value is
+    the logarithm of its share of the data over that of the samples, as they are weighed by then,
+    shrunk. Trees of a column each, on new samples, are the last, so that what is accepted has the
+    data's margins.
+
+    Args:
+        real: Rows of the data, ``[N, D]``.
+        draw: Draws so many samples.
+        num_trees: At most so many, beside those of a column each.
+        depth: L.
+        num_drawn: Samples to compare with, drawn twice.
+        generator: Of subsets, where the rows lie.
+
+    Source: [DRS] for what it is for, [CATBOOST] for symmetric trees.
+    """
+    levels = torch.linspace(0, 1, NUM_BINS + 1, dtype=torch.double, device=real.device)[1:-1]
+    cuts = real.double().quantile(levels, dim=0).float().T.contiguous()  # [D, NUM_BINS - 1]
+    trees = _boosted(real, draw(num_drawn), cuts, num_trees, depth, generator)
+
+    turned = draw(num_drawn).T.contiguous()
+    log_w = sum((tree.at(turned) for tree in trees), turned.new_zeros(turned.shape[1]))
+    bins = _bins(real.T.contiguous(), cuts), _bins(turned, cuts)
+    for column in list(range(len(cuts))) * MARGIN_ROUNDS:
+        compared = Compared(*bins, log_w.double().softmax(0))
+        trees.append(grow(compared, compared, cuts, depth, 1.0, [column]))
+        log_w = log_w + trees[-1].at(turned)
+
+    made = RatioTrees(len(trees), depth).to(real.device)
+    buffers = (made.columns, made.cuts, made.values)
+    for buffer, parts in zip(buffers, zip(*trees, strict=True), strict=True):
+        buffer.copy_(torch.stack(parts))
+    made.bound.copy_(log_w.double().quantile(BOUND_LEVEL))
+    made.rate.copy_(made.chances(log_w).mean())
+    return made
+
+
+def _boosted(
+    real: Tensor,
+    drawn: Tensor,
+    cuts: Tensor,
+    num_trees: int,
+    depth: int,
+    generator: torch.Generator,
+) -> list[Tree]:
+    """Trees of all columns, as many as held-out rows want."""
+    real = real[torch.randperm(len(real), generator=generator, device=real.device)]
+    real_test, real = _held_out(real)
+    drawn_test, drawn = _held_out(drawn)
+    bins = _bins(real, cuts), _bins(drawn, cuts)
+    f, f_real, f_drawn = (rows.new_zeros(rows.shape[1]) for rows in (drawn, real_test, drawn_test))
+
+    trees: list[Tree] = []
+    best, kept = 0.0, 0
+    while len(trees) < min(num_trees, kept + PATIENCE):
+        compared = Compared(*bins, f.double().softmax(0))
+        every = list(range(len(cuts)))
+        tree = grow(compared.some(generator), compared, cuts, depth, LEARNING_RATE, every)
+        trees.append(tree)
+        f, f_real, f_drawn = (
+            sums + tree.at(rows)
+            for sums, rows in ((f, drawn), (f_real, real_test), (f_drawn, drawn_test))
+        )
+        bound = float(f_real.double().mean() - f_drawn.double().exp().mean().log())
+        if bound > best:
+            best, kept = bound, len(trees)
+    return trees[:kept]
+
+
+def _held_out(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Columns ``[D, N]`` of the first of rows ``[N, D]``, and of the others."""
+    num = int(HELD_OUT * len(rows))
+    return rows[:num].T.contiguous(), rows[num:].T.contiguous()
+
+
+def _bins(turned: Tensor, cuts: Tensor) -> Tensor:
+    """How many of its column's cuts each value is above, ``[D, N]``."""
+    return torch.searchsorted(cuts, turned)
+
+
+def grow(
+    some: Compared,
+    compared: Compared,
+    cuts: Tensor,
+    depth: int,
+    learning_rate: float,
+    columns: Sequence[int],
+) -> Tree:
+    r"""A tree whose leaves tell data from samples best, level by level.
+
+    A level's question is that of the largest :math:`\sum_\ell P_\ell \log \frac{P_\ell + e}
+    {Q_\ell + e}` over leaves, of shares P of the data and Q of the samples.
+
+    Args:
+        some: What questions are chosen by.
+        compared: What values are taken from.
+        cuts: Where columns may be cut, ``[D, B - 1]``.
+        depth: Levels.
+        learning_rate: What values are multiplied by.
+        columns: That questions may be about.
+    """
+    prior, parts = PRIOR / compared.real.shape[1], (some.real[columns], some.drawn[columns])
+    leaves: list[Tensor | int] = [0, 0]
+    asked = []
+
+    for level in range(depth):
+        told = _told(some, parts, leaves, (2**level, len(columns), cuts.shape[1] + 1), prior)
+        place, cut = divmod(int(told.argmax()), cuts.shape[1])
+        asked.append((columns[place], cut))
+        leaves = [
+            leaf + (rows[place] > cut) * 2**level for leaf, rows in zip(leaves, parts, strict=True)
+        ]
+
+    which, where = torch.tensor(asked, device=cuts.device).T
+    real, drawn = (
+        _as_number(rows[which] > where[:, None]) for rows in (compared.real, compared.drawn)
+    )
+    p, q = compared.masses(real, drawn, 2**depth)
+    return Tree(which, cuts[which, where], (learning_rate * _log_ratio(p, q, prior)).float())
+
+
+def _told(
+    some: Compared,
+    parts: tuple[Tensor, Tensor],
+    leaves: Sequence[Tensor | int],
+    shape: tuple[int, int, int],
+    prior: float,
+) -> Tensor:
+    """What each question would tell, ``[C, B - 1]``, of columns ``parts`` ``[C, N]``, ``[C, M]``.
+
+    Args:
+        some: Whose masses they are.
+        parts: Bins of data and samples.
+        leaves: Which they are in, ``[N]`` and ``[M]``.
+        shape: Leaves, columns and bins.
+        prior: That masses are raised by.
+    """
+    num_leaves, num_columns, num_bins = shape
+    places = torch.arange(num_columns, device=parts[0].device)[:, None] * num_bins
+    real, drawn = (
+        leaf * (num_columns * num_bins) + places + rows
+        for leaf, rows in zip(leaves, parts, strict=True)
+    )
+    masses = some.masses(real, drawn, num_leaves * num_columns * num_bins)
+    p, q = (mass.view(shape).cumsum(2) for mass in masses)
+    sides = ((p[..., :-1], q[..., :-1]), (p[..., -1:] - p[..., :-1], q[..., -1:] - q[..., :-1]))
+    return sum(
+        ((real * _log_ratio(real, drawn, prior)).sum(0) for real, drawn in sides),
+        p.new_zeros(num_columns, num_bins - 1),
+    )
+
+
+def _log_ratio(p: Tensor, q: Tensor, prior: float) -> Tensor:
+    return ((p + prior) / (q.clamp(min=0) + prior)).log()

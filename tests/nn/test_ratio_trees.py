@@ -1,0 +1,181 @@
+"""Trees that tell how much denser data are than samples, against loops and known densities."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+from scipy import stats
+from torch.distributions import MultivariateNormal, Normal
+
+from scgan.nn import ratio_trees
+from scgan.nn.ratio_trees import Compared, RatioTrees, Tree, fit_ratio_trees, grow
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(num, seed, std=1.0, dim=2):
+    return std * torch.randn(num, dim, generator=seeded(seed))
+
+
+def test_a_sum_of_trees_is_a_loop_over_their_questions():
+    trees = RatioTrees(3, 2)
+    trees.columns.copy_(torch.tensor([[0, 1], [1, 1], [2, 0]]))
+    trees.cuts.copy_(torch.tensor([[0.0, 0.5], [-1.0, 1.0], [0.2, 0.2]]))
+    trees.values.copy_(torch.arange(12.0).view(3, 4) ** 2)
+    x = normal(50, 1, dim=3)
+    x[0] = torch.tensor([0.0, 0.5, 0.2])  # on the cuts, that is not above them
+    for row, found in zip(x, trees(x), strict=True):
+        total = 0.0
+        for columns, cuts, values in zip(trees.columns, trees.cuts, trees.values, strict=True):
+            leaf = 0
+            for level in range(2):
+                leaf += 2**level if row[columns[level]] > cuts[level] else 0
+            total += float(values[leaf])
+        assert float(found) == pytest.approx(total)
+
+
+def compared_of(real, drawn, weights, cuts):
+    bins = [torch.stack([(x[:, [j]] > cuts[j]).sum(1) for j in range(2)]) for x in (real, drawn)]
+    return Compared(*bins, weights)
+
+
+def test_a_tree_asks_what_tells_most_and_says_by_how_much_the_data_are_more():
+    """Depth two: the best first question, then the best second one given the first."""
+    real, drawn = normal(300, 1) + torch.tensor([0.5, 0.0]), normal(700, 2)
+    weights = torch.rand(700, generator=seeded(3)).double().softmax(0)
+    cuts = torch.tensor([[-1.0, -0.3, 0.2, 0.9], [-0.8, 0.1, 0.4, 1.1]])
+    compared = compared_of(real, drawn, weights, cuts)
+    e = ratio_trees.PRIOR / 300
+
+    def leaves(x, questions):
+        number = torch.zeros(len(x), dtype=torch.long)
+        for level, (column, cut) in enumerate(questions):
+            number += (x[:, column] > cuts[column, cut]) * 2**level
+        return number
+
+    def masses(questions):
+        for leaf in range(2 ** len(questions)):
+            p = (leaves(real, questions) == leaf).double().mean()
+            q = weights[leaves(drawn, questions) == leaf].sum()
+            yield float(p), float(q)
+
+    def told(questions):
+        return sum(p * math.log((p + e) / (q + e)) for p, q in masses(questions))
+
+    asked = []
+    for _ in range(2):
+        asked.append(max(itertools.product((0, 1), range(4)), key=lambda q: told([*asked, q])))
+    tree = grow(compared, compared, cuts, 2, 0.3, [0, 1])
+    assert tree.columns.tolist() == [column for column, _ in asked]
+    assert tree.cuts.tolist() == [float(cuts[question]) for question in asked]
+    values = [0.3 * math.log((p + e) / (q + e)) for p, q in masses(asked)]
+    assert tree.values.tolist() == pytest.approx(values, abs=1e-6)
+
+    only = grow(compared, compared, cuts, 2, 0.3, [1])
+    assert only.columns.tolist() == [1, 1]
+
+
+def test_questions_are_chosen_by_a_part_and_values_are_of_all():
+    real, drawn = normal(400, 1), normal(400, 2)
+    cuts = torch.zeros(2, 1)
+    weights = torch.full((400,), 1 / 400).double()
+    all_rows = compared_of(real, drawn, weights, cuts)
+    shifted = compared_of(real + torch.tensor([0.0, 3.0]), drawn, weights, cuts)
+    tree = grow(shifted, all_rows, cuts, 1, 1.0, [0, 1])
+    assert tree.columns.tolist() == [1]
+    assert tree.values.abs().max() < 0.3  # in all rows the column is the same
+    part = all_rows.some(seeded())
+    assert 0.4 < part.real.shape[1] / 400 < 0.6 and 0.4 < part.drawn.shape[1] / 400 < 0.6
+    assert float(part.weights.sum()) == pytest.approx(1)
+
+
+def fitted(real, draw, seed=0, **changes):
+    how = {"num_trees": 200, "depth": 3, "num_drawn": 20_000, **changes}
+    return fit_ratio_trees(real, draw, generator=seeded(seed), **how)
+
+
+def test_the_log_ratio_of_two_known_densities_is_found():
+    draws = itertools.count(10)
+    trees = fitted(normal(5000, 1), lambda num: normal(num, next(draws), 1.5))
+    x = normal(4000, 2)
+    true = (Normal(0, 1).log_prob(x) - Normal(0, 1.5).log_prob(x)).sum(1)
+    found = trees(x)
+    assert torch.corrcoef(torch.stack([found, true]))[0, 1] > 0.93
+    assert (found - found.mean() - (true - true.mean())).abs().mean() < 0.15
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_accepted_samples_have_the_datas_distribution(seed):
+    """Dependent columns, of independent wider ones."""
+    joint = MultivariateNormal(torch.zeros(2), torch.tensor([[1.0, 0.8], [0.8, 1.0]]))
+    torch.manual_seed(seed)
+    real, draws = joint.sample((8000,)), itertools.count(100 * seed + 10)
+    trees = fitted(real, lambda num: normal(num, next(draws), 1.3), seed)
+    drawn = normal(60_000, 5, 1.3)
+    x = trees.accepted(drawn, seeded(6))
+    assert len(x) / 60_000 == pytest.approx(float(trees.rate), rel=0.05)
+    assert torch.corrcoef(x.T)[0, 1] == pytest.approx(0.8, abs=0.05)
+    for column in (0, 1):
+        assert stats.ks_2samp(x[:, column], real[:, column]).statistic < 0.03
+        assert stats.kstest(drawn[:, column], "norm").statistic > 0.06
+    turned = (x[:, 0] - x[:, 1]) / math.sqrt(0.4)
+    assert stats.kstest(turned, "norm").statistic < 0.05
+
+
+def test_the_margins_are_the_datas_where_few_trees_leave_them():
+    draws, real = itertools.count(10), normal(5000, 1)
+    trees = fitted(real, lambda num: normal(num, next(draws), 1.5), num_trees=1)
+    assert len(trees.columns) == 1 + 2 * ratio_trees.MARGIN_ROUNDS
+    x = trees.accepted(normal(40_000, 5, 1.5), seeded(6))
+    assert x.std(0).tolist() == pytest.approx([1.0, 1.0], abs=0.06)
+
+
+def test_of_samples_that_are_as_the_data_hardly_a_tree_is_kept():
+    draws = itertools.count(10)
+    trees = fitted(normal(2000, 1), lambda num: normal(num, next(draws)))
+    assert len(trees.columns) < 40
+    assert trees.rate > 0.6
+
+
+def test_the_two_times_that_samples_are_drawn_they_are_new_and_as_many_as_are_asked_for():
+    draws, asked = itertools.count(10), []
+
+    def draw(num):
+        asked.append(num)
+        return normal(num, next(draws), 1.5)
+
+    fitted(normal(500, 1), draw, num_drawn=3000)
+    assert asked == [3000, 3000]
+
+
+def test_a_sample_is_accepted_by_its_ratio_to_the_bound_and_never_refused_for_certain():
+    trees = RatioTrees(1, 1)
+    trees.bound.fill_(1.0)
+    ratios = torch.tensor([2.0, 1.0, 0.0, -50.0])
+    expected = [1.0, 1.0, math.exp(-1), ratio_trees.LEAST_CHANCE]
+    assert trees.chances(ratios).tolist() == pytest.approx(expected)
+
+    trees.values.copy_(torch.tensor([[0.0, 1.0]]))
+    x = torch.tensor([[-1.0], [1.0]]).repeat(20_000, 1)
+    kept = trees.accepted(x, seeded())
+    assert (kept > 0).sum() == 20_000
+    assert (kept < 0).sum() / 20_000 == pytest.approx(math.exp(-1), abs=0.02)
+
+
+def test_the_bound_is_where_all_but_a_thousandth_of_the_samples_are_below():
+    draws = itertools.count(10)
+    trees = fitted(normal(3000, 1), lambda num: normal(num, next(draws), 1.5))
+    ratios = trees(normal(50_000, 3, 1.5))
+    assert (ratios > trees.bound).float().mean() < 0.01
+    assert ratios.quantile(0.98) < trees.bound
+
+
+def test_a_tree_numbers_its_leaves_by_the_first_question_first():
+    tree = Tree(torch.tensor([0, 1]), torch.zeros(2), torch.tensor([0.0, 1.0, 2.0, 3.0]))
+    corners = torch.tensor([[-1.0, 1.0, -1.0, 1.0], [-1.0, -1.0, 1.0, 1.0]])
+    assert tree.at(corners).tolist() == [0, 1, 2, 3]
