@@ -344,8 +344,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _DECODE,
-        'named_weights("decoder", average.module)',
-        'named_weights("decoder", decoder)',
+        "_finished(config, average.module, codes",
+        "_finished(config, decoder, codes",
         _AVERAGE,
     ),
     (
@@ -365,8 +365,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_DECODE, "noise_dim=c.noise_dim", "noise_dim=6", f"{_SETTING}[decoder-noise_dim]"),
     (
         _SYSTEM,
-        "eps, self.decoder.noise(len(eps), generator))\n            rows",
-        "eps)\n            rows",
+        "eps, self.decoder.noise(len(eps), generator)))\n            rows",
+        "eps))\n            rows",
         None,
     ),
     (
@@ -388,7 +388,7 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         None,
     ),
     (_SYSTEM, "generator, cluster)\n            x", "generator, None)\n            x", None),
-    (_SYSTEM, "range(0, num, chunk)", "range(0, num, chunk + 1)", None),
+    (_SYSTEM, "min(chunk, wanted)", "min(chunk, wanted + 1)", None),
     (
         _SYSTEM,
         "nearest_centre(self.encode(x), self.centres)",

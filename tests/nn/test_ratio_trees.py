@@ -135,7 +135,8 @@ def test_the_margins_are_the_datas_where_few_trees_leave_them():
     assert x.std(0).tolist() == pytest.approx([1.0, 1.0], abs=0.06)
 
 
-def test_of_samples_that_are_as_the_data_hardly_a_tree_is_kept():
+def test_of_samples_that_are_as_the_data_hardly_a_tree_is_kept(monkeypatch):
+    monkeypatch.setattr(ratio_trees, "PATIENCE", 60)
     draws = itertools.count(10)
     trees = fitted(normal(2000, 1), lambda num: normal(num, next(draws)))
     assert len(trees.columns) < 40
