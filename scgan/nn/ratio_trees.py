@@ -2,8 +2,9 @@ r"""How much denser data are than samples, by boosted trees, and samples accepte
 
 .. math:: f(x) = \sum_t v_t(\ell_t(x)) \approx \log \frac{p(x)}{q(x)}
 
-p is the data's density, q that of what is drawn. Trees are symmetric: all nodes of a level ask the
-same question, :math:`x_j > c`, so that a leaf is a number of as many bits as there are levels.
+p is the data's density, q that of what is drawn. Columns are cut into bins, and trees are
+symmetric: all nodes of a level ask the same question, whether a column's bin is above one, so that
+a leaf is a number of as many bits as there are levels.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-NUM_BINS = 64  # quantiles of a column that a question may be about
+NUM_BINS = 64  # of a column, alike full of data; at most 256
 LEARNING_RATE = 0.2
 SUBSAMPLE = 0.5  # share of the rows that a tree's questions are chosen by
 PRIOR = 20.0  # rows of the data by which both masses of a leaf are raised
@@ -23,63 +24,70 @@ PATIENCE = 30  # trees after which there are no more if held-out rows are told n
 MARGIN_ROUNDS = 2  # of trees of one column each, at the end, on samples that were not used
 BOUND_LEVEL = 0.999  # share of samples whose ratio is below the one that is always accepted
 LEAST_CHANCE = 1e-3  # of any sample to be accepted, so that drawing ends
+ROWS_AT_ONCE = 16_384  # whose ratios are summed up: they stay in the processor's cache
 
 
 class Tree(NamedTuple):
-    """A symmetric tree: columns and cuts of its levels, ``[L]``, values of its leaves."""
+    """A symmetric tree: column and bin of each level's question, ``[L]``; a value a leaf."""
 
     columns: Tensor
     cuts: Tensor
     values: Tensor
 
-    def leaves(self, turned: Tensor) -> Tensor:
-        """The leaf of each row, of columns ``[D, N]``: ``[N]``."""
-        return _as_number(turned[self.columns] > self.cuts[:, None])
+    def at(self, bins: Tensor) -> Tensor:
+        """The value of each row, of columns' bins ``[D, N]``: ``[N]``."""
+        return self.values[self.leaves(bins)]
 
-    def at(self, turned: Tensor) -> Tensor:
-        """The value of each row, of columns ``[D, N]``: ``[N]``."""
-        return self.values[self.leaves(turned)]
-
-
-def _as_number(answers: Tensor) -> Tensor:
-    """Leaves ``[N]`` by the answers of each level, ``[L, N]``, the first being the lowest bit."""
-    bits = 2 ** torch.arange(len(answers), device=answers.device)
-    return (answers * bits[:, None]).sum(0)
+    def leaves(self, bins: Tensor) -> Tensor:
+        """The leaf of each row, the first question being the lowest bit: ``[N]``."""
+        answers = (bins[self.columns] > self.cuts[:, None]).to(torch.uint8)
+        leaf = answers[0]
+        for level, answer in enumerate(answers[1:], 1):
+            leaf = leaf | (answer << level)
+        return leaf.long()
 
 
 class RatioTrees(nn.Module):
     """A sum of symmetric trees.
 
     Args:
+        num_columns: D.
         num_trees: T.
-        depth: L, levels of a tree.
+        depth: L, levels of a tree, at most 8.
 
     Attributes:
+        edges: Of the columns' bins, ``[D, B - 1]``.
         columns: The question of each level: which column, ``[T, L]``.
-        cuts: And what it is compared with, ``[T, L]``.
+        cuts: And above which of its bins, ``[T, L]``.
         values: Of each leaf, ``[T, 2 ** L]``.
         bound: Log ratio from which on a sample is accepted for certain.
         rate: Share of the samples that is accepted.
     """
 
-    def __init__(self, num_trees: int, depth: int) -> None:
+    def __init__(self, num_columns: int, num_trees: int, depth: int) -> None:
         super().__init__()
+        self.edges: Tensor
         self.columns: Tensor
         self.cuts: Tensor
         self.values: Tensor
         self.bound: Tensor
         self.rate: Tensor
+        self.register_buffer("edges", torch.zeros(num_columns, NUM_BINS - 1))
         self.register_buffer("columns", torch.zeros(num_trees, depth, dtype=torch.long))
-        self.register_buffer("cuts", torch.zeros(num_trees, depth))
+        self.register_buffer("cuts", torch.zeros(num_trees, depth, dtype=torch.uint8))
         self.register_buffer("values", torch.zeros(num_trees, 2**depth))
         self.register_buffer("bound", torch.zeros(()))
         self.register_buffer("rate", torch.ones(()))
 
     def forward(self, x: Tensor) -> Tensor:
         """Log ratios of rows ``[N, D]``, ``[N]``."""
-        turned, total = x.T.contiguous(), x.new_zeros(len(x))
-        for tree in map(Tree, self.columns, self.cuts, self.values):
-            total += tree.at(turned)
+        trees = list(map(Tree, self.columns, self.cuts, self.values))
+        return torch.cat([self._sums(part, trees) for part in x.split(ROWS_AT_ONCE)])
+
+    def _sums(self, x: Tensor, trees: Sequence[Tree]) -> Tensor:
+        bins, total = binned(x, self.edges), x.new_zeros(len(x))
+        for tree in trees:
+            total += tree.at(bins)
         return total
 
     def accepted(self, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -153,18 +161,18 @@ def fit_ratio_trees(
     Source: [DRS] for what it is for, [CATBOOST] for symmetric trees.
     """
     levels = torch.linspace(0, 1, NUM_BINS + 1, dtype=torch.double, device=real.device)[1:-1]
-    cuts = real.double().quantile(levels, dim=0).float().T.contiguous()  # [D, NUM_BINS - 1]
-    trees = _boosted(real, draw(num_drawn), cuts, num_trees, depth, generator)
+    edges = real.double().quantile(levels, dim=0).float().T.contiguous()
+    trees = _boosted(real, draw(num_drawn), edges, num_trees, depth, generator)
 
-    turned = draw(num_drawn).T.contiguous()
-    log_w = sum((tree.at(turned) for tree in trees), turned.new_zeros(turned.shape[1]))
-    bins = _bins(real.T.contiguous(), cuts), _bins(turned, cuts)
-    for column in list(range(len(cuts))) * MARGIN_ROUNDS:
+    bins = binned(real, edges), binned(draw(num_drawn), edges)
+    log_w = sum((tree.at(bins[1]) for tree in trees), real.new_zeros(num_drawn))
+    for column in list(range(len(edges))) * MARGIN_ROUNDS:
         compared = Compared(*bins, log_w.double().softmax(0))
-        trees.append(grow(compared, compared, cuts, depth, 1.0, [column]))
-        log_w = log_w + trees[-1].at(turned)
+        trees.append(grow(compared, compared, depth, 1.0, [column]))
+        log_w = log_w + trees[-1].at(bins[1])
 
-    made = RatioTrees(len(trees), depth).to(real.device)
+    made = RatioTrees(len(edges), len(trees), depth).to(real.device)
+    made.edges.copy_(edges)
     buffers = (made.columns, made.cuts, made.values)
     for buffer, parts in zip(buffers, zip(*trees, strict=True), strict=True):
         buffer.copy_(torch.stack(parts))
@@ -176,24 +184,25 @@ def fit_ratio_trees(
 def _boosted(
     real: Tensor,
     drawn: Tensor,
-    cuts: Tensor,
+    edges: Tensor,
     num_trees: int,
     depth: int,
     generator: torch.Generator,
 ) -> list[Tree]:
     """Trees of all columns, as many as held-out rows want."""
     real = real[torch.randperm(len(real), generator=generator, device=real.device)]
-    real_test, real = _held_out(real)
-    drawn_test, drawn = _held_out(drawn)
-    bins = _bins(real, cuts), _bins(drawn, cuts)
-    f, f_real, f_drawn = (rows.new_zeros(rows.shape[1]) for rows in (drawn, real_test, drawn_test))
+    real_test, real = (binned(rows, edges) for rows in _held_out(real))
+    drawn_test, drawn = (binned(rows, edges) for rows in _held_out(drawn))
+    f, f_real, f_drawn = (
+        torch.zeros(rows.shape[1], device=rows.device) for rows in (drawn, real_test, drawn_test)
+    )
 
     trees: list[Tree] = []
     best, kept = 0.0, 0
     while len(trees) < min(num_trees, kept + PATIENCE):
-        compared = Compared(*bins, f.double().softmax(0))
-        every = list(range(len(cuts)))
-        tree = grow(compared.some(generator), compared, cuts, depth, LEARNING_RATE, every)
+        compared = Compared(real, drawn, f.double().softmax(0))
+        every = list(range(len(edges)))
+        tree = grow(compared.some(generator), compared, depth, LEARNING_RATE, every)
         trees.append(tree)
         f, f_real, f_drawn = (
             sums + tree.at(rows)
@@ -206,23 +215,18 @@ def _boosted(
 
 
 def _held_out(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Columns ``[D, N]`` of the first of rows ``[N, D]``, and of the others."""
+    """The first of some rows ``[N, D]``, and the others."""
     num = int(HELD_OUT * len(rows))
-    return rows[:num].T.contiguous(), rows[num:].T.contiguous()
+    return rows[:num], rows[num:]
 
 
-def _bins(turned: Tensor, cuts: Tensor) -> Tensor:
-    """How many of its column's cuts each value is above, ``[D, N]``."""
-    return torch.searchsorted(cuts, turned)
+def binned(x: Tensor, edges: Tensor) -> Tensor:
+    """How many edges of its column, ``[D, B - 1]``, each value ``[N, D]`` is above, ``[D, N]``."""
+    return torch.searchsorted(edges, x.T.contiguous()).to(torch.uint8)
 
 
 def grow(
-    some: Compared,
-    compared: Compared,
-    cuts: Tensor,
-    depth: int,
-    learning_rate: float,
-    columns: Sequence[int],
+    some: Compared, compared: Compared, depth: int, learning_rate: float, columns: Sequence[int]
 ) -> Tree:
     r"""A tree whose leaves tell data from samples best, level by level.
 
@@ -232,36 +236,34 @@ def grow(
     Args:
         some: What questions are chosen by.
         compared: What values are taken from.
-        cuts: Where columns may be cut, ``[D, B - 1]``.
         depth: Levels.
         learning_rate: What values are multiplied by.
         columns: That questions may be about.
     """
-    prior, parts = PRIOR / compared.real.shape[1], (some.real[columns], some.drawn[columns])
+    prior, device = PRIOR / compared.real.shape[1], compared.weights.device
+    parts = some.real[columns].long(), some.drawn[columns].long()
     leaves: list[Tensor | int] = [0, 0]
     asked = []
 
     for level in range(depth):
-        told = _told(some, parts, leaves, (2**level, len(columns), cuts.shape[1] + 1), prior)
-        place, cut = divmod(int(told.argmax()), cuts.shape[1])
+        told = _told(some, parts, leaves, 2**level, prior)
+        place, cut = divmod(int(told.argmax()), NUM_BINS - 1)
         asked.append((columns[place], cut))
         leaves = [
             leaf + (rows[place] > cut) * 2**level for leaf, rows in zip(leaves, parts, strict=True)
         ]
 
-    which, where = torch.tensor(asked, device=cuts.device).T
-    real, drawn = (
-        _as_number(rows[which] > where[:, None]) for rows in (compared.real, compared.drawn)
-    )
-    p, q = compared.masses(real, drawn, 2**depth)
-    return Tree(which, cuts[which, where], (learning_rate * _log_ratio(p, q, prior)).float())
+    which, where = torch.tensor(asked, device=device).T
+    tree = Tree(which, where.to(torch.uint8), torch.empty(0, device=device))
+    p, q = compared.masses(tree.leaves(compared.real), tree.leaves(compared.drawn), 2**depth)
+    return tree._replace(values=(learning_rate * _log_ratio(p, q, prior)).float())
 
 
 def _told(
     some: Compared,
     parts: tuple[Tensor, Tensor],
     leaves: Sequence[Tensor | int],
-    shape: tuple[int, int, int],
+    num_leaves: int,
     prior: float,
 ) -> Tensor:
     """What each question would tell, ``[C, B - 1]``, of columns ``parts`` ``[C, N]``, ``[C, M]``.
@@ -270,21 +272,21 @@ def _told(
         some: Whose masses they are.
         parts: Bins of data and samples.
         leaves: Which they are in, ``[N]`` and ``[M]``.
-        shape: Leaves, columns and bins.
+        num_leaves: How many there are.
         prior: That masses are raised by.
     """
-    num_leaves, num_columns, num_bins = shape
-    places = torch.arange(num_columns, device=parts[0].device)[:, None] * num_bins
+    shape = (num_leaves, len(parts[0]), NUM_BINS)
+    places = torch.arange(shape[1], device=parts[0].device)[:, None] * NUM_BINS
     real, drawn = (
-        leaf * (num_columns * num_bins) + places + rows
+        leaf * (shape[1] * NUM_BINS) + places + rows
         for leaf, rows in zip(leaves, parts, strict=True)
     )
-    masses = some.masses(real, drawn, num_leaves * num_columns * num_bins)
+    masses = some.masses(real, drawn, shape[0] * shape[1] * NUM_BINS)
     p, q = (mass.view(shape).cumsum(2) for mass in masses)
     sides = ((p[..., :-1], q[..., :-1]), (p[..., -1:] - p[..., :-1], q[..., -1:] - q[..., :-1]))
     return sum(
         ((real * _log_ratio(real, drawn, prior)).sum(0) for real, drawn in sides),
-        p.new_zeros(num_columns, num_bins - 1),
+        p.new_zeros(shape[1], NUM_BINS - 1),
     )
 
 

@@ -22,30 +22,36 @@ def normal(num, seed, std=1.0, dim=2):
     return std * torch.randn(num, dim, generator=seeded(seed))
 
 
-def test_a_sum_of_trees_is_a_loop_over_their_questions():
-    trees = RatioTrees(3, 2)
+def test_a_sum_of_trees_is_a_loop_over_their_questions(monkeypatch):
+    monkeypatch.setattr(ratio_trees, "NUM_BINS", 3)
+    monkeypatch.setattr(ratio_trees, "ROWS_AT_ONCE", 20)
+    trees = RatioTrees(3, 3, 2)
+    edges = torch.tensor([[0.0, 1.0], [-1.0, 0.5], [0.2, 0.3]])
+    trees.edges.copy_(edges)
     trees.columns.copy_(torch.tensor([[0, 1], [1, 1], [2, 0]]))
-    trees.cuts.copy_(torch.tensor([[0.0, 0.5], [-1.0, 1.0], [0.2, 0.2]]))
+    trees.cuts.copy_(torch.tensor([[0, 1], [0, 1], [0, 1]]))
     trees.values.copy_(torch.arange(12.0).view(3, 4) ** 2)
     x = normal(50, 1, dim=3)
-    x[0] = torch.tensor([0.0, 0.5, 0.2])  # on the cuts, that is not above them
+    x[0] = torch.tensor([0.0, 0.5, 0.2])  # on the edges, that is not above them
     for row, found in zip(x, trees(x), strict=True):
         total = 0.0
         for columns, cuts, values in zip(trees.columns, trees.cuts, trees.values, strict=True):
             leaf = 0
             for level in range(2):
-                leaf += 2**level if row[columns[level]] > cuts[level] else 0
+                edge = edges[columns[level], int(cuts[level])]
+                leaf += 2**level if row[columns[level]] > edge else 0
             total += float(values[leaf])
         assert float(found) == pytest.approx(total)
 
 
 def compared_of(real, drawn, weights, cuts):
     bins = [torch.stack([(x[:, [j]] > cuts[j]).sum(1) for j in range(2)]) for x in (real, drawn)]
-    return Compared(*bins, weights)
+    return Compared(*(rows.to(torch.uint8) for rows in bins), weights)
 
 
-def test_a_tree_asks_what_tells_most_and_says_by_how_much_the_data_are_more():
+def test_a_tree_asks_what_tells_most_and_says_by_how_much_the_data_are_more(monkeypatch):
     """Depth two: the best first question, then the best second one given the first."""
+    monkeypatch.setattr(ratio_trees, "NUM_BINS", 5)
     real, drawn = normal(300, 1) + torch.tensor([0.5, 0.0]), normal(700, 2)
     weights = torch.rand(700, generator=seeded(3)).double().softmax(0)
     cuts = torch.tensor([[-1.0, -0.3, 0.2, 0.9], [-0.8, 0.1, 0.4, 1.1]])
@@ -70,23 +76,24 @@ def test_a_tree_asks_what_tells_most_and_says_by_how_much_the_data_are_more():
     asked = []
     for _ in range(2):
         asked.append(max(itertools.product((0, 1), range(4)), key=lambda q: told([*asked, q])))
-    tree = grow(compared, compared, cuts, 2, 0.3, [0, 1])
+    tree = grow(compared, compared, 2, 0.3, [0, 1])
     assert tree.columns.tolist() == [column for column, _ in asked]
-    assert tree.cuts.tolist() == [float(cuts[question]) for question in asked]
+    assert tree.cuts.tolist() == [cut for _, cut in asked]
     values = [0.3 * math.log((p + e) / (q + e)) for p, q in masses(asked)]
     assert tree.values.tolist() == pytest.approx(values, abs=1e-6)
 
-    only = grow(compared, compared, cuts, 2, 0.3, [1])
+    only = grow(compared, compared, 2, 0.3, [1])
     assert only.columns.tolist() == [1, 1]
 
 
-def test_questions_are_chosen_by_a_part_and_values_are_of_all():
+def test_questions_are_chosen_by_a_part_and_values_are_of_all(monkeypatch):
+    monkeypatch.setattr(ratio_trees, "NUM_BINS", 2)
     real, drawn = normal(400, 1), normal(400, 2)
     cuts = torch.zeros(2, 1)
     weights = torch.full((400,), 1 / 400).double()
     all_rows = compared_of(real, drawn, weights, cuts)
     shifted = compared_of(real + torch.tensor([0.0, 3.0]), drawn, weights, cuts)
-    tree = grow(shifted, all_rows, cuts, 1, 1.0, [0, 1])
+    tree = grow(shifted, all_rows, 1, 1.0, [0, 1])
     assert tree.columns.tolist() == [1]
     assert tree.values.abs().max() < 0.3  # in all rows the column is the same
     part = all_rows.some(seeded())
@@ -155,7 +162,7 @@ def test_the_two_times_that_samples_are_drawn_they_are_new_and_as_many_as_are_as
 
 
 def test_a_sample_is_accepted_by_its_ratio_to_the_bound_and_never_refused_for_certain():
-    trees = RatioTrees(1, 1)
+    trees = RatioTrees(1, 1, 1)
     trees.bound.fill_(1.0)
     ratios = torch.tensor([2.0, 1.0, 0.0, -50.0])
     expected = [1.0, 1.0, math.exp(-1), ratio_trees.LEAST_CHANCE]
@@ -177,6 +184,6 @@ def test_the_bound_is_where_all_but_a_thousandth_of_the_samples_are_below():
 
 
 def test_a_tree_numbers_its_leaves_by_the_first_question_first():
-    tree = Tree(torch.tensor([0, 1]), torch.zeros(2), torch.tensor([0.0, 1.0, 2.0, 3.0]))
-    corners = torch.tensor([[-1.0, 1.0, -1.0, 1.0], [-1.0, -1.0, 1.0, 1.0]])
+    tree = Tree(torch.tensor([0, 1]), torch.tensor([3, 5]), torch.tensor([0.0, 1.0, 2.0, 3.0]))
+    corners = torch.tensor([[3, 4, 3, 4], [5, 5, 6, 6]])
     assert tree.at(corners).tolist() == [0, 1, 2, 3]

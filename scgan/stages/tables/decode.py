@@ -106,8 +106,7 @@ def load_acceptance(artifact: Artifact, device: torch.device) -> RatioTrees | No
     section = artifact.section("accept")
     if not section:
         return None
-    num_trees, depth = section["columns"].shape
-    trees = RatioTrees(num_trees, depth)
+    trees = RatioTrees(len(section["edges"]), *section["columns"].shape)
     trees.load_state_dict(section)
     return trees.to(device)
 

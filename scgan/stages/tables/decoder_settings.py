@@ -96,7 +96,7 @@ class DecoderSettings(TrainingSettings):
         "falls to less than half, and sampling takes three to eight times as long; 0 accepts all; "
         "ours",
     )
-    ratio_depth: int = Field(5, ge=1, le=10, description="levels of these trees")
+    ratio_depth: int = Field(5, ge=1, le=8, description="levels of these trees")
     orthogonality_weight: float = Field(
         1.0, ge=0, description="of how far the bases of the noise are from orthonormal"
     )

@@ -39,7 +39,7 @@ def asked(monkeypatch):
 
     def fitted(real, draw, **how):
         calls.append((real, draw, how))
-        return RatioTrees(how["num_trees"], how["depth"])
+        return RatioTrees(real.shape[1], how["num_trees"], how["depth"])
 
     monkeypatch.setattr(accept, "fit_ratio_trees", fitted)
     return calls
@@ -103,8 +103,8 @@ def test_only_samples_of_the_latent_model_in_training_are_accepted_by_them():
     artifact = decode.decode(config_of(), ("all",), inputs, Runtime())
     plain = _model(config, inputs, artifact)
     middle = float(plain.sample(4000, seeded(3))[:, 0].median())
-    trees = RatioTrees(1, 1)
-    trees.cuts.fill_(middle)
+    trees = RatioTrees(2, 1, 1)
+    trees.edges.fill_(middle)
     trees.values.copy_(torch.tensor([[-50.0, 0.0]]))
     trees.rate.fill_(0.5)
 
