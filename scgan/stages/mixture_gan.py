@@ -142,11 +142,15 @@ class MixtureTraining:
             runtime.parallel, (self.generator, self.encoder, self.critic)
         )
 
-        # Generator and E descend one loss; groups of real images E alone.
-        both = nn.ModuleList([self.generator, self.encoder])
-        self.optimizer = adam(both, c.learning_rate, betas=GAN_BETAS)
-        self.e_optimizer = adam(self.encoder, c.learning_rate, betas=GAN_BETAS)
-        self.d_optimizer = adam(self.critic, c.d_learning_rate, betas=GAN_BETAS)
+        # Generator and E descend one loss, unless E is taught by real images alone.
+        self.alone = self.chosen.start == "views"
+        taught = [self.generator] if self.alone else [self.generator, self.encoder]
+        self.optimizers = {
+            "generator": adam(nn.ModuleList(taught), c.learning_rate, betas=GAN_BETAS),
+            "critic": adam(self.critic, c.d_learning_rate, betas=GAN_BETAS),
+        }
+        if self.alone:
+            self.optimizers["encoder"] = adam(self.encoder, c.learning_rate, betas=GAN_BETAS)
         own = f" {start}" if start else ""
         self.batches = inputs.generator("gan", f"batches{own}")
         self.noise = inputs.generator("gan", f"noise{own}", runtime.device)
@@ -155,7 +159,7 @@ class MixtureTraining:
         averages = {f"average_{name}": average for name, average in self.averages.items()}
         self.state = TrainState(
             {**networks._asdict(), **averages},
-            {"generator": self.optimizer, "critic": self.d_optimizer, "encoder": self.e_optimizer},
+            self.optimizers,
             {"batches": self.batches, "noise": self.noise},
         )
 
@@ -167,10 +171,9 @@ class MixtureTraining:
         """
         c, losses = self.c, dict[str, Tensor]()
         x, z, k_prior = self._draw()
-        alone = self.chosen.start == "views"
-        if alone:
+        if self.alone:
             losses["information"] = self._group(x)
-        if not alone or number * c.batch_size >= c.start_share * c.num_samples:
+        if not self.alone or number * c.batch_size >= c.start_share * c.num_samples:
             losses |= self._play(number, x, z, k_prior)
 
         for name, average in self.averages.items():
@@ -179,7 +182,7 @@ class MixtureTraining:
 
     def _group(self, x: Tensor) -> Tensor:
         """A step of E alone, towards groups of one size that real images share with their views."""
-        num, optimizer = self.game.num_clusters, self.e_optimizer
+        num, optimizer = self.game.num_clusters, self.optimizers["encoder"]
         weights = torch.full((num,), 1 / num, device=x.device)
         return learn_groups(self.cluster, optimizer, x, self._views(x), weights, self.runtime)
 
@@ -191,10 +194,9 @@ class MixtureTraining:
     def _play(self, number: int, x: Tensor, z: Tensor, k_prior: Tensor) -> dict[str, Tensor]:
         """The critic on real, paired and prior samples; then generator and clustering network."""
         c, losses = self.c, dict[str, Tensor]()
-        taught = self.chosen.start == "noise"  # whether E is, by samples
-        with torch.set_grad_enabled(taught):
+        with torch.set_grad_enabled(not self.alone):
             scores = self.cluster(x)
-        y = likeliest(scores, straight_through=c.straight_through and taught)
+        y = likeliest(scores, straight_through=c.straight_through and not self.alone)
         y_prior = F.one_hot(k_prior, self.game.num_clusters).to(y)
         fake = self.generate(torch.cat([y, y_prior]), z)
         clusters = scores.argmax(1), k_prior
@@ -207,7 +209,7 @@ class MixtureTraining:
 
         def g_loss() -> Tensor:
             logits = self.critic(torch.cat([x, fake]))[:, 0]
-            prior_scores = self.runtime.gather(self._read(fake[len(x) :], taught=taught))
+            prior_scores = self.runtime.gather(self._read(fake[len(x) :]))
             judged = self._judged(logits, *clusters)
             loss = generator_loss(judged, prior_scores, self.game, alpha=self.chosen.alpha)
             losses["g_loss"], losses["cross_entropy"] = loss.g_loss, loss.cross_entropy
@@ -215,18 +217,18 @@ class MixtureTraining:
 
         adversarial_step(
             discriminators=[self.critic],
-            d_optimizer=self.d_optimizer,
+            d_optimizer=self.optimizers["critic"],
             d_loss=d_loss,
-            g_optimizer=self.optimizer,
+            g_optimizer=self.optimizers["generator"],
             g_loss=g_loss,
         )
 
         self.generator.latent.hold()
         return losses
 
-    def _read(self, fake: Tensor, *, taught: bool) -> Tensor:
+    def _read(self, fake: Tensor) -> Tensor:
         """E's logits of samples; where these don't teach it, of views of them, by E as it is."""
-        if taught:
+        if not self.alone:
             return self.cluster(fake)
         with frozen([self.encoder]):
             return self.encoder(self._views(fake))

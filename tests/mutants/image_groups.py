@@ -20,21 +20,26 @@ _CHANGES = {
         ("self.runtime.share(draws)", "draws[: len(x)]"),
     ],
     (_STAGE, _TESTS): [
-        ('alone = self.chosen.start == "views"', "alone = False"),
+        ('self.alone = self.chosen.start == "views"', "self.alone = False"),
         ("number * c.batch_size >= c.start_share * c.num_samples", "True"),
-        ("        if alone:\n", "        if alone and number < 6:\n"),
+        (
+            "        if self.alone:\n            losses",
+            "        if self.alone and number < 6:\n            losses",
+        ),
         ("average.update(getattr(self, name))", "average.update(average.module)"),
         ("self._views(x), weights", "x, weights"),
         ("self.perturbed.noisy(x, self.c.read_noise)", "self.perturbed.noisy(x, 0.3)"),
         ("self.perturbed.viewed(noisy, self.c.read_views)", "noisy"),
-        ('taught = self.chosen.start == "noise"', "taught = True"),
         ("with frozen([self.encoder]):", "if True:"),
         ("self.encoder(self._views(fake))", "self.encoder(fake)"),
         ("self.encoder(self._views(fake))", "self.encoder(self._views(fake.detach()))"),
-        (', "encoder": self.e_optimizer}', "}"),
+        (
+            "            self.optimizers,\n",
+            "            dict(list(self.optimizers.items())[:2]),\n",
+        ),
     ],
     (_STAGE, _OF_SYSTEM): [
-        ("if not alone or number", "if number"),
+        ("if not self.alone or number", "if number"),
     ],
     (_SYSTEM, _OF_SYSTEM): [
         ('c.start == "views" and data.kind == "table"', 'c.start == "views" and False'),

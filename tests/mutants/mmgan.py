@@ -74,7 +74,7 @@ _CHANGES = [
         "return drawn[:num]",
     ),
     # What each network is fed.
-    (_STAGE, "c.straight_through and taught", "taught"),
+    (_STAGE, "c.straight_through and not self.alone", "not self.alone"),
     (_STAGE, "self.generate(torch.cat([y, y_prior]), z)", "self.generate(torch.cat([y, y]), z)"),
     (
         _STAGE,
@@ -82,7 +82,7 @@ _CHANGES = [
         "self.generate(torch.cat([y, y_prior]), z[0])",
     ),
     (_STAGE, "flat.view_as(x), fake.detach()", "flat.view_as(x), fake.detach().flip(0)"),
-    (_STAGE, "self._read(fake[len(x) :], taught", "self._read(fake[: len(x)], taught"),
+    (_STAGE, "self._read(fake[len(x) :])", "self._read(fake[: len(x)])"),
     (_STAGE, "return self.cluster(fake)", "return self.cluster(fake.detach())"),
     (_STAGE, "alpha=self.chosen.alpha)", "alpha=1.0)"),
     (_STAGE, "        self.generator.latent.hold()\n", ""),
@@ -93,7 +93,7 @@ _CHANGES = [
     (_STAGE, "chosen.r1_weight * self.c.r1_every * losses", "chosen.r1_weight * losses"),
     (_SETTINGS, "OF_ROWS if len(shape) == 1 else OF_IMAGES", "OF_ROWS"),
     (_SETTINGS, 'Choices(1.0, 0.005, "noise")', 'Choices(1.0, 0.5, "noise")'),
-    (_STAGE, "adam(both, c.learning_rate", "adam(self.generator, c.learning_rate"),
+    (_STAGE, "else [self.generator, self.encoder]", "else [self.generator]"),
     (_STAGE, "adam(self.critic, c.d_learning_rate", "adam(self.critic, c.learning_rate"),
     (_STAGE, "Average(self.encoder, c.ema_half_life", "Average(self.encoder, 1e9"),
     (
