@@ -89,6 +89,7 @@ def test_samples_teach_the_generator_their_clusters_but_not_e(digits, monkeypatc
         before = weights_of(made.encoder)
         made.step(6)
         assert all(map(torch.equal, before, weights_of(made.encoder)))
+        assert all(w.grad is None for w in made.encoder.parameters())
         moved[alpha] = torch.cat([w.flatten() for w in weights_of(made.generator)])
 
         # E puts real images as they are into clusters, and tells samples' from views of them.

@@ -16,7 +16,7 @@ from scgan.stages.tables.decoder_settings import DecoderSettings
 from scgan.stages.tables.latents import latent_model
 
 NUM_ROWS = 50_000  # training rows at most
-DRAWN, MOST_DRAWN = 8, 400_000  # samples a row of these, and at most
+DRAWN, MOST_DRAWN = 16, 400_000  # samples a row of these, and at most
 
 
 @torch.no_grad()

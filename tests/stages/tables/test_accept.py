@@ -58,7 +58,7 @@ def test_training_rows_are_compared_with_samples_as_they_are_drawn(asked, latent
     ((real, draw, how),) = asked
     generator = how.pop("generator")
     assert torch.equal(real, inputs.data.train)
-    assert how == {"num_trees": 7, "depth": 3, "num_drawn": 8 * 400}
+    assert how == {"num_trees": 7, "depth": 3, "num_drawn": 16 * 400}
 
     state = generator.get_state()
     drawn = draw(3000)
