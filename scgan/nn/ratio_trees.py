@@ -72,6 +72,7 @@ class RatioTrees(nn.Module):
         self.values: Tensor
         self.bound: Tensor
         self.rate: Tensor
+
         self.register_buffer("edges", torch.zeros(num_columns, NUM_BINS - 1))
         self.register_buffer("columns", torch.zeros(num_trees, depth, dtype=torch.long))
         self.register_buffer("cuts", torch.zeros(num_trees, depth, dtype=torch.uint8))
