@@ -299,21 +299,24 @@ def test_of_several_starts_the_one_that_tells_most_is_kept(monkeypatch):
     assert not any(torch.equal(a, b) for a, b in zip(*made, strict=True))
 
 
+class Kept:
+    """The last state of a training."""
+
+    state = None
+
+    def load(self):
+        return self.state
+
+    def save(self, state):
+        self.state = state
+
+
 def test_starts_side_by_side_are_taken_up_where_they_were():
     data = dataset(KINDS["table"])
     config = settings(**{"gan.num_samples": 160, "gan.num_starts": 2})
-    whole = fitted(data, config)
-    kept = []
-
-    class Kept:
-        def load(self):
-            return kept[-1] if kept else None
-
-        def save(self, state):
-            kept.append(state)
-
+    whole, kept = fitted(data, config), Kept()
     for until in (80, None):
-        artifact = fitted(data, config, checkpoints=Kept(), until=until)
+        artifact = fitted(data, config, checkpoints=kept, until=until)
     assert all(torch.equal(artifact.tensors[key], whole.tensors[key]) for key in whole.tensors)
     assert artifact.meta["information"] == whole.meta["information"]
 
