@@ -43,7 +43,7 @@ class MixtureSettings(TrainingSettings):
         None,
         ge=0,
         description="weight of the clusters' cross-entropy; none for 1 of rows, as in the paper, "
-        "and 0.3 of images, whose samples it else draws away from the data",
+        "and 0.3 of images; ours",
     )
     batches: Batches = Field(
         "both",

@@ -13,8 +13,8 @@ from scgan.stages.image_groups import Perturbed, learn_groups
 from scgan.training.runtime import Runtime
 
 
-def perturbed(runtime=Runtime(), batch_size=8):  # noqa: B008
-    return Perturbed(batch_size, torch.Generator().manual_seed(0), runtime)
+def perturbed(**where):
+    return Perturbed(8, torch.Generator().manual_seed(0), Runtime(**where))
 
 
 def images(num=8):
@@ -37,7 +37,7 @@ def test_workers_have_their_shares_of_the_batch_that_one_would_have():
     noisy, views = whole.noisy(x, 0.5), whole.viewed(x, 0.9)
     for rank in (0, 1):
         mine = slice(4 * rank, 4 * rank + 4)
-        part = perturbed(Runtime(rank=rank, world_size=2))
+        part = perturbed(rank=rank, world_size=2)
         assert torch.equal(part.noisy(x[mine], 0.5), noisy[mine])
         assert torch.allclose(part.viewed(x[mine], 0.9), views[mine], atol=1e-6)
 

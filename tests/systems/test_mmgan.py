@@ -22,6 +22,7 @@ from scgan.stages import mixture_gan
 from scgan.stages.mixture_gan import MixtureTraining, Networks
 from scgan.systems.mmgan import SYSTEM, build_mixture_generator, num_clusters_of
 from scgan.training.runtime import Runtime
+from tests.training.test_loop import Memory
 
 CPU, ALONE = torch.device("cpu"), Runtime()
 KINDS = {"table": DataConfig(source="ring", num_train=500, num_test=500)}
@@ -299,22 +300,10 @@ def test_of_several_starts_the_one_that_tells_most_is_kept(monkeypatch):
     assert not any(torch.equal(a, b) for a, b in zip(*made, strict=True))
 
 
-class Kept:
-    """The last state of a training."""
-
-    state = None
-
-    def load(self):
-        return self.state
-
-    def save(self, state):
-        self.state = state
-
-
 def test_starts_side_by_side_are_taken_up_where_they_were():
     data = dataset(KINDS["table"])
     config = settings(**{"gan.num_samples": 160, "gan.num_starts": 2})
-    whole, kept = fitted(data, config), Kept()
+    whole, kept = fitted(data, config), Memory()
     for until in (80, None):
         artifact = fitted(data, config, checkpoints=kept, until=until)
     assert all(torch.equal(artifact.tensors[key], whole.tensors[key]) for key in whole.tensors)

@@ -9,7 +9,8 @@ import torch
 from torch.testing import assert_close
 
 from tests.systems import test_mmgan
-from tests.systems.test_mmgan import KINDS, Kept, dataset, fitted, settings
+from tests.systems.test_mmgan import KINDS, dataset, fitted, settings
+from tests.training.test_loop import Memory
 
 BATCH = 16
 VIEWS = {"gan.start": "views", "gan.batch_size": BATCH, "gan.num_samples": BATCH * 12}
@@ -112,7 +113,7 @@ def test_the_stored_e_follows_from_the_first_step(digits):
 
 def test_what_e_has_learned_of_groups_is_taken_up_where_it_was(digits):
     config = settings(**VIEWS)
-    whole, kept = fitted(digits, config), Kept()
+    whole, kept = fitted(digits, config), Memory()
     for until in (BATCH * 4, BATCH * 9, None):
         artifact = fitted(digits, config, checkpoints=kept, until=until)
     assert all(torch.equal(artifact.tensors[key], whole.tensors[key]) for key in whole.tensors)
