@@ -10,7 +10,7 @@ run: $(READY)
 	$(BIN)/python ray_jobs/full_pipeline.py
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 test-slow: $(READY)
 	$(BIN)/pytest -m slow

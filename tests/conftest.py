@@ -39,6 +39,18 @@ import torch  # noqa: E402
 torch.set_num_threads(1)
 
 
+WITH_RAY = ("ray_jobs", "faults", "docs", "test_security.py")  # they start one, or several
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Where several processes test (``-n``): all of Ray in one, each other module in one."""
+    for item in items:
+        place = item.path.relative_to(Path(__file__).parent)
+        ray = place.parts[0] in WITH_RAY or "ray_head" in item.fixturenames
+        item.add_marker(pytest.mark.xdist_group("ray" if ray else str(place)))
+
+
 @dataclass(frozen=True)
 class RayHead:
     """The one Ray of the session: a head node with a dashboard, as `ray start` makes it."""
@@ -203,8 +215,9 @@ def scgan_command() -> Callable[..., Said]:
 
 
 def free_port():
-    """A port outside the range that Ray gives to workers."""
-    for port in range(20_000 + os.getpid() % 5000, 32_000):
+    """A port outside the range that Ray gives to workers; no two processes of tests look at one."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+    for port in range(20_000 + 3000 * number + os.getpid() % 1000, 23_000 + 3000 * number):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) and port not in _given:
                 _given.add(port)
