@@ -22,9 +22,9 @@ PRIOR = 20.0  # rows of the data by which both masses of a leaf are raised
 HELD_OUT = 0.1  # share of the rows by which the number of trees is chosen
 PATIENCE = 60  # trees after which there are no more if held-out rows are told no better
 MARGIN_ROUNDS = 2  # of trees of one column each, at the end, on samples that were not used
-BOUND_LEVEL = 0.999  # share of samples whose ratio is below the one that is always accepted
+LOST = 0.02  # share of the data, by these ratios, that is beyond the bound and so not made up for
 LEAST_CHANCE = 1e-3  # of any sample to be accepted, so that drawing ends
-ROWS_AT_ONCE = 16_384  # whose ratios are summed up: they stay in the processor's cache
+ROWS_AT_ONCE, TREES_AT_ONCE = 2048, 64  # of a block of answers: it stays in the processor's cache
 
 
 class Tree(NamedTuple):
@@ -39,12 +39,27 @@ class Tree(NamedTuple):
         return self.values[self.leaves(bins)]
 
     def leaves(self, bins: Tensor) -> Tensor:
-        """The leaf of each row, the first question being the lowest bit: ``[N]``."""
-        answers = (bins[self.columns] > self.cuts[:, None]).to(torch.uint8)
-        leaf = answers[0]
-        for level, answer in enumerate(answers[1:], 1):
-            leaf = leaf | (answer << level)
-        return leaf.long()
+        """The leaf of each row: ``[N]``."""
+        return leaves_of(bins, self.columns[None], self.cuts[None])[0].long()
+
+
+def leaves_of(bins: Tensor, columns: Tensor, cuts: Tensor) -> Tensor:
+    """The leaf of each row in each of some trees, the first question being the lowest bit.
+
+    Args:
+        bins: Of the rows' columns, ``[D, N]``.
+        columns: The questions' columns, ``[T, L]``.
+        cuts: And bins, ``[T, L]``.
+
+    Returns:
+        ``[T, N]``, uint8.
+    """
+    asked = bins.index_select(0, columns.flatten())
+    answers = (asked > cuts.flatten()[:, None]).unflatten(0, columns.shape)  # [T, L, N]
+    leaves = answers[:, 0].to(torch.uint8)
+    for level in range(1, columns.shape[1]):
+        leaves.add_(answers[:, level], alpha=2**level)
+    return leaves
 
 
 class RatioTrees(nn.Module):
@@ -82,13 +97,15 @@ class RatioTrees(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Log ratios of rows ``[N, D]``, ``[N]``."""
-        trees = list(map(Tree, self.columns, self.cuts, self.values))
-        return torch.cat([self._sums(part, trees) for part in x.split(ROWS_AT_ONCE)])
+        return torch.cat([self._sums(part) for part in x.split(ROWS_AT_ONCE)])
 
-    def _sums(self, x: Tensor, trees: Sequence[Tree]) -> Tensor:
+    def _sums(self, x: Tensor) -> Tensor:
         bins, total = binned(x, self.edges), x.new_zeros(len(x))
-        for tree in trees:
-            total += tree.at(bins)
+        parts = (t.split(TREES_AT_ONCE) for t in (self.columns, self.cuts, self.values))
+        for columns, cuts, values in zip(*parts, strict=True):
+            first = torch.arange(0, values.numel(), values.shape[1], device=x.device)
+            places = leaves_of(bins, columns, cuts) + first.int()[:, None]
+            total += values.flatten().index_select(0, places.flatten()).view(-1, len(x)).sum(0)
         return total
 
     def accepted(self, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -177,9 +194,26 @@ def fit_ratio_trees(
     buffers = (made.columns, made.cuts, made.values)
     for buffer, parts in zip(buffers, zip(*trees, strict=True), strict=True):
         buffer.copy_(torch.stack(parts))
-    made.bound.copy_(log_w.double().quantile(BOUND_LEVEL))
+    made.bound.copy_(bound_of(log_w))
     made.rate.copy_(made.chances(log_w).mean())
     return made
+
+
+def bound_of(log_ratios: Tensor) -> Tensor:
+    r"""The least log ratio b from which on samples may all be accepted for certain.
+
+    .. math:: \mathbb{E}_q (e^f - e^b)_+ \leq \delta \, \mathbb{E}_q e^f
+
+    So what is accepted is, in total variation, no farther than delta from what the ratios ask for.
+
+    Args:
+        log_ratios: f of samples, ``[M]``.
+    """
+    w = log_ratios.double().softmax(0).sort(descending=True).values
+    number = torch.arange(1, len(w) + 1, device=w.device)
+    lost = w.cumsum(0) - number * w  # were the bound this one's ratio
+    last = int((lost <= LOST).nonzero().max())
+    return log_ratios.sort(descending=True).values[last]
 
 
 def _boosted(

@@ -8,8 +8,10 @@ _OF_STAGE = "tests/stages/tables/test_accept.py"
 
 _CHANGES = {
     (_TREES, "tests/nn/test_ratio_trees.py"): [
-        ("bins[self.columns] > self", "bins[self.columns] >= self"),
-        ("leaf | (answer << level)", "leaf | (answer << (level + 1))"),
+        ("(asked > cuts", "(asked >= cuts"),
+        ("alpha=2**level", "alpha=level + 1"),
+        ("+ first.int()[:, None]", "+ 0 * first.int()[:, None]"),
+        ("total += values.flatten()", "total = values.flatten()"),
         ("exp().clamp(LEAST_CHANCE, 1)", "exp().clamp(0, 1)"),
         ("(log_ratios - self.bound).exp()", "log_ratios.exp()"),
         ("weights / weights.sum())", "weights)"),
@@ -17,7 +19,10 @@ _CHANGES = {
         ("compared.some(generator), compared,", "compared, compared,"),
         ("list(range(len(edges))) * MARGIN_ROUNDS", "list(range(len(edges))) * 0"),
         ("binned(draw(num_drawn), edges)\n", "binned(draw(num_drawn) + 0.1, edges)\n"),
-        ("quantile(BOUND_LEVEL)", "quantile(0.5)"),
+        ("- number * w  #", "- (number - 1) * w  #"),
+        ("(lost <= LOST)", "(lost <= 2 * LOST)"),
+        ("nonzero().max()", "nonzero().min()"),
+        ("bound.copy_(bound_of(log_w))", "bound.copy_(log_w.max())"),
         ("made.chances(log_w).mean()", "made.chances(log_w).max()"),
         ("f.double().softmax(0)", "(0 * f).double().softmax(0)"),
         ("log_w.double().softmax(0)", "(0 * log_w).double().softmax(0)"),

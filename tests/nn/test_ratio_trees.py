@@ -25,6 +25,7 @@ def normal(num, seed, std=1.0, dim=2):
 def test_a_sum_of_trees_is_a_loop_over_their_questions(monkeypatch):
     monkeypatch.setattr(ratio_trees, "NUM_BINS", 3)
     monkeypatch.setattr(ratio_trees, "ROWS_AT_ONCE", 20)
+    monkeypatch.setattr(ratio_trees, "TREES_AT_ONCE", 2)
     trees = RatioTrees(3, 3, 2)
     edges = torch.tensor([[0.0, 1.0], [-1.0, 0.5], [0.2, 0.3]])
     trees.edges.copy_(edges)
@@ -175,12 +176,39 @@ def test_a_sample_is_accepted_by_its_ratio_to_the_bound_and_never_refused_for_ce
     assert (kept < 0).sum() / 20_000 == pytest.approx(math.exp(-1), abs=0.02)
 
 
-def test_the_bound_is_where_all_but_a_thousandth_of_the_samples_are_below():
+def test_the_bound_is_the_least_beyond_which_hardly_any_of_the_data_is_lost():
+    """Beside the loss of each ratio in turn, and as ratios of samples that were never seen say."""
+    log_ratios = normal(400, 3, dim=1)[:, 0]
+    ratios = log_ratios.double().exp()
+
+    def lost(bound):
+        return float((ratios - bound.double().exp()).clamp(min=0).sum() / ratios.sum())
+
+    fitting = [f for f in log_ratios if lost(f) <= ratio_trees.LOST]
+    assert ratio_trees.bound_of(log_ratios) == min(fitting) < log_ratios.quantile(0.99)
+    assert ratio_trees.bound_of(log_ratios + 7) == pytest.approx(float(min(fitting)) + 7)
+    assert ratio_trees.bound_of(torch.zeros(5)) == 0
+
     draws = itertools.count(10)
     trees = fitted(normal(3000, 1), lambda num: normal(num, next(draws), 1.5))
-    ratios = trees(normal(50_000, 3, 1.5))
-    assert (ratios > trees.bound).float().mean() < 0.01
-    assert ratios.quantile(0.98) < trees.bound
+    log_ratios = trees(normal(50_000, 3, 1.5))
+    ratios = log_ratios.double().exp()
+    assert lost(trees.bound) == pytest.approx(ratio_trees.LOST, abs=0.01)
+
+
+def test_what_samples_hardly_reach_is_made_up_for():
+    """A group of a seventh of the data, a twentieth of the samples, has nearly its share."""
+    real, draws = normal(6000, 1), itertools.count(10)
+    real[:900, 0] = 3 + 0.2 * real[:900, 0]
+
+    def draw(num):
+        return normal(num, next(draws), 1.5)
+
+    trees = fitted(real, draw, num_trees=60, depth=3, num_drawn=30_000)
+    kept = trees.accepted(draw(200_000), seeded(6))
+    shares = [float((x[:, 0] > 2.4).float().mean()) for x in (draw(200_000), real, kept)]
+    assert shares[0] < 0.06 and shares[1] > 0.15
+    assert shares[1] - ratio_trees.LOST - 0.01 < shares[2] < shares[1]
 
 
 def test_a_tree_numbers_its_leaves_by_the_first_question_first():
