@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from scgan.nn.eigengan import SLOPE, base_size, num_blocks
 from scgan.nn.mlp import MLP, Activation, initialise
@@ -75,6 +75,27 @@ def _image_generator(noise_dim: int, channels: int, size: int, sizes: Sizes) -> 
         layers += [nn.BatchNorm2d(before), nn.ReLU(), up]
 
     return nn.Sequential(*layers, nn.Tanh())
+
+
+class BalancedLogits(nn.Module):
+    """The logits of clusters, the first of what is read, normalised over the batch, and one scale.
+
+    Softmax of others saturates within thousands of images at one cluster for all of them.
+
+    Args:
+        num_clusters: K.
+    """
+
+    def __init__(self, num_clusters: int) -> None:
+        super().__init__()
+        self.num_clusters = num_clusters
+        self.norm = nn.BatchNorm1d(num_clusters, affine=False)
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, read: Tensor) -> Tensor:
+        """Of what is read, ``[B, K + d]``; the d others stay as they are."""
+        logits, others = read.tensor_split([self.num_clusters], 1)
+        return torch.cat([self.scale * self.norm(logits), others], 1)
 
 
 def build_reader(

@@ -12,7 +12,8 @@ with each divergence d by a discriminator of its own. Encoder and decoder minimi
 :func:`scgan.losses.aae.autoencoder_loss`, the discriminators
 :func:`scgan.losses.adversarial.non_saturating_d_loss`. A baseline of NEMGAN and MMGAN.
 
-Source: [AAE] Sec. 6. Differs: Adam, smaller networks, averages.
+Source: [AAE] Sec. 6. Differs: Adam, smaller networks, averages, images' clusters balanced
+over a batch.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from scgan.data.images.schema import as_floats
 from scgan.data.labels import num_classes
 from scgan.losses.aae import autoencoder_loss
 from scgan.losses.adversarial import non_saturating_d_loss
-from scgan.nn.dcgan import Sizes, build_generator, build_reader
+from scgan.nn.dcgan import BalancedLogits, Sizes, build_generator, build_reader
 from scgan.space import Float, Int, Space
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import GAN_BETAS, adam, adversarial_step, train
@@ -43,6 +44,7 @@ from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedul
 from scgan.training.state import Average, TrainState, named_weights
 
 USUAL_CLUSTERS = 10
+USUAL_STYLE, USUAL_STYLE_OF_IMAGES = 2, 5
 ROWS_AT_ONCE = 8192  # that are encoded at once
 
 
@@ -56,8 +58,11 @@ class AAESettings(TrainingSettings):
         description="K; none for as many as the labels have classes (only their number is taken), "
         "or 10",
     )
-    code_dim: int = Field(
-        2, ge=1, le=8192, description="dimensions of the style; 5 for digits in the paper"
+    code_dim: int | None = Field(
+        None,
+        ge=1,
+        le=8192,
+        description="dimensions of the style; none for 2 of rows, and of images the paper's 5",
     )
     prior_weight: float = Field(
         0.1, gt=0, description="of the priors' divergences beside the reconstruction"
@@ -103,14 +108,21 @@ class Networks(NamedTuple):
 def build_networks(
     c: AAESettings, num_clusters: int, shape: Sequence[int], generator: torch.Generator
 ) -> Networks:
-    """New networks for samples of a shape."""
-    sizes, code = Sizes(c.width, c.num_layers, c.image_width), num_clusters + c.code_dim
+    """New networks for samples of a shape; images' clusters are read balanced, which is ours."""
+    sizes, style = Sizes(c.width, c.num_layers, c.image_width), style_dim(c, shape)
+    code = num_clusters + style
+    encoder = build_reader(shape, code, sizes, generator)
     return Networks(
-        build_reader(shape, code, sizes, generator),
+        nn.Sequential(encoder, BalancedLogits(num_clusters)) if len(shape) > 1 else encoder,
         build_generator(code, shape, sizes, generator),
         build_reader((num_clusters,), 1, sizes, generator),
-        build_reader((c.code_dim,), 1, sizes, generator),
+        build_reader((style,), 1, sizes, generator),
     )
+
+
+def style_dim(c: AAESettings, shape: Sequence[int]) -> int:
+    """Dimensions of the style of samples of a shape."""
+    return c.code_dim or (USUAL_STYLE if len(shape) == 1 else USUAL_STYLE_OF_IMAGES)
 
 
 def code_of(read: Tensor, num_clusters: int) -> tuple[Tensor, Tensor]:
@@ -127,6 +139,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
     data, device = inputs.data.train, runtime.device
     num = c.num_clusters or num_classes(inputs.data) or USUAL_CLUSTERS
     networks = build_networks(c, num, data.shape[1:], inputs.generator("aae", "weights"))
+    dims = num, style_dim(c, data.shape[1:])
     for network in networks:
         runtime.place(network)
 
@@ -148,7 +161,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(data), (c.batch_size,), generator=draws["batches"])
         x, losses = as_floats(runtime.copy(data[runtime.share(rows)])), dict[str, Tensor]()
-        prior_y, prior_z = map(runtime.share, draw_code(c.batch_size, num, c, draws["noise"]))
+        prior_y, prior_z = map(runtime.share, draw_code(c.batch_size, *dims, draws["noise"]))
         y, z = code_of(encode(x), num)
 
         def d_loss() -> Tensor:
@@ -175,7 +188,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
         return losses
 
     curve = train(state, step, c, name="aae", runtime=runtime)
-    kept_encoder, kept_decoder = (average.module for average in averages)
+    kept_encoder, kept_decoder = (average.module.eval() for average in averages)
     k = encoded(kept_encoder, data, num, device)[0].argmax(1)
     tensors = named_weights("encoder", kept_encoder) | named_weights("decoder", kept_decoder)
     tensors["counts"] = torch.bincount(k.cpu(), minlength=num)
@@ -189,12 +202,12 @@ def _telling(judge: nn.Module, prior: Tensor, found: Tensor) -> Tensor:
 
 
 def draw_code(
-    num: int, num_clusters: int, c: AAESettings, generator: torch.Generator
+    num: int, num_clusters: int, code_dim: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Codes from the priors: clusters one-hot ``[num, K]``, style ``[num, d]``."""
+    """Codes from the priors: clusters one-hot ``[num, K]``, style ``[num, code_dim]``."""
     device = generator.device
     k = torch.randint(num_clusters, (num,), generator=generator, device=device)
-    z = torch.randn(num, c.code_dim, generator=generator, device=device)
+    z = torch.randn(num, code_dim, generator=generator, device=device)
     return F.one_hot(k, num_clusters).float(), z
 
 
@@ -219,9 +232,11 @@ class AAEModel:
     def __init__(
         self, config: AAEConfig, artifacts: Mapping[str, Artifact], device: torch.device
     ) -> None:
-        self.c, self.device, artifact = config.aae, device, artifacts["aae"]
+        self.device, artifact = device, artifacts["aae"]
         shape, num = artifact.meta["shape"], artifact.meta["num_clusters"]
-        self.encoder, self.decoder, *_ = build_networks(self.c, num, shape, torch.Generator())
+        networks = build_networks(config.aae, num, shape, torch.Generator())
+        self.encoder, self.decoder, *_ = networks
+        self.style_dim = style_dim(config.aae, shape)
         for name in ("encoder", "decoder"):
             network = getattr(self, name)
             network.load_state_dict(artifact.section(name))
@@ -244,7 +259,7 @@ class AAEModel:
             cluster: Only of this cluster; None draws all equally likely.
             chunk: Made at once.
         """
-        y, z = draw_code(num, len(self.counts), self.c, generator)
+        y, z = draw_code(num, len(self.counts), self.style_dim, generator)
         if cluster is not None:
             y = F.one_hot(torch.full((num,), cluster, device=y.device), len(self.counts)).to(y)
         return torch.cat([self.decoder(part) for part in torch.cat([y, z], 1).split(chunk)])
@@ -264,7 +279,7 @@ class AAEModel:
         return torch.cat([self.decoder(part) for part in code.split(chunk)])
 
 
-STAGES = (Stage("aae", ("aae",), (), fit, data_parallel=True),)
+STAGES = (Stage("aae", ("aae",), (), fit, data_parallel=True, version=2),)
 
 
 class AAESystem(System):

@@ -10,13 +10,14 @@ r"""GMVAE: a variational autoencoder whose codes are a mixture of Gaussians, one
 
 The bound's negative is :func:`scgan.losses.gmvae.negative_elbo`. A baseline of NEMGAN and MMGAN.
 
-Source: [GMVAE]. Differs: all of a batch's clusters are decoded, as there; Gaussian rows and images.
+Source: [GMVAE]. Differs: all of a batch's clusters are decoded, as there; Gaussian rows and images;
+images' clusters are balanced over a batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -31,13 +32,20 @@ from scgan.data.dataset import Dataset
 from scgan.data.images.schema import as_floats
 from scgan.data.labels import num_classes
 from scgan.losses.gmvae import Gaussians, negative_elbo
-from scgan.nn.dcgan import Sizes, build_generator, build_reader
+from scgan.nn.dcgan import BalancedLogits, Sizes, build_generator, build_reader
 from scgan.nn.mlp import MLP, initialise
 from scgan.space import Float, Int, Space
 from scgan.store.artifacts import Artifact
 from scgan.training.loop import adam, descend, train
 from scgan.training.runtime import Runtime
-from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedule, TrainingSettings
+from scgan.training.settings import (
+    BatchSize,
+    LearningRate,
+    NumSamples,
+    Schedule,
+    TrainingSettings,
+    chosen,
+)
 from scgan.training.state import Average, TrainState, named_weights
 
 USUAL_CLUSTERS = 10
@@ -54,9 +62,17 @@ class GMVAESettings(TrainingSettings):
         description="K; none for as many as the labels have classes (only their number is taken), "
         "or 10",
     )
-    code_dim: int = Field(2, ge=1, le=8192, description="d, dimensions of the code")
-    decoder_std: float = Field(
-        0.1, gt=0, description="deviation of rows or pixels about what is decoded, fixed"
+    code_dim: int | None = Field(
+        None,
+        ge=1,
+        le=8192,
+        description="d, dimensions of the code; none for 2 of rows and 10 of images",
+    )
+    decoder_std: float | None = Field(
+        None,
+        gt=0,
+        description="deviation of rows or pixels about what is decoded, fixed; none for 0.1 of "
+        "rows and 0.5 of images, whose many pixels else outweigh the mixture",
     )
     width: int = Field(128, ge=8, le=8192, description="units of a hidden layer")
     num_layers: int = Field(
@@ -82,6 +98,16 @@ class GMVAEConfig(Settings):
     vae: GMVAESettings = GMVAESettings()
 
 
+class Choices(NamedTuple):
+    """Settings whose usual values differ between rows and images."""
+
+    code_dim: int
+    decoder_std: float
+
+
+OF_ROWS, OF_IMAGES = Choices(2, 0.1), Choices(10, 0.5)
+
+
 class MixtureAutoencoder(nn.Module):
     """Encoder of clusters and codes, the mixture, and the decoder.
 
@@ -100,17 +126,20 @@ class MixtureAutoencoder(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        sizes = Sizes(c.width, c.num_layers, c.image_width)
-        self.num_clusters, self.std = num_clusters, c.decoder_std
+        sizes, images = Sizes(c.width, c.num_layers, c.image_width), len(shape) > 1
+        code_dim, self.std = chosen(c, OF_IMAGES if images else OF_ROWS)
+        self.num_clusters = num_clusters
         self.reader = build_reader(shape, c.width, sizes, generator)
-        self.clusters = nn.Linear(c.width, num_clusters)
-        self.codes = MLP([c.width + num_clusters, c.width, 2 * c.code_dim], nn.ReLU)
-        for network in (self.clusters, self.codes):
+        clusters = nn.Linear(c.width, num_clusters)
+        self.codes = MLP([c.width + num_clusters, c.width, 2 * code_dim], nn.ReLU)
+        for network in (clusters, self.codes):
             initialise(network, generator)
 
-        self.decoder = build_generator(c.code_dim, shape, sizes, generator)
-        self.mean = nn.Parameter(torch.randn(num_clusters, c.code_dim, generator=generator))
-        self.log_var = nn.Parameter(torch.zeros(num_clusters, c.code_dim))
+        balanced = BalancedLogits(num_clusters) if images else nn.Identity()
+        self.clusters = nn.Sequential(clusters, balanced)
+        self.decoder = build_generator(code_dim, shape, sizes, generator)
+        self.mean = nn.Parameter(torch.randn(num_clusters, code_dim, generator=generator))
+        self.log_var = nn.Parameter(torch.zeros(num_clusters, code_dim))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Gaussians]:
         """Logits of q(k | x) ``[B, K]``, and q(z | x, k) of each cluster, ``[B, K, d]``."""
@@ -163,7 +192,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
     def step() -> Mapping[str, Tensor]:
         rows = torch.randint(len(data), (c.batch_size,), generator=draws["batches"])
         x = as_floats(runtime.copy(data[runtime.share(rows)]))
-        shape = (c.batch_size, num, c.code_dim)
+        shape = (c.batch_size, *network.mean.shape)
         noise = torch.randn(shape, generator=draws["noise"], device=device)
         losses = network.loss(x, autoencode(x, runtime.share(noise)))
         descend(optimizer, losses["total"])
@@ -171,7 +200,7 @@ def fit(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact
         return losses
 
     curve = train(state, step, c, name="vae", runtime=runtime)
-    k = clusters_of(average.module, data, device).argmax(1)
+    k = clusters_of(average.module.eval(), data, device).argmax(1)
     tensors = named_weights("network", average.module)
     tensors["counts"] = torch.bincount(k.cpu(), minlength=num)
     return Artifact(tensors, {"curve": curve, "shape": list(data.shape[1:]), "num_clusters": num})
@@ -248,7 +277,7 @@ class GMVAEModel:
         return torch.cat(parts)
 
 
-STAGES = (Stage("vae", ("vae",), (), fit, data_parallel=True),)
+STAGES = (Stage("vae", ("vae",), (), fit, data_parallel=True, version=2),)
 
 
 class GMVAESystem(System):

@@ -145,6 +145,10 @@ _CHANGES = {
     },
     "scgan/nn/dcgan.py": {
         "tests/nn/test_dcgan.py": [
+            ("self.scale * self.norm(logits)", "self.norm(logits)"),
+            ("self.scale * self.norm(logits)", "self.scale * logits"),
+            ("(num_clusters, affine=False)", "(num_clusters)"),
+            ("self.norm(logits), others]", "self.norm(logits), self.scale * others]"),
             ("self.image_width * 2**i for", "self.image_width for"),
             ("sizes.channels(size)[::-1]", "sizes.channels(size)"),
             ("*shape], activation)", "*shape])"),
@@ -186,6 +190,9 @@ _CHANGES = {
             ("prior_weight=c.prior_weight", "prior_weight=1.0"),
             ("if cluster is not None:", "if cluster is None:"),
             ("average.update(network)", "pass"),
+            ("if len(shape) > 1 else encoder", "if len(shape) == 1 else encoder"),
+            ("USUAL_STYLE if len(shape) == 1", "USUAL_STYLE if len(shape) > 1"),
+            ("(average.module.eval() for", "(average.module.train() for"),
         ],
     },
     "scgan/losses/gmvae.py": {
@@ -202,6 +209,9 @@ _CHANGES = {
             ("k if cluster is None else torch.full_like(k, cluster)", "k"),
             ("return x + network.std *", "return x + 0 *"),
             ("parts.append(self.network.decoder(q.mean[chosen]))", "parts.append(rows)"),
+            ("OF_IMAGES if images else OF_ROWS", "OF_ROWS"),
+            ("(num_clusters) if images else", "(num_clusters) if not images else"),
+            ("average.module.eval()", "average.module.train()"),
             ("average.update(network)", "pass"),
         ],
     },

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from scgan.nn.dcgan import Sizes, build_generator, build_reader
+from scgan.nn.dcgan import BalancedLogits, Sizes, build_generator, build_reader
 
 SIZES = Sizes(width=24, num_layers=2, image_width=8)
 
@@ -59,3 +59,20 @@ def test_weights_are_the_generators_alone():
     torch.manual_seed(1)
     again = build_generator(6, (1, 28, 28), SIZES, seeded(3)).state_dict()
     assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_logits_are_balanced_over_the_batch_and_others_stay():
+    """In training by the batch's own mean and deviation; later by those that it has seen."""
+    read = 5 + 3 * torch.randn(400, 7, generator=torch.Generator().manual_seed(0))
+    balanced = BalancedLogits(4)
+    balanced.scale.data.fill_(2.0)
+    x = balanced(read)
+    first = read[:, :4]
+    expected = 2 * (first - first.mean(0)) / first.std(0, correction=0)
+    torch.testing.assert_close(x[:, :4], expected, rtol=1e-3, atol=1e-3)
+    assert torch.equal(x[:, 4:], read[:, 4:])
+
+    for _ in range(100):
+        balanced(read)
+    torch.testing.assert_close(balanced.eval()(read[:1])[0], x[0], rtol=0.02, atol=0.02)
+    assert [name for name, _ in balanced.named_parameters()] == ["scale"]

@@ -212,6 +212,6 @@ def test_what_samples_hardly_reach_is_made_up_for():
 
 
 def test_a_tree_numbers_its_leaves_by_the_first_question_first():
-    tree = Tree(torch.tensor([0, 1]), torch.tensor([3, 5]), torch.tensor([0.0, 1.0, 2.0, 3.0]))
-    corners = torch.tensor([[3, 4, 3, 4], [5, 5, 6, 6]])
-    assert tree.at(corners).tolist() == [0, 1, 2, 3]
+    tree = Tree(torch.tensor([0, 1, 0]), torch.tensor([3, 5, 7]), torch.arange(8.0))
+    corners = torch.tensor([[3, 4, 3, 4, 8, 8], [5, 5, 6, 6, 5, 6]])
+    assert tree.at(corners).tolist() == [0, 1, 2, 3, 5, 7]

@@ -10,6 +10,7 @@ from scgan.capabilities import Reconstructing, SoftClustering
 from scgan.config import override
 from scgan.contract import Inputs
 from scgan.data.dataset import DataConfig
+from scgan.nn.dcgan import BalancedLogits
 from scgan.pipeline.run import prepare
 from scgan.pipeline.spec import Spec
 from scgan.systems.aae import SYSTEM, AAESettings, build_networks, draw_code
@@ -34,7 +35,7 @@ def fitted(data, **changes):
 
 
 def test_codes_are_one_hot_and_gaussian():
-    y, z = draw_code(9000, 3, AAESettings(code_dim=4), torch.Generator().manual_seed(0))
+    y, z = draw_code(9000, 3, 4, torch.Generator().manual_seed(0))
     assert_close(y.mean(0), torch.full((3,), 1 / 3), rtol=0, atol=0.02)
     assert y.sum(1).eq(1).all() and y.max(1).values.eq(1).all()
     assert_close(z.std(0), torch.ones(4), rtol=0.03, atol=0)
@@ -95,3 +96,22 @@ def test_codes_are_drawn_by_number_and_read_by_the_encoder(data):
 
 def test_clusters_are_as_many_as_classes(data):
     assert fitted(data, num_clusters=None)[1].meta["num_clusters"] == 8
+
+
+def test_images_are_read_balanced_and_have_the_papers_style():
+    """No cluster of the digits is left out, by the network as it reads, not as it trains."""
+    digits = prepare(Spec("aae", DataConfig(source="digits"), SYSTEM.presets["smoke"]))
+    changes = {"num_samples": 256 * 100, "batch_size": 256, "learning_rate": 1e-3}
+    config, artifact = fitted(digits, num_clusters=None, code_dim=None, **changes)
+    model = SYSTEM.model(config, {"aae": artifact}, CPU)
+    assert model.encoder(digits.test[:2].float()).shape == (2, 10 + 5)
+    assert torch.equal(model.counts, torch.bincount(model.assign(digits.train), minlength=10))
+    assert model.counts.min() > 0.02 * len(digits.train)
+    assert model.sample(3, torch.Generator()).shape == (3, *digits.train.shape[1:])
+    assert fitted(digits, code_dim=3)[1].tensors["decoder.0.weight"].shape[1] == 3 + 3
+
+
+def test_rows_are_read_as_they_are(data):
+    networks = build_networks(AAESettings(), 3, (2,), torch.Generator())
+    assert not any(isinstance(part, BalancedLogits) for part in networks.encoder.modules())
+    assert networks.decoder(torch.zeros(1, 3 + 2)).shape == (1, 2)

@@ -10,10 +10,12 @@ from scgan.capabilities import Reconstructing, SoftClustering
 from scgan.config import override
 from scgan.contract import Inputs
 from scgan.data.dataset import DataConfig
+from scgan.data.images.schema import as_floats
 from scgan.losses.gmvae import Gaussians, negative_elbo
+from scgan.nn.dcgan import BalancedLogits
 from scgan.pipeline.run import prepare
 from scgan.pipeline.spec import Spec
-from scgan.systems.gmvae import SYSTEM, MixtureAutoencoder
+from scgan.systems.gmvae import SYSTEM, GMVAESettings, MixtureAutoencoder
 from scgan.training.runtime import Runtime
 
 CPU = torch.device("cpu")
@@ -98,3 +100,25 @@ def test_rows_are_read_and_rebuilt_by_their_likeliest_cluster(data):
 
 def test_clusters_are_as_many_as_classes(data):
     assert fitted(data, num_clusters=None)[1].meta["num_clusters"] == 8
+
+
+def test_images_are_read_balanced_and_have_more_code_and_deviation():
+    digits = prepare(Spec("gmvae", DataConfig(source="digits"), SYSTEM.presets["smoke"]))
+    usual = {"num_clusters": None, "code_dim": None, "decoder_std": None}
+    changes = {"num_samples": 64 * 10, "batch_size": 64, "image_width": 4, **usual}
+    config, artifact = fitted(digits, **changes)
+    model = SYSTEM.model(config, {"vae": artifact}, CPU)
+    assert model.network.mean.shape == (10, 10) and model.network.std == 0.5
+    assert torch.equal(model.counts, torch.bincount(model.assign(digits.train), minlength=10))
+    logits, _ = model.network.train().encode(as_floats(digits.train[:500]))
+    assert_close(logits.mean(0), torch.zeros(10), rtol=0, atol=1e-4)
+
+    config, artifact = fitted(digits, code_dim=3, decoder_std=0.2)
+    network = SYSTEM.model(config, {"vae": artifact}, CPU).network
+    assert network.mean.shape == (3, 3) and network.std == 0.2
+
+
+def test_rows_are_read_as_they_are():
+    network = MixtureAutoencoder(GMVAESettings(), 3, (2,), torch.Generator())
+    assert not any(isinstance(part, BalancedLogits) for part in network.modules())
+    assert network.mean.shape == (3, 2) and network.std == 0.1
