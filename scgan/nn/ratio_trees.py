@@ -159,6 +159,7 @@ def fit_ratio_trees(
     depth: int,
     num_drawn: int,
     generator: torch.Generator,
+    grown: Callable[[int, float], None] = lambda num, bound: None,
 ) -> RatioTrees:
     r"""Boost trees until held-out rows are told no better.
 
@@ -175,12 +176,13 @@ def fit_ratio_trees(
         depth: L.
         num_drawn: Samples to compare with, drawn twice.
         generator: Of subsets, where the rows lie.
+        grown: Told of each tree how many there are, and what held-out rows say of the bound, nats.
 
     Source: [DRS] for what it is for, [CATBOOST] for symmetric trees.
     """
     levels = torch.linspace(0, 1, NUM_BINS + 1, dtype=torch.double, device=real.device)[1:-1]
     edges = real.double().quantile(levels, dim=0).float().T.contiguous()
-    trees = _boosted(real, draw(num_drawn), edges, num_trees, depth, generator)
+    trees = _boosted(real, draw(num_drawn), edges, num_trees, depth, generator, grown)
 
     bins = binned(real, edges), binned(draw(num_drawn), edges)
     log_w = sum((tree.at(bins[1]) for tree in trees), real.new_zeros(num_drawn))
@@ -223,6 +225,7 @@ def _boosted(
     num_trees: int,
     depth: int,
     generator: torch.Generator,
+    grown: Callable[[int, float], None],
 ) -> list[Tree]:
     """Trees of all columns, as many as held-out rows want."""
     real = real[torch.randperm(len(real), generator=generator, device=real.device)]
@@ -244,6 +247,7 @@ def _boosted(
             for sums, rows in ((f, drawn), (f_real, real_test), (f_drawn, drawn_test))
         )
         bound = float(f_real.double().mean() - f_drawn.double().exp().mean().log())
+        grown(len(trees), bound)
         if bound > best:
             best, kept = bound, len(trees)
     return trees[:kept]

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from scgan.nn.mlp import initialise
+from scgan.nn.mlp import by_rows, initialise
 
 
 class SubspaceLayer(nn.Module):
@@ -135,3 +135,7 @@ class SubspaceDecoder(nn.Module):
     def noise(self, num: int, generator: torch.Generator) -> Tensor:
         """Draw z ~ N(0, I), ``[num, num_layers, noise_dim]``, on the generator's device."""
         return torch.randn(num, *self.noise_shape, generator=generator, device=generator.device)
+
+    def draw(self, eps: Tensor, generator: torch.Generator) -> Tensor:
+        """Decode many codes ``[N, code_dim]``, each with a noise of its own: ``[N, data_dim]``."""
+        return by_rows(self, eps, self.noise(len(eps), generator))

@@ -124,7 +124,7 @@ class SCGANModel:
         while (missing := num - sum(map(len, rows))) > 0:
             wanted = missing if trees is None else math.ceil(missing / float(trees.rate))
             eps = source.sample(min(chunk, wanted), generator, cluster)
-            x = margins(by_rows(self.decoder, eps, self.decoder.noise(len(eps), generator)))
+            x = margins(self.decoder.draw(eps, generator))
             rows.append(x if trees is None else trees.accepted(x, generator)[:missing])
         return torch.cat(rows) if rows else torch.empty(0, self.decoder.output.out_features)
 
@@ -158,9 +158,8 @@ class SCGANModel:
     @torch.no_grad()
     def redraw(self, x: Tensor, num: int, generator: torch.Generator) -> Tensor:
         """Decode the codes of ``x`` with ``num`` independent noises, ``[num, N, D]``."""
-        eps, decoder = self.encode(x), self.decoder
-        draws = [by_rows(decoder, eps, decoder.noise(len(eps), generator)) for _ in range(num)]
-        return torch.stack(draws)
+        eps = self.encode(x)
+        return torch.stack([self.decoder.draw(eps, generator) for _ in range(num)])
 
 
 ENCODE = Stage("encode", ("encoder",), (), encode.encode, data_parallel=True, version=2)

@@ -28,7 +28,7 @@ MUTANTS = [
         'latents = latent_model("real", config, inputs.artifacts, device)\n        eps',
         _STAGE,
     ),
-    (_SCGAN, "x = margins(by_rows(", "x = (by_rows(", _MODEL),
+    (_SCGAN, "x = margins(self.decoder", "x = (self.decoder", _MODEL),
     (
         _SCGAN,
         "self.margins[name], list[Tensor]()",

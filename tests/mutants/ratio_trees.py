@@ -38,8 +38,11 @@ _CHANGES = {
     ],
     (_ACCEPT, _OF_STAGE): [
         ("latent_model(c.latent,", 'latent_model("centres",'),
-        ("return margins(by_rows(", "return (by_rows("),
-        ("decoder.noise(num, generator)", "0 * decoder.noise(num, generator)"),
+        ("return margins(decoder.draw(eps, generator))", "return decoder.draw(eps, generator)"),
+        ("runtime.rank == 0 and", "runtime.rank == 1 and"),
+        (">= self.EVERY", ">= 100"),
+        ("Progress(num_trees, 0, told", "Progress(0, 0, told"),
+        ("grown=_Growing(runtime)", "grown=lambda num, bound: None"),
         ("real = rows[:NUM_ROWS]", "real = rows"),
         ("min(DRAWN * len(real), MOST_DRAWN)", "DRAWN * len(real)"),
         ("depth=c.ratio_depth", "depth=5"),

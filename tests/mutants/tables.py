@@ -365,8 +365,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     (_DECODE, "noise_dim=c.noise_dim", "noise_dim=6", f"{_SETTING}[decoder-noise_dim]"),
     (
         _SYSTEM,
-        "eps, self.decoder.noise(len(eps), generator)))\n            rows",
-        "eps))\n            rows",
+        "margins(self.decoder.draw(eps, generator))\n            rows",
+        "margins(by_rows(self.decoder, eps))\n            rows",
         None,
     ),
     (

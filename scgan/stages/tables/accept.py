@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import torch
@@ -9,19 +10,41 @@ from torch import Tensor
 
 from scgan.contract import Inputs
 from scgan.nn.margins import Margins
-from scgan.nn.mlp import by_rows
 from scgan.nn.ratio_trees import RatioTrees, fit_ratio_trees
 from scgan.nn.subspace import SubspaceDecoder
 from scgan.stages.tables.decoder_settings import DecoderSettings
 from scgan.stages.tables.latents import latent_model
+from scgan.training.runtime import Progress, Runtime
 
 NUM_ROWS = 50_000  # training rows at most
 DRAWN, MOST_DRAWN = 16, 400_000  # samples a row of these, and at most
 
 
+class _Growing:
+    """Says about every second how many trees there are."""
+
+    EVERY = 1.0
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.started = self.said = time.monotonic()
+
+    def __call__(self, num_trees: int, bound: float) -> None:
+        now = time.monotonic()
+        if self.runtime.rank == 0 and now - self.said >= self.EVERY:
+            told = {"trees": float(num_trees), "divergence": bound}
+            self.runtime.report(Progress(num_trees, 0, told, now - self.started))
+            self.said = now
+
+
 @torch.no_grad()
 def fit_acceptance(
-    config: Any, decoder: SubspaceDecoder, margins: Margins, rows: Tensor, inputs: Inputs
+    config: Any,
+    decoder: SubspaceDecoder,
+    margins: Margins,
+    rows: Tensor,
+    inputs: Inputs,
+    runtime: Runtime,
 ) -> RatioTrees:
     """Compare training rows with samples of the latent model that the decoder was trained with.
 
@@ -31,6 +54,7 @@ def fit_acceptance(
         margins: Of its samples.
         rows: Training rows, ``[N, D]``, of which the first are taken.
         inputs: The run's seed, and what the latent model is made of.
+        runtime: Is told how many trees there are.
     """
     c: DecoderSettings = config.decoder
     generator = inputs.generator("decode", "accept", rows.device)
@@ -38,7 +62,7 @@ def fit_acceptance(
 
     def draw(num: int) -> Tensor:
         eps = latents.sample(num, generator)
-        return margins(by_rows(decoder, eps, decoder.noise(num, generator)))
+        return margins(decoder.draw(eps, generator))
 
     real = rows[:NUM_ROWS]
     return fit_ratio_trees(
@@ -48,4 +72,5 @@ def fit_acceptance(
         depth=c.ratio_depth,
         num_drawn=min(DRAWN * len(real), MOST_DRAWN),
         generator=generator,
+        grown=_Growing(runtime),
     )

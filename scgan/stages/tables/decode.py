@@ -16,7 +16,6 @@ from scgan.metrics.noise import spread_ratio
 from scgan.nn.critics import Critic
 from scgan.nn.mappers import Whitening
 from scgan.nn.margins import Margins
-from scgan.nn.mlp import by_rows
 from scgan.nn.ratio_trees import RatioTrees
 from scgan.nn.subspace import SubspaceDecoder
 from scgan.stages.tables.accept import fit_acceptance
@@ -158,11 +157,18 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         return losses
 
     curve = train(state, step, c, name="decode", runtime=runtime)
-    return Artifact(_finished(config, average.module, codes, rows, inputs), {"curve": curve})
+    return Artifact(
+        _finished(config, average.module, codes, rows, inputs, runtime), {"curve": curve}
+    )
 
 
 def _finished(
-    config: Any, decoder: SubspaceDecoder, eps: Tensor, x: Tensor, inputs: Inputs
+    config: Any,
+    decoder: SubspaceDecoder,
+    eps: Tensor,
+    x: Tensor,
+    inputs: Inputs,
+    runtime: Runtime,
 ) -> dict[str, Tensor]:
     """What is stored of a trained decoder, its noise scaled, its samples held to the data."""
     c: DecoderSettings = config.decoder
@@ -173,7 +179,7 @@ def _finished(
     tensors |= _margins(config, decoder, inputs, x.device)
     if c.ratio_trees:
         margins = load_margins(Artifact(tensors), c.latent).to(x.device)
-        trees = fit_acceptance(config, decoder, margins, x, inputs)
+        trees = fit_acceptance(config, decoder, margins, x, inputs, runtime)
         tensors |= named_weights("accept", trees)
     return tensors
 
@@ -209,8 +215,7 @@ def spread_noise(
     eps, x = eps[:NUM_NOISE_ROWS], x[:NUM_NOISE_ROWS]
     for _ in range(NOISE_ROUNDS):  # the spread is nearly linear in the scale
         generator = torch.Generator(eps.device).manual_seed(seed)
-        noises = (decoder.noise(len(eps), generator) for _ in range(NUM_NOISES))
-        draws = torch.stack([by_rows(decoder, eps, z) for z in noises])
+        draws = torch.stack([decoder.draw(eps, generator) for _ in range(NUM_NOISES)])
         ratio = spread_ratio(draws, x)
         if not 0 < ratio < math.inf:
             return
@@ -232,7 +237,7 @@ def _margins(
         generator = inputs.generator("decode", f"margins {name}", device)
         latents = latent_model(name, config, inputs.artifacts, device)
         eps = latents.sample(NUM_MARGIN_SAMPLES, generator)
-        x = by_rows(decoder, eps, decoder.noise(len(eps), generator))
+        x = decoder.draw(eps, generator)
         tensors |= named_weights(f"margins_{name}", Margins.fit(x, matched))
     return tensors
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -56,7 +58,7 @@ def test_training_rows_are_compared_with_samples_as_they_are_drawn(asked, latent
     inputs, config = inputs_of(True, False), config_of(ratio_trees=7, ratio_depth=3, latent=latent)
     artifact = decode.decode(config, ("all",), inputs, Runtime())
     ((real, draw, how),) = asked
-    generator = how.pop("generator")
+    generator, _ = how.pop("generator"), how.pop("grown")
     assert torch.equal(real, inputs.data.train)
     assert how == {"num_trees": 7, "depth": 3, "num_drawn": 16 * 400}
 
@@ -153,3 +155,32 @@ def test_margins_are_those_of_the_latent_model_in_training(asked, monkeypatch):
     monkeypatch.setattr(Margins, "forward", noted)
     asked[0][1](10)
     assert torch.equal(seen[0].knots, decode.load_margins(artifact, "centres").knots)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_first_worker_says_how_many_trees_there_are(monkeypatch, rank):
+    """At once if a second was none; a thing of the trees' own, not of the samples of training."""
+    monkeypatch.setattr(accept._Growing, "EVERY", 0.0)
+    told = []
+    runtime = Runtime(rank=rank, report=told.append)
+    inputs, config = inputs_of(True, False), config_of(ratio_trees=7, ratio_depth=2)
+    margins, decoder = Margins(2), decode.build_decoder(config.decoder, 2, 2, seeded())
+    accept.fit_acceptance(config, decoder, margins, inputs.data.train, inputs, runtime)
+    assert [progress.samples for progress in told] == ([] if rank else list(range(1, 8)))
+    for progress in told:
+        assert progress.total == 0 and progress.metrics["trees"] == progress.samples
+        assert math.isfinite(progress.metrics["divergence"]) and progress.seconds >= 0
+
+
+def test_what_is_said_is_said_once_a_second(monkeypatch):
+    now, told = iter([10.0, 10.5, 11.0, 11.5, 12.2]), []
+    monkeypatch.setattr(accept.time, "monotonic", lambda: next(now))
+    growing = accept._Growing(Runtime(report=told.append))
+    for number in range(1, 5):
+        growing(number, 0.5)
+    expected = [
+        (2, 0, {"trees": 2.0, "divergence": 0.5}),
+        (4, 0, {"trees": 4.0, "divergence": 0.5}),
+    ]
+    assert [(p.samples, p.total, p.metrics) for p in told] == expected
+    assert [p.seconds for p in told] == pytest.approx([1.0, 2.2])
