@@ -42,6 +42,9 @@ _CHANGES = {
         ("(found == common[k])", "(found == found)"),
         ("PUBLISHED.get((table, data, row)", "PUBLISHED.get((table, data, results[0].cell.row)"),
         ("made, k, data.test", "made, k % 2, data.test"),
+        ("if assumed[0] == assumed[1] else right", "if True else right"),
+        ("max(right, 1 - right) if", "right if"),
+        ('"assumed": changes["gan.weights"]}', '"assumed": true}'),
     ],
     (_DERIVED, _DERIVED_TESTS): [
         ("for column in rows.T]", "for column in rows.T[:1].repeat(3, 0)]"),

@@ -61,6 +61,7 @@ def test_mnist_has_every_table(digits, few_triples):
     by_table = {}
     for cell in cells:
         by_table.setdefault(cell.column, {})[cell.row] = cell.spec
+    scored_by = {cell.row: cell.more for cell in cells}
     assert list(by_table) == [nemgan.QUALITY, nemgan.STACKED, nemgan.PAIRS, nemgan.WRONG]
 
     stacked = by_table[nemgan.STACKED]["NEMGAN"]
@@ -77,6 +78,9 @@ def test_mnist_has_every_table(digits, few_triples):
     wrong = by_table[nemgan.WRONG]
     assert list(wrong)[::3] == ["30:70", "35:65", "40:60", "50:50"]
     assert wrong["50:50"].config.gan.weights == (0.5, 0.5)
+    assert scored_by["50:50"].keywords["assumed"] == (0.5, 0.5)
+    assert scored_by["35:65"].keywords["assumed"] == (0.35, 0.65)
+    assert scored_by["35:65"].keywords["true"] == (0.3, 0.7)
     assert {spec.data.source for spec in wrong.values()} == {wrong["30:70"].data.source}
     assert wrong["30:70"].data.source.endswith("mnist_3-5_30-70.npz")
 
@@ -128,7 +132,7 @@ def scored(digits, store, monkeypatch):
 
 
 def test_a_pairs_shares_are_the_digits_of_samples(scored):
-    more = {"digits": ("0", "4"), "true": (0.25, 0.75)}
+    more = {"digits": ("0", "4"), "true": (0.25, 0.75), "assumed": (0.3, 0.7)}
     found = scored(nemgan.scores_of_pair, (0, 4), (0.25, 0.75), **more)
     assert found["modes_total_variation"] < 0.06 and found["control_accuracy"] == 1
     found = scored(nemgan.scores_of_pair, (0, 4), (0.75, 0.25), **more)
@@ -136,6 +140,11 @@ def test_a_pairs_shares_are_the_digits_of_samples(scored):
     # Modes the other way round, drawn as often as they should be.
     found = scored(nemgan.scores_of_pair, (4, 0), (0.75, 0.25), **more)
     assert found["modes_total_variation"] < 0.06 and found["control_accuracy"] == 0
+    # Of modes that were to weigh the same, nobody knows which is which.
+    more["assumed"] = (0.5, 0.5)
+    for classes in ((0, 4), (4, 0)):
+        found = scored(nemgan.scores_of_pair, classes, (0.5, 0.5), **more)
+        assert found["control_accuracy"] == 1
 
 
 def test_a_mode_is_of_its_commonest_class(scored, monkeypatch):
