@@ -178,7 +178,7 @@ DECODE = Stage(
     ("cluster", "map"),
     decode.decode,
     data_parallel=True,
-    version=4,
+    version=5,
 )
 
 IN_MEMORY = (
