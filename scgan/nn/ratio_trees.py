@@ -145,10 +145,52 @@ class Compared(NamedTuple):
         return Compared(self.real[:, real], self.drawn[:, drawn], weights / weights.sum())
 
     def masses(self, real: Tensor, drawn: Tensor, num: int) -> tuple[Tensor, Tensor]:
-        """Shares of data and of samples that have each number, of ``[..., N]``: ``[num]``."""
-        p = torch.bincount(real.flatten(), minlength=num) / self.real.shape[1]
-        weights = self.weights.expand(drawn.shape).flatten()
-        return p.double(), torch.bincount(drawn.flatten(), weights, minlength=num)
+        """Shares of data and of samples that have each number: ``[num]``."""
+        p = torch.bincount(real, minlength=num) / self.real.shape[1]
+        return p.double(), torch.bincount(drawn, self.weights, minlength=num)
+
+    def asked(self, columns: Sequence[int]) -> Asked:
+        """What questions about some columns are chosen by."""
+        first = torch.arange(len(columns), device=self.weights.device)[:, None] * NUM_BINS
+        real, drawn = (rows[columns].long() + first for rows in (self.real, self.drawn))
+        wide = self.weights.expand(drawn.shape).flatten()
+        return Asked(self._replace(weights=wide), real, drawn)
+
+
+class Asked(NamedTuple):
+    """Rows by the number of each column's bin among the bins of all columns, C of them.
+
+    Args:
+        compared: What is compared, a weight a sample and column.
+        real: Of the data, ``[C, N]``.
+        drawn: Of the samples, ``[C, M]``.
+    """
+
+    compared: Compared
+    real: Tensor
+    drawn: Tensor
+
+    def told(self, leaves: Sequence[Tensor | int], num_leaves: int, prior: float) -> Tensor:
+        """What each question would tell, ``[C, B - 1]``.
+
+        Args:
+            leaves: Which data and samples are in, ``[N]`` and ``[M]``.
+            num_leaves: How many there are.
+            prior: That masses are raised by.
+        """
+        shape = (num_leaves, len(self.real), NUM_BINS)
+        size = shape[1] * NUM_BINS
+        real, drawn = (
+            (leaf * size + rows).flatten()
+            for leaf, rows in zip(leaves, (self.real, self.drawn), strict=True)
+        )
+        masses = self.compared.masses(real, drawn, num_leaves * size)
+        p, q = (mass.view(shape).cumsum(2) for mass in masses)
+        sides = ((p[..., :-1], q[..., :-1]), (p[..., -1:] - p[..., :-1], q[..., -1:] - q[..., :-1]))
+        return sum(
+            ((p * _log_ratio(p, q, prior)).sum(0) for p, q in sides),
+            p.new_zeros(shape[1], NUM_BINS - 1),
+        )
 
 
 def fit_ratio_trees(
@@ -280,53 +322,23 @@ def grow(
         columns: That questions may be about.
     """
     prior, device = PRIOR / compared.real.shape[1], compared.weights.device
-    parts = some.real[columns].long(), some.drawn[columns].long()
-    leaves: list[Tensor | int] = [0, 0]
+    questions, leaves = some.asked(columns), list[Tensor | int]([0, 0])
     asked = []
 
     for level in range(depth):
-        told = _told(some, parts, leaves, 2**level, prior)
+        told = questions.told(leaves, 2**level, prior)
         place, cut = divmod(int(told.argmax()), NUM_BINS - 1)
-        asked.append((columns[place], cut))
+        column = columns[place]
+        asked.append((column, cut))
         leaves = [
-            leaf + (rows[place] > cut) * 2**level for leaf, rows in zip(leaves, parts, strict=True)
+            leaf + (rows[column] > cut) * 2**level
+            for leaf, rows in zip(leaves, (some.real, some.drawn), strict=True)
         ]
 
     which, where = torch.tensor(asked, device=device).T
     tree = Tree(which, where.to(torch.uint8), torch.empty(0, device=device))
     p, q = compared.masses(tree.leaves(compared.real), tree.leaves(compared.drawn), 2**depth)
     return tree._replace(values=(learning_rate * _log_ratio(p, q, prior)).float())
-
-
-def _told(
-    some: Compared,
-    parts: tuple[Tensor, Tensor],
-    leaves: Sequence[Tensor | int],
-    num_leaves: int,
-    prior: float,
-) -> Tensor:
-    """What each question would tell, ``[C, B - 1]``, of columns ``parts`` ``[C, N]``, ``[C, M]``.
-
-    Args:
-        some: Whose masses they are.
-        parts: Bins of data and samples.
-        leaves: Which they are in, ``[N]`` and ``[M]``.
-        num_leaves: How many there are.
-        prior: That masses are raised by.
-    """
-    shape = (num_leaves, len(parts[0]), NUM_BINS)
-    places = torch.arange(shape[1], device=parts[0].device)[:, None] * NUM_BINS
-    real, drawn = (
-        leaf * (shape[1] * NUM_BINS) + places + rows
-        for leaf, rows in zip(leaves, parts, strict=True)
-    )
-    masses = some.masses(real, drawn, shape[0] * shape[1] * NUM_BINS)
-    p, q = (mass.view(shape).cumsum(2) for mass in masses)
-    sides = ((p[..., :-1], q[..., :-1]), (p[..., -1:] - p[..., :-1], q[..., -1:] - q[..., :-1]))
-    return sum(
-        ((real * _log_ratio(real, drawn, prior)).sum(0) for real, drawn in sides),
-        p.new_zeros(shape[1], NUM_BINS - 1),
-    )
 
 
 def _log_ratio(p: Tensor, q: Tensor, prior: float) -> Tensor:
