@@ -32,15 +32,22 @@ class Labels:
 
 
 def read_labels(data: Dataset) -> Labels | None:
-    """The labels of data that has one a row or image.
+    """The labels of data that has one a row or image; of an attribute, without it and with it.
 
     Returns:
         The labels, numbered as they are met in the training part; None where there are none, or
-        images have many attributes each.
+        images have several attributes each.
     """
     train, test = data.train_labels, data.test_labels
-    if train is None or test is None or train.ndim != 1:
+    if train is None or test is None:
         return None
+
+    if train.ndim == 2:
+        if train.shape[1] > 1:
+            return None
+        (name,) = data.image_schema.attributes
+        with_it, held_out = (torch.from_numpy(labels[:, 0]).long() for labels in (train, test))
+        return Labels((f"no {name}", name), with_it, held_out)
 
     if data.kind == "images":
         values = list(data.image_schema.attributes)

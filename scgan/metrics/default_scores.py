@@ -85,7 +85,11 @@ def _clusters(model: Clustering, data: Dataset, seed: int) -> Iterator[tuple[str
         found = silhouette(data.test, k, seed=seed)
         if found is not None:
             yield "silhouette", Score.of("silhouette", found)
-    elif labels.ndim == 1 and are_classes(labels):
+        return
+
+    if labels.ndim == 2 and labels.shape[1] == 1:  # without an attribute, and with it
+        labels = labels[:, 0]
+    if labels.ndim == 1 and are_classes(labels):
         yield from label_scores(labels, k).items()
 
 

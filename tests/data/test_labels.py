@@ -48,6 +48,14 @@ def test_classes_of_images_have_their_names_and_one_may_stand_for_none():
     assert labels.train.tolist() == [-1, 1, 0] and labels.test.tolist() == [1, -1, 0]
 
 
+def test_an_attribute_is_two_classes_without_it_and_with_it():
+    data = pictures([[0], [1], [1]], [[1], [0]], ("Smiling",))
+    labels = read_labels(data)
+    assert labels.names == ("no Smiling", "Smiling") and num_classes(data) == 2
+    assert labels.train.tolist() == [0, 1, 1] and labels.test.tolist() == [1, 0]
+    assert labels.train.dtype == labels.test.dtype == torch.long
+
+
 def test_attributes_and_unlabelled_data_have_no_labels():
     assert read_labels(pictures([[0, 1]], [[1, 1]], ("bald", "smiling"))) is None
     none = SimpleNamespace(train_labels=None, test_labels=None, kind="table")

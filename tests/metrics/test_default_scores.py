@@ -144,6 +144,9 @@ def test_held_out_rows_are_reconstructed_and_their_labels_told(data, compared):
     assert unlabelled["silhouette"].value == pytest.approx(expected, abs=1e-5)
     many = replace(data, test_labels=np.zeros((60, 2)))
     assert "labels" not in dict(score_table(Clusters(), many, 0))
+    with_it = (data.test[:, :1] > 1).long().numpy()
+    assert "labels" in dict(score_table(Clusters(), replace(data, test_labels=with_it), 0))
+    assert np.array_equal(compared["label_scores"][0], with_it[:, 0])
 
 
 def test_one_cluster_has_no_silhouette(data, compared):

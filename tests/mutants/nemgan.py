@@ -218,6 +218,8 @@ _CHANGES = {
     _LABELS: {
         "tests/data/test_labels.py": [
             ('UNLABELLED = ("", "-1", "-1.0")', 'UNLABELLED = ("", "-1")'),
+            ('Labels((f"no {name}", name), with_it', 'Labels((name, f"no {name}"), with_it'),
+            ("if train.shape[1] > 1:", "if True:"),
             ("places.get(value, -1)", "places.get(value, 0)"),
             ("number[torch.from_numpy(place)], -1)", "number[torch.from_numpy(place)], 0)"),
             ("math.ceil(share", "math.floor(share"),
