@@ -226,7 +226,7 @@ _CHANGES = {
             ("2 <= found <= MOST_CLASSES", "1 <= found <= MOST_CLASSES"),
             ("y[y >= 0].unique()", "y.unique()"),
             ("torch.randperm(len(rows), generator=generator)", "torch.arange(len(rows))"),
-            ("or train.ndim != 1", ""),
+            ("if train.ndim == 2:", "if False:"),
         ],
     },
     _MATCHING: {
