@@ -105,7 +105,8 @@ class RatioTrees(nn.Module):
         for columns, cuts, values in zip(*parts, strict=True):
             first = torch.arange(0, values.numel(), values.shape[1], device=x.device)
             places = leaves_of(bins, columns, cuts) + first.int()[:, None]
-            total += values.flatten().index_select(0, places.flatten()).view(-1, len(x)).sum(0)
+            found = values.flatten().index_select(0, places.flatten())
+            total += found.view(len(values), len(x)).sum(0)
         return total
 
     def accepted(self, x: Tensor, generator: torch.Generator) -> Tensor:

@@ -11,7 +11,7 @@ _CHANGES = {
         ("(asked > cuts", "(asked >= cuts"),
         ("alpha=2**level", "alpha=level + 1"),
         ("+ first.int()[:, None]", "+ 0 * first.int()[:, None]"),
-        ("total += values.flatten()", "total = values.flatten()"),
+        ("total += found", "total = found"),
         ("exp().clamp(LEAST_CHANCE, 1)", "exp().clamp(0, 1)"),
         ("(log_ratios - self.bound).exp()", "log_ratios.exp()"),
         ("weights / weights.sum())", "weights)"),

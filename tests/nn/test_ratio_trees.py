@@ -34,6 +34,7 @@ def test_a_sum_of_trees_is_a_loop_over_their_questions(monkeypatch):
     trees.values.copy_(torch.arange(12.0).view(3, 4) ** 2)
     x = normal(50, 1, dim=3)
     x[0] = torch.tensor([0.0, 0.5, 0.2])  # on the edges, that is not above them
+    assert trees(x[:0]).shape == (0,)
     for row, found in zip(x, trees(x), strict=True):
         total = 0.0
         for columns, cuts, values in zip(trees.columns, trees.cuts, trees.values, strict=True):
