@@ -72,7 +72,7 @@ class GMVAESettings(TrainingSettings):
         None,
         gt=0,
         description="deviation of rows or pixels about what is decoded, fixed; none for 0.1 of "
-        "rows and 0.5 of images, whose many pixels else outweigh the mixture",
+        "rows and 0.5 of images",
     )
     width: int = Field(128, ge=8, le=8192, description="units of a hidden layer")
     num_layers: int = Field(
