@@ -94,6 +94,11 @@ PAPERS: dict[str, Paper] = {
     "DRS": Paper(
         "Azadi, Olsson, Darrell, Goodfellow, Odena", 2019, "Discriminator rejection sampling"
     ),
+    "LRW": Paper(
+        "Issenhuth, Tanielian, Picard, Mary",
+        2022,
+        "Latent reweighting, an almost free improvement for GANs",
+    ),
     "CATBOOST": Paper(
         "Prokhorenkova, Gusev, Vorobev, Dorogush, Gulin",
         2018,

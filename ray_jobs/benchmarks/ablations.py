@@ -71,10 +71,11 @@ VARIANTS: Mapping[str, Variant] = {
     "a Gaussian a cluster": Variant({"mappers.kind": "gaussian"}),
     "a flow a cluster": Variant({"mappers.kind": "flow"}),
     "encoder at its start": Variant({"encoder.num_samples": 512}),
-    "samples accepted": Variant({"decoder.ratio_trees": 2000}),
+    "mixtures as trained": Variant({"refine.num_trees": 0}),
+    "samples accepted": Variant({"refine.use": "accept", "refine.num_trees": 2000}),
     "noise as trained": Variant({"decoder.noise_spread": None}),
     "no noise": Variant({"decoder.noise_scale": 0.0, "decoder.noise_spread": None}),
-    "margins not matched": Variant({"decoder.match_margins": False}),
+    "margins not matched": Variant({"refine.match_margins": False}),
     "rows not whitened": Variant({"decoder.whitened": False}),
     "columns on their own scale": Variant(data={"scale": "linear"}),
 }

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from scgan.clustering.mixtures import Components
 from scgan.nn.flows import SplineFlows
 from scgan.nn.stacked import StackedMLP
 
@@ -178,18 +179,15 @@ class MixtureMappers(Mappers):
         self.register_buffer("weights", torch.zeros(num_clusters, num_components))
 
     @torch.no_grad()
-    def put(
-        self, k: int, own: Whitening, weights: Tensor, means: Tensor, covariances: Tensor
-    ) -> None:
+    def put(self, k: int, own: Whitening, components: Components) -> None:
         """Take over a cluster's mixture.
 
         Args:
             k: The cluster.
             own: Its own coordinates, in which the mixture was fitted.
-            weights: ``[M]``, or fewer.
-            means: ``[M, d]``.
-            covariances: ``[M, d, d]``.
+            components: M of them, or fewer.
         """
+        weights, means, covariances = (values.float() for values in components)
         number = k * self.weights.shape[1] + torch.arange(len(weights))
         self.weights[k, : len(weights)] = weights
         self.whitening.centre[number] = own.inverse(means[None]).transpose(0, 1)
@@ -199,6 +197,17 @@ class MixtureMappers(Mappers):
         axes, scale, _ = torch.linalg.svd(root)
         self.whitening.axes[number] = axes
         self.whitening.scale[number, 0] = scale
+
+    def components(self, k: int, own: Whitening) -> Components:
+        """A cluster's mixture in coordinates ``own``, double precision: what :meth:`put` takes."""
+        number = self.weights[k].nonzero()[:, 0]
+        centre, axes, scale = (
+            t[k * self.weights.shape[1] + number].double() for t in self.whitening.buffers()
+        )
+        to_own = (own.axes[0] / own.scale[0]).double()  # [d, d]
+        root = to_own.T @ (axes * scale)
+        means = (centre[:, 0] - own.centre[0].double()) @ to_own
+        return Components(self.weights[k, number].double(), means, root @ root.mT)
 
     @override
     def sample(self, k: Tensor, generator: torch.Generator, tile: int = 8) -> Tensor:

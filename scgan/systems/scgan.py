@@ -34,11 +34,12 @@ from scgan.metrics.objectives import TABLE, Objective
 from scgan.metrics.scores import Score
 from scgan.nn.mlp import by_rows
 from scgan.space import Choice, Float, Space, When
-from scgan.stages.tables import cluster, decode, encode, latents, shards
+from scgan.stages.tables import cluster, decode, encode, latents, refine, shards
 from scgan.stages.tables import map as mapping
 from scgan.stages.tables.decoder_settings import DecoderSettings
 from scgan.stages.tables.latents import LATENT_TITLES, LATENTS, LatentName
 from scgan.stages.tables.mapper_settings import MapperSettings
+from scgan.stages.tables.refine_settings import RefineSettings
 from scgan.store.artifacts import Artifact
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class SCGANConfig(Settings):
     clusters: cluster.ClusterSettings = cluster.ClusterSettings()
     mappers: MapperSettings = MapperSettings()
     decoder: DecoderSettings = DecoderSettings()
+    refine: RefineSettings = RefineSettings()
 
 
 class SCGANModel:
@@ -79,9 +81,10 @@ class SCGANModel:
             name: latents.latent_model(name, config, artifacts, device) for name in LATENTS
         }
         self.trained_latent = config.decoder.latent
-        stored = artifacts["decode"]
-        self.margins = {name: decode.load_margins(stored, name).to(device) for name in LATENTS}
-        self.acceptance = decode.load_acceptance(stored, device)
+        refined = refine.load_refined(config, artifacts, device)
+        self.margins, self.trees = refined.margins, refined.trees
+        if refined.mapping is not None:
+            self.latents["mapping"] = refined.mapping
 
         mapped = artifacts["map"].meta
         self.mapper_distances: list[float] = mapped["quality"]
@@ -120,12 +123,12 @@ class SCGANModel:
         """
         name = latent or self.trained_latent
         source, margins, rows = self.latents[name], self.margins[name], list[Tensor]()
-        trees = self.acceptance if name == self.trained_latent else None
+        trees = self.trees if name == self.trained_latent else None
         while (missing := num - sum(map(len, rows))) > 0:
             wanted = missing if trees is None else math.ceil(missing / float(trees.rate))
             eps = source.sample(min(chunk, wanted), generator, cluster)
             x = margins(self.decoder.draw(eps, generator))
-            rows.append(x if trees is None else trees.accepted(x, generator)[:missing])
+            rows.append(x if trees is None else x[trees.accepts(x, generator)][:missing])
         return torch.cat(rows) if rows else torch.empty(0, self.decoder.output.out_features)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -181,11 +184,16 @@ DECODE = Stage(
     version=5,
 )
 
+REFINE = Stage(
+    "refine", ("mappers", "decoder", "refine"), ("cluster", "map", "decode"), refine.refine
+)
+
 IN_MEMORY = (
     ENCODE,
     Stage("cluster", ("encoder", "clusters"), ("encode",), cluster.cluster, version=3),
     MAP,
     DECODE,
+    REFINE,
 )
 
 _by_file = partial(Stage, merge=shards.merge_tables, by_file=True)
@@ -198,6 +206,7 @@ STREAMED = (
     _by_file("partition", (), ("embed", "cluster"), shards.partition, units=shards.shard_units),
     replace(MAP, needs=("cluster", "partition")),
     replace(DECODE, needs=("shards", "embed", "cluster", "map")),
+    replace(REFINE, needs=("shards", "cluster", "map", "decode")),
 )
 
 
@@ -234,7 +243,10 @@ class SCGANSystem(System):
         ),
         "accepted": preset(
             SCGANConfig(),
-            {"decoder.ratio_trees": 2000},  # at most: held-out rows of MAGIC want 1,400 to 1,900
+            {
+                "refine.use": "accept",
+                "refine.num_trees": 2000,  # at most: held-out rows of MAGIC want 1,400 to 1,900
+            },
         ),
         # The paper names methods, but no number: these are what its authors' InfoSCC-GAN uses.
         "paper": preset(
@@ -251,7 +263,6 @@ class SCGANSystem(System):
                 "decoder.reconstruction_critic": True,  # Eq. (4)
                 "decoder.lambda_x": 1.0,  # Eq. (4), both divergences alike
                 "decoder.whitened": False,  # ours
-                "decoder.match_margins": False,  # ours
                 "decoder.noise_spread": None,  # ours
                 "decoder.noise_scale": 18.0,  # [EIGENGAN] code: 3 a dimension, of 6
                 "decoder.r1_weight": 10.0,  # [INFOSCC-GAN] code: every 16 steps, not multiplied
@@ -259,6 +270,8 @@ class SCGANSystem(System):
                 "decoder.d_learning_rate": 1e-4,  # [EIGENGAN] code
                 "decoder.num_samples": 12_800_000,  # 200,000 steps of 64
                 "decoder.schedule": "constant",  # [EIGENGAN] code
+                "refine.match_margins": False,  # ours
+                "refine.num_trees": 0,  # ours
             },
         ),
     }

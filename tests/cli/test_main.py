@@ -85,7 +85,7 @@ def test_a_run_ends_with_one_object_on_stdout(fit, store):
     said, run = fit
     (line,) = said.out.splitlines()
     result = json.loads(line)
-    assert result["trained"] == ["encode", "cluster", "map", "decode"]
+    assert result["trained"] == ["encode", "cluster", "map", "decode", "refine"]
     assert (
         result["report"] == f"{store}/{run}/report.html"
         and Path(result["report"]).stat().st_size > 10_000
@@ -134,7 +134,7 @@ def test_the_same_command_again_trains_nothing_and_says_how_to_go_on(
     before = report.read_bytes()
     said = scgan_command(*words)
     assert said.code == 0, said.err
-    assert said.err.count("from the store") == 6 and report.read_bytes() == before
+    assert said.err.count("from the store") == 7 and report.read_bytes() == before
     table, _, after = said.out.partition("report:")
     for name, score in scores_of(fit[0]).items():
         assert name in table and f"{score['value']:.4g}" in table
@@ -328,7 +328,7 @@ def test_a_real_command_keeps_stdout_clean_and_logs_where_it_is_told(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
-    assert json.loads(line)["trained"] == ["encode", "cluster", "map", "decode"]
+    assert json.loads(line)["trained"] == ["encode", "cluster", "map", "decode", "refine"]
     assert "encode: starting" in done.stderr and "Warning" not in done.stderr
     assert (tmp_path / "elsewhere" / "theirs.db").exists() and not (
         tmp_path / "runs" / "mlflow.db"

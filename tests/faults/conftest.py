@@ -22,7 +22,7 @@ from scgan.pipeline.run import fit_stages, prepare
 from scgan.pipeline.spec import Spec
 from scgan.store.artifacts import ArtifactStore
 
-STAGES = ("encode", "cluster", "map", "decode")
+STAGES = ("encode", "cluster", "map", "decode", "refine")
 # Seconds, not milliseconds, in each loop, so that there is a middle in which something can break.
 LENGTHS = {
     "encoder.num_samples": 131_072,

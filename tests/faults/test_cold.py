@@ -61,4 +61,4 @@ def test_a_job_makes_the_cluster_grow_and_says_what_it_waits_for(
     if script == "search":
         assert told["trials"]["complete"] == 3
     else:
-        assert told["trained"] == ["encode", "cluster", "map", "decode"]
+        assert told["trained"] == ["encode", "cluster", "map", "decode", "refine"]

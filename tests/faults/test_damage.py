@@ -59,7 +59,7 @@ DAMAGES = (flip, truncate, lose, cut_manifest, swap_manifest, change_a_digit)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("stage", ["encode", "cluster", "map", "decode"])
+@pytest.mark.parametrize("stage", ["encode", "cluster", "map", "decode", "refine"])
 def test_a_damaged_artifact(undisturbed, spec, tmp_path, caplog, stage, damage):
     store, key = undisturbed.copy_without(tmp_path / "runs"), undisturbed.stages[stage].key
     damage(tmp_path / "runs" / "artifacts" / key)
@@ -104,6 +104,7 @@ def store_total(spec, stage):
         "encode": spec.config.encoder,
         "map": spec.config.mappers,
         "decode": spec.config.decoder,
+        "refine": spec.config.refine,
     }[stage].num_samples
 
 

@@ -51,7 +51,7 @@ class Fill:
             fill(self.disk)
 
 
-@pytest.mark.parametrize("stage", ["encode", "cluster", "map", "decode"])
+@pytest.mark.parametrize("stage", ["encode", "cluster", "map", "decode", "refine"])
 def test_a_full_disk(undisturbed, spec, small_disk, stage):
     store = ArtifactStore(str(small_disk / "runs"))
     with pytest.raises(StorageError, match=r"can't be written: No space left on device$"):

@@ -89,7 +89,10 @@ def test_the_same_command_goes_on_from_a_folder_that_has_changed(ray_head, bucke
         begun.append(submit(ray_head, project, bucket, "full_pipeline", *words))
         told.append(submit(ray_head, project, bucket, "search", *search, trials))
 
-    assert [run["trained"] for run in begun] == [["encode", "cluster", "map", "decode"], []]
+    assert [run["trained"] for run in begun] == [
+        ["encode", "cluster", "map", "decode", "refine"],
+        [],
+    ]
     assert [each["trials"]["complete"] for each in told] == [2, 3]
     fits = told[1]["training"]["fits"]
     assert fits == {"encode": 1, "cluster": 1, "map": 1, "decode": 3}

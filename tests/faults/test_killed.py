@@ -20,7 +20,7 @@ from scgan.store.artifacts import ArtifactStore
 pytestmark = pytest.mark.faults
 
 ROOT = Path(__file__).parents[2]
-STAGES = ["encode", "cluster", "map", "decode"]
+STAGES = ["encode", "cluster", "map", "decode", "refine"]
 LOOPS = ["encode", "map", "decode"]
 
 

@@ -160,7 +160,7 @@ class Outage:
 
 
 @pytest.mark.parametrize("mode", ["busy", "away", "silent"])
-@pytest.mark.parametrize("stage", ["encode", "cluster", "map", "decode"])
+@pytest.mark.parametrize("stage", ["encode", "cluster", "map", "decode", "refine"])
 def test_an_outage_in_a_stage(undisturbed, spec, proxy, address, stage, mode):
     """For longer than the stage takes, so that its result is written into the outage."""
     store = ArtifactStore(address)
@@ -194,7 +194,7 @@ def test_an_outage_that_lasts_too_long_is_said_and_taken_up_again(
 
     proxy.set("pass") if proxy.mode == "away" else None
     fitted = fit_stages(spec, prepare(spec), ArtifactStore(address), LocalExecutor())
-    assert [name for name, each in fitted.items() if each.new] == ["map", "decode"]
+    assert [name for name, each in fitted.items() if each.new] == ["map", "decode", "refine"]
     undisturbed.assert_same(store)
 
 
@@ -244,7 +244,7 @@ def test_a_minute_while_ray_train_trains(
         ended = end(driver)
 
     assert ended.code == 0, ended.err
-    assert ended.result["trained"] == ["encode", "cluster", "map", "decode"]
+    assert ended.result["trained"] == ["encode", "cluster", "map", "decode", "refine"]
 
     samples = [
         int(line.split()[1])

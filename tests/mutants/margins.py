@@ -1,12 +1,12 @@
 """Of what samples' columns are brought to."""
 
-_NN, _DECODE, _SCGAN = (
+_NN, _REFINE, _SCGAN = (
     "scgan/nn/margins.py",
-    "scgan/stages/tables/decode.py",
+    "scgan/stages/tables/refine.py",
     "scgan/systems/scgan.py",
 )
 _ALONE = ("tests/nn/test_margins.py",)
-_STAGE = ("tests/stages/tables/test_margins.py",)
+_STAGE = ("tests/stages/tables/test_refine.py",)
 _MODEL = ("tests/systems/test_scgan.py",)
 
 MUTANTS = [
@@ -20,12 +20,16 @@ MUTANTS = [
     (_NN, "* len(x) - 0.5", "* len(x) * 0.9", _ALONE),
     (_NN, "margins.matched.copy_(matched)", "margins.matched.fill_(True)", _ALONE),
     (_NN, "share * (self.levels[right] - self.levels[right - 1])", "0.5 * 0.0125", _ALONE),
-    (_DECODE, "column.is_normal for column", "True for column", _STAGE),
-    (_DECODE, "not config.decoder.match_margins or", "", _STAGE),
     (
-        _DECODE,
-        "latents = latent_model(name, config, inputs.artifacts, device)\n        eps",
-        'latents = latent_model("real", config, inputs.artifacts, device)\n        eps',
+        _REFINE,
+        "name: sampling.margins(name, each)",
+        'name: sampling.margins(name, latents["real"])',
+        _STAGE,
+    ),
+    (
+        _REFINE,
+        "Margins.fit(self.decoder.draw(eps, generator), self.matched)",
+        "Margins.fit(self.decoder(eps), self.matched)",
         _STAGE,
     ),
     (_SCGAN, "x = margins(self.decoder", "x = (self.decoder", _MODEL),

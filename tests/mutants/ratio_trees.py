@@ -1,19 +1,24 @@
-"""Mutants of trees by which samples are accepted, and of what they are shown."""
+"""Mutants of trees that tell data from samples, of what they are shown and are used for."""
 
 from __future__ import annotations
 
-_TREES, _ACCEPT = "scgan/nn/ratio_trees.py", "scgan/stages/tables/accept.py"
-_DECODE, _SYSTEM = "scgan/stages/tables/decode.py", "scgan/systems/scgan.py"
-_OF_STAGE = "tests/stages/tables/test_accept.py"
+_TREES, _GROWTH = "scgan/nn/ratio_trees.py", "scgan/nn/ratio_growth.py"
+_REFINE, _REFIT = "scgan/stages/tables/refine.py", "scgan/stages/tables/refit.py"
+_MIXTURES, _MAPPERS = "scgan/clustering/mixtures.py", "scgan/nn/mappers.py"
+_SYSTEM = "scgan/systems/scgan.py"
+_ALONE, _OF_STAGE = "tests/nn/test_ratio_trees.py", "tests/stages/tables/test_refine.py"
+_OF_REFIT = "tests/stages/tables/test_refit.py"
 
 _CHANGES = {
-    (_TREES, "tests/nn/test_ratio_trees.py"): [
-        ("(asked > cuts", "(asked >= cuts"),
+    (_TREES, _ALONE): [
+        ("(values > cuts", "(values >= cuts"),
         ("alpha=2**level", "alpha=level + 1"),
         ("+ first.int()[:, None]", "+ 0 * first.int()[:, None]"),
         ("total += found", "total = found"),
         ("exp().clamp(LEAST_CHANCE, 1)", "exp().clamp(0, 1)"),
         ("(log_ratios - self.bound).exp()", "log_ratios.exp()"),
+    ],
+    (_GROWTH, _ALONE): [
         ("weights / weights.sum())", "weights)"),
         ("/ self.real.shape[1]\n", "/ self.drawn.shape[1]\n"),
         ("compared.some(generator), compared,", "compared, compared,"),
@@ -24,39 +29,74 @@ _CHANGES = {
         ("nonzero().max()", "nonzero().min()"),
         ("bound.copy_(bound_of(log_w))", "bound.copy_(log_w.max())"),
         ("made.chances(log_w).mean()", "made.chances(log_w).max()"),
+        ("made.divergence.fill_(divergence)", "pass"),
         ("f.double().softmax(0)", "(0 * f).double().softmax(0)"),
         ("log_w.double().softmax(0)", "(0 * log_w).double().softmax(0)"),
         ("depth, LEARNING_RATE, every", "depth, 1.0, every"),
-        ("return trees[:kept]", "return trees"),
-        ("some.asked(columns)", "compared.asked(columns)"),
+        ("return (trees[:kept], best) if", "return (trees, best) if"),
+        ("if best > SURE * doubt else", "if best > 0 else"),
+        ("f.var() / len(f) + w", "w"),
+        ("+ w.var() / (len(w) * w.mean() ** 2)", ""),
+        ("* w.mean() ** 2)", ")"),
+        ("some.questions(columns)", "compared.questions(columns)"),
         ("rows[column] > cut) * 2**level", "rows[column] > cut) * 2 * level"),
-        ("asked.append((column, cut))", "asked.append((place, cut))"),
+        ("chosen.append((column, cut))", "chosen.append((place, cut))"),
         ("learning_rate * _log_ratio(p, q, prior)", "_log_ratio(p, q, prior)"),
         ("((p * _log_ratio(p, q, prior))", "((q * _log_ratio(p, q, prior))"),
         ("p[..., -1:] - p[..., :-1]", "p[..., -1:]"),
         ("(q.clamp(min=0) + prior)", "(q.clamp(min=0) + 0.1 * prior)"),
     ],
-    (_ACCEPT, _OF_STAGE): [
-        ("latent_model(c.latent,", 'latent_model("centres",'),
-        ("return margins(decoder.draw(eps, generator))", "return decoder.draw(eps, generator)"),
-        ("runtime.rank == 0 and", "runtime.rank == 1 and"),
+    (_REFINE, _OF_STAGE): [
+        ("return margins(sampling.decoder.draw(latents", "return (sampling.decoder.draw(latents"),
         (">= self.EVERY", ">= 100"),
         ("Progress(num_trees, 0, told", "Progress(0, 0, told"),
         ("grown=_Growing(runtime)", "grown=lambda num, bound: None"),
-        ("real = rows[:NUM_ROWS]", "real = rows"),
+        ("rows[:NUM_ROWS]", "rows"),
         ("min(DRAWN * len(real), MOST_DRAWN)", "DRAWN * len(real)"),
-        ("depth=c.ratio_depth", "depth=5"),
-        ("num_trees=c.ratio_trees", "num_trees=2000"),
+        ("depth=c.tree_depth", "depth=5"),
+        ("num_trees=c.num_trees", "num_trees=400"),
+        ("c.match_margins and column.is_normal", "column.is_normal"),
+        ("c.match_margins and column.is_normal", "c.match_margins"),
+        ("    if c.num_trees and (", "    if (True) and ("),
+        ('(c.use == "accept" or mixtures is not None)', "(True)"),
+        ("elif mixtures is not None and trees.divergence > 0:", "elif mixtures is not None:"),
+        ("            margins[trained] = sampling.margins(trained, refitted)\n", ""),
+        ('named_weights("trees", trees)', 'named_weights("other", trees)'),
+        ('named_weights("mappers", refitted.mappers)', 'named_weights("other", refitted.mappers)'),
+        ("source, margins[trained], runtime)", 'source, margins["real"], runtime)'),
+        ("num_drawn < MOST_CODES and", ""),
+        ("sum(map(len, codes)) < NUM_CODES", "True"),
+        ("clusters.append(k[kept])", "clusters.append(k[~kept][: len(eps[kept])])"),
+        ("codes.append(eps[kept])", "codes.append(eps[: len(eps[kept])])"),
+        ("trees.accepts(margins(sampling", "trees.accepts((sampling"),
     ],
-    (_DECODE, _OF_STAGE): [
-        ("    if c.ratio_trees:\n", "    if True:\n"),
-        ('named_weights("accept", trees)', 'named_weights("other", trees)'),
-        ("load_margins(Artifact(tensors), c.latent)", 'load_margins(Artifact(tensors), "mapping")'),
+    (_REFIT, _OF_REFIT): [
+        ("eps[k == cluster]", "eps"),
+        (">= LEAST_CODES * mappers.dim", ">= 2"),
+        ("own(codes[None])[0], components, ROUNDS", "own(codes[None])[0], components, 1"),
+        ("own(codes[None])[0], components", "codes, components"),
+        ("variance[:, -1:].sqrt()", "variance[:, -1:]"),
+        ("axes[:, :, -1]", "axes[:, :, 0]"),
+        ("components.covariances - step", "components.covariances + 0 * step"),
+        ("repeat_interleave(2) / 2", "repeat_interleave(2)"),
+        ("components.means - step]", "components.means]"),
+    ],
+    (_MIXTURES, _OF_REFIT): [
+        ("max_iter=num_rounds", "max_iter=50"),
+        ("torch.linalg.inv(covariances)", "torch.linalg.inv(covariances / 9)"),
+        ("means_init=means.numpy()", "means_init=(0 * means).numpy()"),
+        ("        weights_init=(weights / weights.sum()).numpy(),\n", ""),
+    ],
+    (_MAPPERS, _OF_REFIT): [
+        ("centre[:, 0] - own.centre[0].double()", "centre[:, 0]"),
+        ("own.axes[0] / own.scale[0]", "own.axes[0]"),
+        ("to_own.T @ (axes * scale)", "to_own.T @ axes"),
     ],
     (_SYSTEM, _OF_STAGE): [
-        ("self.acceptance if name == self.trained_latent else None", "self.acceptance"),
-        ("trees.accepted(x, generator)[:missing]", "trees.accepted(x, generator)"),
+        ("self.trees if name == self.trained_latent else None", "self.trees"),
+        ("x[trees.accepts(x, generator)][:missing]", "x[trees.accepts(x, generator)]"),
         ("x if trees is None else", "x if True else"),
+        ('self.latents["mapping"] = refined.mapping', "pass"),
     ],
 }
 

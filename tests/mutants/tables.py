@@ -344,8 +344,8 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _DECODE,
-        "_finished(config, average.module, codes",
-        "_finished(config, decoder, codes",
+        "SubspaceDecoder = average.module",
+        "SubspaceDecoder = decoder",
         _AVERAGE,
     ),
     (

@@ -10,8 +10,9 @@ import torch
 from scipy import stats
 from torch.distributions import MultivariateNormal, Normal
 
-from scgan.nn import ratio_trees
-from scgan.nn.ratio_trees import Compared, RatioTrees, Tree, fit_ratio_trees, grow
+from scgan.nn import ratio_growth, ratio_trees
+from scgan.nn.ratio_growth import Compared, fit_ratio_trees, grow
+from scgan.nn.ratio_trees import RatioTrees, Tree
 
 
 def seeded(seed=0):
@@ -53,12 +54,12 @@ def compared_of(real, drawn, weights, cuts):
 
 def test_a_tree_asks_what_tells_most_and_says_by_how_much_the_data_are_more(monkeypatch):
     """Depth two: the best first question, then the best second one given the first."""
-    monkeypatch.setattr(ratio_trees, "NUM_BINS", 5)
+    monkeypatch.setattr(ratio_growth, "NUM_BINS", 5)
     real, drawn = normal(300, 1) + torch.tensor([0.5, 0.0]), normal(700, 2)
     weights = torch.rand(700, generator=seeded(3)).double().softmax(0)
     cuts = torch.tensor([[-1.0, -0.3, 0.2, 0.9], [-0.8, 0.1, 0.4, 1.1]])
     compared = compared_of(real, drawn, weights, cuts)
-    e = ratio_trees.PRIOR / 300
+    e = ratio_growth.PRIOR / 300
 
     def leaves(x, questions):
         number = torch.zeros(len(x), dtype=torch.long)
@@ -89,7 +90,7 @@ def test_a_tree_asks_what_tells_most_and_says_by_how_much_the_data_are_more(monk
 
 
 def test_questions_are_chosen_by_a_part_and_values_are_of_all(monkeypatch):
-    monkeypatch.setattr(ratio_trees, "NUM_BINS", 2)
+    monkeypatch.setattr(ratio_growth, "NUM_BINS", 2)
     real, drawn = normal(400, 1), normal(400, 2)
     cuts = torch.zeros(2, 1)
     weights = torch.full((400,), 1 / 400).double()
@@ -126,7 +127,7 @@ def test_accepted_samples_have_the_datas_distribution(seed):
     real, draws = joint.sample((8000,)), itertools.count(100 * seed + 10)
     trees = fitted(real, lambda num: normal(num, next(draws), 1.3), seed)
     drawn = normal(60_000, 5, 1.3)
-    x = trees.accepted(drawn, seeded(6))
+    x = drawn[trees.accepts(drawn, seeded(6))]
     assert len(x) / 60_000 == pytest.approx(float(trees.rate), rel=0.05)
     assert torch.corrcoef(x.T)[0, 1] == pytest.approx(0.8, abs=0.05)
     for column in (0, 1):
@@ -139,17 +140,38 @@ def test_accepted_samples_have_the_datas_distribution(seed):
 def test_the_margins_are_the_datas_where_few_trees_leave_them():
     draws, real = itertools.count(10), normal(5000, 1)
     trees = fitted(real, lambda num: normal(num, next(draws), 1.5), num_trees=1)
-    assert len(trees.columns) == 1 + 2 * ratio_trees.MARGIN_ROUNDS
-    x = trees.accepted(normal(40_000, 5, 1.5), seeded(6))
+    assert len(trees.columns) == 1 + 2 * ratio_growth.MARGIN_ROUNDS
+    drawn = normal(40_000, 5, 1.5)
+    x = drawn[trees.accepts(drawn, seeded(6))]
     assert x.std(0).tolist() == pytest.approx([1.0, 1.0], abs=0.06)
 
 
-def test_of_samples_that_are_as_the_data_hardly_a_tree_is_kept(monkeypatch):
-    monkeypatch.setattr(ratio_trees, "PATIENCE", 90)
+@pytest.mark.parametrize("seed", range(4))
+def test_of_samples_that_are_as_the_data_no_tree_is_kept(seed):
+    draws = itertools.count(100 * seed + 10)
+    trees = fitted(normal(2000, seed + 1), lambda num: normal(num, next(draws)), seed)
+    assert len(trees.columns) == 2 * ratio_growth.MARGIN_ROUNDS
+    assert trees.divergence == 0 and trees.rate > 0.9
+
+
+def test_what_held_out_rows_say_of_the_divergence():
+    """Of normals of deviations 1 and 1.5, two columns."""
     draws = itertools.count(10)
-    trees = fitted(normal(2000, 1), lambda num: normal(num, next(draws)))
-    assert len(trees.columns) < 60
-    assert trees.rate > 0.6
+    trees = fitted(normal(8000, 1), lambda num: normal(num, next(draws), 1.5))
+    true = 2 * (math.log(1.5) + (1 / 1.5**2 - 1) / 2)
+    assert float(trees.divergence) == pytest.approx(true, abs=0.06)
+
+
+def test_the_bounds_error_is_what_it_strays_by():
+    bounds, errors = [], []
+    for seed in range(300):
+        f_real = 0.5 * normal(200, seed, dim=1)[:, 0] + 0.3
+        f_drawn = 0.7 * normal(150, 1000 + seed, dim=1)[:, 0]
+        bound, error = ratio_growth.divergence_bound(f_real, f_drawn)
+        assert bound == pytest.approx(float(f_real.mean() - f_drawn.exp().mean().log()), abs=1e-6)
+        bounds.append(bound)
+        errors.append(error)
+    assert sum(errors) / 300 == pytest.approx(float(torch.tensor(bounds).std()), rel=0.15)
 
 
 def test_the_two_times_that_samples_are_drawn_they_are_new_and_as_many_as_are_asked_for():
@@ -172,7 +194,7 @@ def test_a_sample_is_accepted_by_its_ratio_to_the_bound_and_never_refused_for_ce
 
     trees.values.copy_(torch.tensor([[0.0, 1.0]]))
     x = torch.tensor([[-1.0], [1.0]]).repeat(20_000, 1)
-    kept = trees.accepted(x, seeded())
+    kept = x[trees.accepts(x, seeded())]
     assert (kept > 0).sum() == 20_000
     assert (kept < 0).sum() / 20_000 == pytest.approx(math.exp(-1), abs=0.02)
 
@@ -185,16 +207,16 @@ def test_the_bound_is_the_least_beyond_which_hardly_any_of_the_data_is_lost():
     def lost(bound):
         return float((ratios - bound.double().exp()).clamp(min=0).sum() / ratios.sum())
 
-    fitting = [f for f in log_ratios if lost(f) <= ratio_trees.LOST]
-    assert ratio_trees.bound_of(log_ratios) == min(fitting) < log_ratios.quantile(0.99)
-    assert ratio_trees.bound_of(log_ratios + 7) == pytest.approx(float(min(fitting)) + 7)
-    assert ratio_trees.bound_of(torch.zeros(5)) == 0
+    fitting = [f for f in log_ratios if lost(f) <= ratio_growth.LOST]
+    assert ratio_growth.bound_of(log_ratios) == min(fitting) < log_ratios.quantile(0.99)
+    assert ratio_growth.bound_of(log_ratios + 7) == pytest.approx(float(min(fitting)) + 7)
+    assert ratio_growth.bound_of(torch.zeros(5)) == 0
 
     draws = itertools.count(10)
     trees = fitted(normal(3000, 1), lambda num: normal(num, next(draws), 1.5))
     log_ratios = trees(normal(50_000, 3, 1.5))
     ratios = log_ratios.double().exp()
-    assert lost(trees.bound) == pytest.approx(ratio_trees.LOST, abs=0.01)
+    assert lost(trees.bound) == pytest.approx(ratio_growth.LOST, abs=0.01)
 
 
 def test_what_samples_hardly_reach_is_made_up_for():
@@ -206,10 +228,11 @@ def test_what_samples_hardly_reach_is_made_up_for():
         return normal(num, next(draws), 1.5)
 
     trees = fitted(real, draw, num_trees=60, depth=3, num_drawn=30_000)
-    kept = trees.accepted(draw(200_000), seeded(6))
+    drawn = draw(200_000)
+    kept = drawn[trees.accepts(drawn, seeded(6))]
     shares = [float((x[:, 0] > 2.4).float().mean()) for x in (draw(200_000), real, kept)]
     assert shares[0] < 0.06 and shares[1] > 0.15
-    assert shares[1] - ratio_trees.LOST - 0.01 < shares[2] < shares[1]
+    assert shares[1] - ratio_growth.LOST - 0.01 < shares[2] < shares[1]
 
 
 def test_a_tree_numbers_its_leaves_by_the_first_question_first():

@@ -65,10 +65,11 @@ class Packs(LocalExecutor):
 @pytest.mark.parametrize(
     ("change", "retrained"),
     [
-        ({"decoder__lambda_x": 0.5}, ("decode",)),
-        ({"mappers__lambda_eps": 3.0}, ("map", "decode")),
-        ({"clusters__num_clusters": 5}, ("cluster", "map", "decode")),
-        ({"encoder__temperature": 0.3}, ("encode", "cluster", "map", "decode")),
+        ({"refine__tree_depth": 3}, ("refine",)),
+        ({"decoder__lambda_x": 0.5}, ("decode", "refine")),
+        ({"mappers__lambda_eps": 3.0}, ("map", "decode", "refine")),
+        ({"clusters__num_clusters": 5}, ("cluster", "map", "decode", "refine")),
+        ({"encoder__temperature": 0.3}, ("encode", "cluster", "map", "decode", "refine")),
     ],
 )
 def test_a_change_retrains_its_stage_and_what_follows(store, change, retrained):
@@ -185,7 +186,7 @@ def test_listeners_hear_of_every_stage_once(store):
             return lambda *args: heard.append((name, *[a for a in args if isinstance(a, str)]))
 
     run(spec_of(), prepare(spec_of()), store, LocalExecutor(), [Listener()])
-    stages = ("encode", "cluster", "map", "decode", "evaluate")
+    stages = ("encode", "cluster", "map", "decode", "refine", "evaluate")
     assert [entry for entry in heard if entry[0] == "stage_finished"] == [
         ("stage_finished", s) for s in stages
     ]

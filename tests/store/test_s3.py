@@ -242,7 +242,7 @@ def test_a_run_from_s3_to_s3(bucket, mlflow_here, scgan_command, tmp_path, monke
     stages = {
         name.split("/")[2].split("-")[0] for name in there if name.startswith("runs/artifacts/")
     }
-    assert stages == {"encode", "cluster", "map", "decode", "evaluate", "figures"}
+    assert stages == {"encode", "cluster", "map", "decode", "refine", "evaluate", "figures"}
     assert not [
         name for name in there if "probe" in name or "checkpoint" in name or ".part-" in name
     ]

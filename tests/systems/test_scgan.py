@@ -48,6 +48,7 @@ def model_of(**changes):
         "cluster": found.to_artifact(),
         "map": Artifact(dict(mappers.state_dict()), told),
         "decode": Artifact(named_weights("decoder", decoder)),
+        "refine": Artifact(),
     }
     return scgan.SCGANModel(config, artifacts, CPU), artifacts
 
@@ -214,13 +215,13 @@ def test_each_latent_model_is_drawn_under_its_own_name(monkeypatch):
 def test_samples_are_brought_to_their_own_latents_margins():
     model, artifacts = model_of()
     plain = {name: model.sample(3000, seeded(), latent=name) for name in LATENTS}
-    tensors = dict(artifacts["decode"].tensors)
+    tensors = {}
     for name in LATENTS:
         margins = Margins.fit(plain[name], torch.tensor([True, False]))
         tensors |= named_weights(f"margins_{name}", margins)
 
     config = override(scgan.SCGANConfig(), {"mappers.kind": "adversarial", "encoder.code_dim": 4})
-    matched = scgan.SCGANModel(config, artifacts | {"decode": Artifact(tensors)}, CPU)
+    matched = scgan.SCGANModel(config, artifacts | {"refine": Artifact(tensors)}, CPU)
     for name in LATENTS:
         x = matched.sample(3000, seeded(), latent=name)
         assert torch.equal(x[:, 1], plain[name][:, 1])

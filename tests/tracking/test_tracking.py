@@ -37,7 +37,7 @@ from scgan.training.runtime import Progress
 # MLflow's own database code.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
 
-STAGES = ("encode", "cluster", "map", "decode")
+STAGES = ("encode", "cluster", "map", "decode", "refine")
 SCORES = {
     "sliced_wasserstein": Score(0.06, 0.03, "lower"),
     "share": Score(0.5, 0.0, "lower"),
@@ -327,7 +327,9 @@ def test_a_run_that_was_killed_goes_on_in_its_entry(uri, outcome, monkeypatch):
     killed.stage_started("cluster", 1)
     del killed
     assert {run.info.status for run in entries(other).values()} == {"RUNNING", "FINISHED"}
-    play(MLflowTracker.open(other), replace(outcome, trained=("cluster", "map", "decode")))
+    play(
+        MLflowTracker.open(other), replace(outcome, trained=("cluster", "map", "decode", "refine"))
+    )
     assert content(other) == wanted
 
 
@@ -348,7 +350,7 @@ def test_a_stage_killed_halfway_has_no_point_twice(uri, outcome, monkeypatch):
 
 
 def test_a_stage_from_the_store_is_logged_without_its_seconds(uri, outcome):
-    play(MLflowTracker.open(uri), replace(outcome, trained=("decode",)))
+    play(MLflowTracker.open(uri), replace(outcome, trained=("decode", "refine")))
     metrics = entries(uri)[outcome.spec.run_id].data.metrics
     assert [key for key in metrics if key.startswith("encode/")]
     assert "encode/seconds" not in metrics
@@ -386,7 +388,7 @@ def test_a_failed_run_says_so_and_can_be_taken_up(uri, outcome, error, status):
         "cluster": status,
     }
     assert found[outcome.spec.run_id].data.tags["scgan.error"] == type(error).__name__
-    play(MLflowTracker.open(uri), replace(outcome, trained=("cluster", "map", "decode")))
+    play(MLflowTracker.open(uri), replace(outcome, trained=("cluster", "map", "decode", "refine")))
     assert {run.info.status for run in entries(uri).values()} == {"FINISHED"}
 
 

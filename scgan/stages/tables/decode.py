@@ -15,13 +15,10 @@ from scgan.losses.scgan import decoder_loss, discriminator_loss
 from scgan.metrics.noise import spread_ratio
 from scgan.nn.critics import Critic
 from scgan.nn.mappers import Whitening
-from scgan.nn.margins import Margins
-from scgan.nn.ratio_trees import RatioTrees
 from scgan.nn.subspace import SubspaceDecoder
-from scgan.stages.tables.accept import fit_acceptance
 from scgan.stages.tables.cluster import ClusteredCodes
 from scgan.stages.tables.decoder_settings import DecoderSettings
-from scgan.stages.tables.latents import LATENTS, LatentName, latent_model
+from scgan.stages.tables.latents import latent_model
 from scgan.stages.tables.rows import training_codes, training_rows
 from scgan.store.artifacts import Artifact
 from scgan.training.blocks import Blocks
@@ -29,7 +26,6 @@ from scgan.training.loop import GAN_BETAS, adam, descend, frozen, train
 from scgan.training.runtime import Runtime
 from scgan.training.state import Average, TrainState, named_weights
 
-NUM_MARGIN_SAMPLES = 65_536  # rows of each latent model that the margins are taken from
 NUM_NOISE_ROWS, NUM_NOISES = 2048, 16  # by which the noise's spread is measured
 NOISE_ROUNDS, MOST_STEP = 5, 10.0  # of scaling it, and by how much at once
 AXIS_FLOOR = 0.01  # least scale of a principal axis, as a share of the largest
@@ -92,24 +88,6 @@ def load_decoder(c: DecoderSettings, artifact: Artifact) -> SubspaceDecoder:
     return decoder
 
 
-def load_margins(artifact: Artifact, latent: LatentName) -> Margins:
-    """What brings samples of a latent model to the data's margins."""
-    margins = Margins(len(artifact.tensors["decoder.output.bias"]))
-    if section := artifact.section(f"margins_{latent}"):
-        margins.load_state_dict(section)
-    return margins
-
-
-def load_acceptance(artifact: Artifact, device: torch.device) -> RatioTrees | None:
-    """By what samples of the latent model in training are accepted; None where all are."""
-    section = artifact.section("accept")
-    if not section:
-        return None
-    trees = RatioTrees(len(section["edges"]), *section["columns"].shape)
-    trees.load_state_dict(section)
-    return trees.to(device)
-
-
 def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
     """Stage 3: reconstruct x from its code with fixed noise, generate from latents with random.
 
@@ -157,31 +135,11 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         return losses
 
     curve = train(state, step, c, name="decode", runtime=runtime)
-    return Artifact(
-        _finished(config, average.module, codes, rows, inputs, runtime), {"curve": curve}
-    )
-
-
-def _finished(
-    config: Any,
-    decoder: SubspaceDecoder,
-    eps: Tensor,
-    x: Tensor,
-    inputs: Inputs,
-    runtime: Runtime,
-) -> dict[str, Tensor]:
-    """What is stored of a trained decoder, its noise scaled, its samples held to the data."""
-    c: DecoderSettings = config.decoder
+    trained: SubspaceDecoder = average.module
     if c.noise_spread is not None:
         seed = inputs.generator("decode", "noise").initial_seed()
-        spread_noise(decoder, eps, x, c.noise_spread, seed)
-    tensors = named_weights("decoder", decoder)
-    tensors |= _margins(config, decoder, inputs, x.device)
-    if c.ratio_trees:
-        margins = load_margins(Artifact(tensors), c.latent).to(x.device)
-        trees = fit_acceptance(config, decoder, margins, x, inputs, runtime)
-        tensors |= named_weights("accept", trees)
-    return tensors
+        spread_noise(trained, codes, rows, c.noise_spread, seed)
+    return Artifact(named_weights("decoder", trained), {"curve": curve})
 
 
 def _optimizers(
@@ -220,26 +178,6 @@ def spread_noise(
         if not 0 < ratio < math.inf:
             return
         decoder.scale_noise(min(MOST_STEP, wanted / ratio))
-
-
-@torch.no_grad()
-def _margins(
-    config: Any, decoder: SubspaceDecoder, inputs: Inputs, device: torch.device
-) -> dict[str, Tensor]:
-    """Margins of each latent model, from samples of it, as an artifact holds them."""
-    columns = inputs.data.table_schema.modelled
-    matched = torch.tensor([column.is_normal for column in columns], device=device)
-    if not config.decoder.match_margins or not matched.any():
-        return {}
-
-    tensors: dict[str, Tensor] = {}
-    for name in LATENTS:
-        generator = inputs.generator("decode", f"margins {name}", device)
-        latents = latent_model(name, config, inputs.artifacts, device)
-        eps = latents.sample(NUM_MARGIN_SAMPLES, generator)
-        x = decoder.draw(eps, generator)
-        tensors |= named_weights(f"margins_{name}", Margins.fit(x, matched))
-    return tensors
 
 
 def _first_rows(inputs: Inputs, eps: Tensor, runtime: Runtime) -> tuple[Tensor, Tensor]:

@@ -82,21 +82,6 @@ class DecoderSettings(TrainingSettings):
     r1_every: int = Field(
         16, ge=1, description="steps from one with the penalty to the next, to save time"
     )
-    match_margins: bool = Field(
-        True,
-        description="whether samples of columns that are modelled by ranks are brought to the "
-        "data's distribution, column by column, once the decoder is trained; ours",
-    )
-    ratio_trees: int = Field(
-        0,
-        ge=0,
-        le=10_000,
-        description="most boosted trees by which, at the end, it is learned how much denser the "
-        "data are than samples, which are then accepted by that ratio: of what trees tell of real "
-        "tables half or less is left; a thread draws 15,000 rows of MAGIC a second for 257,000; "
-        "0 accepts all; ours",
-    )
-    ratio_depth: int = Field(5, ge=1, le=8, description="levels of these trees")
     orthogonality_weight: float = Field(
         1.0, ge=0, description="of how far the bases of the noise are from orthonormal"
     )

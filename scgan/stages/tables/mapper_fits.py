@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from scgan.clustering.mixtures import fit_mixture
+from scgan.clustering.mixtures import Components, fit_mixture
 from scgan.contract import Inputs, Units
 from scgan.losses.likelihood import negative_log_likelihood
 from scgan.losses.scgan import discriminator_loss, mapper_loss
@@ -198,12 +198,7 @@ def fit_mixtures(c: MapperSettings, mappers: MixtureMappers, codes: Codes) -> No
         own.fit([train_eps], c.axis_floor)
         seed = codes.generator(k, "mixture").initial_seed() % 2**32
         found = _best_mixture(c, own(train_eps[None])[0], own(held_out[None])[0], seed)
-
-        weights, means, covariances = (
-            torch.from_numpy(values).float()
-            for values in (found.weights_, found.means_, found.covariances_)
-        )
-        mappers.put(k, own, weights, means, covariances)
+        mappers.put(k, own, Components.of(found))
 
 
 def _best_mixture(c: MapperSettings, v: Tensor, held_out: Tensor, seed: int) -> Any:

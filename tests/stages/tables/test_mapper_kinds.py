@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from scgan.clustering.mixtures import Components
 from scgan.config import override
 from scgan.contract import Inputs
 from scgan.losses.likelihood import negative_log_likelihood
@@ -170,7 +171,11 @@ def test_a_mixture_has_the_components_of_its_cluster_and_their_weights(inputs):
 def test_rows_of_clusters_side_by_side_are_drawn_by_their_own_weights():
     mappers, own, means = MixtureMappers(2, 2, 1), Whitening(1, 1), torch.tensor([[-5.0], [5.0]])
     for number, weights in enumerate(([0.9, 0.1], [0.2, 0.8])):
-        mappers.put(number, own, torch.tensor(weights), means, torch.full((2, 1, 1), 0.01))
+        mappers.put(
+            number,
+            own,
+            Components(torch.tensor(weights), means, torch.full((2, 1, 1), 0.01)),
+        )
     k = torch.arange(20_000) % 2
     above = mappers.sample(k, seeded(11))[:, 0] > 0
     for number, share in enumerate((0.1, 0.8)):
@@ -183,7 +188,7 @@ def test_a_mixtures_components_are_put_in_the_codes_own_coordinates():
     own.fit([eps], 1e-3)
     mappers = MixtureMappers(2, 3, 2)
     covariance = torch.tensor([[[0.5, 0.2], [0.2, 0.3]]])
-    mappers.put(1, own, torch.ones(1), torch.tensor([[0.4, -0.3]]), covariance)
+    mappers.put(1, own, Components(torch.ones(1), torch.tensor([[0.4, -0.3]]), covariance))
     v = own(mappers.sample(torch.ones(200_000, dtype=torch.long), seeded(9))[None])[0]
     assert_close(v.mean(0), torch.tensor([0.4, -0.3]), rtol=0, atol=0.01)
     assert_close(torch.cov(v.T), covariance[0], rtol=0, atol=0.01)

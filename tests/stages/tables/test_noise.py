@@ -3,12 +3,19 @@
 import pytest
 import torch
 
+from scgan.config import override
 from scgan.contract import Inputs
 from scgan.stages.tables import decode
+from scgan.systems.scgan import SCGANConfig
 from scgan.training.runtime import Runtime
-from tests.stages.tables.test_margins import config_of, inputs_of, seeded
+from tests.stages.tables.test_refine import inputs_of, seeded
 
 CODES, NOISE = torch.randn(3000, 3, generator=seeded(1)), 0.2
+
+
+def config_of(**changes):
+    short = {"mappers.kind": "adversarial", "decoder.num_samples": 1024}
+    return override(SCGANConfig(), short | {f"decoder.{key}": changes[key] for key in changes})
 
 
 def linear_decoder(noise_scale):
@@ -65,7 +72,7 @@ def test_noise_that_is_off_stays_off():
 @pytest.mark.parametrize("wanted", [None, 0.6])
 def test_the_stored_decoders_noise_is_scaled_where_that_is_set(wanted):
     inputs: Inputs = inputs_of(True, True)
-    config = config_of(noise_spread=wanted, match_margins=False)
+    config = config_of(noise_spread=wanted)
     artifact = decode.decode(config, ("all",), inputs, Runtime())
     decoder = decode.load_decoder(config.decoder, artifact)
 

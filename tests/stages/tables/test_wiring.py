@@ -14,7 +14,7 @@ from scgan.contract import Inputs
 from scgan.nn.mappers import AutoencoderMappers
 from scgan.nn.subspace import SubspaceDecoder
 from scgan.stages.tables import cluster as clustering
-from scgan.stages.tables import decode, encode, latents, mapper_fits
+from scgan.stages.tables import decode, encode, latents, mapper_fits, refine
 from scgan.stages.tables import map as mapping
 from scgan.stages.tables.cluster import ClusteredCodes
 from scgan.stages.tables.mapper_fits import Codes
@@ -265,6 +265,7 @@ STAGES = {
     "clusters": ("cluster", clustering.cluster),
     "mappers": ("map", lambda c, u, i, r: mapping.map_clusters(c, ["0", "1"], i, r)),
     "decoder": ("decode", decode.decode),
+    "refine": ("refine", refine.refine),
 }
 OTHER = {
     "encoder": {
@@ -318,10 +319,7 @@ OTHER = {
         "d_pack": 2,
         "r1_weight": 3.0,
         "r1_every": 2,
-        "match_margins": False,
         "noise_spread": 0.5,
-        "ratio_trees": 5,
-        "ratio_depth": 2,
         "orthogonality_weight": 30.0,
         "ema_half_life": 1.0,
         "batch_size": 256,
@@ -331,6 +329,7 @@ OTHER = {
         "schedule": "constant",
         "precision": "bf16",
     },
+    "refine": {"match_margins": False, "num_trees": 0, "tree_depth": 2, "use": "accept"},
 }
 
 
@@ -338,7 +337,8 @@ WITH = {
     "num_couplings": {"kind": "flow"},
     "num_pieces": {"kind": "flow"},
     "num_components": {"kind": "mixture"},
-    "ratio_depth": {"ratio_trees": 5},
+    "num_trees": {"use": "accept"},
+    "tree_depth": {"use": "accept"},
 }
 """Settings that count with others only."""
 
@@ -357,6 +357,7 @@ def fit():
     data = SimpleNamespace(train=x, stream=None, num_train=400, table_schema=ranked)
     codes = {"cluster": cluster_artifact(), "map": map_artifact()}
     codes["encode"] = encode.encode(config_of(), ("all",), Inputs(data, {}, 0), Runtime())
+    codes["decode"] = decode.decode(config_of(), ("all",), Inputs(data, codes, 0), Runtime())
 
     @functools.cache
     def fitted(section, **changes):

@@ -1,0 +1,221 @@
+"""Stage: what is drawn by a trained decoder brought nearer to the data, without a gradient."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from scgan.contract import Inputs, Units
+from scgan.nn.mappers import MixtureMappers
+from scgan.nn.margins import Margins
+from scgan.nn.ratio_growth import fit_ratio_trees
+from scgan.nn.ratio_trees import RatioTrees
+from scgan.nn.subspace import SubspaceDecoder
+from scgan.stages.tables.cluster import ClusteredCodes
+from scgan.stages.tables.decode import load_decoder
+from scgan.stages.tables.latents import (
+    LATENTS,
+    LatentName,
+    Latents,
+    MappingLatents,
+    draw_clusters,
+    latent_model,
+)
+from scgan.stages.tables.map import load_mappers
+from scgan.stages.tables.refine_settings import RefineSettings
+from scgan.stages.tables.refit import refit_mixtures
+from scgan.stages.tables.rows import training_rows
+from scgan.store.artifacts import Artifact
+from scgan.training.runtime import Progress, Runtime
+from scgan.training.state import named_weights
+
+NUM_MARGIN_SAMPLES = 65_536  # of each latent model that the margins are taken from
+NUM_ROWS = 50_000  # training rows that trees compare with samples, at most
+DRAWN, MOST_DRAWN = 8, 400_000  # samples a row of these, and at most
+NUM_CODES, MOST_CODES = 150_000, 1_000_000  # accepted that mixtures are fitted to; drawn, at most
+CODES_AT_ONCE = 65_536
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How samples are drawn.
+
+    Args:
+        decoder: Trained.
+        matched: Columns whose distribution in the data they are brought to, ``[D]`` booleans.
+        inputs: Of the fit.
+    """
+
+    decoder: SubspaceDecoder
+    matched: Tensor
+    inputs: Inputs
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """Random numbers of one purpose, where the decoder is."""
+        return self.inputs.generator("refine", purpose, self.matched.device)
+
+    def margins(self, name: str, latents: Latents) -> Margins:
+        """What brings a latent model's samples to the data's margins."""
+        if not self.matched.any():
+            return Margins(len(self.matched)).to(self.matched.device)
+        generator = self.generator(f"margins {name}")
+        eps = latents.sample(NUM_MARGIN_SAMPLES, generator)
+        return Margins.fit(self.decoder.draw(eps, generator), self.matched)
+
+
+class Mixtures(NamedTuple):
+    """A mixture of Gaussians a cluster.
+
+    Args:
+        mappers: The mixtures.
+        weights: Shares of the clusters, ``[K]``.
+    """
+
+    mappers: MixtureMappers
+    weights: Tensor
+
+
+class _Growing:
+    """Says about every second how many trees there are."""
+
+    EVERY = 1.0
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.started = self.said = time.monotonic()
+
+    def __call__(self, num_trees: int, bound: float) -> None:
+        now = time.monotonic()
+        if now - self.said >= self.EVERY:
+            told = {"trees": float(num_trees), "divergence": bound}
+            self.runtime.report(Progress(num_trees, 0, told, now - self.started))
+            self.said = now
+
+
+@torch.no_grad()
+def refine(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artifact:
+    """Stage 4: match margins, learn the ratio of densities, refit or accept by it. Ours."""
+    c: RefineSettings = config.refine
+    device, trained = runtime.device, config.decoder.latent
+    columns = inputs.data.table_schema.modelled
+    normal = [c.match_margins and column.is_normal for column in columns]
+    decoder = load_decoder(config.decoder, inputs.artifacts["decode"]).to(device)
+    sampling = Sampling(decoder, torch.tensor(normal, device=device), inputs)
+
+    latents = {name: latent_model(name, config, inputs.artifacts, device) for name in LATENTS}
+    margins = {name: sampling.margins(name, each) for name, each in latents.items()}
+    source, tensors = latents[trained], dict[str, Tensor]()
+    mixtures = mixtures_of(source)
+    if c.num_trees and (c.use == "accept" or mixtures is not None):
+        rows = training_rows("refine", inputs.data.train.to(device), inputs, runtime).at(0)
+        trees = grow_trees(c, rows, sampling, source, margins[trained], runtime)
+        if c.use == "accept":
+            tensors |= named_weights("trees", trees)
+        elif mixtures is not None and trees.divergence > 0:
+            refitted = refit(mixtures, sampling, margins[trained], trees)
+            tensors |= named_weights("mappers", refitted.mappers)
+            margins[trained] = sampling.margins(trained, refitted)
+
+    if sampling.matched.any():
+        for name in LATENTS:
+            tensors |= named_weights(f"margins_{name}", margins[name])
+    return Artifact(tensors)
+
+
+def grow_trees(
+    c: RefineSettings,
+    rows: Tensor,
+    sampling: Sampling,
+    latents: Latents,
+    margins: Margins,
+    runtime: Runtime,
+) -> RatioTrees:
+    """Compare training rows ``[N, D]``, the first of them, with samples of a latent model."""
+    generator, real = sampling.generator("trees"), rows[:NUM_ROWS]
+
+    def draw(num: int) -> Tensor:
+        return margins(sampling.decoder.draw(latents.sample(num, generator), generator))
+
+    return fit_ratio_trees(
+        real,
+        draw,
+        num_trees=c.num_trees,
+        depth=c.tree_depth,
+        num_drawn=min(DRAWN * len(real), MOST_DRAWN),
+        generator=generator,
+        grown=_Growing(runtime),
+    )
+
+
+def mixtures_of(latents: Latents) -> Mixtures | None:
+    """The clusters' mixtures, and their weights; None of another latent model."""
+    if isinstance(latents, MappingLatents) and isinstance(latents.mappers, MixtureMappers):
+        return Mixtures(latents.mappers, latents.weights)
+    return None
+
+
+def refit(
+    mixtures: Mixtures, sampling: Sampling, margins: Margins, trees: RatioTrees
+) -> MappingLatents:
+    """Mixtures of those codes whose samples trees accept.
+
+    Source: [LRW], latents weighed by how much denser the data are there than samples. Differs:
+    mixtures are fitted to them, no network is trained, and nothing is rejected in drawing.
+    """
+    generator = sampling.generator("refit")
+    num_drawn, clusters, codes = 0, list[Tensor](), list[Tensor]()
+    while num_drawn < MOST_CODES and sum(map(len, codes)) < NUM_CODES:
+        k = draw_clusters(mixtures.weights, CODES_AT_ONCE, generator, None)
+        eps = mixtures.mappers.sample(k, generator)
+        kept = trees.accepts(margins(sampling.decoder.draw(eps, generator)), generator)
+        clusters.append(k[kept])
+        codes.append(eps[kept])
+        num_drawn += len(k)
+
+    mappers = refit_mixtures(mixtures.mappers, torch.cat(codes), torch.cat(clusters))
+    return MappingLatents(mappers, mixtures.weights)
+
+
+@dataclass(frozen=True)
+class Refined:
+    """What samples are brought nearer to the data by.
+
+    Args:
+        margins: Of each latent model.
+        trees: By which samples of the latent model in training are accepted; None where all are.
+        mapping: The mapping networks fitted again; None where they are as trained.
+    """
+
+    margins: Mapping[LatentName, Margins]
+    trees: RatioTrees | None
+    mapping: MappingLatents | None
+
+
+def load_refined(config: Any, artifacts: Mapping[str, Artifact], device: torch.device) -> Refined:
+    """What the stage made."""
+    refined = artifacts["refine"]
+    num_columns = len(artifacts["decode"].tensors["decoder.output.bias"])
+    margins = {name: load_margins(refined, name, num_columns).to(device) for name in LATENTS}
+
+    trees = mapping = None
+    if section := refined.section("trees"):
+        trees = RatioTrees(len(section["edges"]), *section["columns"].shape).to(device)
+        trees.load_state_dict(section)
+    if section := refined.section("mappers"):
+        mappers = load_mappers(config.mappers, Artifact(section, artifacts["map"].meta))
+        weights = ClusteredCodes.from_artifact(artifacts["cluster"]).counts.float()
+        mapping = MappingLatents(mappers.to(device), weights.to(device))
+    return Refined(margins, trees, mapping)
+
+
+def load_margins(artifact: Artifact, latent: LatentName, num_columns: int) -> Margins:
+    """What brings samples of a latent model to the data's margins."""
+    margins = Margins(num_columns)
+    if section := artifact.section(f"margins_{latent}"):
+        margins.load_state_dict(section)
+    return margins
