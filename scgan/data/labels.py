@@ -31,6 +31,21 @@ class Labels:
     test: Tensor
 
 
+def one_each(labels: np.ndarray | None) -> np.ndarray | None:
+    """Labels ``[N]`` of rows or images that have one each.
+
+    Args:
+        labels: ``[N]``, or 0 and 1 of attributes, ``[N, A]``.
+
+    Returns:
+        Of a single attribute its column; None of several, and where there are no labels.
+    """
+    if labels is None or labels.ndim == 1:
+        return labels
+    column: np.ndarray = labels[:, 0]
+    return column if labels.shape[1] == 1 else None
+
+
 def read_labels(data: Dataset) -> Labels | None:
     """The labels of data that has one a row or image; of an attribute, without it and with it.
 
@@ -38,15 +53,13 @@ def read_labels(data: Dataset) -> Labels | None:
         The labels, numbered as they are met in the training part; None where there are none, or
         images have several attributes each.
     """
-    train, test = data.train_labels, data.test_labels
+    train, test = one_each(data.train_labels), one_each(data.test_labels)
     if train is None or test is None:
         return None
 
-    if train.ndim == 2:
-        if train.shape[1] > 1:
-            return None
+    if data.train_labels is not train:  # a single attribute's
         (name,) = data.image_schema.attributes
-        with_it, held_out = (torch.from_numpy(labels[:, 0]).long() for labels in (train, test))
+        with_it, held_out = (torch.from_numpy(labels).long() for labels in (train, test))
         return Labels((f"no {name}", name), with_it, held_out)
 
     if data.kind == "images":

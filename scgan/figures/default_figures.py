@@ -12,9 +12,10 @@ from torch import Tensor
 from scgan.capabilities import Model, Reconstructing
 from scgan.data.dataset import Dataset
 from scgan.data.images.schema import to_float
+from scgan.data.labels import read_labels
 from scgan.figures import images, tables
 from scgan.figures.marginals import marginals
-from scgan.metrics.default_scores import class_labels, extractors_of
+from scgan.metrics.default_scores import extractors_of
 from scgan.metrics.image_scores import PIXELS
 from scgan.metrics.images import features
 
@@ -197,9 +198,7 @@ def draw_images(model: Model, data: Dataset, seed: int) -> Iterator[tuple[str, F
     rows = ["held-out"] * 3 + ["samples"] * 3
     yield caption, images.grid(torch.cat([real[:num], fake[:num]]), rows)
 
-    y = class_labels(data, len(real))
-    names = ("images",) if y is None else data.image_schema.attributes
-    y = torch.zeros(len(real), dtype=torch.long) if y is None else y
+    y, names = _classes(data, len(real))
 
     for network in extractors_of(model)[:1]:
         h, h_fake = features(network, real), features(network, fake)
@@ -209,3 +208,14 @@ def draw_images(model: Model, data: Dataset, seed: int) -> Iterator[tuple[str, F
         yield caption, images.tsne(h, y, h_fake, None, names, seed)
 
     yield nearest_training_images(model, data, fake)
+
+
+def _classes(data: Dataset, num: int) -> tuple[Tensor, tuple[str, ...]]:
+    """Classes of the first held-out images, ``[num]``, and their names; one of all without any."""
+    labels = read_labels(data)
+    if labels is None:
+        return torch.zeros(num, dtype=torch.long), ("images",)
+    y = labels.test[:num]
+    if (y >= 0).all():
+        return y, labels.names
+    return torch.where(y < 0, len(labels.names), y), (*labels.names, "no label")

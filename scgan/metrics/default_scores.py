@@ -11,6 +11,7 @@ from torch import Tensor
 
 from scgan.capabilities import Clustering, Measured, Model, Reconstructing
 from scgan.data.dataset import Dataset
+from scgan.data.labels import one_each
 from scgan.data.mixture import Toy
 from scgan.data.tables.oddities import are_classes
 from scgan.metrics.clustering import silhouette
@@ -80,16 +81,14 @@ def _raw(columns: Mapping[str, np.ndarray]) -> Tensor:
 
 def _clusters(model: Clustering, data: Dataset, seed: int) -> Iterator[tuple[str, Score]]:
     """Held-out clusters beside their labels; without labels, how far apart they lie."""
-    k, labels = model.assign(data.test).cpu(), data.test_labels
-    if labels is None:
+    k, labels = model.assign(data.test).cpu(), one_each(data.test_labels)
+    if data.test_labels is None:
         found = silhouette(data.test, k, seed=seed)
         if found is not None:
             yield "silhouette", Score.of("silhouette", found)
         return
 
-    if labels.ndim == 2 and labels.shape[1] == 1:  # without an attribute, and with it
-        labels = labels[:, 0]
-    if labels.ndim == 1 and are_classes(labels):
+    if labels is not None and are_classes(labels):
         yield from label_scores(labels, k).items()
 
 
@@ -140,11 +139,3 @@ def compared(data: Dataset, num: int) -> int:
 def extractors_of(model: Any) -> list[Extractor]:
     """A model's own networks in whose features images are compared."""
     return list(model.extractors.values()) if isinstance(model, Measured) else []
-
-
-def class_labels(data: Dataset, num: int) -> Tensor | None:
-    """Classes of the first held-out images, ``[num]``; None where they have none."""
-    labels = data.test_labels
-    if labels is None or labels.ndim != 1:
-        return None
-    return torch.from_numpy(labels[:num])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from scgan.data.labels import num_classes, read_labels, some_of_each
+from scgan.data.labels import num_classes, one_each, read_labels, some_of_each
 
 
 def table(train, test):
@@ -87,3 +87,10 @@ def test_classes_are_2_to_100_labels():
         values = [f"label {i}" for i in range(num)] + [""]
         assert num_classes(table(values, values)) == expected
     assert num_classes(SimpleNamespace(train_labels=None, test_labels=None)) is None
+
+
+def test_labels_are_one_each_or_a_single_attributes_column():
+    assert one_each(None) is None
+    assert one_each(np.array([[0, 1], [1, 1]])) is None
+    assert one_each(np.array(["a", "b"])).tolist() == ["a", "b"]
+    assert one_each(np.array([[0], [1], [1]])).tolist() == [0, 1, 1]

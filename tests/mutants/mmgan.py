@@ -126,8 +126,8 @@ _CHANGES = [
     (_SCORES, '"label_hungarian": (hungarian_accuracy, True)', '"label_hungarian": (purity, True)'),
     (_SCORES, '"label_majority": (majority_accuracy, False)', '"label_majority": (purity, False)'),
     (_DEFAULT, "silhouette(data.test, k, seed=seed)", "silhouette(data.train, k, seed=seed)"),
-    (_DEFAULT, "    if labels.ndim == 1 and are_classes(labels):", "    if True:"),
-    (_DEFAULT, "        labels = labels[:, 0]\n", "        return\n"),
+    (_DEFAULT, "if labels is not None and are_classes(labels):", "if labels is not None:"),
+    (_DEFAULT, "if labels is not None and are_classes(labels):", "if False:"),
     # Anybody's rows and samples.
     (_ASSIGNING, "p.gather(1, k[:, None])[:, 0]", "p.max(1).values.roll(1)"),
     (_ASSIGNING, "    if taken:", "    if False:"),
