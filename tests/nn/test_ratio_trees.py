@@ -154,6 +154,21 @@ def test_of_samples_that_are_as_the_data_no_tree_is_kept(seed):
     assert trees.divergence == 0 and trees.rate > 0.9
 
 
+def test_as_many_trees_as_held_out_rows_are_told_best_by(monkeypatch):
+    monkeypatch.setattr(ratio_growth, "PATIENCE", 25)
+    draws, bounds = itertools.count(10), []
+
+    def grown(num, bound):
+        assert num == len(bounds) + 1
+        bounds.append(bound)
+
+    trees = fitted(normal(3000, 1), lambda num: normal(num, next(draws), 1.3), grown=grown)
+    best = bounds.index(max(bounds)) + 1
+    assert len(bounds) == best + 25 < 200
+    assert len(trees.columns) == best + 2 * ratio_growth.MARGIN_ROUNDS
+    assert float(trees.divergence) == pytest.approx(max(bounds))
+
+
 def test_what_held_out_rows_say_of_the_divergence():
     """Of normals of deviations 1 and 1.5, two columns."""
     draws = itertools.count(10)

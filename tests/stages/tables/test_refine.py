@@ -99,6 +99,9 @@ def asked(monkeypatch):
 @pytest.mark.parametrize("normal", [(True, False), (False, False)])
 def test_ranked_columns_of_every_latent_models_samples_become_normal(normal):
     inputs, config = inputs_of(*normal), config_of(num_trees=0)
+    noisy = decode.load_decoder(config.decoder, inputs.artifacts["decode"])
+    noisy.scale_noise(20.0)
+    inputs.artifacts["decode"] = Artifact(named_weights("decoder", noisy))
     artifact = refined(config, inputs)
     found = any(name.startswith("margins") for name in artifact.tensors)
     assert found == (True in normal)
