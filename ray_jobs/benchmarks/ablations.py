@@ -72,6 +72,8 @@ VARIANTS: Mapping[str, Variant] = {
     "a flow a cluster": Variant({"mappers.kind": "flow"}),
     "encoder at its start": Variant({"encoder.num_samples": 512}),
     "mixtures as trained": Variant({"refine.num_trees": 0}),
+    "mixtures refitted": Variant({"refine.use": "refit"}),
+    "refitted and accepted": Variant({"refine.use": "both"}),
     "samples accepted": Variant({"refine.use": "accept", "refine.num_trees": 2000}),
     "noise as trained": Variant({"decoder.noise_spread": None}),
     "no noise": Variant({"decoder.noise_scale": 0.0, "decoder.noise_spread": None}),

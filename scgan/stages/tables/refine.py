@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ from scgan.stages.tables.latents import (
     latent_model,
 )
 from scgan.stages.tables.map import load_mappers
-from scgan.stages.tables.refine_settings import RefineSettings
+from scgan.stages.tables.refine_settings import RefineSettings, Use
 from scgan.stages.tables.refit import refit_mixtures
 from scgan.stages.tables.rows import training_rows
 from scgan.store.artifacts import Artifact
@@ -36,7 +36,13 @@ from scgan.training.state import named_weights
 
 NUM_MARGIN_SAMPLES = 65_536  # of each latent model that the margins are taken from
 NUM_ROWS = 50_000  # training rows that trees compare with samples, at most
-DRAWN, MOST_DRAWN = 8, 400_000  # samples a row of these, and at most
+DRAWN: Mapping[str, int] = {"refit": 8, "accept": 16}  # samples a row of these, by what they serve
+MOST_DRAWN = 400_000
+STEPS: Mapping[Use, Sequence[str]] = {
+    "refit": ("refit",),
+    "accept": ("accept",),
+    "both": ("refit", "accept"),
+}
 NUM_CODES, MOST_CODES = 150_000, 1_000_000  # accepted that mixtures are fitted to; drawn, at most
 CODES_AT_ONCE = 65_536
 
@@ -110,16 +116,19 @@ def refine(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     latents = {name: latent_model(name, config, inputs.artifacts, device) for name in LATENTS}
     margins = {name: sampling.margins(name, each) for name, each in latents.items()}
     source, tensors = latents[trained], dict[str, Tensor]()
-    mixtures = mixtures_of(source)
-    if c.num_trees and (c.use == "accept" or mixtures is not None):
-        rows = training_rows("refine", inputs.data.train.to(device), inputs, runtime).at(0)
-        trees = grow_trees(c, rows, sampling, source, margins[trained], runtime)
-        if c.use == "accept":
+    for step in STEPS[c.use] if c.num_trees else ():
+        mixtures = mixtures_of(source)
+        if step == "refit" and mixtures is None:
+            continue
+        trees = grow_trees(step, config, sampling, source, margins[trained], runtime)
+        if trees.divergence == 0:  # nothing to mend
+            break
+        if step == "accept":
             tensors |= named_weights("trees", trees)
-        elif mixtures is not None and trees.divergence > 0:
-            refitted = refit(mixtures, sampling, margins[trained], trees)
-            tensors |= named_weights("mappers", refitted.mappers)
-            margins[trained] = sampling.margins(trained, refitted)
+        elif mixtures is not None:
+            source = refit(mixtures, sampling, margins[trained], trees)
+            tensors |= named_weights("mappers", source.mappers)
+            margins[trained] = sampling.margins(trained, source)
 
     if sampling.matched.any():
         for name in LATENTS:
@@ -128,15 +137,18 @@ def refine(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
 
 
 def grow_trees(
-    c: RefineSettings,
-    rows: Tensor,
+    step: str,
+    config: Any,
     sampling: Sampling,
     latents: Latents,
     margins: Margins,
     runtime: Runtime,
 ) -> RatioTrees:
-    """Compare training rows ``[N, D]``, the first of them, with samples of a latent model."""
-    generator, real = sampling.generator("trees"), rows[:NUM_ROWS]
+    """Compare training rows, the first of them, with samples of a latent model."""
+    c: RefineSettings = config.refine
+    generator, inputs = sampling.generator(f"trees to {step}"), sampling.inputs
+    train = inputs.data.train.to(runtime.device)
+    real = training_rows("refine", train, inputs, runtime).at(0)[:NUM_ROWS]
 
     def draw(num: int) -> Tensor:
         return margins(sampling.decoder.draw(latents.sample(num, generator), generator))
@@ -146,7 +158,7 @@ def grow_trees(
         draw,
         num_trees=c.num_trees,
         depth=c.tree_depth,
-        num_drawn=min(DRAWN * len(real), MOST_DRAWN),
+        num_drawn=min(DRAWN[step] * len(real), MOST_DRAWN),
         generator=generator,
         grown=_Growing(runtime),
     )

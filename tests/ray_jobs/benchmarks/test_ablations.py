@@ -53,6 +53,8 @@ def test_a_variant_changes_what_its_name_says_and_nothing_else(table, name, spec
         "a flow a cluster": {"mappers.kind": "flow"},
         "encoder at its start": {"encoder.num_samples": 512},
         "mixtures as trained": {"refine.num_trees": 0},
+        "mixtures refitted": {"refine.use": "refit"},
+        "refitted and accepted": {"refine.use": "both"},
         "samples accepted": {"refine.use": "accept", "refine.num_trees": 2000},
         "noise as trained": {"decoder.noise_spread": None},
         "no noise": {"decoder.noise_scale": 0, "decoder.noise_spread": None},

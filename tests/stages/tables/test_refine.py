@@ -83,14 +83,22 @@ def model_of(config, inputs, artifact, without=()):
     return SCGANModel(config, artifacts, CPU)
 
 
+class Calls(list):
+    """Calls, and what divergence is told of."""
+
+    told = 0.1
+
+
 @pytest.fixture
 def asked(monkeypatch):
-    """What trees are asked for."""
-    calls = []
+    """What trees are asked for; those that are given tell something unless ``told`` is 0."""
+    calls = Calls()
 
     def fitted(real, draw, **how):
         calls.append((real, draw, how))
-        return RatioTrees(real.shape[1], how["num_trees"], how["depth"])
+        trees = RatioTrees(real.shape[1], how["num_trees"], how["depth"])
+        trees.divergence.fill_(calls.told)
+        return trees
 
     monkeypatch.setattr(refine, "fit_ratio_trees", fitted)
     return calls
@@ -134,7 +142,7 @@ def test_training_rows_are_compared_with_samples_as_they_are_drawn(asked, latent
     ((real, draw, how),) = asked
     generator, _ = how.pop("generator"), how.pop("grown")
     assert torch.equal(real, inputs.data.train)
-    assert how == {"num_trees": 7, "depth": 3, "num_drawn": 8 * 400}
+    assert how == {"num_trees": 7, "depth": 3, "num_drawn": 16 * 400}
 
     state = generator.get_state()
     drawn = draw(3000)
@@ -158,24 +166,42 @@ def test_few_of_very_many_rows_are_taken(asked, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kind", "latent", "use", "grown"),
+    ("kind", "latent", "use", "drawn", "stored"),
     [
-        ("mixture", "mapping", "refit", True),
-        ("mixture", "centres", "refit", False),
-        ("adversarial", "mapping", "refit", False),
-        ("adversarial", "mapping", "accept", True),
+        ("mixture", "mapping", "refit", [8], {"mappers"}),
+        ("mixture", "mapping", "accept", [16], {"trees"}),
+        ("mixture", "mapping", "both", [8, 16], {"mappers", "trees"}),
+        ("mixture", "centres", "refit", [], set()),
+        ("adversarial", "mapping", "refit", [], set()),
+        ("adversarial", "mapping", "both", [16], {"trees"}),
     ],
 )
-def test_trees_are_grown_where_something_is_done_by_them(asked, kind, latent, use, grown):
+def test_trees_are_grown_where_something_is_done_by_them(asked, kind, latent, use, drawn, stored):
+    """Samples a row of the data; and of samples that trees can't tell nothing is changed."""
     mappers = mixtures(1.0) if kind == "mixture" else None
     inputs, config = inputs_of(False, False, mappers=mappers), config_of(kind, latent, use=use)
     artifact = refined(config, inputs)
-    assert len(asked) == grown
-    assert any(name.startswith("trees") for name in artifact.tensors) == (use == "accept")
-    assert not any(name.startswith("mappers") for name in artifact.tensors)  # nothing was told
+    assert [how["num_drawn"] for _, _, how in asked] == [400 * each for each in drawn]
+    assert {name.split(".")[0] for name in artifact.tensors} == stored
+
+    asked.told = 0.0
+    asked.clear()
+    assert not refined(config, inputs).tensors
+    assert [how["num_drawn"] for _, _, how in asked] == [400 * each for each in drawn[:1]]
 
 
-@pytest.mark.parametrize("use", ["refit", "accept"])
+def test_samples_are_accepted_by_trees_of_the_refitted_mixtures(asked):
+    inputs, config = inputs_of(True, False, mappers=mixtures(0.3)), config_of("mixture", use="both")
+    artifact = refined(config, inputs)
+    (_, _, _), (_, draw, how) = asked
+    state = how["generator"].get_state()
+    drawn = draw(3000)
+    how["generator"].set_state(state)
+    model = model_of(config, inputs, artifact, without=("trees",))
+    assert torch.equal(drawn, model.sample(3000, how["generator"]))
+
+
+@pytest.mark.parametrize("use", ["refit", "accept", "both"])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_samples_of_mixtures_that_are_too_wide_come_nearer_to_the_data(use, seed):
     """The data are what the right mixtures would make; the cluster's shares stay as they are."""
@@ -268,7 +294,7 @@ def test_only_samples_of_the_latent_model_in_training_are_accepted_by_trees():
         assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize("use", ["refit", "accept"])
+@pytest.mark.parametrize("use", ["refit", "both"])
 def test_a_fitted_run_draws_by_what_it_stored(tmp_path, use):
     data = DataConfig(source="checkerboard", num_train=3000, num_test=500)
     changes = {
@@ -291,7 +317,7 @@ def test_a_fitted_run_draws_by_what_it_stored(tmp_path, use):
     assert torch.equal(again.sample(50, seeded()), model.sample(50, seeded()))
     assert not torch.equal(every.sample(50, seeded()), model.sample(50, seeded()))
     assert (model.trees is None) == (use == "refit")
-    if use == "accept":
+    if use == "both":
         assert 0.05 < float(model.trees.rate) < 1
 
 
