@@ -10,7 +10,7 @@ from torch import Tensor
 
 from scgan.nn.ratio_trees import NUM_BINS, RatioTrees, Tree, binned
 
-LEARNING_RATE = 0.2
+LEARNING_RATE = 0.3
 SUBSAMPLE = 0.5  # share of the rows that a tree's questions are chosen by
 PRIOR = 20.0  # rows of the data by which both masses of a leaf are raised
 HELD_OUT = 0.1  # share of the rows by which the number of trees is chosen

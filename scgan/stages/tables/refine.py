@@ -36,14 +36,13 @@ from scgan.training.state import named_weights
 
 NUM_MARGIN_SAMPLES = 65_536  # of each latent model that the margins are taken from
 NUM_ROWS = 50_000  # training rows that trees compare with samples, at most
-DRAWN: Mapping[str, int] = {"refit": 8, "accept": 16}  # samples a row of these, by what they serve
-MOST_DRAWN = 400_000
+DRAWN, MOST_DRAWN = 4, 400_000  # samples a row of these, and at most
 STEPS: Mapping[Use, Sequence[str]] = {
     "refit": ("refit",),
     "accept": ("accept",),
     "both": ("refit", "accept"),
 }
-NUM_CODES, MOST_CODES = 150_000, 1_000_000  # accepted that mixtures are fitted to; drawn, at most
+NUM_CODES, MOST_CODES = 100_000, 1_000_000  # accepted that mixtures are fitted to; drawn, at most
 CODES_AT_ONCE = 65_536
 
 
@@ -158,7 +157,7 @@ def grow_trees(
         draw,
         num_trees=c.num_trees,
         depth=c.tree_depth,
-        num_drawn=min(DRAWN[step] * len(real), MOST_DRAWN),
+        num_drawn=min(DRAWN * len(real), MOST_DRAWN),
         generator=generator,
         grown=_Growing(runtime),
     )
