@@ -239,13 +239,13 @@ class SCGANSystem(System):
                 "mappers.kind": "adversarial",  # the kind with most to go wrong
                 "mappers.num_samples": 6_400,  # a fifteenth of the default
                 "decoder.num_samples": 131_072,  # a sixteenth: shapes are seen, edges are not sharp
+                "refine.num_trees": 0,  # what is left to do is the networks'
             },
         ),
         "accepted": preset(
             SCGANConfig(),
             {
-                "refine.use": "accept",
-                "refine.num_trees": 2000,  # at most: held-out rows of MAGIC want 1,400 to 1,900
+                "refine.num_trees": 2000,  # at most
             },
         ),
         # The paper names methods, but no number: these are what its authors' InfoSCC-GAN uses.

@@ -28,7 +28,7 @@ class RefineSettings(Settings):
     )
     tree_depth: int = Field(5, ge=1, le=8, description="levels of these trees")
     use: Use = Field(
-        "refit",
+        "both",
         description="what that ratio is for. refit: the clusters' mixtures are fitted again to "
         "codes whose samples are accepted by it, which costs nothing in drawing; latent models of "
         "another kind stay as they are. accept: samples themselves are accepted by it, nearer to "

@@ -237,7 +237,7 @@ def test_samples_of_mixtures_that_are_too_wide_come_nearer_to_the_data(use, seed
 
 def test_refitted_mixtures_samples_have_margins_of_their_own():
     inputs = inputs_of(True, False, mappers=mixtures(1.0))
-    config = config_of("mixture", num_trees=30, tree_depth=2)
+    config = config_of("mixture", use="refit", num_trees=30, tree_depth=2)
     artifact = refined(config, inputs)
     assert any(name.startswith("mappers") for name in artifact.tensors)
     x = model_of(config, inputs, artifact).sample(20_000, seeded(3))
