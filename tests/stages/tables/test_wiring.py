@@ -329,7 +329,7 @@ OTHER = {
         "schedule": "constant",
         "precision": "bf16",
     },
-    "refine": {"match_margins": False, "num_trees": 0, "tree_depth": 2, "use": "accept"},
+    "refine": {"match_margins": False, "num_trees": 0, "tree_depth": 2, "use": "refit"},
 }
 
 
@@ -337,8 +337,9 @@ WITH = {
     "num_couplings": {"kind": "flow"},
     "num_pieces": {"kind": "flow"},
     "num_components": {"kind": "mixture"},
-    "num_trees": {"use": "accept"},
-    "tree_depth": {"use": "accept"},
+    "num_trees": {"match_margins": False},
+    "tree_depth": {"match_margins": False},
+    "use": {"match_margins": False},
 }
 """Settings that count with others only."""
 
