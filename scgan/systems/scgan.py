@@ -242,12 +242,6 @@ class SCGANSystem(System):
                 "refine.num_trees": 0,  # what is left to do is the networks'
             },
         ),
-        "accepted": preset(
-            SCGANConfig(),
-            {
-                "refine.num_trees": 2000,  # at most
-            },
-        ),
         # The paper names methods, but no number: these are what its authors' InfoSCC-GAN uses.
         "paper": preset(
             SCGANConfig(),
