@@ -43,6 +43,16 @@ _CHANGES = {
         ],
     },
     "scgan/nn/discriminators.py": {
+        _NETWORKS + "test_projection_adds_an_images_attributes_to_a_logit_of_all_images": [
+            ("return psi + (y * projections)", "return (y * projections)"),
+            ("(y * projections).sum(1", "(y * projections).mean(1"),
+            ("(y * projections).sum(1", "projections.sum(1"),
+            ("tensor_split([-1], 1)", "roll(-1, 1).tensor_split([-1], 1)"),
+        ],
+        "tests/stages/images/test_generator_step.py::"
+        "test_every_update_is_the_papers[projection-hinge_clipped]": [
+            ('if name == "multiclass" else ProjectionDiscriminator', "if True else None"),
+        ],
         _NETWORKS + "test_each_logit_of_the_patch_critic_sees_the_whole_image[28]": [
             ("*[2] * (num_blocks(size) - 1)", "*[2] * (num_blocks(size) - 2)"),
         ],
