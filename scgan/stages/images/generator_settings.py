@@ -21,7 +21,7 @@ from scgan.training.settings import (
     TrainingSettings,
 )
 
-CertaintyName = Literal["full", "as_real"]
+CertaintyName = Literal["full", "as_real", "as_real_mean"]
 
 
 class GeneratorSettings(TrainingSettings):
@@ -111,7 +111,8 @@ class ConditionalSettings(GeneratorSettings):
     certainty: CertaintyName = Field(
         "full",
         description="full: samples become as sure of their attributes as can be, the paper's; "
-        "as_real: no surer than real images with the same attribute are on average",
+        "as_real: no surer than real images with the same attribute are on average; as_real_mean: "
+        "on average no surer than those, some more and some less",
     )
     attribute_law: AttributeLaw = Field(
         "frequency",
