@@ -64,34 +64,6 @@ def limited_attribute_loss(
     return F.relu(entropies - torch.where(y > 0.5, allowed[1], allowed[0])).mean()
 
 
-def mean_limited_attribute_loss(
-    logits: Tensor, y: Tensor, kind: AttributeKind, allowed: Tensor
-) -> Tensor:
-    r"""Cross-entropy as far as its mean exceeds that of real images with the same attributes.
-
-    .. math:: \max(0, \mathbb{E}[-\log p(y \mid h(\tilde x)) - c_y]), \quad
-              c_y = -\mathbb{E}[\log p(y \mid h(x)) \mid y]
-
-    Samples may be as uncertain as real images are, some more and some less;
-    :func:`limited_attribute_loss` holds each to what is their mean, so that none is as uncertain
-    as the least certain of real images.
-
-    Args:
-        logits: The classifier's output on generated images, ``[B, A]``.
-        y: Attributes asked for, ``[B, A]``, one-hot or 0 and 1.
-        kind: ``"one"``: an image has one attribute, categorical; ``"many"``: each is binary.
-        allowed: c, what real images cost, in nats: ``[A]`` of each attribute, or, of many,
-            ``[2, A]``, of images without it and with it.
-
-    Returns:
-        Scalar, in nats; 0 where the images are as sure as real ones on average.
-
-    Source: [INFOSCC-GAN] Eq. (5). Differs: limited, so that 0 is reached.
-    """
-    of_real = y @ allowed if kind == "one" else torch.where(y > 0.5, allowed[1], allowed[0])
-    return F.relu(attribute_loss(logits, y, kind) - of_real.mean())
-
-
 def mean_attribute_loss(logits: Tensor, y: Tensor, kind: AttributeKind) -> Tensor:
     """What images cost on average, by attribute: what the limited loss allows.
 

@@ -12,7 +12,6 @@ from scgan.losses.classification import (
     attribute_loss,
     limited_attribute_loss,
     mean_attribute_loss,
-    mean_limited_attribute_loss,
 )
 
 
@@ -79,32 +78,13 @@ def test_the_limited_loss_of_many_attributes_equals_the_slow_loop():
     assert_close(limited_attribute_loss(logits, y, "many", allowed).item(), total)
 
 
-@pytest.mark.parametrize("kind", ["one", "many"])
-def test_what_is_limited_on_average_equals_the_slow_loop(kind):
-    """Some images may cost more than real ones do if others cost less."""
-    logits, y = drawn(kind)
-    allowed = torch.tensor([[0.4, 0.9, 0.1], [0.2, 0.3, 1.2]], dtype=torch.float64)
-    excess = []
-    for costs, has in zip(entropies(logits, y, kind), y.tolist(), strict=True):
-        if kind == "one":
-            excess.append(costs - float(allowed[0, has.index(1.0)]))
-        else:
-            excess += [costs[a] - float(allowed[int(has[a]), a]) for a in range(3)]
-    assert min(excess) < 0
-    limits = allowed[0] if kind == "one" else allowed
-    expected = sum(excess) / len(excess)
-    assert expected > 0
-    assert_close(mean_limited_attribute_loss(logits, y, kind, limits).item(), expected)
-
-
 def test_without_allowance_it_is_the_papers_and_with_enough_of_it_0():
     for kind, shape in (("one", (3,)), ("many", (2, 3))):
         logits, y = drawn(kind)
         nothing, much = (torch.full(shape, v, dtype=torch.float64) for v in (0.0, 99.0))
         plain = attribute_loss(logits, y, kind)
-        for limited in (limited_attribute_loss, mean_limited_attribute_loss):
-            assert_close(limited(logits, y, kind, nothing), plain)
-            assert limited(logits, y, kind, much) == 0
+        assert_close(limited_attribute_loss(logits, y, kind, nothing), plain)
+        assert limited_attribute_loss(logits, y, kind, much) == 0
 
 
 def test_what_real_images_cost_is_by_attribute():

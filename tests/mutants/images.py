@@ -180,8 +180,8 @@ _CHANGES = {
         _GENERATOR_STEP + "test_every_update_is_the_papers[multiclass-hinge_clipped]": [
             ("conditions.weight(done) * loss", "loss"),
             ("self.c.classification_weight * SCHEDULES", "1.0 * SCHEDULES"),
-            ("self._generate(y), y,", "self._generate(y), y.flip(0),"),
-            ("self._generate(y), y,", "self._generate(y), y.roll(1, 1),"),
+            ("self._generate(y), y)", "self._generate(y), y.flip(0))"),
+            ("self._generate(y), y)", "self._generate(y), y.roll(1, 1))"),
             (
                 "found.classifier(self.backbone(x))",
                 "found.classifier(nn.functional.normalize(self.backbone(x)))",

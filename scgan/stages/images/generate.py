@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,11 +13,7 @@ from scgan.contract import Inputs, Units
 from scgan.data.images.augment import DiffAugment
 from scgan.data.images.schema import to_float
 from scgan.losses.adversarial import PAIRS
-from scgan.losses.classification import (
-    attribute_loss,
-    limited_attribute_loss,
-    mean_limited_attribute_loss,
-)
+from scgan.losses.classification import attribute_loss, limited_attribute_loss
 from scgan.losses.infoscc_gan import generator_loss
 from scgan.losses.regularizers import r1
 from scgan.nn.discriminators import build_discriminator
@@ -63,10 +59,6 @@ def load_generator(c: GeneratorSettings, artifact: Artifact) -> ImageGenerator:
     return network.eval().requires_grad_(False)
 
 
-LIMITED = {"as_real": limited_attribute_loss, "as_real_mean": mean_limited_attribute_loss}
-"""Losses of attributes that real images bound, by ``generator.certainty``."""
-
-
 @dataclass(frozen=True)
 class Conditions:
     """What holds a generator to its attributes.
@@ -81,20 +73,16 @@ class Conditions:
     backbone: nn.Module
     c: ConditionalSettings
 
-    def loss(self, x: Tensor, y: Tensor, gather: Callable[[Tensor], Tensor]) -> Tensor:
+    def loss(self, x: Tensor, y: Tensor) -> Tensor:
         """How far attributes read off images ``[B, C, H, W]`` are from ``y`` ``[B, A]``, in nats.
-
-        It is of the images of all workers, whose rows ``gather`` joins: what is limited on average
-        is limited over the whole batch.
 
         Source: [INFOSCC-GAN] Eq. (5).
         """
         found = self.attributes
-        logits, y = gather(found.classifier(self.backbone(x)).float()), gather(y)
-        if self.c.certainty == "full":
-            return attribute_loss(logits, y, found.kind)
-        limited = LIMITED[self.c.certainty]
-        return limited(logits, y, found.kind, found.real_loss)
+        logits = found.classifier(self.backbone(x)).float()
+        if self.c.certainty == "as_real":
+            return limited_attribute_loss(logits, y, found.kind, found.real_loss)
+        return attribute_loss(logits, y, found.kind)
 
     def weight(self, done: float) -> float:
         """Of that loss, a share ``done`` of the training being over."""
@@ -238,7 +226,7 @@ class GeneratorTraining:
 
     def _regularise(self, conditions: Conditions, y: Tensor) -> Tensor:
         with self.runtime.autocast(self.c.precision):
-            loss = conditions.loss(self._generate(y), y, self.runtime.gather)
+            loss = conditions.loss(self._generate(y), y)
         done = self.state.samples / self.c.num_samples
         descend(self.g_optimizer, conditions.weight(done) * loss)
         return loss

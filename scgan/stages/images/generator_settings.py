@@ -21,7 +21,7 @@ from scgan.training.settings import (
     TrainingSettings,
 )
 
-CertaintyName = Literal["full", "as_real", "as_real_mean"]
+CertaintyName = Literal["full", "as_real"]
 
 
 class GeneratorSettings(TrainingSettings):
@@ -111,8 +111,7 @@ class ConditionalSettings(GeneratorSettings):
     certainty: CertaintyName = Field(
         "full",
         description="full: samples become as sure of their attributes as can be, the paper's; "
-        "as_real: no surer than real images with the same attribute are on average; as_real_mean: "
-        "on average no surer than those, some more and some less",
+        "as_real: no surer than real images with the same attribute are on average",
     )
     attribute_law: AttributeLaw = Field(
         "frequency",
