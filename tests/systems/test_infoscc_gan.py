@@ -173,7 +173,6 @@ def test_the_fine_preset_is_compared_with_eigengan_by_the_same_judge():
         "attributes.num_clusters": 50,
         "attributes.space": "raw_features",
         "generator.discriminator": "projection",
-        "generator.certainty": "as_real_mean",
     }
     generators = [
         {k: v for k, v in leaves(cell.spec.config) if k.startswith("generator")}
