@@ -173,6 +173,7 @@ def test_the_fine_preset_is_compared_with_eigengan_by_the_same_judge():
         "attributes.num_clusters": 50,
         "attributes.space": "raw_features",
         "generator.discriminator": "projection",
+        "generator.classification_weight": 0.3,
     }
     generators = [
         {k: v for k, v in leaves(cell.spec.config) if k.startswith("generator")}
