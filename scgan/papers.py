@@ -148,6 +148,7 @@ PAPERS: dict[str, Paper] = {
         2018,
         "Spectral normalization for generative adversarial networks",
     ),
+    "PROJECTION": Paper("Miyato, Koyama", 2018, "cGANs with projection discriminator"),
     "STYLEGAN2": Paper(
         "Karras, Laine, Aittala, Hellsten, Lehtinen, Aila",
         2020,

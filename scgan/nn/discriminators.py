@@ -1,7 +1,7 @@
-"""Discriminators of images, all called with attributes: two look at them, two leave them aside.
+"""Discriminators of images, all called with attributes: three look at them, two leave them aside.
 
-``multiclass`` and ``attributes`` judge an image given its attributes, D(x | y); ``global`` and
-``patch`` judge the image alone.
+``multiclass``, ``projection`` and ``attributes`` judge an image given its attributes, D(x | y);
+``global`` and ``patch`` judge the image alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from scgan.nn.eigengan import SLOPE, base_size, num_blocks
 from scgan.nn.mlp import initialise
 
-DiscriminatorName = Literal["global", "patch", "attributes", "multiclass"]
+DiscriminatorName = Literal["global", "patch", "attributes", "multiclass", "projection"]
 
 
 class GlobalDiscriminator(nn.Module):
@@ -76,6 +76,31 @@ class MulticlassDiscriminator(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Logits ``[B, 1]`` of images ``[B, C, size, size]`` with y ``[B, A]`` in {0, 1}."""
         return (self.trunk(x) * shares(y)).sum(1, keepdim=True)
+
+
+class ProjectionDiscriminator(nn.Module):
+    r"""A logit of the image alone, and to it the projection of its features on its attributes.
+
+    .. math:: D(x \mid y) = \psi(\phi(x)) + \sum_a y_a (v_a^\top \phi(x) + b_a)
+
+    All images teach :math:`\psi`, where each logit of ``multiclass`` learns from its attribute's
+    alone: with many attributes those are few.
+
+    Args:
+        trunk: From images to ``A + 1`` logits by its last, linear layer: those of v and b, and
+            psi's.
+
+    Source: [PROJECTION] Eq. (3). Differs: an attribute has a bias, too.
+    """
+
+    def __init__(self, trunk: nn.Module) -> None:
+        super().__init__()
+        self.trunk = trunk
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Logits ``[B, 1]`` of images ``[B, C, size, size]`` with y ``[B, A]`` in {0, 1}."""
+        projections, psi = self.trunk(x).tensor_split([-1], 1)  # [B, A], [B, 1]
+        return psi + (y * projections).sum(1, keepdim=True)
 
 
 class PatchDiscriminator(nn.Module):
@@ -183,9 +208,10 @@ def build_discriminator(
         discriminator = PatchDiscriminator(channels, size, **widths, normalised=not spectral)
     elif name == "global":
         discriminator = GlobalDiscriminator(channels, size, **widths)
-    elif name == "multiclass":
+    elif name in ("multiclass", "projection"):
         trunk = GlobalDiscriminator(channels, size, **widths, num_logits=num_attributes + 1)
-        discriminator = MulticlassDiscriminator(trunk)
+        by = MulticlassDiscriminator if name == "multiclass" else ProjectionDiscriminator
+        discriminator = by(trunk)
     else:
         discriminator = AttributeDiscriminators(
             num_attributes, lambda: GlobalDiscriminator(channels, size, **widths)

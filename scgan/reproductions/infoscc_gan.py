@@ -69,6 +69,9 @@ PUBLISHED: Mapping[tuple[str, str], Published] = {
     (BASELINE, "eigengan, inner"): Published(29.02, 8.52),
 }
 
+SAME_CRITIC: Mapping[str, str] = {"generator.discriminator": "global"}
+"""What gives InfoSCC-GAN the critic of EigenGAN, which has no attributes."""
+
 CELEBA: Mapping[str, str] = {
     "5": "Bald,Eyeglasses,Mustache,Wearing_Hat,Wearing_Necktie",
     "10": "Bald,Black_Hair,Blond_Hair,Brown_Hair,Double_Chin,Eyeglasses,Gray_Hair,Mustache,"
@@ -123,19 +126,27 @@ def _baseline(base: Settings, data: DataConfig, schema: ImageSchema, seed: int) 
     """EigenGAN, and InfoSCC-GAN with the same generator, critic, rates and images.
 
     Of each kind of attributes: EigenGAN; InfoSCC-GAN, first conditioned by Eq. (5) alone, its
-    critic EigenGAN's, then by its own critic, too. Encoder and judge are the same networks.
+    critic EigenGAN's, then by its own critic, too; and of the preset ``fine`` the last with
+    EigenGAN by the judge of its attributes. Encoder and judge are the same networks.
     """
     cells = []
     kinds = {"one": ("inner", "external"), "many": ("external",)}
     for source in kinds.get(schema.labels, ("inner",)):
         own = override(base, {"attributes.source": source})
-        same = override(own, {"generator.discriminator": "global"})
+        same = override(own, SAME_CRITIC)
         for row, system, config in (
             ("eigengan", "eigengan", unconditional(same)),
             ("infoscc_gan, global", "infoscc_gan", same),
             ("infoscc_gan, multiclass", "infoscc_gan", own),
         ):
             cells.append(Cell(f"{row}, {source}", BASELINE, Spec(system, data, config, seed)))
+
+    fine = override(base, infoscc_gan.FINE)
+    vanilla = unconditional(override(fine, SAME_CRITIC))
+    pair = (("eigengan", "eigengan", vanilla), ("infoscc_gan, projection", "infoscc_gan", fine))
+    if schema.labels != "many":
+        for row, system, config in pair:
+            cells.append(Cell(f"{row}, fine", BASELINE, Spec(system, data, config, seed)))
     return cells
 
 

@@ -71,12 +71,15 @@ _CHANGES = {
         ],
     },
     "scgan/stages/images/attributes.py": {
-        _ATTRIBUTE_TRAINING
-        + "test_clusters_lie_in_the_normalised_space_that_is_set[projections]": [
+        _ATTRIBUTE_TRAINING + "test_clusters_lie_in_the_space_that_is_set[projections]": [
             ("_space(c.space, h, u)", '_space("features", h, u)'),
             ("_space(self.space, h, u), self.centres)", '_space("features", h, u), self.centres)'),
         ],
-        _ATTRIBUTE_TRAINING + "test_clusters_lie_in_the_normalised_space_that_is_set[features]": [
+        _ATTRIBUTE_TRAINING + "test_clusters_lie_in_the_space_that_is_set[raw_features]": [
+            ("        return h\n", "        return F.normalize(h, dim=1)\n"),
+            ("        return h\n", "        return u\n"),
+        ],
+        _ATTRIBUTE_TRAINING + "test_clusters_lie_in_the_space_that_is_set[features]": [
             (
                 'F.normalize(u if name == "projections" else h, dim=1)',
                 'u if name == "projections" else h',

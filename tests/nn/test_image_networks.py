@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,8 +12,10 @@ from torch.testing import assert_close
 from scgan.data.images.schema import to_float
 from scgan.nn.discriminators import (
     AttributeDiscriminators,
+    DiscriminatorName,
     MulticlassDiscriminator,
     PatchDiscriminator,
+    ProjectionDiscriminator,
     build_discriminator,
 )
 from scgan.nn.eigengan import AttributeMapper, EigenBlock, ImageGenerator, traverse
@@ -43,7 +47,7 @@ def test_generator_and_discriminators_fit_every_size(channels, size):
     y = torch.eye(3)
     x = network(*network.latents(3, seeded()), y)
     assert x.shape == (3, channels, size, size) and x.abs().max() <= 1
-    for name in ("global", "patch", "attributes"):
+    for name in ("global", "patch", "attributes", "projection"):
         critic = build_discriminator(
             name, channels, size, width=8, max_width=16, num_attributes=3, generator=seeded()
         )
@@ -195,9 +199,25 @@ def test_multiclass_logits_are_those_of_the_images_own_attributes():
     assert_close(MulticlassDiscriminator(trunk)(x, y)[:, 0], slow)
 
 
+def test_projection_adds_an_images_attributes_to_a_logit_of_all_images():
+    """Psi is the last row of the trunk's layer, v and b of an attribute its own."""
+    trunk = torch.nn.Linear(5, 4)
+    phi = torch.randn(4, 5, generator=seeded())
+    y = torch.tensor([[1.0, 0, 0], [0, 0, 1], [1, 1, 0], [0, 0, 0]])
+    (*v, psi), (*b, psi_0) = trunk.weight, trunk.bias
+    slow = []
+    for features, has in zip(phi, y, strict=True):
+        logit = features @ psi + psi_0
+        for a in range(3):
+            if has[a]:
+                logit = logit + v[a] @ features + b[a]
+        slow.append(logit)
+    assert_close(ProjectionDiscriminator(trunk)(phi, y), torch.stack(slow)[:, None])
+
+
 def test_the_default_discriminators_have_a_logit_for_no_attribute():
     x, y = torch.randn(2, 1, 28, 28, generator=seeded()), torch.zeros(2, 3)
-    for name in ("multiclass", "attributes"):
+    for name in ("multiclass", "attributes", "projection"):
         sizes = {"width": 4, "max_width": 8, "num_attributes": 3}
         critic = build_discriminator(name, 1, 28, **sizes, generator=seeded())
         of_none = critic(x, y)
@@ -279,7 +299,7 @@ def test_each_logit_of_the_patch_critic_sees_the_whole_image(size):
     assert seen.float().mean() > 0.7
 
 
-@pytest.mark.parametrize("name", ["global", "patch", "attributes", "multiclass"])
+@pytest.mark.parametrize("name", get_args(DiscriminatorName))
 def test_spectral_normalisation_bounds_every_layer_and_replaces_groups(name):
     def build():
         return build_discriminator(

@@ -105,7 +105,7 @@ def test_the_papers_tables_are_laid_beside_what_was_published(outcome):
     module = reproductions.load("infoscc_gan")
     first, others = module.rounds([0], 0.01, None)
     cells = [cell for group in others for cell in group]
-    assert len(cells) == 12 + 2 + 5 + 6
+    assert len(cells) == 12 + 2 + 5 + 8
     rows = {cell.row for cell in cells}
     assert {
         "global, hinge_clipped",
@@ -139,8 +139,8 @@ def test_the_baseline_differs_in_its_conditioning_alone():
     module = reproductions.load("infoscc_gan")
     _, others = module.rounds([3], 0.01, None)
     cells = [group[0] for group in others if group[0].column == module.BASELINE]
-    assert len(cells) == 6
-    for vanilla, same, own in (cells[:3], cells[3:]):
+    assert len(cells) == 8
+    for vanilla, same, own in (cells[:3], cells[3:6]):
         theirs, ours = dict(leaves(vanilla.spec.config)), dict(leaves(same.spec.config))
         assert {key: ours[key] for key in theirs} == theirs
         assert set(ours) - set(theirs) == {
@@ -158,6 +158,40 @@ def test_the_baseline_differs_in_its_conditioning_alone():
         assert differing == {"generator.discriminator"}
         assert {cell.spec.seed for cell in (vanilla, same, own)} == {3}
         assert vanilla.spec.system == "eigengan" and same.spec.system == "infoscc_gan"
+
+
+def test_the_fine_preset_is_compared_with_eigengan_by_the_same_judge():
+    module = reproductions.load("infoscc_gan")
+    _, others = module.rounds([3], 0.01, None)
+    cells = [group[0] for group in others if group[0].column == module.BASELINE]
+    vanilla, own = (dict(leaves(cell.spec.config)) for cell in cells[6:])
+    assert [cell.row for cell in cells[6:]] == ["eigengan, fine", "infoscc_gan, projection, fine"]
+    assert [cell.spec.system for cell in cells[6:]] == ["eigengan", "infoscc_gan"]
+    assert {k for k, v in vanilla.items() if own[k] != v} == {"generator.discriminator"}
+    plain = dict(leaves(cells[2].spec.config))
+    assert {k: v for k, v in own.items() if plain[k] != v} == {
+        "attributes.num_clusters": 50,
+        "attributes.space": "raw_features",
+        "generator.discriminator": "projection",
+        "generator.classification_weight": 0.3,
+    }
+    generators = [
+        {k: v for k, v in leaves(cell.spec.config) if k.startswith("generator")}
+        for cell in (cells[0], cells[6])
+    ]
+    assert generators[0] == generators[1]  # one training, taken from the store
+
+
+def test_many_attributes_an_image_have_no_fine_clusters():
+    module = reproductions.load("infoscc_gan")
+    base = systems.load("infoscc_gan").presets["default"]
+    schema = SimpleNamespace(labels="many")
+    cells = module._baseline(base, DataConfig(source="celeba"), schema, 0)
+    assert [cell.row for cell in cells] == [
+        "eigengan, external",
+        "infoscc_gan, global, external",
+        "infoscc_gan, multiclass, external",
+    ]
 
 
 def test_the_baseline_shares_encoder_attributes_and_judge_through_the_store(outcome, store):

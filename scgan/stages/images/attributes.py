@@ -27,6 +27,7 @@ from scgan.training.settings import BatchSize, LearningRate, NumSamples, Schedul
 from scgan.training.state import TrainState, named_weights
 
 AttributeLaw = Literal["frequency", "uniform"]
+SpaceName = Literal["features", "projections", "raw_features"]
 
 
 class AttributeSettings(TrainingSettings):
@@ -38,8 +39,10 @@ class AttributeSettings(TrainingSettings):
     num_clusters: int = Field(
         10, ge=2, le=10_000, description="inner attributes; as many as digits, 3 in the paper"
     )
-    space: Literal["features", "projections"] = Field(
-        "features", description="what K-means clusters, normalised: features h or projections u"
+    space: SpaceName = Field(
+        "features",
+        description="what K-means clusters: features h or projections u, both normalised, or "
+        "raw_features, h as they are, whose lengths tell images apart, too",
     )
     num_starts: int = Field(
         5, ge=1, le=1000, description="starts of K-means, of which the best is kept"
@@ -210,6 +213,8 @@ def load_attributes(artifact: Artifact) -> Attributes:
 
 
 def _space(name: str, h: Tensor, u: Tensor) -> Tensor:
+    if name == "raw_features":
+        return h
     return F.normalize(u if name == "projections" else h, dim=1)
 
 

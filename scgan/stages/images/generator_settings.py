@@ -97,8 +97,9 @@ class ConditionalSettings(GeneratorSettings):
     )
     discriminator: DiscriminatorName = Field(
         "multiclass",
-        description="multiclass: a logit an attribute; attributes: a network each; "
-        "global, patch: attributes left aside",
+        description="multiclass: a logit an attribute; projection: a logit of the image, to which "
+        "its attributes add theirs; attributes: a network each; global, patch: attributes left "
+        "aside",
     )
     n: int = Field(2, ge=1, description="classification regularisation every n-th iteration")
     classification_weight: float = Field(

@@ -117,12 +117,17 @@ def test_agreement_is_of_the_trained_classifier_on_all_images(world, fit_attribu
     assert_close(dict(found.classifier.state_dict()), fitted.record.after[-1]["classifier"])
 
 
-@pytest.mark.parametrize("space", ["features", "projections"])
-def test_clusters_lie_in_the_normalised_space_that_is_set(world, fit_attributes, space):
+@pytest.mark.parametrize("space", ["features", "projections", "raw_features"])
+def test_clusters_lie_in_the_space_that_is_set(world, fit_attributes, space):
     """K-means' fixed point: centres are their members' means, members nearest to their centre."""
+
+    def place(h, u):
+        rows = u if space == "projections" else h
+        lengths = 1 if space == "raw_features" else rows.square().sum(1, keepdim=True).sqrt()
+        return rows / lengths
+
     fitted, (h, u) = fit_attributes(space=space), features(world)
-    found, rows = load_attributes(fitted.artifact), h if space == "features" else u
-    rows = rows / rows.square().sum(1, keepdim=True).sqrt()
+    found, rows = load_attributes(fitted.artifact), place(h, u)
     assert (found.kind, found.space, len(found.centres)) == ("one", space, len(found.names))
     assert found.names == tuple(f"cluster {k}" for k in range(len(found.names)))
     for k, centre in enumerate(found.centres):
@@ -136,8 +141,7 @@ def test_clusters_lie_in_the_normalised_space_that_is_set(world, fit_attributes,
     with torch.no_grad():
         h = world.encoder.backbone(x)
         u = world.encoder.projector(h)
-    other = torch.nn.functional.normalize(h if space == "features" else u)
-    expected = (other[:, None] - found.centres).square().sum(2).argmin(1)
+    expected = (place(h, u)[:, None] - found.centres).square().sum(2).argmin(1)
     assert torch.equal(found.of_images(h, u, torch.zeros(40)), expected)
 
 

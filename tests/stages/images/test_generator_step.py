@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 from torch.testing import assert_close
 
 from scgan.losses.adversarial import PAIRS
+from scgan.nn.discriminators import DiscriminatorName
 
 STEPS, BATCH = 4, 5
 NETWORKS = ("generator", "discriminator")
@@ -31,6 +34,9 @@ def logits_of(name, critic, image, has):
     image = image[None]
     if name in ("global", "patch"):
         return critic.layers(image).flatten()
+    if name == "projection":
+        *projections, psi = critic.trunk(image)[0]
+        return psi[None] + sum(projections[a] for a in range(len(has)) if has[a] == 1)
     present = [a for a in range(len(has)) if has[a] == 1] or [len(has)]
     if name == "multiclass":
         logits = [critic.trunk(image)[0, a] for a in present]
@@ -180,13 +186,13 @@ def not_orthonormal(U):
 
 
 @pytest.mark.parametrize("adversarial", PAIRS)
-@pytest.mark.parametrize("critic", ["global", "patch", "attributes", "multiclass"])
+@pytest.mark.parametrize("critic", get_args(DiscriminatorName))
 def test_every_update_is_the_papers(train_generator, critic, adversarial):
     """Eq. (5) every other step, R1 every third, Eqs. (8) to (13) at each, for one attribute."""
     check_steps(train_generator(discriminator=critic, adversarial=adversarial))
 
 
-@pytest.mark.parametrize("critic", ["attributes", "multiclass"])
+@pytest.mark.parametrize("critic", ["attributes", "multiclass", "projection"])
 def test_images_have_none_one_or_many_attributes(train_generator, critic):
     check_steps(train_generator("many", discriminator=critic, orthogonality_weight=0.3))
 

@@ -1,4 +1,4 @@
-"""The presets that are the papers': what the authors' code has, and each trained at small size."""
+"""Presets: what the authors' code has in those that are the papers', each trained at small size."""
 
 from __future__ import annotations
 
@@ -39,6 +39,16 @@ def test_a_papers_preset_trains_and_is_scored(name, tmp_path):
         assert y.mean(0).tolist() == pytest.approx([1 / 3] * 3, abs=0.04)  # not by frequency
     else:
         assert not hasattr(outcome.model, "draw")
+
+
+def test_the_fine_preset_trains_and_is_scored(tmp_path):
+    config = systems.load("infoscc_gan").presets["fine"]
+    few = {key: 96 for key, _ in leaves(config) if key.endswith(".num_samples")}
+    spec = Spec("infoscc_gan", DataConfig(source="digits"), override(config, {**few, **SMALL}))
+    outcome = run(spec, prepare(spec), ArtifactStore(str(tmp_path)), LocalExecutor())
+    assert {"fid_encoder_120", "fid_judge_120", "control_accuracy"} <= outcome.scores.keys()
+    found = outcome.model.attributes
+    assert (len(found.names), found.space) == (50, "raw_features")
 
 
 def test_infoscc_gans_is_the_best_row_of_table_1_with_the_codes_mapper_rates_and_laws():
