@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,11 +15,12 @@ from scgan.clustering.streamed import fit_partition
 from scgan.config import override
 from scgan.contract import Inputs
 from scgan.data.dataset import DataConfig
+from scgan.nn.ratio_growth import fit_ratio_trees
 from scgan.pipeline.executor import LocalExecutor
 from scgan.pipeline.run import fit_stages, prepare, run
 from scgan.pipeline.spec import Spec
 from scgan.pipeline.stored import open_run
-from scgan.stages.tables import cluster
+from scgan.stages.tables import cluster, refine
 from scgan.stages.tables import map as mapping
 from scgan.stages.tables.encode import load_encoder
 from scgan.stages.tables.rows import (
@@ -230,6 +233,30 @@ def test_what_the_stages_of_a_stream_are_fed(spec, inputs, monkeypatch):
     encoder = load_encoder(spec.config.encoder, inputs[0].artifacts["encode"])
     for samples in (0, 2 * rows.length):
         assert_close(codes.at(samples), encoder.embed(rows.at(samples)), rtol=0, atol=1e-5)
+
+
+def test_a_streams_samples_are_compared_with_the_rows_of_a_shard(spec, trained, monkeypatch):
+    """By the pipeline, so with the artifacts that the stage declares and no others."""
+    data, store, _ = trained
+    compared = []
+
+    def fitted(real, draw, **how):
+        compared.append(real)
+        return fit_ratio_trees(real, draw, **how)
+
+    monkeypatch.setattr(refine, "fit_ratio_trees", fitted)
+    config = override(spec.config, {"refine.num_trees": 5})
+    found = fit_stages(replace(spec, config=config), data, store, LocalExecutor())
+    assert [name for name, stage in found.items() if stage.new] == ["refine"]
+    assert any(name.startswith("trees") for name in found["refine"].artifact.tensors)
+    (real,) = compared
+    runtime = Runtime(tables=Tables(store.storage, "new-2"))
+    artifacts = {name: stage.artifact for name, stage in found.items()}
+    shards = [
+        read_shard(number, Inputs(data, artifacts, spec.seed), runtime)
+        for number in range(data.stream.num_shards)
+    ]
+    assert sum(torch.equal(as_set(real), as_set(shard)) for shard in shards) == 1
 
 
 def test_a_shards_rows_lie_in_no_order(inputs):
