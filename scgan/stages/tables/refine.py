@@ -36,7 +36,7 @@ from scgan.training.state import named_weights
 
 NUM_MARGIN_SAMPLES = 65_536  # of each latent model that the margins are taken from
 NUM_ROWS = 50_000  # training rows that trees compare with samples, at most
-DRAWN, MOST_DRAWN = 4, 400_000  # samples a row of these, and at most
+MOST_DRAWN = 400_000  # samples that they are compared with, at most
 STEPS: Mapping[Use, Sequence[str]] = {
     "refit": ("refit",),
     "accept": ("accept",),
@@ -157,7 +157,7 @@ def grow_trees(
         draw,
         num_trees=c.num_trees,
         depth=c.tree_depth,
-        num_drawn=min(DRAWN * len(real), MOST_DRAWN),
+        num_drawn=min(c.samples_a_row * len(real), MOST_DRAWN),
         generator=generator,
         grown=_Growing(runtime),
     )

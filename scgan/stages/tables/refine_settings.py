@@ -27,6 +27,12 @@ class RefineSettings(Settings):
         "samples; held-out rows say how many; 0 grows none",
     )
     tree_depth: int = Field(5, ge=1, le=8, description="levels of these trees")
+    samples_a_row: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="samples that trees are shown for each training row; more bear more trees",
+    )
     use: Use = Field(
         "both",
         description="what that ratio is for. refit: the clusters' mixtures are fitted again to "

@@ -137,12 +137,12 @@ def test_nothing_is_done_where_that_is_set(asked):
 def test_training_rows_are_compared_with_samples_as_they_are_drawn(asked, latent):
     """Of the latent model in training, with noise, their margins matched."""
     inputs = inputs_of(True, False)
-    config = config_of(latent=latent, use="accept", num_trees=7, tree_depth=3)
+    config = config_of(latent=latent, use="accept", num_trees=7, tree_depth=3, samples_a_row=9)
     artifact = refined(config, inputs)
     ((real, draw, how),) = asked
     generator, _ = how.pop("generator"), how.pop("grown")
     assert torch.equal(real, inputs.data.train)
-    assert how == {"num_trees": 7, "depth": 3, "num_drawn": 4 * 400}
+    assert how == {"num_trees": 7, "depth": 3, "num_drawn": 9 * 400}
 
     state = generator.get_state()
     drawn = draw(3000)

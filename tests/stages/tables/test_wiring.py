@@ -329,7 +329,13 @@ OTHER = {
         "schedule": "constant",
         "precision": "bf16",
     },
-    "refine": {"match_margins": False, "num_trees": 0, "tree_depth": 2, "use": "refit"},
+    "refine": {
+        "match_margins": False,
+        "num_trees": 0,
+        "tree_depth": 2,
+        "samples_a_row": 2,
+        "use": "refit",
+    },
 }
 
 
@@ -339,6 +345,7 @@ WITH = {
     "num_components": {"kind": "mixture"},
     "num_trees": {"match_margins": False},
     "tree_depth": {"match_margins": False},
+    "samples_a_row": {"match_margins": False},
     "use": {"match_margins": False},
 }
 """Settings that count with others only."""
