@@ -35,7 +35,7 @@ def test_a_run_on_ray_and_the_same_again(ray_head, mlflow_here, job, tmp_path, m
     assert said.code == 0, said.err
     (line,) = said.out.splitlines()
     result = json.loads(line)
-    assert result["trained"] == ["encode", "cluster", "map", "decode"]
+    assert result["trained"] == ["encode", "cluster", "map", "decode", "refine"]
     assert (
         result["report"] == f"{tmp_path}/results/{result['run']}/report.html"
         and Path(result["report"]).exists()

@@ -208,8 +208,8 @@ class Refined:
 
 
 def load_refined(config: Any, artifacts: Mapping[str, Artifact], device: torch.device) -> Refined:
-    """What the stage made."""
-    refined = artifacts["refine"]
+    """What the stage made; nothing where it has not run yet, as at a rung of a search."""
+    refined = artifacts.get("refine", Artifact())
     num_columns = len(artifacts["decode"].tensors["decoder.output.bias"])
     margins = {name: load_margins(refined, name, num_columns).to(device) for name in LATENTS}
 

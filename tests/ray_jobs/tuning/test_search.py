@@ -89,7 +89,7 @@ def test_what_no_setting_touches_is_trained_once_and_an_artifact_in_the_store_is
     points = [trial.params for trial in study.trials]
     ks = {point["clusters.num_clusters"] for point in points}
     maps = {(point["clusters.num_clusters"], point["mappers.lambda_eps"]) for point in points}
-    fits = dict.fromkeys(("encode", "cluster", "map", "decode"), 0)
+    fits = dict.fromkeys(("encode", "cluster", "map", "decode", "refine"), 0)
     for key in study.user_attrs["shared"]:
         fits[key.split("-")[0]] += 1
     for trial in study.trials:

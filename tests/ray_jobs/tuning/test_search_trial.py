@@ -47,8 +47,8 @@ def test_what_is_trained_in_pieces_comes_from_the_stages(name, expected, monkeyp
 
 
 def test_of_a_stage_on_one_worker_no_pieces_are_made(monkeypatch):
-    encode, cluster, map_stage, decode = systems.load("scgan").stages(IN_MEMORY)
-    alone = (encode, cluster, map_stage, replace(decode, data_parallel=False))
+    encode, cluster, map_stage, decode, refine = systems.load("scgan").stages(IN_MEMORY)
+    alone = (encode, cluster, map_stage, replace(decode, data_parallel=False), refine)
     monkeypatch.setattr(type(systems.load("scgan")), "stages", lambda self, data: alone)
     assert last_training(SPEC, IN_MEMORY) == ("encode", "encoder.num_samples")
 

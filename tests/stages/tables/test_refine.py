@@ -313,6 +313,8 @@ def test_a_fitted_run_draws_by_what_it_stored(tmp_path, use):
     artifacts = {stage: done.artifact for stage, done in fitted.items()}
     model = SYSTEM.model(config, artifacts, CPU)
     every = SYSTEM.model(config, artifacts | {"refine": Artifact()}, CPU)
+    rung = SYSTEM.model(config, {k: v for k, v in artifacts.items() if k != "refine"}, CPU)
+    assert torch.equal(rung.sample(50, seeded()), every.sample(50, seeded()))
     again = SYSTEM.model(config, artifacts, CPU)
     assert torch.equal(again.sample(50, seeded()), model.sample(50, seeded()))
     assert not torch.equal(every.sample(50, seeded()), model.sample(50, seeded()))
