@@ -206,7 +206,7 @@ def costs(study: optuna.Study) -> Costs:
     stages = max((list(account["keys"]) for _, account in accounts), key=len, default=[])
     fits = dict.fromkeys(stages, 0)
     spent = sum(seconds_of.values())
-    lasts = []
+    whole_seconds: dict[str, list[float]] = {stage: [] for stage in stages}
 
     for key in seconds_of:
         stage = key.rpartition("-")[0]
@@ -217,15 +217,18 @@ def costs(study: optuna.Study) -> Costs:
             fits[stage] = fits.get(stage, 0) + 1
             spent += seconds
             seconds_of[account["keys"].get(stage, "")] = seconds
-        if state == TrialState.COMPLETE and stages[-1] in account["seconds"]:
-            lasts.append(account["seconds"][stages[-1]])
+            if state == TrialState.COMPLETE:
+                whole_seconds.setdefault(stage, []).append(seconds)
 
-    usual = sum(lasts) / len(lasts) if lasts else 0.0
+    usual = {stage: sum(took) / max(len(took), 1) for stage, took in whole_seconds.items()}
     whole = 0.0
 
     for state, account in accounts:
         *before, last = account["keys"] or [""]
         whole += sum(seconds_of.get(account["keys"][stage], 0.0) for stage in before)
-        whole += usual if state == TrialState.PRUNED else account["seconds"].get(last, usual)
+        left = stages[len(before) :] if state == TrialState.PRUNED else [last]
+        for stage in left:
+            own = {} if state == TrialState.PRUNED else account["seconds"]
+            whole += own.get(stage, usual.get(stage, 0.0))
 
     return Costs(fits, len(trials), spent, whole)
