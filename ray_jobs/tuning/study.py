@@ -206,7 +206,7 @@ def costs(study: optuna.Study) -> Costs:
     stages = max((list(account["keys"]) for _, account in accounts), key=len, default=[])
     fits = dict.fromkeys(stages, 0)
     spent = sum(seconds_of.values())
-    whole_seconds: dict[str, list[float]] = {stage: [] for stage in stages}
+    complete: dict[str, list[float]] = {}  # seconds of a stage, of trials that were not stopped
 
     for key in seconds_of:
         stage = key.rpartition("-")[0]
@@ -218,17 +218,17 @@ def costs(study: optuna.Study) -> Costs:
             spent += seconds
             seconds_of[account["keys"].get(stage, "")] = seconds
             if state == TrialState.COMPLETE:
-                whole_seconds.setdefault(stage, []).append(seconds)
+                complete.setdefault(stage, []).append(seconds)
 
-    usual = {stage: sum(took) / max(len(took), 1) for stage, took in whole_seconds.items()}
+    usual = {stage: sum(took) / len(took) for stage, took in complete.items()}
     whole = 0.0
 
     for state, account in accounts:
         *before, last = account["keys"] or [""]
         whole += sum(seconds_of.get(account["keys"][stage], 0.0) for stage in before)
-        left = stages[len(before) :] if state == TrialState.PRUNED else [last]
-        for stage in left:
-            own = {} if state == TrialState.PRUNED else account["seconds"]
-            whole += own.get(stage, usual.get(stage, 0.0))
+        if state == TrialState.PRUNED:
+            whole += sum(usual.get(stage, 0.0) for stage in stages[len(before) :])
+        else:
+            whole += account["seconds"].get(last, usual.get(last, 0.0))
 
     return Costs(fits, len(trials), spent, whole)

@@ -41,8 +41,13 @@ MUTANTS = [
     (_STUDY, "spent = sum(seconds_of.values())", "spent = 0.0", _OF_STUDY),
     (_STUDY, "            spent += seconds\n", "            spent = seconds\n", _OF_STUDY),
     (_STUDY, "fits[stage] = fits.get(stage, 0) + 1\n\n", "fits[stage] = 1\n\n", _OF_STUDY),
-    (_STUDY, "own = {} if state == TrialState.PRUNED", "own = {} if False", _OF_STUDY),
-    (_STUDY, "sum(took) / max(len(took), 1)", "sum(took)", _OF_STUDY),
+    (
+        _STUDY,
+        "if state == TrialState.PRUNED:\n            whole",
+        "if False:\n            whole",
+        _OF_STUDY,
+    ),
+    (_STUDY, "sum(took) / len(took)", "sum(took)", _OF_STUDY),
     (
         _PROPOSE,
         "self.in_flight.pop(0) if self.in_flight",

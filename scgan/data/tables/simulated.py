@@ -169,6 +169,7 @@ def _places(num: int, rng: np.random.Generator) -> np.ndarray:
     spreads = np.array([[0.9, 0.8, 1.1, 1.2, 0.12], [0.4, 0.4, 0.5, 0.5, 0.06]])
     own = np.minimum(group, 1)
     dense = centres[own] + spreads[own] * rng.normal(size=(num, 5))
+
     wide = np.stack(
         [
             rng.uniform(50, 63, num),

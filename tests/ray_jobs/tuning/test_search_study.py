@@ -316,6 +316,25 @@ def test_a_study_on_a_server_is_kept_by_its_drivers_heartbeat(url, monkeypatch):
         assert study.user_attrs["driver"]["host"] == "elsewhere"
 
 
+def test_a_stopped_trial_is_missing_all_stages_after():
+    """Of a search whose trials end in two stages of their own."""
+    whole = {"keys": {"map": "m-1", "decode": "d-1", "refine": "r-1"}}
+    stopped = {"keys": {"map": "m-1", "decode": "d-3"}, "seconds": {"decode": 2.0}}
+    accounts = [
+        (TrialState.COMPLETE, {**whole, "seconds": {"map": 1.0, "decode": 8.0, "refine": 4.0}}),
+        (TrialState.COMPLETE, {**whole, "seconds": {"decode": 6.0, "refine": 2.0}}),
+        (TrialState.PRUNED, stopped),
+    ]
+    trials = [
+        SimpleNamespace(state=state, user_attrs={"account": account}) for state, account in accounts
+    ]
+    study = SimpleNamespace(user_attrs={}, get_trials=lambda deepcopy, states: trials)
+    found = costs(study)
+    assert found.spent == 23.0 and found.fits == {"map": 1, "decode": 3, "refine": 2}
+    # Trials that share a key are counted by its last fit: 6 s of decode each; then 7 and 3.
+    assert found.whole == (1.0 + 6.0 + 4.0) + (1.0 + 6.0 + 2.0) + (1.0 + 7.0 + 3.0)
+
+
 def test_costs_count_what_was_shared(url):
     study = opened(url)
     search = searcher(url, study)
