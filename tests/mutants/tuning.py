@@ -48,6 +48,7 @@ MUTANTS = [
         _OF_STUDY,
     ),
     (_STUDY, "sum(took) / len(took)", "sum(took)", _OF_STUDY),
+    (_STUDY, "for stage in stages[len(before) :]", "for stage in [last]", _OF_STUDY),
     (
         _PROPOSE,
         "self.in_flight.pop(0) if self.in_flight",
