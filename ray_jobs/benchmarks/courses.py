@@ -135,13 +135,18 @@ class SCGAN(Peer):
     Args:
         view: The data.
         preset: Of its settings.
+        own_length: Whether it is trained as long as the preset says, whatever the budget.
     """
 
-    def __init__(self, view: View, preset: str = "default") -> None:
-        self.view, self.preset = view, preset
+    def __init__(self, view: View, preset: str = "default", own_length: bool = False) -> None:
+        self.view, self.preset, self.own_length = view, preset, own_length
 
     @override
     def fit(self, x: Tensor, seconds: float, seed: int) -> None:
+        if self.own_length:
+            self._train(1.0, seed)
+            return
+
         self._train(SHORTEST, seed)  # with what is imported once
         few, self.share = self._train(SHORTEST, seed), SHORT
         took = self._train(SHORT, seed)

@@ -58,6 +58,7 @@ class Race:
         peers: Who runs.
         columns: In which coordinates.
         preset: SC-GAN's.
+        own_length: Whether SC-GAN is trained as long as its preset says, whatever the budget.
     """
 
     folder: Path
@@ -66,6 +67,7 @@ class Race:
     peers: tuple[str, ...]
     columns: tuple[Columns, ...]
     preset: str = "default"
+    own_length: bool = False
 
     @property
     def results(self) -> Results:
@@ -100,7 +102,7 @@ class Race:
                 yield name
 
     def _race(self, name: str, view: View, seed: int, score: Scoring) -> dict[str, Any]:
-        peer: Peer = SCGAN(view, self.preset) if name == "scgan" else PEERS[name]()
+        peer: Peer = SCGAN(view, self.preset, self.own_length) if name == "scgan" else PEERS[name]()
         clock = Clock(self.budget)
         peer.fit(view.train, self.budget, seed)
         seconds = peer.training_seconds if isinstance(peer, SCGAN) else clock.spent
@@ -213,11 +215,12 @@ def _raced(command: Callable[..., None]) -> Callable[..., None]:
         peers: str,
         columns: str,
         preset: str,
+        own_length: bool,
         only_report: bool,
         **others: Any,
     ) -> None:
         chosen = _words(peers, NAMES), _words(columns, ("encoded", "raw"))
-        race = Race(Path(folder), budget, seeds, *chosen, preset)
+        race = Race(Path(folder), budget, seeds, *chosen, preset, own_length)
         if not only_report:
             command(race, **others)
         report(race.results.read(), race.folder)
@@ -229,6 +232,7 @@ def _raced(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--peers", default=",".join(NAMES), show_default=True, help="Who runs."),
         click.option("--columns", default="encoded,raw", show_default=True, help="Coordinates."),
         click.option("--preset", default="default", show_default=True, help="SC-GAN's."),
+        click.option("--own-length", is_flag=True, help="Of SC-GAN, whatever the budget."),
         click.option("--report", "only_report", is_flag=True, help="Only show what is there."),
     ):
         call = option(call)

@@ -11,7 +11,8 @@ from torch import Tensor
 from scgan.nn.ratio_trees import NUM_BINS, RatioTrees, Tree, binned
 
 LEARNING_RATE = 0.3
-SUBSAMPLE = 0.5  # share of the rows that a tree's questions are chosen by
+SUBSAMPLE = 0.5  # share of the data, and of the samples at most, that questions are chosen by
+ASKED = 2  # samples a row of the data that they are chosen by, at most
 PRIOR = 20.0  # rows of the data by which both masses of a leaf are raised
 HELD_OUT = 0.1  # share of the rows by which the number of trees is chosen
 PATIENCE = 60  # trees after which there are no more if held-out rows are told no better
@@ -34,11 +35,11 @@ class Compared(NamedTuple):
     weights: Tensor
 
     def some(self, generator: torch.Generator) -> Compared:
-        """A random part of either."""
-        device = self.weights.device
+        """A random part of either, that questions are chosen by."""
+        num, num_drawn, device = self.real.shape[1], len(self.weights), self.weights.device
+        shares = (num, SUBSAMPLE), (num_drawn, min(SUBSAMPLE, ASKED * num / num_drawn))
         real, drawn = (
-            torch.rand(rows.shape[1], generator=generator, device=device) < SUBSAMPLE
-            for rows in (self.real, self.drawn)
+            torch.rand(rows, generator=generator, device=device) < share for rows, share in shares
         )
         weights = self.weights[drawn]
         return Compared(self.real[:, real], self.drawn[:, drawn], weights / weights.sum())
@@ -107,8 +108,8 @@ def fit_ratio_trees(
     Each raises Donsker and Varadhan's bound of the divergence,
     :math:`\mathbb{E}_p f - \log \mathbb{E}_q e^f \leq D_\mathrm{KL}(p \Vert q)`: a leaf's value is
     the logarithm of its share of the data over that of the samples, as they are weighed by then,
-    shrunk. Trees of a column each, on new samples, are the last, so that what is accepted has the
-    data's margins.
+    shrunk. Trees of a column each, on new samples, are the last, so that what is accepted, which is
+    short of what lies beyond the bound, has the data's margins.
 
     Args:
         real: Rows of the data, ``[N, D]``.
@@ -128,7 +129,8 @@ def fit_ratio_trees(
     bins = binned(real, edges), binned(draw(num_drawn), edges)
     log_w = sum((tree.at(bins[1]) for tree in trees), real.new_zeros(num_drawn))
     for column in list(range(len(edges))) * MARGIN_ROUNDS:
-        compared = Compared(*bins, log_w.double().softmax(0))
+        accepted = log_w.clamp(max=bound_of(log_w)).double().softmax(0)
+        compared = Compared(*bins, accepted)
         trees.append(grow(compared, compared, depth, 1.0, [column]))
         log_w = log_w + trees[-1].at(bins[1])
 

@@ -185,7 +185,11 @@ DECODE = Stage(
 )
 
 REFINE = Stage(
-    "refine", ("mappers", "decoder", "refine"), ("cluster", "map", "decode"), refine.refine
+    "refine",
+    ("mappers", "decoder", "refine"),
+    ("cluster", "map", "decode"),
+    refine.refine,
+    version=2,
 )
 
 IN_MEMORY = (
@@ -241,6 +245,9 @@ class SCGANSystem(System):
                 "decoder.num_samples": 131_072,  # a sixteenth: shapes are seen, edges are not sharp
                 "refine.num_trees": 0,  # what is left to do is the networks'
             },
+        ),
+        "closest": preset(  # as near to the data as trees bring samples, drawn slowly
+            SCGANConfig(), {"refine.num_trees": 2000, "refine.tree_depth": 8}
         ),
         # The paper names methods, but no number: these are what its authors' InfoSCC-GAN uses.
         "paper": preset(

@@ -241,7 +241,7 @@ def test_report_is_written_again(fit, store, scgan_command):
 
 def test_the_systems(scgan_command):
     lines = scgan_command("systems").out.splitlines()
-    assert "scgan: table, such as checkerboard; presets default, paper, smoke" in lines
+    assert "scgan: table, such as checkerboard; presets closest, default, paper, smoke" in lines
     assert "eigengan: images, such as digits; presets default, paper, smoke" in lines
     assert "smoke" in json.loads(scgan_command("systems", "--json").out)["scgan"]
     lines = scgan_command("systems", "scgan").out.splitlines()

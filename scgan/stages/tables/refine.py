@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from scgan.training.state import named_weights
 NUM_MARGIN_SAMPLES = 65_536  # of each latent model that the margins are taken from
 NUM_ROWS = 50_000  # training rows that trees compare with samples, at most
 MOST_DRAWN = 400_000  # samples that they are compared with, at most
+FEWER = 4  # times as few, where mixtures are fitted by them, which blur what more would tell
 STEPS: Mapping[Use, Sequence[str]] = {
     "refit": ("refit",),
     "accept": ("accept",),
@@ -146,6 +148,7 @@ def grow_trees(
     """Compare training rows, the first of them, with samples of a latent model."""
     c: RefineSettings = config.refine
     generator, inputs = sampling.generator(f"trees to {step}"), sampling.inputs
+    samples_a_row = c.samples_a_row / (FEWER if step == "refit" else 1)
     train = inputs.data.train.to(runtime.device)
     real = training_rows("refine", train, inputs, runtime).at(0)[:NUM_ROWS]
 
@@ -157,7 +160,7 @@ def grow_trees(
         draw,
         num_trees=c.num_trees,
         depth=c.tree_depth,
-        num_drawn=min(c.samples_a_row * len(real), MOST_DRAWN),
+        num_drawn=min(math.ceil(samples_a_row * len(real)), MOST_DRAWN),
         generator=generator,
         grown=_Growing(runtime),
     )

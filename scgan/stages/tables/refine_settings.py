@@ -26,9 +26,9 @@ class RefineSettings(Settings):
         description="most boosted trees by which it is learned how much denser the data are than "
         "samples; held-out rows say how many; 0 grows none",
     )
-    tree_depth: int = Field(5, ge=1, le=8, description="levels of these trees")
+    tree_depth: int = Field(7, ge=1, le=8, description="levels of these trees")
     samples_a_row: int = Field(
-        4,
+        16,
         ge=1,
         le=64,
         description="samples that trees are shown for each training row; more bear more trees",

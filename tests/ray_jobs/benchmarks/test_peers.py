@@ -184,6 +184,10 @@ def test_scgans_length_is_what_its_pace_allows(counted, monkeypatch) -> None:
     peer.fit(counted.train, 10.0, 0)
     assert len(asked) == 4 + courses.MOST_TRIALS
 
+    asked.clear()
+    SCGAN(View(counted, "encoded"), own_length=True).fit(counted.train, 10.0, 0)
+    assert asked == [1.0]
+
 
 def test_scgan_is_trained_by_the_pipeline_in_the_views_coordinates(counted, monkeypatch) -> None:
     view, seen = View(counted, "raw"), []

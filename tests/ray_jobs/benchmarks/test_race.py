@@ -70,6 +70,26 @@ def test_what_has_a_result_is_not_trained_again(fast, tmp_path, capsys) -> None:
     assert [peer.fits[0][1] for peer in fast[6:]] == [2.0, 2.0]
 
 
+def test_scgan_runs_with_the_preset_and_the_length_that_are_asked_for(tmp_path, monkeypatch):
+    asked = []
+
+    class Ours(Draws):
+        training_seconds = 3.0
+
+        def __init__(self, view, *how):
+            super().__init__()
+            asked.append(how)
+
+    monkeypatch.setattr(race, "SCGAN", Ours)
+    for number, own_length in enumerate((False, True)):
+        folder = tmp_path / str(number)
+        ours = race.Race(folder, 1.0, 1, ("scgan",), ("encoded",), "paper", own_length)
+        ours.run({"board": SMALL}, scored)
+        (row,) = ours.results.read()
+        assert row["training_seconds"] == 3.0  # of the last training, not of those before it
+    assert asked == [("paper", False), ("paper", True)]
+
+
 def test_a_table_is_scored_as_a_run_is_and_a_toy_by_its_density(monkeypatch) -> None:
     monkeypatch.setattr(race, "NUM_SAMPLES", 300)
     data = load(SMALL, seed=0)
@@ -254,7 +274,11 @@ def test_commands_say_what_is_raced(called, tmp_path, labelled) -> None:
     (config,) = seen[2][1].values()
     assert np.load(config.source).shape == (100, 2)
 
-    assert call("magic", *at, "--data", labelled).code == 0
+    assert (seen[2][0].preset, seen[2][0].own_length) == ("default", False)
+
+    how = ("--preset", "closest", "--own-length")
+    assert call("magic", *at, "--data", labelled, *how).code == 0
+    assert (seen[-1][0].preset, seen[-1][0].own_length) == ("closest", True)
     assert seen[-1][1]["two_with_label"].test_fraction == 0.1
 
 

@@ -193,7 +193,8 @@ def test_trees_are_grown_where_something_is_done_by_them(asked, kind, latent, us
 def test_samples_are_accepted_by_trees_of_the_refitted_mixtures(asked):
     inputs, config = inputs_of(True, False, mappers=mixtures(0.3)), config_of("mixture", use="both")
     artifact = refined(config, inputs)
-    (_, _, _), (_, draw, how) = asked
+    (_, _, first), (_, draw, how) = asked
+    assert (4 * first["num_drawn"], how["num_drawn"]) == (16 * 400, 16 * 400)
     state = how["generator"].get_state()
     drawn = draw(3000)
     how["generator"].set_state(state)
