@@ -89,6 +89,13 @@ class Calls(list):
     told = 0.1
 
 
+@pytest.fixture(autouse=True)
+def few_codes(monkeypatch):
+    """Mixtures are refitted to fewer codes, and quicker."""
+    monkeypatch.setattr(refine, "NUM_CODES", 20_000)
+    monkeypatch.setattr(refine, "CODES_AT_ONCE", 16_384)
+
+
 @pytest.fixture
 def asked(monkeypatch):
     """What trees are asked for; those that are given tell something unless ``told`` is 0."""
