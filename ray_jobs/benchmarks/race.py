@@ -87,7 +87,7 @@ class Race:
         with threadpool_limits(1):
             for seed, (name, config) in itertools.product(range(self.seeds), sources.items()):
                 data = load(config, seed)
-                for peer, columns in itertools.product(self._there(), self.columns):
+                for peer, columns in itertools.product(self._there(), self._of(name, data)):
                     key = (name, peer, columns, seed, self.budget)
                     if key in done:
                         continue
@@ -100,6 +100,15 @@ class Race:
                 click.echo(f"{name} is left out: it needs {NEEDS[name]}, of the extra bench")
             else:
                 yield name
+
+    def _of(self, name: str, data: Dataset) -> Iterator[Columns]:
+        """The coordinates; no raw ones of what is more than numbers."""
+        numbers = all(c.is_number for c in data.table_schema.modelled)
+        for columns in self.columns:
+            if columns == "encoded" or numbers:
+                yield columns
+            else:
+                click.echo(f"raw columns of {name} are left out: it has texts, times or gaps")
 
     def _race(self, name: str, view: View, seed: int, score: Scoring) -> dict[str, Any]:
         peer: Peer = SCGAN(view, self.preset, self.own_length) if name == "scgan" else PEERS[name]()

@@ -11,6 +11,7 @@ _PEERS, _COURSES = "ray_jobs/benchmarks/peers.py", "ray_jobs/benchmarks/courses.
 _TRAINING = "ray_jobs/benchmarks/training.py"
 _RACE, _REPORT = "ray_jobs/benchmarks/race.py", "ray_jobs/benchmarks/race_report.py"
 _BOLD, _LATENTS = "scgan/reproductions/__init__.py", "scgan/reproductions/scgan.py"
+_SHOWING = "ray_jobs/benchmarks/showing.py"
 _MAGIC = "ray_jobs/benchmarks/magic.py"
 
 _OF_PEERS = ("tests/ray_jobs/benchmarks/test_peers.py",)
@@ -47,6 +48,7 @@ _TESTS = {
     _RACE: _OF_RACE,
     _ABLATIONS: ("tests/ray_jobs/benchmarks/test_ablations.py",),
     _REPORT: _OF_RACE,
+    _SHOWING: _OF_RACE,
     _MAGIC: _OF_RACE,
     _BOLD: ("tests/reproductions/test_tables.py",),
     _LATENTS: ("tests/reproductions/test_tables.py",),
@@ -142,6 +144,12 @@ _CHANGES = [
     (_RACE, "for y in (x, other))", "for y in (other, x))"),
     (_RACE, "peer.sample(NUM_MODE_SAMPLES, seed)", "peer.sample(NUM_SAMPLES, seed)"),
     (_RACE, "if not only_report:", "if True:"),
+    (_RACE, "self.preset, self.own_length)", "self.preset)"),
+    (_RACE, "*chosen, preset, own_length)", "*chosen, preset)"),
+    (_RACE, 'columns == "encoded" or numbers', "True"),
+    (_RACE, "all(c.is_number for c", "any(c.is_number for c"),
+    (_COURSES, "if self.own_length:", "if False:"),
+    (_SHOWING, 'label=label or None, missing="model")', "label=label or None)"),
     (_BOLD, "if model in best else text", "if model not in best else text"),
     (_LATENTS, 'by_latent.pop("real", [])', 'by_latent.get("real", [])'),
     (_REPORT, 'key=lambda row: row["peer"] != OURS', 'key=lambda row: row["peer"] == OURS'),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ray_jobs.benchmarks import courses, magic, race, race_report
+from ray_jobs.benchmarks import courses, magic, race, race_report, showing
 from ray_jobs.benchmarks.courses import View
 from ray_jobs.benchmarks.training import Peer
 from scgan.data.dataset import DataConfig
@@ -68,6 +68,23 @@ def test_what_has_a_result_is_not_trained_again(fast, tmp_path, capsys) -> None:
     assert [peer.fits[0][2] for peer in fast[4:]] == [2, 2]
     race.Race(budget=2.0, seeds=1, **how).run({"board": SMALL}, scored)
     assert [peer.fits[0][1] for peer in fast[6:]] == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("third", ["a", ""])
+def test_raw_columns_of_texts_and_of_gaps_are_left_out_and_said(fast, tmp_path, capsys, third):
+    """Gaps are learned from: a table with some is raced as it is."""
+    others = ("b", "c") if third else (0.5, 1.5)
+    lines = [f"{i / 7},{third if i % 3 == 0 else others[i % 3 - 1]}" for i in range(300)]
+    (tmp_path / "made.csv").write_text("\n".join(["x,y", *lines]) + "\n")
+    how = {"folder": tmp_path, "peers": ("gmm",), "columns": ("encoded", "raw")}
+    sources = {"made": showing.table(str(tmp_path / "made.csv")), "board": SMALL}
+    race.Race(budget=1.0, seeds=1, **how).run(sources, scored)
+    assert (
+        "raw columns of made are left out: it has texts, times or gaps" in capsys.readouterr().out
+    )
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    ran = [(row["data"], row["columns"]) for row in lines]
+    assert ran == [("made", "encoded"), ("board", "encoded"), ("board", "raw")]
 
 
 def test_scgan_runs_with_the_preset_and_the_length_that_are_asked_for(tmp_path, monkeypatch):
