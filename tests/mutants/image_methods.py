@@ -94,7 +94,7 @@ _CHANGES = {
         _GENERATING
         + "test_two_samples_of_each_real_images_attributes_are_scored_by_features_where_that_is_set"
         "[one]": [
-            ("(eps, z, y.repeat(times, 1))", "(eps, z, y.repeat_interleave(times, 0))"),
+            ("y = y.repeat(times, 1)", "y = y.repeat_interleave(times, 0)"),
             ("(h, y.repeat(times, 1))", "(h, y.repeat_interleave(times, 0))"),
             ("conditions.c.energy_weight * losses", "losses"),
         ],

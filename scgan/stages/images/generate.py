@@ -242,8 +242,9 @@ class GeneratorTraining:
         draws = (self.generator.latents(self.c.batch_size, self.noise) for _ in range(times))
         shares = ((self.runtime.share(eps), self.runtime.share(z)) for eps, z in draws)
         eps, z = map(torch.cat, zip(*shares, strict=True))
+        y = y.repeat(times, 1)
         with self.runtime.autocast(self.c.precision):
-            return self.network(eps, z, y.repeat(times, 1))
+            return self.network(eps, z, y)
 
     def _regularise(self, conditions: Conditions, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """A step of the generator towards the attributes ``y`` of real images ``x``."""
