@@ -197,6 +197,9 @@ PAPERS: dict[str, Paper] = {
     "ENERGY": Paper(
         "Székely, Rizzo", 2013, "Energy statistics: a class of statistics based on distances"
     ),
+    "SCORING-RULES": Paper(
+        "Gneiting, Raftery", 2007, "Strictly proper scoring rules, prediction, and estimation"
+    ),
     "FID": Paper(
         "Heusel, Ramsauer, Unterthiner, Nessler, Hochreiter",
         2017,

@@ -205,12 +205,14 @@ STAGES = (
 )
 
 
-# Inner attributes so fine that their frequencies fix most of how images vary.
+# Inner attributes so fine that their frequencies fix most of how images vary, and samples that vary
+# within them as images do.
 FINE: Mapping[str, Any] = {
     "attributes.num_clusters": 50,  # on MNIST a quarter of the features' variance is left within
     "attributes.space": "raw_features",  # their lengths vary less in samples than in images
     "generator.discriminator": "projection",  # a fiftieth of the images teaches a logit little
     "generator.classification_weight": 0.3,  # at 3 it disfigures Fashion-MNIST's samples
+    "generator.energy_weight": 1.0,
 }
 
 

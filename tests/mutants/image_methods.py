@@ -28,6 +28,12 @@ _CHANGES = {
             ("(1 - alike).square().sum()", "(1 - alike).square().mean()"),
         ],
     },
+    "scgan/losses/energy.py": {
+        "tests/losses/test_energy.py::test_equals_the_slow_loop": [
+            ("(first - second, dim=1)) / 2", "(first - second, dim=1))"),
+            ("+ vector_norm(second - x", "- vector_norm(second - x"),
+        ],
+    },
     "scgan/losses/classification.py": {
         _LIMITED + "classes_equals_the_slow_loop": [
             ("- y @ allowed)", "- allowed.mean())"),
@@ -84,6 +90,13 @@ _CHANGES = {
         ],
         _GENERATING + "test_samples_are_made_no_surer_than_real_images_where_that_is_set[one]": [
             ('if self.c.certainty == "as_real":', "if False:"),
+        ],
+        _GENERATING
+        + "test_two_samples_of_each_real_images_attributes_are_scored_by_features_where_that_is_set"
+        "[one]": [
+            ("y = y.repeat(times, 1)", "y = y.repeat_interleave(times, 0)"),
+            ("(h, y.repeat(times, 1))", "(h, y.repeat_interleave(times, 0))"),
+            ("conditions.c.energy_weight * losses", "losses"),
         ],
     },
     "scgan/stages/images/attributes.py": {

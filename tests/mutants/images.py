@@ -178,14 +178,11 @@ _CHANGES = {
     },
     "scgan/stages/images/generate.py": {
         _GENERATOR_STEP + "test_every_update_is_the_papers[multiclass-hinge_clipped]": [
-            ("conditions.weight(done) * loss", "loss"),
+            ("total = weight * losses", "total = losses"),
             ("self.c.classification_weight * SCHEDULES", "1.0 * SCHEDULES"),
-            ("self._generate(y), y)", "self._generate(y), y.flip(0))"),
-            ("self._generate(y), y)", "self._generate(y), y.roll(1, 1))"),
-            (
-                "found.classifier(self.backbone(x))",
-                "found.classifier(nn.functional.normalize(self.backbone(x)))",
-            ),
+            ("conditions.loss(h, y.repeat(times, 1))", "conditions.loss(h, y.flip(0))"),
+            ("conditions.loss(h, y.repeat(times, 1))", "conditions.loss(h, y.roll(1, 1))"),
+            ("found.classifier(h)", "found.classifier(nn.functional.normalize(h))"),
             (
                 'inputs.artifacts["encode"]).backbone',
                 'inputs.artifacts["encode"]).backbone.train()',
@@ -289,7 +286,7 @@ _CHANGES = {
             ("network.eval().requires_grad_(False)", "network"),
         ],
         _GENERATOR_TRAINING + "test_workers_take_each_their_half_of_a_batch": [
-            ("(self.runtime.share(t) for t in latents)", "(t[: len(y)] for t in latents)"),
+            ("(self.runtime.share(eps), self.runtime.share(z))", "(eps[: len(y)], z[: len(y)])"),
             (
                 "self.runtime.share(draws[1])",
                 "draws[1][: len(draws[1]) // self.runtime.world_size]",

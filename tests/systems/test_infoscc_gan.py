@@ -149,6 +149,7 @@ def test_the_baseline_differs_in_its_conditioning_alone():
                 "n",
                 "classification_weight",
                 "classification_schedule",
+                "energy_weight",
                 "certainty",
                 "attribute_law",
                 "balanced_mapper",
@@ -174,6 +175,7 @@ def test_the_fine_preset_is_compared_with_eigengan_by_the_same_judge():
         "attributes.space": "raw_features",
         "generator.discriminator": "projection",
         "generator.classification_weight": 0.3,
+        "generator.energy_weight": 1.0,
     }
     generators = [
         {k: v for k, v in leaves(cell.spec.config) if k.startswith("generator")}

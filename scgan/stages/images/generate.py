@@ -14,6 +14,7 @@ from scgan.data.images.augment import DiffAugment
 from scgan.data.images.schema import to_float
 from scgan.losses.adversarial import PAIRS
 from scgan.losses.classification import attribute_loss, limited_attribute_loss
+from scgan.losses.energy import energy_score
 from scgan.losses.infoscc_gan import generator_loss
 from scgan.losses.regularizers import r1
 from scgan.nn.discriminators import build_discriminator
@@ -73,16 +74,30 @@ class Conditions:
     backbone: nn.Module
     c: ConditionalSettings
 
-    def loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """How far attributes read off images ``[B, C, H, W]`` are from ``y`` ``[B, A]``, in nats.
+    def loss(self, h: Tensor, y: Tensor) -> Tensor:
+        """How far attributes read off features ``[B, F]`` are from ``y`` ``[B, A]``, in nats.
 
         Source: [INFOSCC-GAN] Eq. (5).
         """
         found = self.attributes
-        logits = found.classifier(self.backbone(x)).float()
+        logits = found.classifier(h).float()
         if self.c.certainty == "as_real":
             return limited_attribute_loss(logits, y, found.kind, found.real_loss)
         return attribute_loss(logits, y, found.kind)
+
+    def score(self, h: Tensor, x: Tensor) -> Tensor:
+        """How far samples' features are from real images', attribute by attribute.
+
+        Args:
+            h: Features of two samples with the attributes of each of ``x``, ``[2 b, F]``.
+            x: Real images, ``[b, C, H, W]``.
+
+        Source: [SCORING-RULES] Sec. 4.3, of p(h given y).
+        """
+        with torch.no_grad():
+            real = self.backbone(x)
+        first, second = h.chunk(2)
+        return energy_score(first.float(), second.float(), real.float()).mean()
 
     def weight(self, done: float) -> float:
         """Of that loss, a share ``done`` of the training being over."""
@@ -186,10 +201,10 @@ class GeneratorTraining:
         losses: dict[str, Tensor] = {}
         rows = self._rows()
         y_real = self._attributes(rows)
-        if self.conditions is not None and number % self.conditions.c.n == 0:
-            losses["classification"] = self._regularise(self.conditions, y_real)
-
         x = to_float(self.runtime.copy(self.images[rows]))
+        if self.conditions is not None and number % self.conditions.c.n == 0:
+            losses |= self._regularise(self.conditions, x, y_real)
+
         if self.c.r1_weight > 0 and number % self.c.r1_every == 0:
             losses["r1"] = self._penalise(x, y_real)
 
@@ -217,19 +232,37 @@ class GeneratorTraining:
         y = conditions.attributes.sample(self.c.batch_size, self.batches, law="uniform")
         return self.runtime.copy(self.runtime.share(y))
 
-    def _generate(self, y: Tensor) -> Tensor:
-        """Images with attributes ``y`` ``[b, A]``, of this worker's share of a batch of latents."""
-        latents = self.generator.latents(self.c.batch_size, self.noise)
-        eps, z = (self.runtime.share(t) for t in latents)
+    def _generate(self, y: Tensor, times: int = 1) -> Tensor:
+        """Images with attributes ``y`` ``[b, A]``, of this worker's share of a batch of latents.
+
+        Args:
+            y: Attributes.
+            times: Images with each row of them, one after all of another's.
+        """
+        draws = (self.generator.latents(self.c.batch_size, self.noise) for _ in range(times))
+        shares = ((self.runtime.share(eps), self.runtime.share(z)) for eps, z in draws)
+        eps, z = map(torch.cat, zip(*shares, strict=True))
+        y = y.repeat(times, 1)
         with self.runtime.autocast(self.c.precision):
             return self.network(eps, z, y)
 
-    def _regularise(self, conditions: Conditions, y: Tensor) -> Tensor:
+    def _regularise(self, conditions: Conditions, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """A step of the generator towards the attributes ``y`` of real images ``x``."""
+        scored = conditions.c.energy_weight > 0
+        times = 2 if scored else 1
+        losses = {}
         with self.runtime.autocast(self.c.precision):
-            loss = conditions.loss(self._generate(y), y)
-        done = self.state.samples / self.c.num_samples
-        descend(self.g_optimizer, conditions.weight(done) * loss)
-        return loss
+            h = conditions.backbone(self._generate(y, times))
+            losses["classification"] = conditions.loss(h, y.repeat(times, 1))
+            if scored:
+                losses["energy"] = conditions.score(h, x)
+
+        weight = conditions.weight(self.state.samples / self.c.num_samples)
+        total = weight * losses["classification"]
+        if scored:
+            total = total + conditions.c.energy_weight * losses["energy"]
+        descend(self.g_optimizer, total)
+        return losses
 
     def _penalise(self, x: Tensor, y: Tensor) -> Tensor:
         flat = x.flatten(1).requires_grad_()

@@ -108,6 +108,12 @@ class ConditionalSettings(GeneratorSettings):
     classification_schedule: ScheduleName = Field(
         "constant", description="course of that weight over the training; the paper's is constant"
     )
+    energy_weight: float = Field(
+        0.0,
+        ge=0,
+        description="beside it, of the energy score of two samples' features and a real image's "
+        "with the same attributes: least where samples vary as images do; 0 leaves it out",
+    )
     certainty: CertaintyName = Field(
         "full",
         description="full: samples become as sure of their attributes as can be, the paper's; "

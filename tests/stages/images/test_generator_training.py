@@ -139,6 +139,34 @@ def test_samples_are_made_no_surer_than_real_images_where_that_is_set(world, tra
         assert_close(losses["classification"], expected.item(), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["one", "many"])
+def test_two_samples_of_each_real_images_attributes_are_scored_by_features_where_that_is_set(
+    world, train_generator, kind
+):
+    from scgan.losses.classification import attribute_loss
+    from scgan.losses.energy import energy_score
+
+    settings = {"n": 1, "learning_rate": 1e-9, "classification_weight": 2.0}
+    training = train_generator(kind, energy_weight=3.0, **settings)
+    backbone, linear = world.encoder.backbone, world.linear
+    for step, losses in zip(training.record.steps, training.record.losses, strict=True):
+        call, update = step.calls("generator")[0], step.updates("generator")[0]
+        x, y = (t[:BATCH] for t in step.calls("discriminator")[-2].inputs)
+        assert torch.equal(call.inputs[2], torch.cat([y, y])) and len(call.output) == 2 * BATCH
+        assert len(call.inputs[0].unique(dim=0)) == 2 * BATCH
+
+        twin = training.record.twin("generator", update.weights)
+        h = backbone(twin(*call.inputs))
+        logits = h @ linear["classifier.weight"].T + linear["classifier.bias"]
+        classification = attribute_loss(logits, call.inputs[2], kind)
+        energy = energy_score(h[:BATCH], h[BATCH:], backbone(x)).mean()
+        (2.0 * classification + 3.0 * energy).backward()
+        assert_close(losses["classification"], classification.item(), rtol=1e-4, atol=1e-6)
+        assert_close(losses["energy"], energy.item(), rtol=1e-4, atol=1e-6)
+        for name, gradient in training.record.gradients(twin).items():
+            assert_close(update.gradients[name], gradient, rtol=1e-3, atol=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["one", None])
 def test_latents_are_normal_and_new_at_every_call(train_generator, kind):
     settings = {"batch_size": 60, "num_samples": 180, "n": 1} if kind else {"batch_size": 60}
