@@ -267,7 +267,7 @@ def tables(race: Race, data: Sequence[str]) -> None:
     sources = {}
     for word in data:
         source = table(word)
-        sources[Path(source.source).stem] = source
+        sources[Path(source.source).stem] = source.model_copy(update={"missing": "model"})
     race.run(sources, table_scores)
 
 

@@ -59,9 +59,9 @@ class Results:
 
 
 def table(word: str) -> DataConfig:
-    """A table as the benchmarks take it, PATH or PATH@LABEL; gaps are learned from."""
+    """A table as the benchmarks take it, PATH or PATH@LABEL."""
     path, _, label = word.partition("@")
-    return DataConfig(source=path, label=label or None, missing="model")
+    return DataConfig(source=path, label=label or None)
 
 
 def checkerboard(changes: Mapping[str, int | str]) -> Spec:

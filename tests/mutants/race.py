@@ -11,7 +11,6 @@ _PEERS, _COURSES = "ray_jobs/benchmarks/peers.py", "ray_jobs/benchmarks/courses.
 _TRAINING = "ray_jobs/benchmarks/training.py"
 _RACE, _REPORT = "ray_jobs/benchmarks/race.py", "ray_jobs/benchmarks/race_report.py"
 _BOLD, _LATENTS = "scgan/reproductions/__init__.py", "scgan/reproductions/scgan.py"
-_SHOWING = "ray_jobs/benchmarks/showing.py"
 _MAGIC = "ray_jobs/benchmarks/magic.py"
 
 _OF_PEERS = ("tests/ray_jobs/benchmarks/test_peers.py",)
@@ -48,7 +47,6 @@ _TESTS = {
     _RACE: _OF_RACE,
     _ABLATIONS: ("tests/ray_jobs/benchmarks/test_ablations.py",),
     _REPORT: _OF_RACE,
-    _SHOWING: _OF_RACE,
     _MAGIC: _OF_RACE,
     _BOLD: ("tests/reproductions/test_tables.py",),
     _LATENTS: ("tests/reproductions/test_tables.py",),
@@ -149,7 +147,7 @@ _CHANGES = [
     (_RACE, 'columns == "encoded" or numbers', "True"),
     (_RACE, "all(c.is_number for c", "any(c.is_number for c"),
     (_COURSES, "if self.own_length:", "if False:"),
-    (_SHOWING, 'label=label or None, missing="model")', "label=label or None)"),
+    (_RACE, '{"missing": "model"}', "{}"),
     (_BOLD, "if model in best else text", "if model not in best else text"),
     (_LATENTS, 'by_latent.pop("real", [])', 'by_latent.get("real", [])'),
     (_REPORT, 'key=lambda row: row["peer"] != OURS', 'key=lambda row: row["peer"] == OURS'),

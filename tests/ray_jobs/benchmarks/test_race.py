@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ray_jobs.benchmarks import courses, magic, race, race_report, showing
+from ray_jobs.benchmarks import courses, magic, race, race_report
 from ray_jobs.benchmarks.courses import View
 from ray_jobs.benchmarks.training import Peer
 from scgan.data.dataset import DataConfig
@@ -77,7 +77,10 @@ def test_raw_columns_of_texts_and_of_gaps_are_left_out_and_said(fast, tmp_path, 
     lines = [f"{i / 7},{third if i % 3 == 0 else others[i % 3 - 1]}" for i in range(300)]
     (tmp_path / "made.csv").write_text("\n".join(["x,y", *lines]) + "\n")
     how = {"folder": tmp_path, "peers": ("gmm",), "columns": ("encoded", "raw")}
-    sources = {"made": showing.table(str(tmp_path / "made.csv")), "board": SMALL}
+    sources = {
+        "made": DataConfig(source=str(tmp_path / "made.csv"), missing="model"),
+        "board": SMALL,
+    }
     race.Race(budget=1.0, seeds=1, **how).run(sources, scored)
     assert (
         "raw columns of made are left out: it has texts, times or gaps" in capsys.readouterr().out
@@ -277,6 +280,7 @@ def test_commands_say_what_is_raced(called, tmp_path, labelled) -> None:
         "jets": ("a/jets.csv", "kind"),
         "b": ("b.npz", None),
     }
+    assert {c.missing for c in seen[0][1].values()} == {"model"}
     assert seen[0][0].budget == 100 and seen[0][0].seeds == 5
     assert seen[0][0].peers == race.NAMES and seen[0][0].columns == ("encoded", "raw")
 
