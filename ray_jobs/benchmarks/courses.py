@@ -130,7 +130,8 @@ class SCGAN(Peer):
     """SC-GAN through the pipeline, on the local executor: a preset, its lengths fit to a budget.
 
     Short trainings, not counted, say how long the stages take at which length; one that misses the
-    budget by more than a tenth is done again.
+    budget by more than a tenth is done again. At its own length there is one training, and what is
+    imported for the first time counts.
 
     Args:
         view: The data.

@@ -88,11 +88,18 @@ class Race:
             for seed, (name, config) in itertools.product(range(self.seeds), sources.items()):
                 data = load(config, seed)
                 for peer, columns in itertools.product(self._there(), self._of(name, data)):
-                    key = (name, peer, columns, seed, self.budget)
+                    key = (name, self._entrant(peer), columns, seed, self.budget)
                     if key in done:
                         continue
                     found = self._race(peer, View(data, columns), seed, score)
                     self._write({**dict(zip(KEY, key, strict=True)), **found})
+
+    def _entrant(self, peer: str) -> str:
+        """A peer's name, of SC-GAN with what is asked of it beside the default."""
+        if peer != "scgan":
+            return peer
+        preset = "" if self.preset == "default" else f" {self.preset}"
+        return f"scgan{preset}{', own length' if self.own_length else ''}"
 
     def _there(self) -> Iterator[str]:
         for name in self.peers:

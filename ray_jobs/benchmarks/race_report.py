@@ -125,7 +125,7 @@ def _races(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any
 def _by_entrant(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
     """Runs by peer and columns, ours first."""
     found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row["peer"] != OURS):
+    for row in sorted(rows, key=lambda row: not row["peer"].startswith(OURS)):
         found[f"{row['peer']}, {row['columns']}"].append(row)
     return dict(found)
 

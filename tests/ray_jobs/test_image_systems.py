@@ -33,6 +33,7 @@ SPEC = Spec(
             "generator.r1_every": 4,
             "generator.diff_augment": ("color", "translation"),
             "generator.discriminator": "attributes",
+            "generator.energy_weight": 1.0,
         },
     ),
 )

@@ -85,7 +85,7 @@ class Conditions:
             return limited_attribute_loss(logits, y, found.kind, found.real_loss)
         return attribute_loss(logits, y, found.kind)
 
-    def score(self, h: Tensor, x: Tensor) -> Tensor:
+    def energy(self, h: Tensor, x: Tensor) -> Tensor:
         """How far samples' features are from real images', attribute by attribute.
 
         Args:
@@ -255,7 +255,7 @@ class GeneratorTraining:
             h = conditions.backbone(self._generate(y, times))
             losses["classification"] = conditions.loss(h, y.repeat(times, 1))
             if scored:
-                losses["energy"] = conditions.score(h, x)
+                losses["energy"] = conditions.energy(h, x)
 
         weight = conditions.weight(self.state.samples / self.c.num_samples)
         total = weight * losses["classification"]

@@ -111,8 +111,8 @@ class ConditionalSettings(GeneratorSettings):
     energy_weight: float = Field(
         0.0,
         ge=0,
-        description="beside it, of the energy score of two samples' features and a real image's "
-        "with the same attributes: least where samples vary as images do; 0 leaves it out",
+        description="beside it, constant, of the energy score of two samples' features and a real "
+        "image's with the same attributes: least where samples vary as images do; 0 leaves it out",
     )
     certainty: CertaintyName = Field(
         "full",

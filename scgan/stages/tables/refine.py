@@ -38,7 +38,7 @@ from scgan.training.state import named_weights
 NUM_MARGIN_SAMPLES = 65_536  # of each latent model that the margins are taken from
 NUM_ROWS = 50_000  # training rows that trees compare with samples, at most
 MOST_DRAWN = 400_000  # samples that they are compared with, at most
-FEWER = 4  # times as few, where mixtures are fitted by them, which blur what more would tell
+FEWER = 4  # times as few a row, where mixtures are fitted, which blur what more would tell
 STEPS: Mapping[Use, Sequence[str]] = {
     "refit": ("refit",),
     "accept": ("accept",),

@@ -31,7 +31,8 @@ class RefineSettings(Settings):
         16,
         ge=1,
         le=64,
-        description="samples that trees are shown for each training row; more bear more trees",
+        description="samples that trees are shown for each training row, 400,000 at most; a "
+        "quarter as many a row where mixtures are refitted; more bear more trees",
     )
     use: Use = Field(
         "both",

@@ -101,13 +101,14 @@ def test_scgan_runs_with_the_preset_and_the_length_that_are_asked_for(tmp_path, 
             asked.append(how)
 
     monkeypatch.setattr(race, "SCGAN", Ours)
-    for number, own_length in enumerate((False, True)):
-        folder = tmp_path / str(number)
-        ours = race.Race(folder, 1.0, 1, ("scgan",), ("encoded",), "paper", own_length)
+    hows = [("default", False), ("paper", False), ("paper", True)]
+    for how in [*hows, hows[1]]:  # in one folder, so that each is trained once
+        ours = race.Race(tmp_path, 1.0, 1, ("scgan",), ("encoded",), *how)
         ours.run({"board": SMALL}, scored)
-        (row,) = ours.results.read()
-        assert row["training_seconds"] == 3.0  # of the last training, not of those before it
-    assert asked == [("paper", False), ("paper", True)]
+    assert asked == hows
+    rows = ours.results.read()
+    assert [row["peer"] for row in rows] == ["scgan", "scgan paper", "scgan paper, own length"]
+    assert {row["training_seconds"] for row in rows} == {3.0}  # the last training's alone
 
 
 def test_a_table_is_scored_as_a_run_is_and_a_toy_by_its_density(monkeypatch) -> None:
@@ -186,6 +187,10 @@ def test_the_report_says_who_is_best_and_where_we_are_behind() -> None:
     assert lines["real rows"].startswith("| real rows | 0.5 ± 0 | 0.1 | 0.95 ± 0 |")
     assert lines["nsf, raw"].endswith("| 2 |")
     assert list(lines).index("→ scgan, raw (ours)") < list(lines).index("gmm, raw")
+    other = [{**row, "peer": "scgan paper"} for row in ROWS[-2:]]
+    names = [line.split(" | ")[0] for line in race_report.markdown([*ROWS, *other]).splitlines()]
+    ours = [f"| → {name}, raw (ours)" for name in ("scgan", "scgan paper")]
+    assert names.index("| gmm, raw") > max(map(names.index, ours))
     behind = "SC-GAN is behind in: Classifier accuracy (C2ST), trees (nsf, raw)."
     assert behind in text.splitlines()
 
