@@ -28,6 +28,7 @@ SHORTEST, SHORT = 0.01, 0.03  # shares of a preset's training by which its pace 
 PROBE = 0.15  # share of the training that the budget is then thought to allow, by which it is again
 TOLERANCE = 0.1  # of the budget, within which a training is taken; else it is done again,
 MOST_TRIALS = 4  # so often at most, by the pace of the one before
+REFINING = "refine"  # the stage that has no length
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,10 @@ class View:
 class SCGAN(Peer):
     """SC-GAN through the pipeline, on the local executor: a preset, its lengths fit to a budget.
 
-    Short trainings, not counted, say how long the stages take at which length; one that misses the
-    budget by more than a tenth is done again. At its own length there is one training, and what is
-    imported for the first time counts.
+    Short trainings, not counted, say how long the networks take at which length, and what the last
+    stage takes beside, which has no length; a training that misses the budget by more than a tenth
+    is done again. At its own length there is one training, and what is imported for the first time
+    counts.
 
     Args:
         view: The data.
@@ -149,29 +151,36 @@ class SCGAN(Peer):
             return
 
         self._train(SHORTEST, seed)  # with what is imported once
-        few, self.share = self._train(SHORTEST, seed), SHORT
-        took = self._train(SHORT, seed)
+        few, self.share = self._train(SHORTEST, seed, refined=False), SHORT
+        took = self._train(SHORT, seed, refined=False)
 
         for part in (PROBE, *[1.0] * MOST_TRIALS):
             pace = max(took - few, took / 10) / (self.share - SHORTEST)  # seconds a whole length
-            wanted = SHORTEST + (seconds - few) / pace
+            wanted = SHORTEST + (seconds - self.refining_seconds - few) / pace
             self.share = max(part * wanted, SHORT if part < 1 else SHORTEST)
-            took = self._train(self.share, seed)
-            met = abs(took - seconds) <= TOLERANCE * seconds or self.share == SHORTEST
-            if part == 1.0 and met:
+            took = self._train(self.share, seed, refined=part == 1.0)
+            missed = abs(took + self.refining_seconds - seconds)
+            if part == 1.0 and (missed <= TOLERANCE * seconds or self.share == SHORTEST):
                 return
 
-    def _train(self, share: float, seed: int) -> float:
-        """Train with so much of the preset's lengths, and say how long that took."""
+    def _train(self, share: float, seed: int, refined: bool = True) -> float:
+        """Train with so much of the preset's lengths, and say how long the networks took."""
         system, data = systems.load("scgan"), self.view.dataset
         config = shortened(system.presets[self.preset], share)
         spec = Spec(system.name, DataConfig(source=data.name), config, seed)
 
         clock, executor = Clock(1.0), LocalExecutor(torch.device("cpu"))
+        networks = [stage.name for stage in system.stages(data) if stage.name != REFINING]
         with tempfile.TemporaryDirectory() as folder:
-            fitted = fit_stages(spec, data, ArtifactStore(folder), executor)
+            store = ArtifactStore(folder)
+            fit_stages(spec, data, store, executor, only=networks)
+            took = clock.spent
+            if not refined:
+                return took
+            fitted = fit_stages(spec, data, store, executor)
 
         self.training_seconds = clock.spent
+        self.refining_seconds = self.training_seconds - took
         artifacts = {name: stage.artifact for name, stage in fitted.items()}
         # The clusters' artifact holds rows' codes, no weights.
         weights: list[Tensor] = []
@@ -180,7 +189,7 @@ class SCGAN(Peer):
 
         self.num_parameters = sum(tensor.numel() for tensor in weights)
         self.model = system.model(config, artifacts, torch.device("cpu"))
-        return self.training_seconds
+        return took
 
     @override
     def sample(self, num: int, seed: int) -> Tensor:

@@ -29,6 +29,7 @@ _OF_COURSES = tuple(
         "test_coordinates_lead_back_to_the_users_numbers",
         "test_raw_numbers_are_only_standardised_and_whole_ones_held_in_their_range",
         "test_scgans_length_is_what_its_pace_allows",
+        "test_scgans_networks_are_timed_without_what_refines_their_samples",
         "test_scgan_is_trained_by_the_pipeline_in_the_views_coordinates",
     )
 )
@@ -116,7 +117,13 @@ _CHANGES = [
     (_COURSES, "np.rint(found).clip(self.low[i], self.high[i])", "np.rint(found)"),
     (_COURSES, "np.rint(found).clip", "found.clip"),
     (_COURSES, "- self.mean) / self.std)", "- self.mean))"),
-    (_COURSES, "SHORTEST + (seconds - few) / pace", "seconds / pace"),
+    (_COURSES, "SHORTEST + (seconds - self.refining_seconds - few) / pace", "seconds / pace"),
+    (_COURSES, "(seconds - self.refining_seconds - few)", "(seconds - few)"),
+    (_COURSES, "abs(took + self.refining_seconds - seconds)", "abs(took - seconds)"),
+    (_COURSES, "seed, refined=part == 1.0)", "seed)"),
+    (_COURSES, "store, executor, only=networks)", "store, executor)"),
+    (_COURSES, "            if not refined:", "            if False:"),
+    (_COURSES, "= self.training_seconds - took", "= self.training_seconds"),
     (_COURSES, "self.share = max(part * wanted,", "self.share = max(wanted,"),
     (_COURSES, "<= TOLERANCE * seconds or", "<= 100 * seconds or"),
     (_COURSES, "or self.share == SHORTEST", "or False"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from ray_jobs.benchmarks import courses, peers
 from ray_jobs.benchmarks.courses import SCGAN, View
 from ray_jobs.benchmarks.peers import PEERS
 from ray_jobs.benchmarks.training import Clock, Trained
+from scgan import systems
 from scgan.data.dataset import DataConfig
 from scgan.data.loading import load
 
@@ -153,13 +155,16 @@ def test_raw_numbers_are_only_standardised_and_whole_ones_held_in_their_range(co
 
 
 def test_scgans_length_is_what_its_pace_allows(counted, monkeypatch) -> None:
-    asked = []
+    asked, refining = [], 0.0
 
     def seconds(share):
         return 0.4 + 50 * share + 30 * max(share - 0.03, 0)  # of which a part does not grow
 
-    def trained(self, share, seed):
+    def trained(self, share, seed, refined=True):
         asked.append(share)
+        assert refined == (len(asked) not in (2, 3, 4))  # nobody looks at a probe's samples
+        if refined:
+            self.refining_seconds = refining
         return seconds(share) + (7.0 if len(asked) == 1 else 0.0)  # of what is imported
 
     monkeypatch.setattr(SCGAN, "_train", trained)
@@ -173,14 +178,22 @@ def test_scgans_length_is_what_its_pace_allows(counted, monkeypatch) -> None:
     asked.clear()
     peer.fit(counted.train, 160.4, 0)  # the longer probe sees that long trainings are slower
     assert asked[3] == pytest.approx(0.15 * 3.2) and 2 < peer.share < 2.2 and len(asked) == 5
+
+    asked.clear()
     peer.fit(counted.train, 0.1, 0)
-    assert peer.share == courses.SHORTEST and len(asked) == 5 + 5  # nothing is shorter
+    assert peer.share == courses.SHORTEST and len(asked) == 5  # nothing is shorter
+
+    asked.clear()
+    refining = 40.0  # is not to be had again by shorter networks
+    peer.fit(counted.train, 50.4, 0)
+    assert seconds(peer.share) + 40 == pytest.approx(50.4, rel=0.1) and len(asked) == 6
 
     asked.clear()
     took = iter([1.0, 1.0, 2.0, 3.0, *[50.0, 1.0] * 9])  # a budget that is never met
     monkeypatch.setattr(
-        SCGAN, "_train", lambda self, share, seed: asked.append(share) or next(took)
+        SCGAN, "_train", lambda self, share, seed, refined=True: asked.append(share) or next(took)
     )
+    peer.refining_seconds = 0.0
     peer.fit(counted.train, 10.0, 0)
     assert len(asked) == 4 + courses.MOST_TRIALS
 
@@ -189,10 +202,28 @@ def test_scgans_length_is_what_its_pace_allows(counted, monkeypatch) -> None:
     assert asked == [1.0]
 
 
+def test_scgans_networks_are_timed_without_what_refines_their_samples(counted, monkeypatch) -> None:
+    now, trained = [0.0], []
+
+    def fitted(spec, data, store, executor, only=("refine",)):
+        trained.append(tuple(only))
+        now[0] += 40.0 if "refine" in only else 3.0
+        return dict.fromkeys(["cluster"], SimpleNamespace(artifact=None))
+
+    monkeypatch.setattr(courses, "fit_stages", fitted)
+    monkeypatch.setattr(time, "process_time", lambda: now[0])
+    monkeypatch.setattr(type(systems.load("scgan")), "model", lambda *_: "a model")
+    peer = SCGAN(View(counted, "encoded"))
+    assert peer._train(0.5, 0, refined=False) == 3.0
+    assert trained == [("encode", "cluster", "map", "decode")]
+    assert peer._train(0.5, 0) == 3.0
+    assert peer.refining_seconds == 40.0 and peer.training_seconds == 43.0
+
+
 def test_scgan_is_trained_by_the_pipeline_in_the_views_coordinates(counted, monkeypatch) -> None:
     view, seen = View(counted, "raw"), []
 
-    def fitted(spec, data, store, executor):
+    def fitted(spec, data, store, executor, only):
         seen.append((spec, data))
         raise KeyError("enough")
 
