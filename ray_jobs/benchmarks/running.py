@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 import ray
@@ -65,23 +66,29 @@ def overhead(samples: int, rounds: int) -> None:
 
 @click.command()
 @click.option("--clusters", default=32, show_default=True, help="Mappers in all.")
+@click.option("--kind", default="adversarial", show_default=True, help="What the mappers are.")
 @click.option("--samples", default=600_000, show_default=True, help="Samples seen by each mapper.")
-def packing(clusters: int, samples: int) -> None:
+@click.option("--rows", default=None, type=int, help="Of the data.  [default: the toy set's own]")
+@click.option("--rounds", default=1, show_default=True, help="The least of so many times.")
+def packing(clusters: int, kind: str, samples: int, rows: int | None, rounds: int) -> None:
     """All mappers as two Ray tasks on two CPUs, against one task."""
     spec = checkerboard(
         {
             "encoder.num_samples": 65_536,
             "clusters.num_clusters": clusters,
-            "mappers.kind": "adversarial",
+            "mappers.kind": kind,
             "mappers.num_samples": samples,
             "decoder.num_samples": 512,
+            "refine.num_trees": 0,
         }
     )
+    if rows is not None:
+        spec = replace(spec, data=spec.data.model_copy(update={"num_train": rows}))
 
     one = LazyRayExecutor(Resources(clusters_per_task=clusters))
-    together = loop_seconds(spec, "map", one)
+    together = loop_seconds(spec, "map", one, rounds)
     two = LazyRayExecutor(Resources(clusters_per_task=-(-clusters // 2)))
-    apart = loop_seconds(spec, "map", two)
+    apart = loop_seconds(spec, "map", two, rounds)
     one.close()
     show(one_task_seconds=together, two_tasks_seconds=apart, speedup=together / apart)
 

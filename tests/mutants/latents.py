@@ -30,6 +30,7 @@ _WEIGHTS = (f"{_KINDS}::test_a_mixture_has_the_components_of_its_cluster_and_the
 _BESIDE = (f"{_KINDS}::test_rows_of_clusters_side_by_side_are_drawn_by_their_own_weights",)
 _NUMBER = (f"{_KINDS}::test_a_mixtures_number_of_components_is_what_held_out_codes_prefer",)
 _FEW = (f"{_KINDS}::test_few_codes_have_few_components",)
+_TOLD = (f"{_KINDS}::test_how_far_mixtures_are_is_told_after_each_cluster",)
 _TAKEN_UP = (f"{_KINDS}::test_a_fit_that_is_taken_up_is_the_uninterrupted_one",)
 _CURVE = (f"{_KINDS}::test_the_curve_of_a_flow_is_in_nats",)
 
@@ -77,6 +78,8 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     (_FITS, '{"mappers": mappers, "best": best}', '{"mappers": mappers}', _TAKEN_UP),
     (_FITS, "number % every == every - 1", "number % every == 1", _CURVE),
     (_FITS, "if reached < score:", "if False:", _NUMBER),
+    (_FITS, "        done += len(train_eps)\n", "", _TOLD),
+    (_FITS, "total = time.monotonic(), 0, sum(map(len,", "total = 0.0, 0, sum(map(id,", _TOLD),
     (_FITS, "min(c.num_components, len(v))", "c.num_components", _FEW),
     (_MAP, "len(held_out)\n", "len(train)\n", _MEASURED),
     (_MAP, "(held_out, real, made)", "(real, real, made)", _MEASURED),

@@ -83,7 +83,7 @@ def map_clusters(config: Any, units: Units, inputs: Inputs, runtime: Runtime) ->
 
     curve: list[dict[str, float]] = []
     if isinstance(mappers, MixtureMappers):
-        fit_mixtures(c, mappers, codes)
+        fit_mixtures(c, mappers, codes, runtime)
     else:
         mappers.whitening.fit(codes.train, c.axis_floor)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from scgan.nn.mappers import AutoencoderMappers, FlowMappers, Mappers, MixtureMa
 from scgan.stages.tables.mapper_settings import MapperSettings
 from scgan.training.blocks import Blocks
 from scgan.training.loop import GAN_BETAS, adversarial_step, descend, train
-from scgan.training.runtime import Runtime
+from scgan.training.runtime import Progress, Runtime
 from scgan.training.state import TrainState
 
 HELD_OUT = 512  # codes of a cluster, at most
@@ -191,14 +192,22 @@ def _held_out(mappers: Mappers, codes: Codes, runtime: Runtime) -> Tensor:
     return mappers.whitening(torch.stack(rows).to(runtime.device))
 
 
-def fit_mixtures(c: MapperSettings, mappers: MixtureMappers, codes: Codes) -> None:
-    """Fit each cluster's mixture by expectation maximisation, in the cluster's own coordinates."""
+def fit_mixtures(
+    c: MapperSettings, mappers: MixtureMappers, codes: Codes, runtime: Runtime
+) -> None:
+    """Fit each cluster's mixture by expectation maximisation, in the cluster's own coordinates.
+
+    After each cluster ``runtime`` is told of how many of all codes mixtures have been fitted to.
+    """
+    start, done, total = time.monotonic(), 0, sum(map(len, codes.train))
     for k, (train_eps, held_out) in enumerate(zip(codes.train, codes.held_out, strict=True)):
         own = Whitening(1, train_eps.shape[1])
         own.fit([train_eps], c.axis_floor)
         seed = codes.generator(k, "mixture").initial_seed() % 2**32
         found = _best_mixture(c, own(train_eps[None])[0], own(held_out[None])[0], seed)
         mappers.put(k, own, Components.of(found))
+        done += len(train_eps)
+        runtime.report(Progress(done, total, {}, time.monotonic() - start))
 
 
 def _best_mixture(c: MapperSettings, v: Tensor, held_out: Tensor, seed: int) -> Any:

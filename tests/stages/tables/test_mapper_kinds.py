@@ -281,6 +281,13 @@ def test_the_curve_of_a_flow_is_in_nats(inputs):
     assert all("held_out_negative_log_likelihood" in point for point in short)
 
 
+def test_how_far_mixtures_are_is_told_after_each_cluster(inputs):
+    told = []
+    fit(config_of("mixture"), inputs, ("2", "0"), Runtime(report=told.append))
+    assert [(each.samples, each.total) for each in told] == [(810, 1620), (1620, 1620)]
+    assert 0 < told[0].seconds <= told[1].seconds and not told[0].metrics  # a tenth is held out
+
+
 @pytest.mark.parametrize("kind", ["gaussian", "mixture"])
 def test_a_closed_form_has_no_curve(inputs, kind):
     assert fit(config_of(kind), inputs).meta["curve"] == []
