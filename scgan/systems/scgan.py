@@ -33,7 +33,7 @@ from scgan.metrics.noise import spread_ratio
 from scgan.metrics.objectives import TABLE, Objective
 from scgan.metrics.scores import Score
 from scgan.nn.mlp import by_rows
-from scgan.space import Choice, Float, Space, When
+from scgan.space import Choice, Float, Int, Space, When
 from scgan.stages.tables import cluster, decode, encode, latents, refine, shards
 from scgan.stages.tables import map as mapping
 from scgan.stages.tables.decoder_settings import DecoderSettings
@@ -93,7 +93,6 @@ class SCGANModel:
             "mapper distance": self.mapper_distances,
             "spread": self.spread.tolist(),
         }
-
         self.options = (
             WholeNumber("cluster", "of this one only; of all by their weights", len(self.counts)),
             OneOf("latent", "where codes come from; as the decoder was trained", LATENTS),
@@ -183,7 +182,6 @@ DECODE = Stage(
     data_parallel=True,
     version=5,
 )
-
 REFINE = Stage(
     "refine",
     ("mappers", "decoder", "refine"),
@@ -284,6 +282,8 @@ class SCGANSystem(System):
         ),
         "clusters.num_clusters": Choice((None, 4, 16, 64, 256)),  # none: by held-out codes
         "decoder.learning_rate": Float(1e-4, 1e-2, log=True),
+        "refine.num_trees": Choice((0, 400, 1000, 2000)),
+        "refine.tree_depth": Int(5, 8, when=When("refine.num_trees", (400, 1000, 2000))),
     }
 
     @override
