@@ -124,7 +124,7 @@ def seconds_a_step(rounds: int, steps: int) -> tuple[list[float], list[float]]:
     Returns:
         Seconds a step of each turn: the framework's, and the plain loop's.
     """
-    config = SYSTEM.presets["default"]
+    config = SYSTEM.presets["plain"]
     c, data = (
         config.generator,
         prepare(Spec(SYSTEM.name, DataConfig(source=SYSTEM.examples["images"]), config)),

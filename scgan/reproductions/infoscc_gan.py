@@ -99,7 +99,7 @@ def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list
 
     Args:
         seeds: Seeds.
-        budget: Length of each training, in multiples of the default preset's.
+        budget: Length of each training, in multiples of the presets'.
         source: The images; the bundled digits by default.
 
     Raises:
@@ -110,7 +110,9 @@ def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list
     if not isinstance(schema, ImageSchema):
         raise ValueError(f"InfoSCC-GAN's tables need images; {data.source} is a table")
 
-    base = shortened(infoscc_gan.SYSTEM.presets["default"], budget)
+    base, ours = (
+        shortened(infoscc_gan.SYSTEM.presets[name], budget) for name in ("plain", "default")
+    )
     tables = _many if schema.labels == "many" else _cells
     first: list[list[Cell]] = []
     cells: list[Cell] = []
@@ -118,6 +120,7 @@ def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list
         first.append([Cell("base", "", Spec("infoscc_gan", data, base, seed))])
         cells += tables(base, data, schema, seed)
         cells += _baseline(base, data, schema, seed)
+        cells += _ours(ours, data, schema, seed)
 
     return [first, [[cell] for cell in cells]]
 
@@ -126,8 +129,7 @@ def _baseline(base: Settings, data: DataConfig, schema: ImageSchema, seed: int) 
     """EigenGAN, and InfoSCC-GAN with the same generator, critic, rates and images.
 
     Of each kind of attributes: EigenGAN; InfoSCC-GAN, first conditioned by Eq. (5) alone, its
-    critic EigenGAN's, then by its own critic, too; and of the preset ``fine`` the last with
-    EigenGAN by the judge of its attributes. Encoder and judge are the same networks.
+    critic EigenGAN's, then by its own critic, too. Encoder and judge are the same networks.
     """
     cells = []
     kinds = {"one": ("inner", "external"), "many": ("external",)}
@@ -141,13 +143,19 @@ def _baseline(base: Settings, data: DataConfig, schema: ImageSchema, seed: int) 
         ):
             cells.append(Cell(f"{row}, {source}", BASELINE, Spec(system, data, config, seed)))
 
-    fine = override(base, infoscc_gan.FINE)
-    vanilla = unconditional(override(fine, SAME_CRITIC))
-    pair = (("eigengan", "eigengan", vanilla), ("infoscc_gan, projection", "infoscc_gan", fine))
-    if schema.labels != "many":
-        for row, system, config in pair:
-            cells.append(Cell(f"{row}, fine", BASELINE, Spec(system, data, config, seed)))
     return cells
+
+
+def _ours(config: Settings, data: DataConfig, schema: ImageSchema, seed: int) -> list[Cell]:
+    """InfoSCC-GAN as it is by default, and EigenGAN by the judge of its inner attributes."""
+    if schema.labels == "many":
+        return []
+    vanilla = unconditional(override(config, SAME_CRITIC))
+    pair = ("eigengan", vanilla), ("infoscc_gan", config)
+    return [
+        Cell(f"{system}, default", BASELINE, Spec(system, data, settings, seed))
+        for system, settings in pair
+    ]
 
 
 def unconditional(config: Any) -> Settings:

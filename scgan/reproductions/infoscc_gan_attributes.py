@@ -76,7 +76,7 @@ def rounds(seeds: Sequence[int], budget: float, source: str | None) -> list[list
     changes = {"attributes.source": "external"}
     if schema.size > SMALL:
         changes["encoder.backbone"] = "resnet18"
-    config = override(shortened(SYSTEM.presets["default"], budget), changes)
+    config = override(shortened(SYSTEM.presets["plain"], budget), changes)
     groups = []
     for seed, (number, names) in itertools.product(seeds, sets.items()):
         spec = Spec("infoscc_gan", override(data, {"attributes": names}), config, seed)

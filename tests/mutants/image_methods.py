@@ -127,15 +127,12 @@ _CHANGES = {
         ],
     },
     "scgan/reproductions/infoscc_gan.py": {
-        _BASELINE + "test_the_fine_preset_is_compared_with_eigengan_by_the_same_judge": [
-            ("fine = override(base, infoscc_gan.FINE)", "fine = base"),
-            (
-                "unconditional(override(fine, SAME_CRITIC))",
-                "unconditional(override(base, SAME_CRITIC))",
-            ),
+        _BASELINE + "test_the_default_is_compared_with_eigengan_by_the_same_judge": [
+            ('for name in ("plain", "default")', 'for name in ("plain", "plain")'),
+            ("unconditional(override(config, SAME_CRITIC))", "unconditional(config)"),
         ],
-        _BASELINE + "test_many_attributes_an_image_have_no_fine_clusters": [
-            ('    if schema.labels != "many":\n', "    if True:\n"),
+        _BASELINE + "test_many_attributes_an_image_have_no_inner_ones_beside_them": [
+            ('    if schema.labels == "many":\n', "    if False:\n"),
         ],
         _BASELINE + "test_the_baseline_differs_in_its_conditioning_alone": [
             ('{"generator.discriminator": "global"}', '{"generator.n": 3}'),

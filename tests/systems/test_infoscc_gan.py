@@ -161,12 +161,12 @@ def test_the_baseline_differs_in_its_conditioning_alone():
         assert vanilla.spec.system == "eigengan" and same.spec.system == "infoscc_gan"
 
 
-def test_the_fine_preset_is_compared_with_eigengan_by_the_same_judge():
+def test_the_default_is_compared_with_eigengan_by_the_same_judge():
     module = reproductions.load("infoscc_gan")
     _, others = module.rounds([3], 0.01, None)
     cells = [group[0] for group in others if group[0].column == module.BASELINE]
     vanilla, own = (dict(leaves(cell.spec.config)) for cell in cells[6:])
-    assert [cell.row for cell in cells[6:]] == ["eigengan, fine", "infoscc_gan, projection, fine"]
+    assert [cell.row for cell in cells[6:]] == ["eigengan, default", "infoscc_gan, default"]
     assert [cell.spec.system for cell in cells[6:]] == ["eigengan", "infoscc_gan"]
     assert {k for k, v in vanilla.items() if own[k] != v} == {"generator.discriminator"}
     plain = dict(leaves(cells[2].spec.config))
@@ -184,9 +184,9 @@ def test_the_fine_preset_is_compared_with_eigengan_by_the_same_judge():
     assert generators[0] == generators[1]  # one training, taken from the store
 
 
-def test_many_attributes_an_image_have_no_fine_clusters():
+def test_many_attributes_an_image_have_no_inner_ones_beside_them():
     module = reproductions.load("infoscc_gan")
-    base = systems.load("infoscc_gan").presets["default"]
+    base = systems.load("infoscc_gan").presets["plain"]
     schema = SimpleNamespace(labels="many")
     cells = module._baseline(base, DataConfig(source="celeba"), schema, 0)
     assert [cell.row for cell in cells] == [
@@ -194,6 +194,7 @@ def test_many_attributes_an_image_have_no_fine_clusters():
         "infoscc_gan, global, external",
         "infoscc_gan, multiclass, external",
     ]
+    assert module._ours(base, DataConfig(source="celeba"), schema, 0) == []
 
 
 def test_the_baseline_shares_encoder_attributes_and_judge_through_the_store(outcome, store):

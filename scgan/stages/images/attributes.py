@@ -37,10 +37,13 @@ class AttributeSettings(TrainingSettings):
         "inner", description="clusters of the features, or the data's labels"
     )
     num_clusters: int = Field(
-        10, ge=2, le=10_000, description="inner attributes; as many as digits, 3 in the paper"
+        50,
+        ge=2,
+        le=10_000,
+        description="inner attributes: so many that within each not much varies; 3 in the paper",
     )
     space: SpaceName = Field(
-        "features",
+        "raw_features",
         description="what K-means clusters: features h or projections u, both normalised, or "
         "raw_features, h as they are, whose lengths tell images apart, too",
     )

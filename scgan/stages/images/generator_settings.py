@@ -96,20 +96,18 @@ class ConditionalSettings(GeneratorSettings):
         "with a hundredth",
     )
     discriminator: DiscriminatorName = Field(
-        "multiclass",
+        "projection",
         description="multiclass: a logit an attribute; projection: a logit of the image, to which "
         "its attributes add theirs; attributes: a network each; global, patch: attributes left "
         "aside",
     )
     n: int = Field(2, ge=1, description="classification regularisation every n-th iteration")
-    classification_weight: float = Field(
-        3.0, ge=0, description="of that; the paper's 1 controls less well"
-    )
+    classification_weight: float = Field(0.3, ge=0, description="of that; the paper has 1")
     classification_schedule: ScheduleName = Field(
         "constant", description="course of that weight over the training; the paper's is constant"
     )
     energy_weight: float = Field(
-        0.0,
+        1.0,
         ge=0,
         description="beside it, constant, of the energy score of two samples' features and a real "
         "image's with the same attributes: least where samples vary as images do; 0 leaves it out",

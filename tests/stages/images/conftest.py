@@ -237,7 +237,8 @@ def train_generator(world, recorded):
 
     def run(kind="one", *, seed=0, runtime=None, **changes):
         settings = generate.ConditionalSettings if kind else generate.GeneratorSettings
-        c = settings(**{**SMALL_GENERATOR, **changes})
+        regularised = {"classification_weight": 3.0, "energy_weight": 0.0} if kind else {}
+        c = settings(**{**SMALL_GENERATOR, **regularised, **changes})
         config = SimpleNamespace(encoder=world.settings, generator=c)
         fit = generate.generate_conditionally if kind else generate.generate
         inputs = world.inputs(kind or "one", seed)

@@ -54,6 +54,8 @@ def settings(**generator):
                 "r1_every": 3,
                 "n": 2,
                 "discriminator": "global",
+                "classification_weight": 3.0,
+                "energy_weight": 0.0,
                 **generator,
             }
         ),

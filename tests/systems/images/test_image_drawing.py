@@ -149,5 +149,5 @@ def test_the_generator_never_meets_the_judge(imaging):
 
 @pytest.mark.parametrize("critic", ["global", "patch"])
 def test_the_unconditional_takes_critics_that_look_at_images_alone(imaging, critic):
-    c = override(eigengan.SYSTEM.presets["default"], {"generator.discriminator": critic})
+    c = override(eigengan.SYSTEM.presets["smoke"], {"generator.discriminator": critic})
     eigengan.SYSTEM.check(c, imaging.data_of())

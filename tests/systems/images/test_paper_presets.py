@@ -41,8 +41,8 @@ def test_a_papers_preset_trains_and_is_scored(name, tmp_path):
         assert not hasattr(outcome.model, "draw")
 
 
-def test_the_fine_preset_trains_and_is_scored(tmp_path):
-    config = systems.load("infoscc_gan").presets["fine"]
+def test_the_default_trains_and_is_scored(tmp_path):
+    config = systems.load("infoscc_gan").presets["default"]
     few = {key: 96 for key, _ in leaves(config) if key.endswith(".num_samples")}
     spec = Spec("infoscc_gan", DataConfig(source="digits"), override(config, {**few, **SMALL}))
     outcome = run(spec, prepare(spec), ArtifactStore(str(tmp_path)), LocalExecutor())
