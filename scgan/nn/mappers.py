@@ -211,10 +211,14 @@ class MixtureMappers(Mappers):
 
     @override
     def sample(self, k: Tensor, generator: torch.Generator, tile: int = 8) -> Tensor:
-        weights = self.weights.to(generator.device)
-        component = torch.multinomial(weights[k.to(generator.device)], 1, generator=generator)
-        number = k * weights.shape[1] + component[:, 0].to(k.device)
-        return super().sample(number, generator, tile)
+        # Where the weights' running sums, cluster after cluster, pass k + u: that is many times as
+        # fast as a multinomial draw a row.
+        device = generator.device
+        ends = self.weights.to(device).double().cumsum(1)
+        ends = ends / ends[:, -1:] + torch.arange(len(ends), device=device)[:, None]
+        u = torch.rand(len(k), dtype=torch.double, generator=generator, device=device)
+        number = torch.searchsorted(ends.flatten(), k.to(device) + u, right=True)
+        return super().sample(number.to(k.device), generator, tile)
 
 
 class FlowMappers(Mappers):

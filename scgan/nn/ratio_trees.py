@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-NUM_BINS = 64  # of a column, alike full of data; at most 256
+NUM_BINS = 64  # of a column, alike full of data; at most 128
 LEAST_CHANCE = 1e-3  # of any sample to be accepted, so that drawing ends
 ROWS_AT_ONCE, TREES_AT_ONCE = 2048, 64  # of a block of answers: it stays in the processor's cache
 
@@ -46,9 +46,12 @@ def leaves_of(bins: Tensor, columns: Tensor, cuts: Tensor) -> Tensor:
     Returns:
         ``[T, N]``, uint8.
     """
+    # Of numbers below 128 the highest bit of cut - value says whether the value is above: that is
+    # four times as fast as a comparison.
     values = bins.index_select(0, columns.flatten())
-    answers = (values > cuts.flatten()[:, None]).unflatten(0, columns.shape)  # [T, L, N]
-    leaves = answers[:, 0].to(torch.uint8)
+    answers = (cuts.flatten()[:, None] - values).bitwise_right_shift_(7)
+    answers = answers.unflatten(0, columns.shape)  # [T, L, N]
+    leaves = answers[:, 0].clone()
     for level in range(1, columns.shape[1]):
         leaves.add_(answers[:, level], alpha=2**level)
     return leaves

@@ -27,6 +27,7 @@ _MEASURED = (f"{_KINDS}::test_a_mapper_is_measured_on_codes_it_was_not_trained_o
 _PACKING = (f"{_KINDS}::test_any_packing_makes_the_same_to_the_bit",)
 _PUT = (f"{_KINDS}::test_a_mixtures_components_are_put_in_the_codes_own_coordinates",)
 _WEIGHTS = (f"{_KINDS}::test_a_mixture_has_the_components_of_its_cluster_and_their_weights",)
+_NEVER = (f"{_KINDS}::test_a_component_without_weight_is_never_drawn",)
 _BESIDE = (f"{_KINDS}::test_rows_of_clusters_side_by_side_are_drawn_by_their_own_weights",)
 _NUMBER = (f"{_KINDS}::test_a_mixtures_number_of_components_is_what_held_out_codes_prefer",)
 _FEW = (f"{_KINDS}::test_few_codes_have_few_components",)
@@ -66,8 +67,10 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     (_MAPPERS, "self.others(v, which) + spread", "spread", _JACOBIAN),
     (_MAPPERS, "own.inverse(means[None]).transpose(0, 1)", "means[:, None]", _PUT),
     (_MAPPERS, "own.axes * own.scale @ torch", "own.axes @ torch", _PUT),
-    (_MAPPERS, "number = k * weights.shape[1] + component", "number = k + 0 * component", _WEIGHTS),
-    (_MAPPERS, "torch.multinomial(weights[k.to(", "torch.multinomial(weights[0 * k.to(", _BESIDE),
+    (_MAPPERS, "self.weights.to(device).double().cumsum(1)", "self.weights.double()", _WEIGHTS),
+    (_MAPPERS, "k.to(device) + u, right=True)", "0 * k.to(device) + u, right=True)", _BESIDE),
+    (_MAPPERS, "ends = ends / ends[:, -1:] + torch", "ends = ends + torch", _NEVER),
+    (_MAPPERS, "u, right=True)", "u.mul_(0))", _NEVER),
     # Fits.
     (_FITS, "num = min(HELD_OUT, len(eps) // 10)", "num = len(eps) // 10", _HELD),
     (_FITS, "train.append(eps if few else rest)", "train.append(eps)", _HELD),

@@ -11,7 +11,7 @@ _OF_REFIT = "tests/stages/tables/test_refit.py"
 
 _CHANGES = {
     (_TREES, _ALONE): [
-        ("(values > cuts", "(values >= cuts"),
+        ("(cuts.flatten()[:, None] - values)", "(values - cuts.flatten()[:, None])"),
         ("alpha=2**level", "alpha=level + 1"),
         ("+ first.int()[:, None]", "+ 0 * first.int()[:, None]"),
         ("total += found", "total = found"),

@@ -12,7 +12,7 @@ from torch.distributions import MultivariateNormal, Normal
 
 from scgan.nn import ratio_growth, ratio_trees
 from scgan.nn.ratio_growth import Compared, fit_ratio_trees, grow
-from scgan.nn.ratio_trees import RatioTrees, Tree
+from scgan.nn.ratio_trees import RatioTrees, Tree, leaves_of
 
 
 def seeded(seed=0):
@@ -268,6 +268,14 @@ def test_what_samples_hardly_reach_is_made_up_for(seed):
 
 
 def test_a_tree_numbers_its_leaves_by_the_first_question_first():
-    tree = Tree(torch.tensor([0, 1, 0]), torch.tensor([3, 5, 7]), torch.arange(8.0))
-    corners = torch.tensor([[3, 4, 3, 4, 8, 8], [5, 5, 6, 6, 5, 6]])
+    cuts = torch.tensor([3, 5, 7], dtype=torch.uint8)
+    tree = Tree(torch.tensor([0, 1, 0]), cuts, torch.arange(8.0))
+    corners = torch.tensor([[3, 4, 3, 4, 8, 8], [5, 5, 6, 6, 5, 6]], dtype=torch.uint8)
     assert tree.at(corners).tolist() == [0, 1, 2, 3, 5, 7]
+
+
+def test_any_two_bins_are_compared():
+    bins = torch.arange(128, dtype=torch.uint8)
+    for cut in (0, 1, 62, 126, 127):
+        leaves = leaves_of(bins[None], torch.tensor([[0]]), torch.tensor([[cut]]).to(torch.uint8))
+        assert leaves.tolist() == [[int(number > cut) for number in range(128)]]

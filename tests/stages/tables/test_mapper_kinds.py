@@ -182,6 +182,19 @@ def test_rows_of_clusters_side_by_side_are_drawn_by_their_own_weights():
         assert above[k == number].float().mean() == pytest.approx(share, abs=0.02)
 
 
+def test_a_component_without_weight_is_never_drawn():
+    mappers = MixtureMappers(3, 4, 1)
+    mappers.whitening.centre.copy_(torch.arange(12.0)[:, None, None])
+    mappers.whitening.scale.fill_(1e-6)
+    weights = [[0, 0.5, 0, 0.5], [0, 0, 3, 0], [1e-3, 0, 0, 1]]  # need not sum to 1
+    mappers.weights.copy_(torch.tensor(weights))
+    k = torch.arange(30_000) % 3
+    numbers = mappers.sample(k, seeded(12))[:, 0].round().long()
+    assert numbers[k == 0].unique().tolist() == [1, 3]
+    assert numbers[k == 1].unique().tolist() == [6]
+    assert numbers[k == 2].unique().tolist() == [8, 11]
+
+
 def test_a_mixtures_components_are_put_in_the_codes_own_coordinates():
     eps = torch.randn(500, 2, generator=seeded(8)) @ torch.tensor([[3.0, 1.0], [0.0, 0.2]]) + 50
     own = Whitening(1, 2)
