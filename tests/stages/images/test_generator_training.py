@@ -139,6 +139,14 @@ def test_samples_are_made_no_surer_than_real_images_where_that_is_set(world, tra
         assert_close(losses["classification"], expected.item(), rtol=1e-4, atol=1e-6)
 
 
+def test_features_are_scored_in_full_precision_whatever_networks_are_trained_in(train_generator):
+    first, other = (
+        train_generator("one", n=1, energy_weight=1.0, precision=precision).record.losses[0]
+        for precision in ("fp32", "bf16")
+    )
+    assert first["energy"] != other["energy"] == pytest.approx(first["energy"], rel=0.05)
+
+
 @pytest.mark.parametrize("kind", ["one", "many"])
 def test_two_samples_of_each_real_images_attributes_are_scored_by_features_where_that_is_set(
     world, train_generator, kind
