@@ -187,14 +187,19 @@ def scores_of_columns(columns: Mapping[str, np.ndarray], view: View, seed: int) 
 
 
 def scores_of_mixture(mixture: Mixture) -> Scoring:
-    """The scores of a table with those of a mixture's modes, and what real rows get by chance."""
+    """The scores of a table with those of a mixture's modes.
+
+    Their floors are what training rows get, drawn again: their weights are not quite the mixture's,
+    and no more can be learnt of them.
+    """
     modes = (mixture.centres, mixture.std, mixture.weights)
 
     def score(view: View, peer: Peer, seed: int) -> dict[str, Score]:
         columns = view.decode(_finite(peer.sample(NUM_MODE_SAMPLES, seed)))
         found = mode_scores(_matrix(columns), *modes)
-        real = mode_scores(mixture.sample(NUM_MODE_SAMPLES, _seeded(seed)), *modes)
-        beside = {name: Score.of(name, s.value, real[name].value) for name, s in found.items()}
+        again = torch.randint(len(view.train), (NUM_MODE_SAMPLES,), generator=_seeded(seed))
+        floors = mode_scores(_matrix(view.decode(view.train))[again], *modes)
+        beside = {name: Score.of(name, s.value, floors[name].value) for name, s in found.items()}
         return {**table_scores(view, peer, seed), **beside}
 
     return score
