@@ -130,7 +130,7 @@ _CHANGES = [
     (_COURSES, "        self._train(SHORTEST, seed)  # with", "        # with"),
     (_COURSES, 'mark = f"{self.data.fingerprint}/{self.columns}"', "mark = self.data.fingerprint"),
     (_COURSES, "replace(self.data, train=self.train,", "replace(self.data, train=self.data.train,"),
-    (_RACE, "_matrix(view.decode(view.train))[again]", "_matrix(view.decode(view.train))[:9]"),
+    (_RACE, "(view.train))[again]", "(view.train))[0 * again]"),
     # Ablations
     (_ABLATIONS, "variant.data and data.toy is not None", "data.toy is not None"),
     (_ABLATIONS, "load(theirs, seed)", "load(source, seed)"),
