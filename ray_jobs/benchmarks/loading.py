@@ -64,8 +64,9 @@ def loading(folder: Path, size: int, batch_size: int, steps: int) -> dict[str, A
     if device.type == "cpu":
         torch.set_num_threads(1)
 
-    # The encoder is not trained here.
-    config = override(SYSTEM.presets["default"], {"encoder.backbone": "resnet18"})
+    # Encoder and attributes are not trained here, however few the images.
+    unused = {"encoder.backbone": "resnet18", "attributes.num_clusters": 2}
+    config = override(SYSTEM.presets["default"], unused)
     start = time.perf_counter()
     data = prepare(Spec(SYSTEM.name, DataConfig(source=str(folder), image_size=size), config))
     decoding = time.perf_counter() - start
