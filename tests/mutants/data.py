@@ -14,6 +14,7 @@ VIEWS = ("tests/data/test_views.py",)
 IMAGE_SCHEMA = ("tests/data/images/test_image_schema.py",)
 AUGMENT = ("tests/data/images/test_augment.py",)
 IMAGES = ("tests/data/images/test_image_reading.py",)
+IMAGE_FOLDERS = ("tests/data/images/test_image_folders.py",)
 IMAGE_WRITING = ("tests/data/images/test_image_writing.py",)
 
 # The file, its text, what a careless hand makes of it, and the tests that must fail then.
@@ -420,9 +421,14 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         PICTURES + "reading.py",
         "test = None if source.test is None else _decoded(source.test, size, channels, white)",
         "test = None if source.test is None else _decoded(source.train, size, channels, white)",
-        IMAGES,
+        IMAGE_FOLDERS,
     ),
-    (PICTURES + "reading.py", "part.labels[:, places]", "part.labels[:, sorted(places)]", IMAGES),
+    (
+        PICTURES + "reading.py",
+        "part.labels[:, places]",
+        "part.labels[:, sorted(places)]",
+        IMAGE_FOLDERS,
+    ),
     (
         PICTURES + "reading.py",
         "return Part(_rows(part.images, rows), labels)",
@@ -430,8 +436,8 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         IMAGES,
     ),
     (PICTURES + "reading.py", "max(header.channels for", "min(header.channels for", IMAGES),
-    (PICTURES + "folders.py", "values[rows[2]], names)", "values[rows[1]], names)", IMAGES),
-    (PICTURES + "folders.py", 'dtype="U2") == "1"', 'dtype="U2") != "1"', IMAGES),
+    (PICTURES + "folders.py", "values[rows[2]], names)", "values[rows[1]], names)", IMAGE_FOLDERS),
+    (PICTURES + "folders.py", 'dtype="U2") == "1"', 'dtype="U2") != "1"', IMAGE_FOLDERS),
     (PICTURES + "writing.py", "path / folders[label] if", "path / folders[0] if", IMAGE_WRITING),
     (
         PICTURES + "writing.py",

@@ -7,19 +7,20 @@ _STAGE, _SYSTEM = "scgan/stages/noise_gan.py", "scgan/systems/nemgan.py"
 _LABELS, _MATCHING = "scgan/data/labels.py", "scgan/metrics/mode_matching.py"
 _FIGURES, _MODES = "scgan/figures/modes.py", "scgan/metrics/modes.py"
 
-_SYSTEM_TESTS = "tests/systems/test_nemgan.py::"
-_BY_HAND = _SYSTEM_TESTS + "test_a_training_is_equation_1_by_hand[table]"
-_LESSON = _SYSTEM_TESTS + "test_a_lesson_is_due_after_every_so_many_steps"
+_OF_GAME, _OF_BATCHES = "tests/systems/test_nemgan.py::", "tests/systems/test_nemgan_batches.py::"
+_OF_MODEL = "tests/systems/test_nemgan_model.py::"
+_BY_HAND = _OF_GAME + "test_a_training_is_equation_1_by_hand[table]"
+_LESSON = _OF_BATCHES + "test_a_lesson_is_due_after_every_so_many_steps"
 _LESSON += "_and_teaches_the_inversion_alone"
-_CHOSEN = _SYSTEM_TESTS + "test_lessons_are_of_the_chosen_rows_with_their_own_labels"
-_PLAIN = _SYSTEM_TESTS
+_CHOSEN = _OF_BATCHES + "test_lessons_are_of_the_chosen_rows_with_their_own_labels"
+_PLAIN = _OF_GAME
 _PLAIN += "test_the_plain_gan_has_noise_of_modes_but_does_not_learn_by_the_inversion"
-_DRAWN = _SYSTEM_TESTS
+_DRAWN = _OF_MODEL
 _DRAWN += "test_what_is_drawn_of_a_mode_is_of_its_noise_and_else_of_all_by_the_prior"
-_PRIOR = _SYSTEM_TESTS + "test_a_fixed_prior_stays_and_a_learned_one_waits_for_its_start"
-_TOWARDS = _SYSTEM_TESTS + "test_a_learned_prior_goes_towards_the_modes_found_in_real_rows"
-_REFUSED = _SYSTEM_TESTS + "test_settings_that_the_data_cannot_bear_are_refused"
-_COUNTS = _SYSTEM_TESTS
+_PRIOR = _OF_BATCHES + "test_a_fixed_prior_stays_and_a_learned_one_waits_for_its_start"
+_TOWARDS = _OF_BATCHES + "test_a_learned_prior_goes_towards_the_modes_found_in_real_rows"
+_REFUSED = _OF_MODEL + "test_settings_that_the_data_cannot_bear_are_refused"
+_COUNTS = _OF_MODEL
 _COUNTS += "test_the_mode_of_a_row_is_the_inversions_and_the_counts_are_of_training_rows"
 
 # File to tests to changes: a text that occurs in the file once, and what stands instead.
@@ -63,24 +64,24 @@ _CHANGES = {
             ("average.update(getattr(self, name))", "pass"),
             ("self.prior.draw(c.batch_size, noise)", "torch.zeros(c.batch_size).long()"),
         ],
-        _SYSTEM_TESTS + "test_noise_has_the_settings_spread": [
+        _OF_BATCHES + "test_noise_has_the_settings_spread": [
             ("chosen.code_dim, chosen.noise_spread, noise", "chosen.code_dim, 0.3, noise"),
         ],
         _PLAIN: [("fake if c.teaches else fake.detach()", "fake")],
-        _SYSTEM_TESTS + "test_the_inversion_reads_through_noise_and_the_discriminator_does_not": [
+        _OF_BATCHES + "test_the_inversion_reads_through_noise_and_the_discriminator_does_not": [
             ("left * self.c.read_noise)", "left)"),
             ("max(0.0, 3 - 4 * done)", "max(0.0, 3)"),
             ("least + (1 - least) * min", "least + min"),
             ("max(0.0, 3 - 4 * done)", "max(0.0, 1 - done)"),
             ("return self.invert(seen, y)", "return self.invert(fake, y)"),
         ],
-        _SYSTEM_TESTS + "test_the_terms_change_what_the_generator_learns_by": [
+        _OF_GAME + "test_the_terms_change_what_the_generator_learns_by": [
             ("p=c.norm", "p=1"),
         ],
-        _SYSTEM_TESTS + "test_the_adversarial_loss_is_the_one_that_is_set": [
+        _OF_GAME + "test_the_adversarial_loss_is_the_one_that_is_set": [
             ("made, c.adversarial, weights)", 'made, "non_saturating", weights)'),
         ],
-        _SYSTEM_TESTS + "test_a_margin_makes_the_modes_harder_in_training": [
+        _OF_GAME + "test_a_margin_makes_the_modes_harder_in_training": [
             ("return self.invert(seen, y)", "return self.invert(seen)"),
         ],
         _PRIOR: [
@@ -106,7 +107,7 @@ _CHANGES = {
         _COUNTS: [("[1].argmax(1)\n    tensors", "[1].argmin(1)\n    tensors")],
     },
     "scgan/stages/noise_settings.py": {
-        _SYSTEM_TESTS + "test_each_term_has_a_switch": [
+        _OF_GAME + "test_each_term_has_a_switch": [
             ("return self.mode_weight > 0 or not self.teaches", "return True"),
         ],
     },
@@ -120,10 +121,10 @@ _CHANGES = {
             ("[1].softmax(1)", "[1].sigmoid()"),
             ("self.probabilities(x).argmax(1)", "self.probabilities(x).argmin(1)"),
         ],
-        _SYSTEM_TESTS + "test_inference_is_the_generator_of_what_h1_reads": [
+        _OF_MODEL + "test_inference_is_the_generator_of_what_h1_reads": [
             ("[self.generator(part) for part in z_hat.split", "[part for part in x.split"),
         ],
-        _SYSTEM_TESTS + "test_networks_have_their_settings_sizes": [
+        _OF_MODEL + "test_networks_have_their_settings_sizes": [
             ("build_generator(noise_dim, shape", "build_generator(num_modes, shape"),
             ("build_reader(shape, 1, sizes", "build_reader(shape, 2, sizes"),
             ("Sizes(c.width, c.num_layers", "Sizes(c.width, 1 + c.num_layers"),
@@ -136,7 +137,7 @@ _CHANGES = {
         ],
     },
     "scgan/contract.py": {
-        _SYSTEM_TESTS + "test_scores_say_how_modes_match": [
+        _OF_MODEL + "test_scores_say_how_modes_match": [
             (
                 "            yield from mode_matching_scores(model, data, seed)\n",
                 "            pass\n",

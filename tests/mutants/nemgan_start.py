@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 _STAGE, _WEIGHTED = "scgan/stages/noise_gan.py", "scgan/clustering/weighted.py"
-_LOSSES, _SYSTEM_TESTS = "scgan/losses/nemgan.py", "tests/systems/test_nemgan.py::"
-_EVEN = _SYSTEM_TESTS + "test_modes_are_drawn_evenly_and_the_discriminator_weighs_them"
+_LOSSES = "scgan/losses/nemgan.py"
+_OF_GAME, _OF_BATCHES = "tests/systems/test_nemgan.py::", "tests/systems/test_nemgan_batches.py::"
+_EVEN = _OF_BATCHES + "test_modes_are_drawn_evenly_and_the_discriminator_weighs_them"
 _AUGMENT = "scgan/data/images/augment.py"
-_VIEWS = _SYSTEM_TESTS + "test_modes_are_read_off_views_and_noise_off_the_samples"
-_BALANCED = _SYSTEM_TESTS + "test_a_mixtures_groups_of_real_rows_are_as_often_as_its_modes"
+_VIEWS = _OF_BATCHES + "test_modes_are_read_off_views_and_noise_off_the_samples"
+_BALANCED = _OF_BATCHES + "test_a_mixtures_groups_of_real_rows_are_as_often_as_its_modes"
 _BALANCED += "_if_these_are_drawn_evenly"
-_GROUPS = _SYSTEM_TESTS + "test_a_mixtures_groups_teach_the_inversion_before_the_first_step"
+_GROUPS = _OF_BATCHES + "test_a_mixtures_groups_teach_the_inversion_before_the_first_step"
 _GROUPS += "_and_for_a_while"
 
 _OWN = "tests/systems/test_nemgan_views.py::"
@@ -55,7 +56,7 @@ _CHANGES = {
         ("self._real(self._rows()) if self.balanced else real", "real"),
         ("torch.multinomial(self.chances, num,", "torch.multinomial(0 * self.chances + 1, num,"),
     ],
-    (_STAGE, _SYSTEM_TESTS + "test_a_training_is_equation_1_by_hand"): [
+    (_STAGE, _OF_GAME + "test_a_training_is_equation_1_by_hand"): [
         ("number % self.c.r1_every == 0", "number % self.c.r1_every == 1"),
         ("self.chosen.r1_weight * c.r1_every * losses", "self.chosen.r1_weight * losses"),
         ("r1(found, flat)", "r1(made, flat)"),
@@ -82,10 +83,10 @@ _CHANGES = {
         ("done >= c.start_share * c.num_samples", "done >= c.num_samples"),
         ("return shares.argmax(1), torch", "return shares.argmin(1), torch"),
     ],
-    (_STAGE, _SYSTEM_TESTS + "test_each_term_has_a_switch"): [
+    (_STAGE, _OF_GAME + "test_each_term_has_a_switch"): [
         ('c.start == "mixture" and self.state.samples == 0', "self.state.samples == 0"),
     ],
-    (_STAGE, _SYSTEM_TESTS + "test_lessons_have_all_labels_alike_often"): [
+    (_STAGE, _OF_BATCHES + "test_lessons_have_all_labels_alike_often"): [
         ("1 / torch.bincount(self.y", "torch.bincount(self.y"),
     ],
     (_LOSSES, "tests/losses/test_nemgan.py"): [

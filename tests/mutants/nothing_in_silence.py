@@ -11,7 +11,7 @@ FINDING = ("tests/data/images/test_finding.py",)
 SCIENTIFIC = ("tests/data/tables/test_scientific.py",)
 WRITING = ("tests/data/tables/test_writing.py",)
 SOURCES = ("tests/data/test_dataset.py",)
-TRACKING = ("tests/tracking/test_tracking.py::test_the_experiment_is_the_users_by_its_id",)
+TRACKING = ("tests/tracking/test_addresses.py::test_the_experiment_is_the_users_by_its_id",)
 
 MUTANTS = [
     # Lakes and folders.

@@ -10,6 +10,7 @@ _RUN, _ENTRY, _MACHINE = _TRACKING + "run.py", _TRACKING + "entry.py", _TRACKING
 _OF_HTTP, _OF_MODEL = ("tests/serving/test_http.py",), ("tests/tracking/test_model.py",)
 _OF_PAGES = ("tests/tracking/test_pages_content.py",)
 _OF_TRACKING = ("tests/tracking/test_tracking.py",)
+_OF_GOING_ON = ("tests/tracking/test_interruptions.py",)
 
 MUTANTS = [
     (_HTTP, "if self.token and not hmac", "if not hmac", _OF_HTTP),
@@ -32,6 +33,6 @@ MUTANTS = [
     (_VIEW, "in runs}) > 1", "in runs}) > 0", _OF_PAGES),
     (_MACHINE, "resume_logging=True", "resume_logging=False", _OF_PAGES),
     (_RUN, "self.parent.log_metrics(curve_points", "child.log_metrics(curve_points", _OF_TRACKING),
-    (_ENTRY, "known.value, known.timestamp, step", "known.value, timestamp, step", _OF_TRACKING),
-    (_ENTRY, "            self._read(key)\n", "", _OF_TRACKING),
+    (_ENTRY, "known.value, known.timestamp, step", "known.value, timestamp, step", _OF_GOING_ON),
+    (_ENTRY, "            self._read(key)\n", "", _OF_GOING_ON),
 ]

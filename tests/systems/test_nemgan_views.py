@@ -9,7 +9,7 @@ import torch
 from torch.testing import assert_close
 
 from scgan.data.dataset import DataConfig
-from tests.systems.test_nemgan import Watched, dataset
+from tests.systems.nemgan_training import Watched, dataset
 
 BATCH = 16
 TINY = {"start": "views", "read_views": 0.7, "batch_size": BATCH, "num_samples": BATCH * 12}
