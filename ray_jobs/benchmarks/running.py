@@ -66,7 +66,13 @@ def overhead(samples: int, rounds: int) -> None:
 
 @click.command()
 @click.option("--clusters", default=32, show_default=True, help="Mappers in all.")
-@click.option("--kind", default="adversarial", show_default=True, help="What the mappers are.")
+@click.option(
+    "--kind",
+    type=click.Choice(("adversarial", "mixture", "flow")),  # a Gaussian is fitted in no time
+    default="adversarial",
+    show_default=True,
+    help="What the mappers are.",
+)
 @click.option("--samples", default=600_000, show_default=True, help="Samples seen by each mapper.")
 @click.option("--rows", default=None, type=int, help="Of the data.  [default: the toy set's own]")
 @click.option("--rounds", default=1, show_default=True, help="The least of so many times.")

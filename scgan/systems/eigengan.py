@@ -200,7 +200,8 @@ class EigenGANSystem(System):
         "smoke": preset(
             EigenGANConfig(),
             {
-                "attributes.num_clusters": 10,  # of 1,797 images
+                "attributes.num_clusters": 10,  # as InfoSCC-GAN's: of 1,797 images
+                "attributes.space": "features",
                 "encoder.num_samples": 20_480,  # some ten seconds on one thread
                 "attributes.num_samples": 51_200,  # a linear layer: a second
                 "judge.num_samples": 20_480,  # enough to read most digits
