@@ -11,8 +11,9 @@ from torch import Tensor
 from scgan.nn.ratio_trees import NUM_BINS, RatioTrees, Tree, binned
 
 LEARNING_RATE = 0.3
-SUBSAMPLE = 0.5  # share of the data, and of the samples at most, that questions are chosen by
-ASKED = 2  # samples a row of the data that they are chosen by, at most
+SUBSAMPLE = 0.5  # share of the data, and of the samples, that questions are chosen by, at most
+MOST_ASKED = 25_000  # rows of the data that they are chosen by, at most
+ASKED = 4  # samples a row of these, at most
 PRIOR = 20.0  # rows of the data by which both masses of a leaf are raised
 HELD_OUT = 0.1  # share of the rows by which the number of trees is chosen
 PATIENCE = 60  # trees after which there are no more if held-out rows are told no better
@@ -37,7 +38,8 @@ class Compared(NamedTuple):
     def some(self, generator: torch.Generator) -> Compared:
         """A random part of either, that questions are chosen by."""
         num, num_drawn, device = self.real.shape[1], len(self.weights), self.weights.device
-        shares = (num, SUBSAMPLE), (num_drawn, min(SUBSAMPLE, ASKED * num / num_drawn))
+        asked = min(SUBSAMPLE * num, MOST_ASKED)
+        shares = (num, asked / num), (num_drawn, min(SUBSAMPLE, ASKED * asked / num_drawn))
         real, drawn = (
             torch.rand(rows, generator=generator, device=device) < share for rows, share in shares
         )

@@ -187,7 +187,7 @@ REFINE = Stage(
     ("mappers", "decoder", "refine"),
     ("cluster", "map", "decode"),
     refine.refine,
-    version=2,
+    version=3,
 )
 
 IN_MEMORY = (

@@ -101,15 +101,19 @@ def test_questions_are_chosen_by_a_part_and_values_are_of_all(monkeypatch):
     assert tree.values.abs().max() < 0.3  # in all rows the column is the same
 
 
-@pytest.mark.parametrize(("num_drawn", "asked"), [(400, 200), (1600, 800), (6400, 800)])
-def test_questions_are_chosen_by_half_of_the_rows_and_by_two_samples_a_row_at_most(
-    num_drawn, asked
+@pytest.mark.parametrize(
+    ("num_drawn", "most", "rows", "samples"),
+    [(400, 300, 200, 200), (1600, 300, 200, 800), (6400, 300, 200, 800), (6400, 90, 90, 360)],
+)
+def test_questions_are_chosen_by_half_of_the_rows_at_most_and_by_four_samples_each(
+    num_drawn, most, rows, samples, monkeypatch
 ):
+    monkeypatch.setattr(ratio_growth, "MOST_ASKED", most)
     weights = torch.rand(num_drawn, generator=seeded()).double()
     every = compared_of(normal(400, 1), normal(num_drawn, 2), weights, torch.zeros(2, 1))
     part = every.some(seeded())
-    assert part.real.shape[1] / 200 == pytest.approx(1, abs=0.2)
-    assert part.drawn.shape[1] / asked == pytest.approx(1, abs=0.2)
+    assert part.real.shape[1] / rows == pytest.approx(1, abs=0.2)
+    assert part.drawn.shape[1] / samples == pytest.approx(1, abs=0.2)
     assert len(part.weights) == part.drawn.shape[1]
     assert float(part.weights.sum()) == pytest.approx(1)
 

@@ -36,7 +36,7 @@ from scgan.training.runtime import Progress, Runtime
 from scgan.training.state import named_weights
 
 NUM_MARGIN_SAMPLES = 65_536  # of each latent model that the margins are taken from
-NUM_ROWS = 50_000  # training rows that trees compare with samples, at most
+NUM_ROWS = 400_000  # training rows that trees compare with samples, at most
 MOST_DRAWN = 400_000  # samples that they are compared with, at most
 FEWER = 4  # times as few a row, where mixtures are fitted, which blur what more would tell
 STEPS: Mapping[Use, Sequence[str]] = {
@@ -44,22 +44,25 @@ STEPS: Mapping[Use, Sequence[str]] = {
     "accept": ("accept",),
     "both": ("refit", "accept"),
 }
-NUM_CODES, MOST_CODES = 100_000, 1_000_000  # accepted that mixtures are fitted to; drawn, at most
+NUM_CODES = 100_000  # accepted, that mixtures are fitted to; as many as rows, where these are more
+MOST_CODES = 10  # times as many, that are drawn for them at most
 CODES_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How samples are drawn.
+    """How samples are drawn, and what they are compared with.
 
     Args:
         decoder: Trained.
         matched: Columns whose distribution in the data they are brought to, ``[D]`` booleans.
+        rows: Of the data, the first of those to train on, ``[N, D]``.
         inputs: Of the fit.
     """
 
     decoder: SubspaceDecoder
     matched: Tensor
+    rows: Tensor
     inputs: Inputs
 
     def generator(self, purpose: str) -> torch.Generator:
@@ -112,7 +115,8 @@ def refine(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
     columns = inputs.data.table_schema.modelled
     normal = [c.match_margins and column.is_normal for column in columns]
     decoder = load_decoder(config.decoder, inputs.artifacts["decode"]).to(device)
-    sampling = Sampling(decoder, torch.tensor(normal, device=device), inputs)
+    rows = training_rows("refine", inputs.data.train.to(device), inputs, runtime).at(0)[:NUM_ROWS]
+    sampling = Sampling(decoder, torch.tensor(normal, device=device), rows, inputs)
 
     latents = {name: latent_model(name, config, inputs.artifacts, device) for name in LATENTS}
     margins = {name: sampling.margins(name, each) for name, each in latents.items()}
@@ -145,22 +149,20 @@ def grow_trees(
     margins: Margins,
     runtime: Runtime,
 ) -> RatioTrees:
-    """Compare training rows, the first of them, with samples of a latent model."""
+    """Compare rows of the data with samples of a latent model."""
     c: RefineSettings = config.refine
-    generator, inputs = sampling.generator(f"trees to {step}"), sampling.inputs
+    generator, rows = sampling.generator(f"trees to {step}"), sampling.rows
     samples_a_row = c.samples_a_row / (FEWER if step == "refit" else 1)
-    train = inputs.data.train.to(runtime.device)
-    real = training_rows("refine", train, inputs, runtime).at(0)[:NUM_ROWS]
 
     def draw(num: int) -> Tensor:
         return margins(sampling.decoder.draw(latents.sample(num, generator), generator))
 
     return fit_ratio_trees(
-        real,
+        rows,
         draw,
         num_trees=c.num_trees,
         depth=c.tree_depth,
-        num_drawn=min(math.ceil(samples_a_row * len(real)), MOST_DRAWN),
+        num_drawn=min(math.ceil(samples_a_row * len(rows)), MOST_DRAWN),
         generator=generator,
         grown=_Growing(runtime),
     )
@@ -182,8 +184,9 @@ def refit(
     mixtures are fitted to them, no network is trained, and nothing is rejected in drawing.
     """
     generator = sampling.generator("refit")
+    num_codes = max(NUM_CODES, len(sampling.rows))
     num_drawn, clusters, codes = 0, list[Tensor](), list[Tensor]()
-    while num_drawn < MOST_CODES and sum(map(len, codes)) < NUM_CODES:
+    while num_drawn < MOST_CODES * num_codes and sum(map(len, codes)) < num_codes:
         k = draw_clusters(mixtures.weights, CODES_AT_ONCE, generator, None)
         eps = mixtures.mappers.sample(k, generator)
         kept = trees.accepts(margins(sampling.decoder.draw(eps, generator)), generator)

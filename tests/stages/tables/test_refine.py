@@ -252,7 +252,8 @@ def test_refitted_mixtures_samples_have_margins_of_their_own():
     assert stats.kstest(x[:, 0], "norm").statistic < 0.015
 
 
-def test_codes_are_drawn_by_their_clusters_and_accepted_by_their_samples(monkeypatch):
+@pytest.mark.parametrize("rows", [3, 4000])
+def test_codes_are_drawn_by_their_clusters_and_accepted_by_their_samples(rows, monkeypatch):
     """Trees that refuse samples left of the middle; enough codes, or as many as may be drawn."""
     monkeypatch.setattr(refine, "CODES_AT_ONCE", 1000)
     monkeypatch.setattr(refine, "NUM_CODES", 2500)
@@ -260,7 +261,7 @@ def test_codes_are_drawn_by_their_clusters_and_accepted_by_their_samples(monkeyp
     monkeypatch.setattr(refine, "refit_mixtures", lambda *args: given.append(args) or args[0])
     inputs, config = inputs_of(True, False, mappers=mixtures(0.5)), config_of("mixture")
     decoder = decode.load_decoder(config.decoder, inputs.artifacts["decode"])
-    sampling = refine.Sampling(decoder, torch.tensor([True, False]), inputs)
+    sampling = refine.Sampling(decoder, torch.tensor([True, False]), torch.zeros(rows, 2), inputs)
     model = latents.latent_model("mapping", config, inputs.artifacts, CPU)
     margins = sampling.margins("mapping", model)
     trees = RatioTrees(2, 1, 1)
@@ -269,13 +270,14 @@ def test_codes_are_drawn_by_their_clusters_and_accepted_by_their_samples(monkeyp
     made = refine.refit(refine.mixtures_of(model), sampling, margins, trees)
     ((mappers, eps, k),) = given
     assert made.mappers is mappers is model.mappers and made.weights is model.weights
-    assert 2500 <= len(eps) == len(k) < 3500
+    wanted = max(2500, rows)
+    assert wanted <= len(eps) == len(k) < wanted + 1000
     with torch.no_grad():
         decoded = torch.stack([margins(decoder.draw(eps, seeded(each))) for each in range(20)])
     assert (decoded[..., 0].mean(0) > 0).float().mean() > 0.9  # the middle of what is matched
     assert ((eps.mean(1) > 0.2) == (k == 0)).float().mean() > 0.9
 
-    monkeypatch.setattr(refine, "MOST_CODES", 2000)
+    monkeypatch.setattr(refine, "MOST_CODES", 2000 / wanted)
     refine.refit(refine.mixtures_of(model), sampling, margins, trees)
     assert len(given[1][1]) < 1500
 
