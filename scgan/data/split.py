@@ -180,8 +180,8 @@ def validation_split(data: Dataset, share: float, seed: int) -> Dataset:
         seed: Of the permutation.
 
     Returns:
-        The remaining training rows, with the held-out ones in the place of the test rows.
-        Standardisation is that of all training rows.
+        The remaining training rows, with the held-out ones in the place of the test rows and
+        encoded as these are. Standardisation is that of all training rows.
 
     Raises:
         ValueError: If a part has fewer than 20 rows, or the data is streamed.
@@ -202,12 +202,14 @@ def validation_split(data: Dataset, share: float, seed: int) -> Dataset:
 
     order = torch.randperm(total, generator=torch.Generator().manual_seed(seed))
     held_out, rest = order[:num], order[num:]
-    labels = data.train_labels
+    labels, test = data.train_labels, data.train[held_out]
+    if isinstance(data.schema, Schema):  # values that rows share are not spread in a test part
+        test = data.schema.encode(data.schema.decode(test))
 
     return dataclasses.replace(
         data,
         train=data.train[rest],
-        test=data.train[held_out],
+        test=test,
         train_labels=None if labels is None else labels[rest.numpy()],
         test_labels=None if labels is None else labels[held_out.numpy()],
         fingerprint=fingerprint(("validation", data.fingerprint, share, seed), ()),

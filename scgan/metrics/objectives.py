@@ -28,12 +28,17 @@ C2ST_ROWS, C2ST_DRAWS = 5000, 2  # a side, and how often they are drawn; each ta
 NUM_PROJECTIONS = 64  # the same for all trials
 
 
+def _as_given(model: Any, data: Dataset, num: int, generator: torch.Generator) -> Tensor:
+    """Samples as a user gets them: values that rows share are the shared ones."""
+    schema = data.table_schema
+    return schema.encode(schema.decode(model.sample(num, generator).cpu()))
+
+
 def _sliced_wasserstein(model: Any, data: Dataset, seed: int) -> float:
     """Distance of samples, ``NUM_DRAWS`` for each row, to rows, in standardised units."""
     x = data.test[:NUM_ROWS]
-    samples = model.sample(
-        NUM_DRAWS * len(x), torch.Generator(model.device).manual_seed(seed)
-    ).cpu()
+    generator = torch.Generator(model.device).manual_seed(seed)
+    samples = _as_given(model, data, NUM_DRAWS * len(x), generator)
     directions = torch.Generator().manual_seed(seed)
     return sliced_wasserstein(samples, x, num_projections=NUM_PROJECTIONS, generator=directions)
 
@@ -41,7 +46,7 @@ def _sliced_wasserstein(model: Any, data: Dataset, seed: int) -> float:
 def _energy_distance(model: Any, data: Dataset, seed: int) -> float:
     """A mean over draws: one compares 5,000 rows a side, whatever it is given."""
     x, rows = data.test[:NUM_ROWS], torch.Generator(model.device).manual_seed(seed)
-    draws = (model.sample(min(len(x), 5000), rows).cpu() for _ in range(NUM_DRAWS))
+    draws = (_as_given(model, data, min(len(x), 5000), rows) for _ in range(NUM_DRAWS))
     return fmean(
         energy_distance(drawn, x, unbiased=False, generator=torch.Generator().manual_seed(seed))
         for drawn in draws
@@ -49,15 +54,15 @@ def _energy_distance(model: Any, data: Dataset, seed: int) -> float:
 
 
 def _c2st_error(model: Any, data: Dataset, seed: int) -> float:
-    """How far from 1/2 the accuracy is at which trees tell samples, as a user gets them, from rows.
+    """How far from 1/2 the accuracy is at which trees tell samples from rows.
 
     A mean over draws. On tables whose distances are at their noise floor it still parts models.
     """
-    schema, rows = data.table_schema, torch.Generator(model.device).manual_seed(seed)
+    rows = torch.Generator(model.device).manual_seed(seed)
     num = min(len(data.test), C2ST_ROWS)
     accuracies = []
     for draw in range(C2ST_DRAWS):
-        samples = schema.encode(schema.decode(model.sample(num, rows).cpu()))
+        samples = _as_given(model, data, num, rows)
         accuracies.append(c2st(samples, data.test, seed=seed + draw, num_max=num))
     return abs(fmean(accuracies) - 0.5)
 

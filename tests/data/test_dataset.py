@@ -194,7 +194,7 @@ def test_validation_rows_are_training_rows_and_the_test_rows_are_out_of_reach() 
     part = validation_split(whole, 0.2, seed=3)
     assert (len(part.train), len(part.test)) == (800, 200)
     rows = torch.cat([part.train, part.test])
-    assert torch.equal(
+    torch.testing.assert_close(
         rows[np.lexsort(rows.T.numpy())], whole.train[np.lexsort(whole.train.T.numpy())]
     )
     again, other = validation_split(whole, 0.2, seed=3), validation_split(whole, 0.2, seed=4)
@@ -203,6 +203,23 @@ def test_validation_rows_are_training_rows_and_the_test_rows_are_out_of_reach() 
     assert len({part.fingerprint, other.fingerprint, whole.fingerprint}) == 3
     with pytest.raises(ValueError, match="--validation 0.001 of 1000"):
         validation_split(whole, 0.001, seed=0)
+
+
+def test_validation_rows_are_encoded_as_test_rows_are() -> None:
+    rng = np.random.default_rng(0)
+    columns = {
+        "row": np.arange(400.0),
+        "count": rng.integers(0, 4, 400),
+        "kind": rng.choice(["a", "b", "c"], 400),
+    }
+    data = split("t", from_columns(columns), 0.25, 0)
+    part = validation_split(data, 0.4, seed=0)
+
+    own = part.table_schema.decode(part.test)["row"].astype(int)
+    expected = {name: values[own] for name, values in columns.items()}
+    torch.testing.assert_close(part.test, part.table_schema.encode(expected))
+    assert [len(column.unique()) for column in part.test.T[1:]] == [4, 3]
+    assert min(len(column.unique()) for column in part.train.T[1:]) > 100  # still spread
 
 
 def test_what_the_settings_say_of_a_file_is_done(tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ import torch
 
 from scgan.data.dataset import DataConfig
 from scgan.data.loading import load
+from scgan.data.split import validation_split
 from scgan.metrics import objectives
 from scgan.metrics.distributions import sliced_wasserstein
 from scgan.metrics.objectives import (
+    GENERATION,
     TABLE,
     check_metrics,
     cluster_uncertainty,
@@ -72,6 +74,19 @@ def test_a_classifier_sees_samples_as_a_user_gets_them(tmp_path):
     assert c2st(Between(data, 0.0), data, 0) < 0.1  # between whole numbers, which are given back
     assert c2st(Perfect(data, 3.0), data, 0) > 0.3
     assert c2st(Between(data, 0.0), data, 0) != c2st(Between(data, 0.0), data, 1)
+
+
+def test_a_perfect_model_of_shared_values_can_not_be_told_from_the_validation_part(tmp_path):
+    rng = np.random.default_rng(0)
+    names = rng.choice(["a", "b", "c"], 6000)
+    np.savez(tmp_path / "kinds.npz", count=rng.poisson(2, 6000), kind=names)
+    whole = load(DataConfig(source=str(tmp_path / "kinds.npz")), 0)
+    part = validation_split(whole, 0.3, seed=0)
+    told = measure(Perfect(part, 0.0), part, GENERATION, 0)
+    assert told["c2st_error"] < 0.03
+    # Spread values would be an eighth of a deviation from the shared ones.
+    assert told["sliced_wasserstein"] < 0.06
+    assert told["energy_distance"] < 0.06
 
 
 def test_a_classifiers_accuracy_is_a_mean_over_draws(monkeypatch):

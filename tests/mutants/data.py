@@ -252,6 +252,12 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("scgan/data/split.py", "train_labels=train.labels,", "train_labels=test.labels,", DATASET),
     (
         "scgan/data/split.py",
+        "test = data.schema.encode(data.schema.decode(test))",
+        "test = data.schema.encode(data.schema.decode(test), spreading(seed))",
+        DATASET,
+    ),
+    (
+        "scgan/data/split.py",
         "table.names, test_fraction, seed, scaling",
         "table.names, test_fraction, scaling",
         DATASET,
@@ -276,7 +282,12 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         IMAGES,
     ),
     ("scgan/data/split.py", "(train, labels, test, test_labels)", "(train, test)", IMAGES),
-    ("scgan/data/split.py", "test=data.train[held_out],", "test=data.test,", DATASET),
+    (
+        "scgan/data/split.py",
+        "data.train_labels, data.train[held_out]",
+        "data.train_labels, data.test",
+        DATASET,
+    ),
     (
         "scgan/data/split.py",
         "test_labels=None if labels is None else labels[held_out.numpy()],",

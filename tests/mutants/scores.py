@@ -226,14 +226,14 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
     ),
     (
         _OBJECTIVES,
-        "    x = data.test[:NUM_ROWS]\n    samples",
-        "    x = data.train[:NUM_ROWS]\n    samples",
+        "    x = data.test[:NUM_ROWS]\n    generator",
+        "    x = data.train[:NUM_ROWS]\n    generator",
         None,
     ),
     (
         _OBJECTIVES,
-        "schema.encode(schema.decode(model.sample(num, rows).cpu()))",
-        "model.sample(num, rows).cpu()",
+        "schema.encode(schema.decode(model.sample(num, generator).cpu()))",
+        "model.sample(num, generator).cpu()",
         _OF_C2ST,
     ),
     (_OBJECTIVES, "abs(fmean(accuracies) - 0.5)", "fmean(accuracies) - 0.5", _OF_C2ST),
@@ -256,7 +256,7 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         "    x = data.train[:NUM_ROWS]\n    return float",
         None,
     ),
-    (_OBJECTIVES, "NUM_DRAWS * len(x), torch", "len(x), torch", None),
+    (_OBJECTIVES, "NUM_DRAWS * len(x), generator", "len(x), generator", None),
     (
         _OBJECTIVES,
         "real, fake = data.test[:NUM_IMAGES], _images(model, data, seed)\n    return",
@@ -274,6 +274,18 @@ _CHANGES: list[tuple[str, str, str, str | None]] = [
         "return 1 - control_accuracy",
         "return control_accuracy",
         "tests/metrics/test_objectives.py::test_image_metrics_tell_wrong_attributes_and_lost_diversity",
+    ),
+    (
+        _OBJECTIVES,
+        "samples = _as_given(model, data, NUM_DRAWS * len(x), generator)",
+        "samples = model.sample(NUM_DRAWS * len(x), generator).cpu()",
+        _OF_C2ST,
+    ),
+    (
+        _OBJECTIVES,
+        "draws = (_as_given(model, data, min(len(x), 5000), rows) for",
+        "draws = (model.sample(min(len(x), 5000), rows).cpu() for",
+        _OF_C2ST,
     ),
     (
         _OBJECTIVES,
