@@ -192,7 +192,7 @@ REFINE = Stage(
 
 IN_MEMORY = (
     ENCODE,
-    Stage("cluster", ("encoder", "clusters"), ("encode",), cluster.cluster, version=3),
+    Stage("cluster", ("encoder", "clusters"), ("encode",), cluster.cluster, version=4),
     MAP,
     DECODE,
     REFINE,
@@ -204,7 +204,7 @@ STREAMED = (
     _by_file("shards", (), (), shards.shard, units=shards.part_units),
     replace(ENCODE, needs=("shards",)),
     _by_file("embed", ("encoder",), ("shards", "encode"), shards.embed, units=shards.shard_units),
-    Stage("cluster", ("clusters",), ("embed",), cluster.cluster_shards, version=3),
+    Stage("cluster", ("clusters",), ("embed",), cluster.cluster_shards, version=4),
     _by_file("partition", (), ("embed", "cluster"), shards.partition, units=shards.shard_units),
     replace(MAP, needs=("cluster", "partition")),
     replace(DECODE, needs=("shards", "embed", "cluster", "map")),

@@ -47,10 +47,28 @@ def test_of_more_codes_than_are_looked_at_the_largest_number_that_is_nearly_as_g
     monkeypatch.setattr(evidence, "log_likelihood", lambda train, c, *others: found[nearest(c)])
     monkeypatch.setattr(evidence, "CANDIDATES", (1, 4, 16, 64))
     assert choose(blobs(4, per=500))[0] == 4
-    monkeypatch.setattr(evidence, "NUM_ROWS", 1999)
+    monkeypatch.setattr(evidence, "LEAST_ROWS", 1999)
     assert choose(blobs(4, per=500))[0] == 16
     found[16] = -5.0  # far worse: no more are tried
     assert list(choose(blobs(4, per=500))[1]) == [1, 4, 16]
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "looked_at"), [(100, 9000, 500), (800, 9000, 800), (100, 450, 450)]
+)
+def test_a_quarter_of_the_codes_is_looked_at_within_bounds(monkeypatch, least, most, looked_at):
+    seen = []
+
+    def told(train, clusters, held_out, *others):
+        seen.append(torch.cat([train, held_out]))
+        return 0.0
+
+    monkeypatch.setattr(evidence, "log_likelihood", told)
+    monkeypatch.setattr(evidence, "LEAST_ROWS", least)
+    monkeypatch.setattr(evidence, "MOST_ROWS", most)
+    choose(blobs(4, per=500))
+    assert {len(codes) for codes in seen} == {looked_at}
+    assert len(seen[0].unique(dim=0)) == looked_at
 
 
 def test_one_cluster_of_one_gaussian_in_many_dimensions():

@@ -110,7 +110,9 @@ MUTANTS: list[tuple[str, str, str, tuple[str, ...]]] = [
         "(train, clusters, train, most, seed)",
         EVIDENCE,
     ),
-    (_EVIDENCE, "near = NEARLY if len(eps) > NUM_ROWS else 0.0", "near = 9.0", EVIDENCE),
+    (_EVIDENCE, "near = NEARLY if len(eps) > num_rows else 0.0", "near = 9.0", EVIDENCE),
+    (_EVIDENCE, "max(LEAST_ROWS, round(SHARE * len(eps)))", "LEAST_ROWS", EVIDENCE),
+    (_EVIDENCE, "max(LEAST_ROWS, round(SHARE * len(eps)))", "round(SHARE * len(eps))", EVIDENCE),
     (_EVIDENCE, "num * min_rows <= len(train)", "num <= len(train)", EVIDENCE),
     (_CLUSTER, "return c.num_clusters, {}", "pass", FED),
 ]
