@@ -187,7 +187,7 @@ REFINE = Stage(
     ("mappers", "decoder", "refine"),
     ("cluster", "map", "decode"),
     refine.refine,
-    version=3,
+    version=4,
 )
 
 IN_MEMORY = (

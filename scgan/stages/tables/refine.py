@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from scgan.clustering.in_memory import nearest_centre
 from scgan.contract import Inputs, Units
 from scgan.nn.mappers import MixtureMappers
 from scgan.nn.margins import Margins
@@ -45,8 +46,11 @@ STEPS: Mapping[Use, Sequence[str]] = {
     "both": ("refit", "accept"),
 }
 NUM_CODES = 100_000  # accepted, that mixtures are fitted to; as many as rows, where these are more
+CODES_A_ROW = 4  # accepted, that the clusters' shares are counted by
 MOST_CODES = 10  # times as many, that are drawn for them at most
 CODES_AT_ONCE = 65_536
+SHARE_ROUNDS = 5  # of expectation maximisation
+MOST_HELD = 2.0  # times a cluster's share that its weight is at most, or goes into it
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,8 @@ def refine(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         if trees.divergence == 0:  # nothing to mend
             break
         if step == "accept":
+            if isinstance(source, MappingLatents):
+                tensors["weights"] = hold_shares(source, sampling, margins[trained], trees)
             tensors |= named_weights("trees", trees)
         elif mixtures is not None:
             source = refit(mixtures, sampling, margins[trained], trees)
@@ -183,19 +189,88 @@ def refit(
     Source: [LRW], latents weighed by how much denser the data are there than samples. Differs:
     mixtures are fitted to them, no network is trained, and nothing is rejected in drawing.
     """
-    generator = sampling.generator("refit")
-    num_codes = max(NUM_CODES, len(sampling.rows))
+    num = max(NUM_CODES, len(sampling.rows))
+    kept = draw_accepted(mixtures, sampling, margins, trees, num, "refit")
+    mappers = refit_mixtures(mixtures.mappers, kept.codes, kept.clusters)
+    return MappingLatents(mappers, mixtures.weights)
+
+
+def hold_shares(
+    latents: MappingLatents, sampling: Sampling, margins: Margins, trees: RatioTrees
+) -> Tensor:
+    r"""Weights of the clusters by which samples that trees accept have the shares of the data.
+
+    Trees know many clusters' shares less well than counting does. Of a cluster's accepted codes
+    some lie where another's centre is nearest, so that weights are those of a mixture, found by
+    expectation maximisation from what it is to have around each centre:
+
+    .. math:: w_k \leftarrow w_k \sum_m p(m \mid k) \frac{s_m}{\sum_j w_j p(m \mid j)}
+
+    Args:
+        latents: Whose weights are the data's shares s around the centres.
+        sampling: How samples are drawn.
+        margins: That they are brought to.
+        trees: That accept them; how many they do, with these weights, is put down there.
+
+    Returns:
+        ``[K]``, summing to 1, none of them far from its share: where samples of a cluster are not
+        accepted they are no data.
+    """
+    num_codes = CODES_A_ROW * len(sampling.rows)
+    kept = draw_accepted(latents, sampling, margins, trees, num_codes, "shares")
+    clusters = ClusteredCodes.from_artifact(sampling.inputs.artifacts["cluster"])
+    around = nearest_centre(kept.codes, clusters.centres.to(kept.codes.device))
+    shares = latents.weights.double() / latents.weights.sum()
+    num = len(shares)
+
+    accepted = torch.bincount(kept.clusters, minlength=num).double()
+    wanted = shares / shares[around.unique()].sum()
+    factors = torch.ones_like(shares)
+    for _ in range(SHARE_ROUNDS):
+        have = torch.bincount(around, factors[kept.clusters], minlength=num)
+        short = (wanted * have.sum() / have)[around]
+        mean = torch.bincount(kept.clusters, short, minlength=num) / accepted
+        factors *= mean.where(accepted > 0, 1.0)
+    factors = factors.clamp(1 / MOST_HELD, MOST_HELD)
+
+    held = shares * factors
+    trees.rate.copy_((accepted * factors).sum() / kept.num_drawn / held.sum())
+    return (held / held.sum()).float().cpu()
+
+
+class Accepted(NamedTuple):
+    """Codes whose samples trees accept.
+
+    Args:
+        codes: ``[N, d]``.
+        clusters: That they were drawn from, ``[N]``.
+        num_drawn: Codes that were drawn for them.
+    """
+
+    codes: Tensor
+    clusters: Tensor
+    num_drawn: int
+
+
+def draw_accepted(
+    source: Mixtures | MappingLatents,
+    sampling: Sampling,
+    margins: Margins,
+    trees: RatioTrees,
+    num: int,
+    purpose: str,
+) -> Accepted:
+    """Draw codes until trees have accepted the samples of ``num``, or too many are drawn."""
+    generator = sampling.generator(purpose)
     num_drawn, clusters, codes = 0, list[Tensor](), list[Tensor]()
-    while num_drawn < MOST_CODES * num_codes and sum(map(len, codes)) < num_codes:
-        k = draw_clusters(mixtures.weights, CODES_AT_ONCE, generator, None)
-        eps = mixtures.mappers.sample(k, generator)
+    while num_drawn < MOST_CODES * num and sum(map(len, codes)) < num:
+        k = draw_clusters(source.weights, CODES_AT_ONCE, generator, None)
+        eps = source.mappers.sample(k, generator)
         kept = trees.accepts(margins(sampling.decoder.draw(eps, generator)), generator)
         clusters.append(k[kept])
         codes.append(eps[kept])
         num_drawn += len(k)
-
-    mappers = refit_mixtures(mixtures.mappers, torch.cat(codes), torch.cat(clusters))
-    return MappingLatents(mappers, mixtures.weights)
+    return Accepted(torch.cat(codes), torch.cat(clusters), num_drawn)
 
 
 @dataclass(frozen=True)
@@ -205,7 +280,8 @@ class Refined:
     Args:
         margins: Of each latent model.
         trees: By which samples of the latent model in training are accepted; None where all are.
-        mapping: The mapping networks fitted again; None where they are as trained.
+        mapping: The mapping networks fitted again, or with other weights; None where they are as
+            trained.
     """
 
     margins: Mapping[LatentName, Margins]
@@ -223,10 +299,14 @@ def load_refined(config: Any, artifacts: Mapping[str, Artifact], device: torch.d
     if section := refined.section("trees"):
         trees = RatioTrees(len(section["edges"]), *section["columns"].shape).to(device)
         trees.load_state_dict(section)
-    if section := refined.section("mappers"):
-        mappers = load_mappers(config.mappers, Artifact(section, artifacts["map"].meta))
-        weights = ClusteredCodes.from_artifact(artifacts["cluster"]).counts.float()
-        mapping = MappingLatents(mappers.to(device), weights.to(device))
+    section, weights = refined.section("mappers"), refined.tensors.get("weights")
+    if section or weights is not None:
+        mapped = Artifact(section, artifacts["map"].meta) if section else artifacts["map"]
+        counts = ClusteredCodes.from_artifact(artifacts["cluster"]).counts.float()
+        mapping = MappingLatents(
+            load_mappers(config.mappers, mapped).to(device),
+            (counts if weights is None else weights).to(device),
+        )
     return Refined(margins, trees, mapping)
 
 

@@ -154,7 +154,7 @@ def test_training_rows_are_compared_with_samples_as_they_are_drawn(asked, latent
     state = generator.get_state()
     drawn = draw(3000)
     generator.set_state(state)
-    model = model_of(config, inputs, artifact, without=("trees",))
+    model = model_of(config, inputs, artifact, without=("trees", "weights"))
     assert torch.equal(drawn, model.sample(3000, generator, latent=latent))
     again = draw(3000)
     assert not torch.equal(again, drawn)
@@ -176,11 +176,12 @@ def test_few_of_very_many_rows_are_taken(asked, monkeypatch):
     ("kind", "latent", "use", "grown", "stored"),
     [
         ("mixture", "mapping", "refit", 1, {"mappers"}),
-        ("mixture", "mapping", "accept", 1, {"trees"}),
-        ("mixture", "mapping", "both", 2, {"mappers", "trees"}),
+        ("mixture", "mapping", "accept", 1, {"trees", "weights"}),
+        ("mixture", "mapping", "both", 2, {"mappers", "trees", "weights"}),
         ("mixture", "centres", "refit", 0, set()),
         ("adversarial", "mapping", "refit", 0, set()),
-        ("adversarial", "mapping", "both", 1, {"trees"}),
+        ("mixture", "centres", "accept", 1, {"trees"}),
+        ("adversarial", "mapping", "both", 1, {"trees", "weights"}),
     ],
 )
 def test_trees_are_grown_where_something_is_done_by_them(asked, kind, latent, use, grown, stored):
@@ -205,7 +206,7 @@ def test_samples_are_accepted_by_trees_of_the_refitted_mixtures(asked):
     state = how["generator"].get_state()
     drawn = draw(3000)
     how["generator"].set_state(state)
-    model = model_of(config, inputs, artifact, without=("trees",))
+    model = model_of(config, inputs, artifact, without=("trees", "weights"))
     assert torch.equal(drawn, model.sample(3000, how["generator"]))
 
 
@@ -280,6 +281,89 @@ def test_codes_are_drawn_by_their_clusters_and_accepted_by_their_samples(rows, m
     monkeypatch.setattr(refine, "MOST_CODES", 2000 / wanted)
     refine.refit(refine.mixtures_of(model), sampling, margins, trees)
     assert len(given[1][1]) < 1500
+
+
+def trees_of_one_question(column, cut, values):
+    """Log ratios of what is below and above, no more of which is accepted than the lesser has."""
+    trees = RatioTrees(2, 1, 1)
+    trees.edges.fill_(cut)
+    trees.columns.fill_(column)
+    trees.values.copy_(torch.tensor([values]))
+    return trees
+
+
+@pytest.mark.parametrize("spread", [0.2, 0.7])
+@pytest.mark.parametrize("use", ["accept", "both"])
+def test_accepted_samples_have_the_clusters_shares_of_the_data(spread, use, monkeypatch):
+    """Trees that refuse two samples of five of a half; wide clusters lie around others' centres."""
+    inputs = inputs_of(False, False, mappers=mixtures(spread))
+    config = config_of("mixture", use=use)
+    decoder = decode.load_decoder(config.decoder, inputs.artifacts["decode"])
+    with torch.no_grad():
+        side = decoder.draw(CENTRES[:, None].expand(2, 500, 2).flatten(0, 1), seeded(8))
+    apart = side.view(2, 500, 2).mean(1)
+    column = int((apart[0] - apart[1]).abs().argmax())
+    values = [-0.5, 0.0] if apart[0, column] < apart[1, column] else [0.0, -0.5]
+    trees = trees_of_one_question(column, float(apart[:, column].mean()), values)
+    trees.divergence.fill_(0.1)
+    monkeypatch.setattr(refine, "fit_ratio_trees", lambda *args, **how: trees)
+
+    model = model_of(config, inputs, refined(config, inputs))
+    num = 100_000
+    drawn = model.latents["mapping"].sample(num, seeded(6))
+    kept = model.trees.accepts(model.margins["mapping"](decoder.draw(drawn, seeded(7))), seeded(9))
+    eps = drawn[kept]
+    around_first = (torch.cdist(eps, CENTRES).argmin(1) == 0).float().mean()
+    assert around_first == pytest.approx(0.75, abs=0.01)
+    assert float(model.trees.rate) == pytest.approx(len(eps) / num, abs=0.01)
+
+    plain = model_of(config, inputs, Artifact())  # its shares are of what is drawn
+    refused = plain.latents["mapping"].sample(num, seeded(6))
+    refused = refused[trees.accepts(decoder.draw(refused, seeded(7)), seeded(9))]
+    assert (torch.cdist(refused, CENTRES).argmin(1) == 0).float().mean() < 0.7
+    weights = model.latents["mapping"].weights
+    assert weights.sum() == pytest.approx(1) and not torch.equal(
+        weights, torch.tensor([0.75, 0.25])
+    )
+
+
+def test_a_cluster_of_which_nothing_is_accepted_keeps_its_share(monkeypatch):
+    monkeypatch.setattr(refine, "CODES_AT_ONCE", 100)
+    inputs, config = inputs_of(False, False, mappers=mixtures(0.2)), config_of("mixture")
+    decoder = decode.load_decoder(config.decoder, inputs.artifacts["decode"])
+    sampling = refine.Sampling(decoder, torch.zeros(2).bool(), torch.zeros(500, 2), inputs)
+    model = latents.latent_model("mapping", config, inputs.artifacts, CPU)
+    drawn = refine.draw_accepted
+
+    def of_one(*args):
+        kept = drawn(*args)
+        assert 2000 <= len(kept.codes) <= 2100  # four a row
+        first = kept.clusters == 0
+        return kept._replace(codes=kept.codes[first], clusters=kept.clusters[first])
+
+    monkeypatch.setattr(refine, "draw_accepted", of_one)
+    trees = RatioTrees(2, 1, 1)
+    held = refine.hold_shares(model, sampling, sampling.margins("mapping", model), trees)
+    assert held.tolist() == pytest.approx([0.75, 0.25], abs=0.01)
+
+
+def test_a_clusters_weight_is_not_far_from_its_share(monkeypatch):
+    """Of the first cluster one sample in a hundred is accepted: it isn't where the data are."""
+    inputs, config = inputs_of(False, False, mappers=mixtures(0.2)), config_of("mixture")
+    decoder = decode.load_decoder(config.decoder, inputs.artifacts["decode"])
+    sampling = refine.Sampling(decoder, torch.zeros(2).bool(), torch.zeros(9, 2), inputs)
+    model = latents.latent_model("mapping", config, inputs.artifacts, CPU)
+    drawn = refine.draw_accepted
+
+    def few_of_one(*args):
+        kept = drawn(*args)
+        some = (kept.clusters == 1) | (torch.arange(len(kept.codes)) % 100 == 0)
+        return kept._replace(codes=kept.codes[some], clusters=kept.clusters[some])
+
+    monkeypatch.setattr(refine, "draw_accepted", few_of_one)
+    trees = RatioTrees(2, 1, 1)
+    held = refine.hold_shares(model, sampling, sampling.margins("mapping", model), trees)
+    assert held.tolist() == pytest.approx([12 / 13, 1 / 13], abs=0.01)
 
 
 def test_only_samples_of_the_latent_model_in_training_are_accepted_by_trees():
