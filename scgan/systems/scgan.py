@@ -3,8 +3,7 @@ r"""SC-GAN: contrastive encoder, K-means, one adversarial autoencoder a cluster,
 ::
 
     x --encode--> eps --cluster--> C_1..C_K --map--> AAE_1..AAE_K --decode--> EigenGAN decoder
-    sample:  k ~ Cat(n_k / N)   omega ~ N(0, I)   eps = AAE_k.decode(omega)   z ~ N(0, I)   x =
-        decoder(eps, z)
+    sample:  k ~ Cat(n_k / N)   omega, z ~ N(0, I)   x = decoder(AAE_k.decode(omega), z)
 
 Source: [SCGAN], which publishes no hyper-parameters: the defaults are ours.
 """
@@ -180,7 +179,7 @@ DECODE = Stage(
     ("cluster", "map"),
     decode.decode,
     data_parallel=True,
-    version=5,
+    version=6,
 )
 REFINE = Stage(
     "refine",
@@ -268,6 +267,7 @@ class SCGANSystem(System):
                 "decoder.learning_rate": 1e-4,  # [EIGENGAN] code
                 "decoder.d_learning_rate": 1e-4,  # [EIGENGAN] code
                 "decoder.num_samples": 12_800_000,  # 200,000 steps of 64
+                "decoder.max_passes": None,  # ours
                 "decoder.schedule": "constant",  # [EIGENGAN] code
                 "refine.match_margins": False,  # ours
                 "refine.num_trees": 0,  # ours

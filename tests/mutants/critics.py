@@ -11,6 +11,7 @@ _NOISE, _LOSSES, _SYSTEM = (
 _DECODING, _NETWORKS = "tests/stages/tables/test_decoding.py", "tests/nn/test_critics.py"
 _EQ4 = "tests/stages/tables/test_equations.py::test_decoder_minimises_equation_4"
 _WIRING = "tests/stages/tables/test_wiring.py"
+_PASSES = "tests/stages/tables/test_decoding.py"
 _GENERATES = f"{_WIRING}::test_it_generates_from_the_latents_that_are_set"
 _FIXED = f"{_WIRING}::test_it_reconstructs_from_the_rows_own_codes_with_the_noise_fixed"
 _PENALTY = f"{_WIRING}::test_the_penalty_comes_now_and_then_and_weighs_what_is_set"
@@ -31,6 +32,11 @@ _TESTS = {
 
 # The file, its text, what a careless hand makes of it, and who notices.
 _CHANGES: list[tuple[str, str, str, str | None]] = [
+    (_DECODE, "within_passes(config.decoder, inputs", "config.decoder; (inputs", _PASSES),
+    (_DECODE, "max(c.max_passes * num_rows, LEAST_STEPS * c.batch_size)", "c.max_passes", _PASSES),
+    (_DECODE, "LEAST_STEPS * c.batch_size)", "0)", _PASSES),
+    (_DECODE, "min(c.num_samples, most)", "most", _PASSES),
+    (_DECODE, "if c.max_passes is None:", "if not num_rows:", _PASSES),
     (_DECODE, "own(network(latent, z))", "own(network(code, z))", _GENERATES),
     (_DECODE, "own(network(latent, z))", "own(network(latent))", _SWITCHES),
     (_DECODE, "own(network(code))", "own(network(latent))", _FIXED),

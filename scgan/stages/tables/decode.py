@@ -28,6 +28,7 @@ from scgan.training.state import Average, TrainState, named_weights
 
 NUM_NOISE_ROWS, NUM_NOISES = 2048, 16  # by which the noise's spread is measured
 NOISE_ROUNDS, MOST_STEP = 5, 10.0  # of scaling it, and by how much at once
+LEAST_STEPS = 100  # of a training, however few the rows
 AXIS_FLOOR = 0.01  # least scale of a principal axis, as a share of the largest
 
 
@@ -93,7 +94,7 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
 
     Source: [SCGAN] Sec. 2.3, Eq. (4).
     """
-    c: DecoderSettings = config.decoder
+    c = within_passes(config.decoder, inputs.data.num_train)
     check_packs(c, c.batch_size // runtime.world_size)
     device, data_dim = runtime.device, inputs.data.train.shape[1]
     clusters = ClusteredCodes.from_artifact(inputs.artifacts["cluster"])
@@ -140,6 +141,14 @@ def decode(config: Any, units: Units, inputs: Inputs, runtime: Runtime) -> Artif
         seed = inputs.generator("decode", "noise").initial_seed()
         spread_noise(trained, codes, rows, c.noise_spread, seed)
     return Artifact(named_weights("decoder", trained), {"curve": curve})
+
+
+def within_passes(c: DecoderSettings, num_rows: int) -> DecoderSettings:
+    """The settings with no more samples than come of so many passes over the training rows."""
+    if c.max_passes is None:
+        return c
+    most = max(c.max_passes * num_rows, LEAST_STEPS * c.batch_size)
+    return c.model_copy(update={"num_samples": min(c.num_samples, most)})
 
 
 def _optimizers(

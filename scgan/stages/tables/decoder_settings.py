@@ -92,6 +92,12 @@ class DecoderSettings(TrainingSettings):
     num_samples: NumSamples = Field(
         1_024_000, description="rows seen, over all workers: 2,000 steps of the default batch"
     )
+    max_passes: int | None = Field(
+        128,
+        ge=1,
+        description="times that training rows are seen at most, but for a hundred steps: critics "
+        "that see few rows again and again draw samples to them; none for no bound",
+    )
     learning_rate: LearningRate = Field(
         1e-3, description="of Adam, of the decoder, before the schedule"
     )

@@ -18,6 +18,7 @@ from scgan.nn.subspace import SubspaceDecoder
 from scgan.stages.tables import decode
 from scgan.stages.tables import map as mapping
 from scgan.stages.tables.cluster import ClusteredCodes
+from scgan.stages.tables.decoder_settings import DecoderSettings
 from scgan.store.artifacts import Artifact
 from scgan.systems.scgan import SCGANConfig
 from scgan.training.loop import descend
@@ -269,3 +270,33 @@ def test_both_critics_see_half_of_what_a_stronger_fresh_one_sees(bad):
     assert best > 0.2
     for critic in critics.values():
         assert advantage(critic, own, bad) > 0.5 * best
+
+
+@pytest.mark.parametrize(
+    ("num_samples", "max_passes", "rows", "expected"),
+    [
+        (1_024_000, 128, 1600, 204_800),
+        (1_024_000, 128, 8000, 1_024_000),
+        (1_024_000, None, 10, 1_024_000),
+        (1_024_000, 128, 10, 51_200),  # a hundred steps
+        (20_480, 128, 10, 20_480),
+    ],
+)
+def test_few_rows_are_not_seen_again_and_again(num_samples, max_passes, rows, expected):
+    c = DecoderSettings(num_samples=num_samples, max_passes=max_passes)
+    bound = decode.within_passes(c, rows)
+    assert bound.num_samples == expected
+    assert bound == c.model_copy(update={"num_samples": expected})
+
+
+def test_a_decoder_of_few_rows_is_trained_for_so_many_passes(inputs, monkeypatch):
+    seen = []
+
+    def told(state, step, c, **how):
+        seen.append(c.num_samples)
+        return []
+
+    monkeypatch.setattr(decode, "train", told)
+    config = config_of(num_samples=10_000, batch_size=4, max_passes=3)
+    decode.decode(config, ("all",), inputs, Runtime())
+    assert seen == [3 * 200]

@@ -326,6 +326,7 @@ OTHER = {
         "num_samples": 2048,
         "learning_rate": 1e-2,
         "d_learning_rate": 1e-2,
+        "max_passes": 2,
         "schedule": "constant",
         "precision": "bf16",
     },
@@ -340,6 +341,7 @@ OTHER = {
 
 
 WITH = {
+    "max_passes": {"num_samples": 1200, "batch_size": 4},
     "num_couplings": {"kind": "flow"},
     "num_pieces": {"kind": "flow"},
     "num_components": {"kind": "mixture"},
