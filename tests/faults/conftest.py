@@ -28,6 +28,8 @@ LENGTHS = {
     "encoder.num_samples": 131_072,
     "mappers.num_samples": 384_000,
     "decoder.num_samples": 131_072,
+    "decoder.max_passes": 1000,
+    "refine.num_trees": 400,
 }
 DATA = {"source": "ring", "num_train": 600, "num_test": 400}
 

@@ -23,6 +23,7 @@ from scgan.cli import (
 )
 from scgan.cli import main as cli  # noqa: E402
 from scgan.pipeline import executor as execution  # noqa: E402
+from scgan.stages.tables import refine  # noqa: E402
 from scgan.training import loop  # noqa: E402
 
 CHECKPOINT_SECONDS = 0.2
@@ -31,7 +32,7 @@ CHECKPOINT_SECONDS = 0.2
 def main(settings):
     torch.set_num_threads(1)
     execution.Runtime = functools.partial(execution.Runtime, checkpoint_every=CHECKPOINT_SECONDS)
-    loop._Clock.REPORT_EVERY = 0.0
+    loop._Clock.REPORT_EVERY = refine._Growing.EVERY = 0.0
     log, die_at = Path(settings["log"]), settings.get("die_at")
 
     def die_in(stage):
