@@ -327,43 +327,31 @@ def test_accepted_samples_have_the_clusters_shares_of_the_data(spread, use, monk
     )
 
 
-def test_a_cluster_of_which_nothing_is_accepted_keeps_its_share(monkeypatch):
+@pytest.mark.parametrize(
+    ("every", "cluster", "expected"),
+    [(10**9, 1, [0.75, 0.25]), (100, 0, [12 / 13, 1 / 13])],
+    ids=["nothing of the second", "a hundredth of the first"],
+)
+def test_a_clusters_weight_is_not_far_from_its_share(every, cluster, expected, monkeypatch):
+    """Where samples of a cluster are not accepted they are not where the data are."""
     monkeypatch.setattr(refine, "CODES_AT_ONCE", 100)
     inputs, config = inputs_of(False, False, mappers=mixtures(0.2)), config_of("mixture")
     decoder = decode.load_decoder(config.decoder, inputs.artifacts["decode"])
-    sampling = refine.Sampling(decoder, torch.zeros(2).bool(), torch.zeros(500, 2), inputs)
-    model = latents.latent_model("mapping", config, inputs.artifacts, CPU)
-    drawn = refine.draw_accepted
-
-    def of_one(*args):
-        kept = drawn(*args)
-        assert 2000 <= len(kept.codes) <= 2100  # four a row
-        first = kept.clusters == 0
-        return kept._replace(codes=kept.codes[first], clusters=kept.clusters[first])
-
-    monkeypatch.setattr(refine, "draw_accepted", of_one)
-    trees = RatioTrees(2, 1, 1)
-    held = refine.hold_shares(model, sampling, sampling.margins("mapping", model), trees)
-    assert held.tolist() == pytest.approx([0.75, 0.25], abs=0.01)
-
-
-def test_a_clusters_weight_is_not_far_from_its_share(monkeypatch):
-    """Of the first cluster one sample in a hundred is accepted: it isn't where the data are."""
-    inputs, config = inputs_of(False, False, mappers=mixtures(0.2)), config_of("mixture")
-    decoder = decode.load_decoder(config.decoder, inputs.artifacts["decode"])
-    sampling = refine.Sampling(decoder, torch.zeros(2).bool(), torch.zeros(9, 2), inputs)
+    sampling = refine.Sampling(decoder, torch.zeros(2).bool(), torch.zeros(2000, 2), inputs)
     model = latents.latent_model("mapping", config, inputs.artifacts, CPU)
     drawn = refine.draw_accepted
 
     def few_of_one(*args):
         kept = drawn(*args)
-        some = (kept.clusters == 1) | (torch.arange(len(kept.codes)) % 100 == 0)
+        assert 8000 <= len(kept.codes) <= 8100  # four a row
+        number = torch.arange(1, len(kept.codes) + 1)
+        some = (kept.clusters != cluster) | (number % every == 0)
         return kept._replace(codes=kept.codes[some], clusters=kept.clusters[some])
 
     monkeypatch.setattr(refine, "draw_accepted", few_of_one)
     trees = RatioTrees(2, 1, 1)
     held = refine.hold_shares(model, sampling, sampling.margins("mapping", model), trees)
-    assert held.tolist() == pytest.approx([12 / 13, 1 / 13], abs=0.01)
+    assert held.tolist() == pytest.approx(expected, abs=0.02)
 
 
 def test_only_samples_of_the_latent_model_in_training_are_accepted_by_trees():
