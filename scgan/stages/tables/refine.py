@@ -50,7 +50,7 @@ CODES_A_ROW = 4  # accepted, that the clusters' shares are counted by
 MOST_CODES = 10  # times as many, that are drawn for them at most
 CODES_AT_ONCE = 65_536
 SHARE_ROUNDS = 5  # of expectation maximisation
-MOST_HELD = 2.0  # times a cluster's share that its weight is at most, or goes into it
+MOST_HELD = 2.0  # by what a cluster's share is multiplied or divided at most, then all sum to 1
 
 
 @dataclass(frozen=True)
